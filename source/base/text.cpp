@@ -1,0 +1,62 @@
+#include "base/text.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace octavo {
+
+std::string quoted(std::string_view text) {
+  constexpr std::size_t longest_shown = 120;
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out = "'";
+  for (const char raw : text.substr(0, longest_shown)) {
+    const auto byte = static_cast<unsigned char>(raw);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    } else {
+      out += raw;
+    }
+  }
+  if (text.size() > longest_shown) out += "...";
+  return out + "'";
+}
+
+namespace {
+
+// Levenshtein distance, one row at a time.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t longest_compared = 256;  // names come from files: keep the work bounded
+  if (word.size() > longest_compared) return "";
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    if (candidate.size() > longest_compared) continue;
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace octavo

@@ -1,0 +1,55 @@
+// Text for messages without iostreams or fmt, so that the runtime library stays
+// small, and hostile names made safe to show on one line.
+#pragma once
+
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace octavo {
+
+namespace detail {
+inline void append(std::string& out, std::string_view part) { out += part; }
+inline void append(std::string& out, char part) { out += part; }
+template <class Number>
+  requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, char>)
+void append(std::string& out, Number part) {
+  if constexpr (std::is_same_v<Number, bool>) {
+    out += part ? "true" : "false";
+  } else {
+    char buffer[40];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, part).ptr;
+    out.append(buffer, end);
+  }
+}
+}  // namespace detail
+
+// concat("row ", 3, " of ", 5) == "row 3 of 5".
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  std::string out;
+  (detail::append(out, parts), ...);
+  return out;
+}
+
+// The text in single quotes with control bytes escaped and overlong text cut: a
+// name that comes from a file can be shown without breaking a line or a terminal.
+std::string quoted(std::string_view text);
+
+// "[1, 224, 224, 3]".
+template <class Container>
+std::string list_text(const Container& values) {
+  std::string out = "[";
+  for (const auto& value : values) {
+    if (out.size() > 1) out += ", ";
+    detail::append(out, value);
+  }
+  return out + "]";
+}
+
+// The candidate with the smallest edit distance to `word`, or "" when none is near.
+std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace octavo

@@ -1,0 +1,162 @@
+// The integer micro-kernels: what every one of them is handed and promises.
+//
+// kernels/reference is docs/numerics.md in plain C++; every other folder computes
+// the same bits faster. A kernel is a function of its arguments alone: no
+// allocation, no state, no globals, no CPU detection. It knows nothing of graphs,
+// plans or threads. Adding one is one file and one row in its folder's table.
+//
+// Memory. Tensors are NHWC; a kernel sees them through tables of row pointers, so
+// that a ring of rows serves as well as a whole tensor. Pixels of a row are
+// `pixel_bytes` apart (a slice of a wider tensor has larger steps). Where a
+// convolution or pool pads, the columns left and right of a row exist and hold the
+// zero points of their channels, and rows above and below are pointers to a row of
+// zero points: no kernel branches on a border. Behind the last pixel of a row come
+// at least `slack_bytes` that may be read, never used and never written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "kernels/isa.h"
+#include "plan/plan.h"
+
+namespace octavo::kernels {
+
+inline constexpr int slack_bytes = 64;
+// Per-channel arrays are readable up to the next multiple of this many channels.
+inline constexpr int channel_round = 64;
+
+struct InputRows {
+  const std::byte* const* row = nullptr;
+  ptrdiff_t pixel_bytes = 0;
+};
+struct OutputRows {
+  std::byte* const* row = nullptr;
+  ptrdiff_t pixel_bytes = 0;
+};
+
+// An Epilogue with every vector expanded to one entry a channel (zero-filled up to
+// channel_round), so that kernels never ask whether there is one or many.
+struct EpilogueArrays {
+  Activation activation = Activation::none;
+  float alpha = 0, beta = 0;
+  const float* multiplier = nullptr;           // m[c], or a[c] before an activation
+  const float* output_multiplier = nullptr;    // r[c]; null without activation
+  const int16_t* table = nullptr;              // 65 knots, then 63 zeros; null without table
+  const float* residual_multiplier = nullptr;  // null without residual
+  const int32_t* residual_zero = nullptr;
+  const float* lo = nullptr;                   // float(lo[c] - z[c])
+  const float* hi = nullptr;                   // float(hi[c] - z[c])
+  const int32_t* zero = nullptr;               // z[c] of the output
+  ElementType output = ElementType::u8;
+  ElementType residual = ElementType::u8;
+};
+
+struct ConvolutionShape {
+  int32_t input_channels = 0, output_channels = 0, groups = 1;
+  int32_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  ElementType input = ElementType::u8, output = ElementType::u8;
+  Activation activation = Activation::none;
+  bool has_residual = false;
+
+  bool depthwise() const { return groups == input_channels && groups == output_channels; }
+  bool pointwise() const { return kernel_h == 1 && kernel_w == 1; }
+};
+
+struct ConvolutionArguments {
+  const ConvolutionShape* shape = nullptr;
+  const std::byte* packed = nullptr;  // by this kernel's pack
+  EpilogueArrays epilogue;
+  // Row r * stride_h + k * dilation_h is read for output row r and kernel row k; a
+  // pointer is to the column -pad_left, so that output column x reads the stored
+  // columns x * stride_w + k * dilation_w.
+  InputRows input;
+  OutputRows output;
+  InputRows residual;  // rows as output's
+  int32_t output_rows = 0, output_width = 0;
+  int32_t channel_begin = 0, channel_end = 0;  // of the output; begin is a multiple of channel_step
+  std::byte* scratch = nullptr;                // scratch_bytes of the kernel, 64-byte aligned
+};
+
+struct ConvolutionKernel {
+  const char* name;       // "avx512vnni_pointwise": what --layers and tests print
+  FeatureSet requires_features;
+  bool (*accepts)(const ConvolutionShape&);
+  int32_t channel_step;   // work is split over threads at multiples of this
+  size_t (*packed_bytes)(const ConvolutionShape&);
+  // weights [o, kh, kw, c / groups], bias [o] as in the plan; integer work only.
+  void (*pack)(const ConvolutionShape&, const int8_t* weights, const int32_t* bias,
+               std::byte* packed);
+  size_t (*scratch_bytes)(const ConvolutionShape&, int32_t output_width);
+  void (*run)(const ConvolutionArguments&);
+};
+
+struct PoolShape {
+  int32_t channels = 0;
+  PoolStep::Kind kind = PoolStep::Kind::average;
+  int32_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
+  ElementType input = ElementType::u8, output = ElementType::u8;
+};
+
+struct PoolArguments {
+  const PoolShape* shape = nullptr;
+  EpilogueArrays epilogue;
+  const int32_t* input_zero = nullptr;
+  InputRows input;    // as a convolution's; for a maximum, padding is never read (see counts)
+  OutputRows output;
+  int32_t output_rows = 0, output_width = 0;
+  // The window of output row r covers kernel rows [row_from[r], row_to[r]), that of
+  // column x kernel columns [column_from[x], column_to[x]): what lies outside is not
+  // part of the maximum or the sum. An average divides by row_count[r] * column_count[x].
+  const int32_t *row_from = nullptr, *row_to = nullptr, *column_from = nullptr,
+                *column_to = nullptr, *row_count = nullptr, *column_count = nullptr;
+  int32_t channel_begin = 0, channel_end = 0;
+};
+
+struct PoolKernel {
+  const char* name;
+  FeatureSet requires_features;
+  bool (*accepts)(const PoolShape&);
+  void (*run)(const PoolArguments&);
+};
+
+// Add, multiply (also by a gate [n, 1, 1, c]) and rescale.
+struct ElementwiseShape {
+  enum class Kind : uint8_t { add, multiply, rescale } kind = Kind::add;
+  int32_t channels = 0;
+  bool b_is_one_pixel = false;  // b [n, 1, 1, c]: its row has one pixel, for every column
+  ElementType a = ElementType::u8, b = ElementType::u8, output = ElementType::u8;
+  Activation activation = Activation::none;
+};
+
+struct ElementwiseArguments {
+  const ElementwiseShape* shape = nullptr;
+  EpilogueArrays epilogue;
+  const int32_t* a_zero = nullptr;
+  const int32_t* b_zero = nullptr;          // null for rescale
+  const float* b_multiplier = nullptr;      // add only
+  const float* offset = nullptr;            // rescale only
+  InputRows a, b;
+  OutputRows output;
+  int32_t rows = 0, width = 0;
+};
+
+struct ElementwiseKernel {
+  const char* name;
+  FeatureSet requires_features;
+  bool (*accepts)(const ElementwiseShape&);
+  void (*run)(const ElementwiseArguments&);
+};
+
+// All kernels that this build holds, best first, the reference last; a caller takes
+// the first whose features are allowed and that accepts the shape.
+std::span<const ConvolutionKernel> convolution_kernels();
+std::span<const PoolKernel> pool_kernels();
+std::span<const ElementwiseKernel> elementwise_kernels();
+
+const ConvolutionKernel& choose(const ConvolutionShape& shape, FeatureSet allowed);
+const PoolKernel& choose(const PoolShape& shape, FeatureSet allowed);
+const ElementwiseKernel& choose(const ElementwiseShape& shape, FeatureSet allowed);
+
+}  // namespace octavo::kernels

@@ -1,0 +1,43 @@
+// ONNX to Graph. A file is hostile until checked: every size is bounded before it is
+// allocated, external data lies only beside the model, folding has a budget.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+
+namespace octavo {
+
+struct ImportOptions {
+  std::optional<std::array<int, 2>> size;  // height, width, where the file leaves them symbolic
+};
+
+// A row of `octavo check`: one node of the file.
+struct ImportRow {
+  std::string name, op_type;
+  std::string becomes;  // IR operator, "folded", or "unsupported: why"
+};
+
+struct Import {
+  Graph graph;                  // verified; input as the file has it (NCHW or NHWC)
+  std::vector<ImportRow> rows;  // a row a node of the file, in its order
+  std::vector<std::string> notes;  // what was assumed, e.g. "symbolic batch taken as 1"
+};
+
+// All unsupported nodes are named at once in the Error.
+Result<Import> import_onnx(const std::string& path, const ImportOptions& options = {});
+// The same from memory; external data is looked for in `folder` (none if empty).
+Result<Import> import_onnx(std::span<const std::byte> bytes, const std::string& folder,
+                           const ImportOptions& options = {});
+// The rows alone, also of a model that cannot be imported: what `check` prints.
+Result<std::vector<ImportRow>> check_onnx(std::span<const std::byte> bytes,
+                                          const std::string& folder,
+                                          const ImportOptions& options = {});
+
+}  // namespace octavo

@@ -1,0 +1,58 @@
+// Float graph + calibration pictures -> plan. Four stages, each testable alone:
+//
+//   form_steps   which nodes make one step (bias, activation, residual, gate): the rounding points
+//   calibrate    stream the pictures through the float graph, keep statistics of every rounding point
+//   choose       ranges, scales a channel, integer weights, bias correction
+//   lower        integer steps: a Plan
+//
+// It knows neither kernels nor files. The same pictures in the same order give the
+// same plan at any thread count: statistics merge in the order of the pictures.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+#include "plan/plan.h"
+
+namespace octavo {
+
+enum class RangeMethod : uint8_t { automatic, maximum, percentile, mse, kl };
+
+struct QuantizeOptions {
+  RangeMethod method = RangeMethod::automatic;
+  float percentile = 99.999f;
+  bool per_channel_weights = true;
+  std::vector<std::string> int16_nodes;  // outputs of these nodes become 16-bit; unknown: usage error
+  uint64_t seed = 1;
+  int threads = 1;
+  // Called from one thread at a time: done of total, and what is being done.
+  std::function<void(size_t done, size_t total, const char* what)> progress;
+  const std::atomic<bool>* stop = nullptr;  // set by an interrupt: Error `interrupted`
+};
+
+// The calibration pictures, already decoded to the network's input; `load` is called
+// from several threads, possibly more than once an index, and is deterministic.
+struct CalibrationFeed {
+  size_t count = 0;
+  // Exactly one of the two is set: u8 pixels [h, w, c], or the float input itself.
+  std::function<Result<std::vector<uint8_t>>(size_t)> pixels;
+  std::function<Result<std::vector<float>>(size_t)> values;
+  // Classes where known (-1: not), for the warning about few classes.
+  std::vector<int> classes;
+};
+
+struct Quantized {
+  Plan plan;  // verified; labels, provenance and golden digests are the caller's to fill in
+  std::vector<std::string> warnings;
+};
+
+// `graph` has been through run_rewrites. `how` is null where the model is not fed pictures.
+Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
+                           const QuantizeOptions& options);
+
+}  // namespace octavo

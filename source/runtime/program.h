@@ -1,0 +1,90 @@
+// Executes a plan. A Program is a plan made ready for one ISA: kernels chosen,
+// weights packed, tensors placed; immutable and shared by any number of sessions.
+// A Session owns the memory of one frame in flight.
+//
+// After Session::create a run with one thread does no allocation, no lock and no
+// system call. The bits of the result do not depend on ISA, threads or placement.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "kernels/isa.h"
+#include "plan/plan.h"
+
+namespace octavo {
+
+class Program {
+ public:
+  // isa: a name of isa_names(), or "" for OCTAVO_ISA or else the best this machine
+  // has. An ISA that this machine cannot run is `unsupported`, naming those it can.
+  // The plan is verified by its loader; a plan made in memory must have passed verify().
+  static Result<std::shared_ptr<const Program>> prepare(Plan plan, const std::string& isa = "");
+
+  const Plan& plan() const;
+  const std::string& isa() const;
+  size_t arena_bytes() const;
+  size_t weight_bytes() const;                     // packed weights and per-channel arrays
+  const char* kernel_name(size_t step) const;      // which kernel runs a step
+
+  struct Impl;
+  explicit Program(std::unique_ptr<Impl> impl);
+  ~Program();
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+class Session {
+ public:
+  // threads >= 1. A session is used by one caller at a time.
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
+                                                 int threads = 1);
+  ~Session();
+
+  const Program& program() const;
+
+  // input: the plan's input tensor, row-major [1, h, w, c], u8 (or i16 where the plan
+  // says so), exactly its size. logits: as many floats as classes.
+  Status run(std::span<const std::byte> input, std::span<float> logits);
+
+  // The same from a float tensor [1, h, w, c]: enters as numerics.md says.
+  Status run_float(std::span<const float> input, std::span<float> logits);
+
+  // The same as run, and after each step its stored output, row-major without
+  // padding, in the plan's order of steps. For tests, reports and `compare`.
+  using Observer = std::function<void(size_t step, std::span<const std::byte> output)>;
+  Status run_observed(std::span<const std::byte> input, std::span<float> logits,
+                      const Observer& observer);
+
+  // The same as run, adding each step's nanoseconds to `step_ns` (one entry a step).
+  Status run_timed(std::span<const std::byte> input, std::span<float> logits,
+                   std::span<uint64_t> step_ns);
+
+  struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// Input noise for golden checks: bytes from a seed, defined in numerics.md.
+std::vector<std::byte> golden_input(const Plan& plan, uint64_t seed);
+// XXH3-64 of the logits' little-endian bytes.
+uint64_t logits_digest(std::span<const float> logits);
+
+// softmax(logits) without libm (numerics.md), and the k largest, ties to the lower index.
+struct Score {
+  int32_t index = 0;
+  float logit = 0, score = 0;
+};
+std::vector<Score> top_scores(std::span<const float> logits, int k);
+
+}  // namespace octavo
