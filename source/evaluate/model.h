@@ -1,0 +1,72 @@
+// MODEL of the command line: a float ONNX file or a plan, opened and classified with
+// the same words, so that float and int8 are compared on equal terms.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "plan/preprocess.h"
+#include "runtime/program.h"
+
+namespace octavo {
+
+struct Graph;
+
+// What the user said of the preprocessing; empty fields come from the file or the preset.
+struct PreprocessChoice {
+  std::string preset;  // torchvision, timm, tf, caffe, none, or "" (the file's own, else torchvision)
+  std::optional<std::array<int, 2>> size;
+  std::optional<int> resize_short;
+  std::optional<double> crop_pct;
+  std::optional<Interpolation> interpolation;
+  std::optional<std::array<float, 3>> mean, std;
+  std::optional<ColorOrder> color;
+  std::optional<bool> exif_rotate, via_nv12;
+};
+
+const std::vector<std::string>& preset_names();
+// height, width, channels: of the network's input. `stored`: preprocessing that the
+// file carries, if any. A contradiction is a usage error.
+Result<Preprocess> resolve_preprocess(const PreprocessChoice& choice,
+                                      const std::optional<Preprocess>& stored, int height,
+                                      int width, int channels);
+
+struct ModelOptions {
+  PreprocessChoice preprocess;
+  std::string isa;  // "" for the best
+  std::vector<std::string> disabled_rewrites;
+};
+
+struct Model {
+  std::string path;
+  Preprocess preprocess;
+  bool picture_input = true;
+  std::vector<std::string> labels;
+  int classes = 0;
+  std::array<int, 3> input{0, 0, 0};         // h, w, c of what the network is fed
+  std::shared_ptr<const Program> program;    // a plan ...
+  std::shared_ptr<const Graph> graph;        // ... or a float graph, rewritten
+  std::vector<std::string> notes;            // what was assumed, for stderr
+
+  bool is_float() const { return graph != nullptr; }
+};
+
+// By content: a plan (magic) or ONNX. A runtime-only build reads plans.
+Result<Model> open_model(const std::string& path, const ModelOptions& options);
+
+// One frame: either the u8 tensor [h, w, c] that preprocessing gives, or the float
+// tensor [h, w, c] that a float network is fed. Used by one thread at a time.
+struct Classifier {
+  std::function<Status(std::span<const uint8_t> pixels, std::span<float> logits)> pixels;
+  std::function<Status(std::span<const float> values, std::span<float> logits)> values;
+};
+// threads: of one frame; a float model always uses one.
+Result<Classifier> make_classifier(const Model& model, int threads);
+
+}  // namespace octavo
