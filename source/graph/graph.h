@@ -29,8 +29,8 @@ struct Tensor {
 };
 
 struct Node {
-  std::string name;                  // as in the file; for --int16 NODE and every table
-  std::vector<std::string> merged;   // names of nodes that rewrites folded into this one
+  std::string name;                 // as in the file; for --int16 NODE and every table
+  std::vector<std::string> merged;  // names of nodes that rewrites folded into this one
   Operator op;
   std::vector<TensorId> inputs;
   TensorId output = 0;

@@ -22,10 +22,11 @@ struct Pads {
 };
 
 // inputs: x [n, h, w, c], weight [o, kh, kw, c / groups], optional bias [o].
-// Padding is zero. Output [n, h', w', o], h' = floor((h + pads - dilation*(kh-1) - 1) / stride) + 1.
+// Padding is zero. Output [n, h', w', o], h' = floor((h + pads - dilation*(kh-1) - 1) / stride)
+// + 1.
 struct Conv2d {
   std::array<int, 2> stride{1, 1}, dilation{1, 1};  // vertical, horizontal
-  Pads pads;
+  Pads pads{};
   int groups = 1;
 };
 
@@ -44,8 +45,28 @@ struct Binary {
 // max(0, min(1, alpha*x + beta)); leaky_relu and elu slope alpha.
 struct Unary {
   enum class Kind {
-    relu, clip, leaky_relu, elu, sigmoid, hard_sigmoid, hard_swish, silu, gelu, gelu_tanh,
-    tanh, erf, exp, log, sqrt, absolute, negate, reciprocal, softplus, mish, sine, cosine,
+    relu,
+    clip,
+    leaky_relu,
+    elu,
+    sigmoid,
+    hard_sigmoid,
+    hard_swish,
+    silu,
+    gelu,
+    gelu_tanh,
+    tanh,
+    erf,
+    exp,
+    log,
+    sqrt,
+    absolute,
+    negate,
+    reciprocal,
+    softplus,
+    mish,
+    sine,
+    cosine,
   } kind;
   float alpha = 0, beta = 0;
 };
@@ -62,7 +83,7 @@ struct ChannelAffine {
 struct Pool2d {
   enum class Kind { maximum, average } kind;
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};
-  Pads pads;
+  Pads pads{};
   bool ceil_mode = false;
   bool count_include_pad = false;
 };
@@ -98,7 +119,8 @@ struct Slice {  // input: x; one entry an axis of x; step may be negative
   Shape starts, sizes, steps;
 };
 
-struct Gather {  // input: x; constant indices along an axis, never negative (channel shuffle is one)
+struct Gather {  // input: x; constant indices along an axis, never negative (channel shuffle is
+                 // one)
   int axis = 0;
   std::vector<int64_t> indices;
 };
@@ -115,10 +137,18 @@ struct Pad {  // input: x; one entry an axis, never negative
 
 struct Resize {  // input: x [n, h, w, c]; to height and width
   enum class Mode { nearest, linear, cubic } mode = Mode::nearest;
-  enum class Coordinates { half_pixel, align_corners, asymmetric, pytorch_half_pixel } coordinates =
-      Coordinates::half_pixel;
-  enum class Nearest { round_prefer_floor, round_prefer_ceil, floor, ceil } nearest =
-      Nearest::round_prefer_floor;
+  enum class Coordinates {
+    half_pixel,
+    align_corners,
+    asymmetric,
+    pytorch_half_pixel
+  } coordinates = Coordinates::half_pixel;
+  enum class Nearest {
+    round_prefer_floor,
+    round_prefer_ceil,
+    floor,
+    ceil
+  } nearest = Nearest::round_prefer_floor;
   int64_t height = 0, width = 0;
   float cubic_coefficient = -0.75f;
   float scale_h = 1, scale_w = 1;  // output / input as the file states it
