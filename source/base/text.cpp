@@ -23,6 +23,25 @@ std::string quoted(std::string_view text) {
   return out + "'";
 }
 
+std::string json_escaped(std::string_view text) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char raw : text) {
+    const auto byte = static_cast<unsigned char>(raw);
+    if (raw == '"' || raw == '\\') {
+      out += '\\';
+      out += raw;
+    } else if (byte < 0x20) {
+      out += "\\u00";
+      out += digits[byte >> 4];
+      out += digits[byte & 15];
+    } else {
+      out += raw;
+    }
+  }
+  return out;
+}
+
 namespace {
 
 // Levenshtein distance, one row at a time.

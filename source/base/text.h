@@ -38,6 +38,9 @@ std::string concat(const Parts&... parts) {
 // name that comes from a file can be shown without breaking a line or a terminal.
 std::string quoted(std::string_view text);
 
+// The text as the inside of a JSON string; bytes that are no UTF-8 pass through.
+std::string json_escaped(std::string_view text);
+
 // "[1, 224, 224, 3]".
 template <class Container>
 std::string list_text(const Container& values) {

@@ -1,0 +1,328 @@
+#include "build/build.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "evaluate/accuracy.h"
+#include "evaluate/dataset.h"
+#include "graph/graph.h"
+#include "image/image.h"
+#include "kernels/isa.h"
+#include "runtime/program.h"
+
+namespace octavo {
+
+namespace {
+
+constexpr uint64_t largest_picture_bytes = uint64_t{1} << 30;
+
+// ---- calibration inputs
+
+// One calibration file as the network is fed it. Raw dumps are float32 or uint8 of exactly
+// the input's size.
+struct CalibrationInput {
+  std::vector<uint8_t> pixels;
+  std::vector<float> values;
+};
+
+std::string extension(const std::string& path) {
+  const size_t dot = path.rfind('.');
+  std::string out = dot == std::string::npos ? "" : path.substr(dot + 1);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+bool is_tensor_file(const std::string& path) {
+  const std::string ending = extension(path);
+  return ending == "npy" || ending == "raw" || ending == "bin" || ending == "rgb" ||
+         ending == "rgbchw";
+}
+
+Result<std::vector<std::byte>> sample_bytes(const Sample& sample) {
+  if (!sample.content.empty()) return sample.content;
+  return read_file(sample.path, largest_picture_bytes);
+}
+
+Result<std::vector<uint8_t>> load_pixels(const Sample& sample, const Preprocess& how) {
+  auto bytes = sample_bytes(sample);
+  if (!bytes) return bytes.error();
+  auto picture = decode_picture(*bytes, how.exif_rotate);
+  if (!picture) {
+    return Error{picture.error().kind, concat(quoted(sample.path), ": ", picture.error().message)};
+  }
+  std::vector<uint8_t> out(static_cast<size_t>(how.height) * how.width * how.channels());
+  if (const Status done = preprocess(*picture, how, out); !done) {
+    return Error{done.error().kind, concat(quoted(sample.path), ": ", done.error().message)};
+  }
+  return out;
+}
+
+std::vector<float> to_nhwc(std::vector<float> values, const std::array<int, 3>& hwc) {
+  const auto [h, w, c] = hwc;
+  std::vector<float> out(values.size());
+  for (int y = 0; y < h; ++y) {
+    for (int x = 0; x < w; ++x) {
+      for (int k = 0; k < c; ++k) {
+        out[(static_cast<size_t>(y) * w + x) * c + k] =
+            values[(static_cast<size_t>(k) * h + y) * w + x];
+      }
+    }
+  }
+  return out;
+}
+
+Result<std::vector<float>> load_values(const Sample& sample, const std::array<int, 3>& hwc) {
+  auto bytes = sample_bytes(sample);
+  if (!bytes) return bytes.error();
+  const size_t count = static_cast<size_t>(hwc[0]) * hwc[1] * hwc[2];
+  if (extension(sample.path) == "npy") {
+    auto array = decode_npy(*bytes);
+    if (!array) {
+      return Error{array.error().kind, concat(quoted(sample.path), ": ", array.error().message)};
+    }
+    if (array->values.size() != count) {
+      return rejected(concat(quoted(sample.path), " has ", array->values.size(),
+                             " values, the network reads ", count));
+    }
+    const auto& shape = array->shape;
+    const bool nhwc = shape.size() >= 3 && shape[shape.size() - 1] == hwc[2] &&
+                      shape[shape.size() - 2] == hwc[1];
+    return nhwc ? std::move(array->values) : to_nhwc(std::move(array->values), hwc);
+  }
+  std::vector<float> values(count);
+  if (bytes->size() == count * sizeof(float)) {
+    std::memcpy(values.data(), bytes->data(), bytes->size());
+  } else if (bytes->size() == count) {
+    for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>((*bytes)[i]);
+  } else {
+    return rejected(concat(quoted(sample.path), " has ", bytes->size(), " bytes; a dump for this network has ",
+                           count, " (uint8) or ", count * sizeof(float), " (float32)"));
+  }
+  return to_nhwc(std::move(values), hwc);  // dumps are NCHW
+}
+
+// Leaves out what cannot be read, naming it. Every file is read once here, so that
+// later passes over the pictures cannot meet a surprise.
+struct Checked {
+  std::vector<Sample> samples;
+  std::vector<std::string> unreadable;
+  std::string sha256;  // over the digests of the inputs, in order
+};
+
+Result<Checked> check_samples(std::vector<Sample> samples, const Model& model, bool tensors,
+                              const QuantizeOptions& options) {
+  std::vector<std::string> problem(samples.size()), digest(samples.size());
+  std::atomic<size_t> next{0}, done{0};
+  std::mutex report;
+  const auto work = [&] {
+    for (size_t i = next++; i < samples.size(); i = next++) {
+      if (options.stop && *options.stop) return;
+      Result<std::string> hashed = std::string();
+      if (tensors) {
+        auto values = load_values(samples[i], model.input);
+        hashed = values ? sha256_hex(std::as_bytes(std::span(*values))) : values.error();
+      } else {
+        auto pixels = load_pixels(samples[i], model.preprocess);
+        hashed = pixels ? sha256_hex(std::as_bytes(std::span(*pixels))) : pixels.error();
+      }
+      if (hashed) {
+        digest[i] = *hashed;
+      } else {
+        problem[i] = hashed.error().message;
+      }
+      if (options.progress) {
+        const std::lock_guard lock(report);
+        options.progress(++done, samples.size(), "reading pictures");
+      }
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int t = 1; t < options.threads; ++t) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  if (options.stop && *options.stop) return Error{ErrorKind::interrupted, "interrupted"};
+
+  Checked out;
+  std::string digests;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (problem[i].empty()) {
+      digests += digest[i];
+      out.samples.push_back(std::move(samples[i]));
+    } else {
+      out.unreadable.push_back(problem[i]);
+    }
+  }
+  if (out.samples.empty()) {
+    return rejected(concat("none of the ", samples.size(), " calibration files can be read; the first: ",
+                           out.unreadable.empty() ? "no file" : out.unreadable.front()));
+  }
+  auto all = sha256_hex(std::as_bytes(std::span(digests)));
+  if (!all) return all.error();
+  out.sha256 = std::move(*all);
+  return out;
+}
+
+// ---- what the plan says of itself
+
+std::string options_json(const BuildOptions& options) {
+  constexpr const char* methods[] = {"auto", "max", "percentile", "mse", "kl"};
+  const QuantizeOptions& q = options.quantize;
+  std::string out = concat("{\"method\":\"", methods[static_cast<int>(q.method)],
+                           "\",\"percentile\":", q.percentile,
+                           ",\"per_channel\":", q.per_channel_weights, ",\"seed\":", q.seed,
+                           ",\"int16\":[");
+  for (size_t i = 0; i < q.int16_nodes.size(); ++i) {
+    out += concat(i ? "," : "", "\"", json_escaped(q.int16_nodes[i]), "\"");
+  }
+  out += "],\"disabled\":[";
+  for (size_t i = 0; i < options.model.disabled_rewrites.size(); ++i) {
+    out += concat(i ? "," : "", "\"", json_escaped(options.model.disabled_rewrites[i]), "\"");
+  }
+  return out + "]}";
+}
+
+Status attach_labels(const BuildOptions& options, Plan& plan) {
+  if (options.labels.empty()) return {};
+  auto labels = read_labels(options.labels);
+  if (!labels) return labels.error();
+  const auto classes = static_cast<size_t>(plan.tensors[plan.output].shape[3]);
+  if (labels->size() != classes) {
+    return rejected(concat(quoted(options.labels), " has ", labels->size(), " names, the network has ",
+                           classes, " classes"));
+  }
+  plan.labels = std::move(*labels);
+  return {};
+}
+
+Result<std::vector<float>> run_golden(const Plan& plan, const std::string& isa, uint64_t seed) {
+  auto program = Program::prepare(plan, isa);
+  if (!program) return program.error();
+  auto session = Session::create(*program, 1);
+  if (!session) return session.error();
+  std::vector<float> logits(static_cast<size_t>(plan.tensors[plan.output].shape[3]));
+  if (const Status ran = (*session)->run(golden_input(plan, seed), logits); !ran) {
+    return ran.error();
+  }
+  return logits;
+}
+
+Status attach_golden(Plan& plan) {
+  for (const uint64_t seed : {uint64_t{1}, uint64_t{2}}) {
+    auto reference = run_golden(plan, "reference", seed);
+    if (!reference) return reference.error();
+    plan.golden.push_back({seed, logits_digest(*reference)});
+    auto fast = run_golden(plan, "", seed);
+    if (!fast) return fast.error();
+    if (logits_digest(*fast) != plan.golden.back().logits_xxh3) {
+      return failed(concat("this machine's ", best_isa_name(machine_features()),
+                           " kernels and the reference differ on golden input ", seed,
+                           ": a fault in Octavo or in this machine; --isa reference avoids it"));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> sha256_hex(std::span<const std::byte> bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1) {
+    return failed("SHA-256 is not available in libcrypto");
+  }
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (unsigned int i = 0; i < size; ++i) {
+    out += digits[digest[i] >> 4];
+    out += digits[digest[i] & 15];
+  }
+  return out;
+}
+
+Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
+  const QuantizeOptions& q = options.quantize;
+  auto model = open_model(model_path, options.model);
+  if (!model) return model.error();
+  if (!model->is_float()) return usage_error(concat(quoted(model_path), " is a plan already"));
+
+  DataSetOptions data_options;
+  data_options.class_offset = options.class_offset;
+  data_options.classes = model->classes;
+  data_options.labels_needed = false;
+  auto samples = open_dataset(options.calibration, data_options);
+  if (!samples) return samples.error();
+  const size_t count = options.samples == 0 ? samples->size() : options.samples;
+  auto chosen = spread_samples(std::move(*samples), count, q.seed);
+
+  const bool tensors = is_tensor_file(chosen.front().path);
+  if (!tensors && !model->picture_input) {
+    return rejected(concat(quoted(model_path), " is not fed pictures; calibrate it with .npy tensors"));
+  }
+  auto checked = check_samples(std::move(chosen), *model, tensors, q);
+  if (!checked) return checked.error();
+
+  BuildResult result;
+  result.notes = model->notes;
+  result.unreadable = std::move(checked->unreadable);
+  result.pictures = checked->samples.size();
+  if (!options.evaluation.empty()) {
+    data_options.labels_needed = true;
+    auto evaluation = open_dataset(options.evaluation, data_options);
+    if (!evaluation) return evaluation.error();
+    auto overlap = count_overlap(checked->samples, *evaluation);
+    if (!overlap) return overlap.error();
+    if (*overlap > 0) {
+      result.warnings.push_back(concat(*overlap, " of ", checked->samples.size(),
+                                       " calibration pictures are in the evaluation set too: its "
+                                       "accuracy will look too good"));
+    }
+  }
+
+  CalibrationFeed feed;
+  feed.count = checked->samples.size();
+  const std::vector<Sample>& files = checked->samples;
+  if (tensors) {
+    feed.values = [&](size_t i) { return load_values(files[i], model->input); };
+  } else {
+    feed.pixels = [&](size_t i) { return load_pixels(files[i], model->preprocess); };
+  }
+  std::set<int> classes;
+  for (const Sample& sample : files) {
+    feed.classes.push_back(sample.label);
+    if (sample.label >= 0) classes.insert(sample.label);
+  }
+  result.classes_seen = classes.size();
+
+  auto quantized =
+      quantize(*model->graph, model->picture_input ? &model->preprocess : nullptr, feed, q);
+  if (!quantized) return quantized.error();
+  result.plan = std::move(quantized->plan);
+  for (std::string& warning : quantized->warnings) result.warnings.push_back(std::move(warning));
+
+  Plan& plan = result.plan;
+  if (const Status labelled = attach_labels(options, plan); !labelled) return labelled.error();
+  auto model_bytes = read_file(model_path, uint64_t{1} << 32);
+  if (!model_bytes) return model_bytes.error();
+  auto model_sha256 = sha256_hex(*model_bytes);
+  if (!model_sha256) return model_sha256.error();
+  plan.provenance = {OCTAVO_VERSION,
+                     std::move(*model_sha256),
+                     std::move(checked->sha256),
+                     static_cast<int32_t>(result.pictures),
+                     options_json(options),
+                     best_isa_name(machine_features())};
+  if (const Status golden = attach_golden(plan); !golden) return golden.error();
+  if (const Status valid = verify(plan); !valid) return valid.error();
+  return result;
+}
+
+}  // namespace octavo

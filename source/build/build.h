@@ -1,0 +1,42 @@
+// The whole way from model.onnx and a folder of pictures to a plan, in one call: what
+// `octavo build` does.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "evaluate/model.h"
+#include "plan/plan.h"
+#include "quantize/quantize.h"
+
+namespace octavo {
+
+struct BuildOptions {
+  ModelOptions model;
+  std::string calibration;   // DATA
+  size_t samples = 300;      // at most; 0: all
+  std::string evaluation;    // DATA for the overlap warning; may be empty
+  std::string labels;        // FILE of class names; may be empty
+  int class_offset = 0;
+  QuantizeOptions quantize;  // threads, progress and stop are used throughout
+};
+
+struct BuildResult {
+  Plan plan;
+  size_t pictures = 0;                  // that calibrated
+  size_t classes_seen = 0;              // 0 where the data set has no labels
+  std::vector<std::string> unreadable;  // one sentence a picture
+  std::vector<std::string> warnings, notes;
+  double calibrate_seconds = 0;
+};
+
+// Quantizes, proves the plan by verify(), runs the golden inputs through the reference
+// and through this machine's best kernels, and fails where they differ.
+Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options);
+
+// Lower-case hex SHA-256.
+Result<std::string> sha256_hex(std::span<const std::byte> bytes);
+
+}  // namespace octavo
