@@ -1,0 +1,113 @@
+#include "evaluate/latency.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+namespace octavo {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds(Clock::duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
+
+struct Stream {
+  std::vector<double> ms, lateness_ms;
+  int64_t missed = 0;
+  Status status;
+};
+
+Clock::duration duration_of(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+// One stream until its time or its frames are up.
+void run_stream(const FrameFunction& frame, int index, const LatencyOptions& options,
+                std::atomic<bool>& failed, Stream& stream) {
+  const auto warm_until = Clock::now() + duration_of(options.warmup_seconds);
+  do {
+    stream.status = frame(index);
+    if (!stream.status || failed) return;
+  } while (Clock::now() < warm_until);
+
+  const auto start = Clock::now();
+  const auto end = start + duration_of(options.seconds);
+  const auto period =
+      options.frames_per_second > 0 ? duration_of(1 / options.frames_per_second) : Clock::duration{};
+  for (int64_t i = 0; options.frames > 0 ? i < options.frames : Clock::now() < end; ++i) {
+    const auto due = start + period * i;
+    if (options.frames_per_second > 0) std::this_thread::sleep_until(due);
+    const auto before = Clock::now();
+    stream.status = frame(index);
+    const auto after = Clock::now();
+    if (!stream.status || failed) return;
+    stream.ms.push_back(milliseconds(after - before));
+    if (options.frames_per_second > 0) {
+      stream.lateness_ms.push_back(milliseconds(before - due));
+      stream.missed += after > due + period;
+    }
+  }
+}
+
+}  // namespace
+
+Latency summarize(std::span<const double> samples_ms) {
+  std::vector<double> sorted(samples_ms.begin(), samples_ms.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto n = static_cast<double>(sorted.size());
+  const auto rank = [&](double p) {
+    const auto index = static_cast<size_t>(std::max(1.0, std::ceil(p / 100 * n))) - 1;
+    return sorted[std::min(index, sorted.size() - 1)];
+  };
+  Latency out;
+  double sum = 0, squares = 0;
+  for (const double ms : sorted) sum += ms;
+  out.mean = sum / n;
+  for (const double ms : sorted) squares += (ms - out.mean) * (ms - out.mean);
+  out.std = sorted.size() > 1 ? std::sqrt(squares / (n - 1)) : 0;
+  out.p50 = rank(50);
+  out.p90 = rank(90);
+  out.p95 = rank(95);
+  out.p99 = rank(99);
+  out.min = sorted.front();
+  out.max = sorted.back();
+  out.frames = static_cast<int64_t>(sorted.size());
+  return out;
+}
+
+Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
+                                   const LatencyOptions& options) {
+  std::vector<Stream> all(static_cast<size_t>(streams));
+  std::atomic<bool> failed{false};
+  const auto work = [&](int index) {
+    run_stream(frame, index, options, failed, all[static_cast<size_t>(index)]);
+    if (!all[static_cast<size_t>(index)].status) failed = true;
+  };
+  std::vector<std::thread> threads;
+  for (int s = 1; s < streams; ++s) threads.emplace_back(work, s);
+  work(0);
+  for (std::thread& thread : threads) thread.join();
+
+  LatencyRun run;
+  std::vector<double> ms, lateness;
+  for (const Stream& stream : all) {
+    if (!stream.status) return stream.status.error();
+    double busy = 0;
+    for (const double one : stream.ms) busy += one;
+    if (busy > 0) run.fps += 1e3 * static_cast<double>(stream.ms.size()) / busy;
+    ms.insert(ms.end(), stream.ms.begin(), stream.ms.end());
+    lateness.insert(lateness.end(), stream.lateness_ms.begin(), stream.lateness_ms.end());
+    run.missed += stream.missed;
+  }
+  if (ms.empty()) return usage_error("nothing was measured: more --seconds or --frames are needed");
+  run.ms = summarize(ms);
+  if (!lateness.empty()) run.jitter_ms = summarize(lateness).std;
+  return run;
+}
+
+}  // namespace octavo

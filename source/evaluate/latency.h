@@ -1,0 +1,42 @@
+// Latency: how long one frame takes, and how many frames a second several one-thread
+// sessions give at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "evaluate/model.h"
+
+namespace octavo {
+
+// Milliseconds. Percentiles by nearest rank: the smallest sample that at least p % of
+// all do not exceed.
+struct Latency {
+  double mean = 0, p50 = 0, p90 = 0, p95 = 0, p99 = 0, min = 0, max = 0, std = 0;
+  int64_t frames = 0;
+};
+Latency summarize(std::span<const double> samples_ms);  // at least one sample
+
+struct LatencyOptions {
+  double seconds = 2;    // to measure, of each run
+  int64_t frames = 0;    // instead of seconds, if above 0
+  double warmup_seconds = 0.3;
+  double frames_per_second = 0;  // above 0: a frame is due every 1/fps; late ones are counted
+};
+
+struct LatencyRun {
+  Latency ms;
+  double fps = 0;          // all streams together
+  int64_t missed = 0;      // deadlines, with frames_per_second
+  double jitter_ms = 0;    // standard deviation of the start against its due time
+};
+
+// `frame` runs one frame on stream s (0..streams-1); each stream has a thread of its own.
+using FrameFunction = std::function<Status(int stream)>;
+Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
+                                   const LatencyOptions& options);
+
+}  // namespace octavo
