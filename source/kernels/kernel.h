@@ -11,7 +11,11 @@
 // convolution or pool pads, the columns left and right of a row exist and hold the
 // zero points of their channels, and rows above and below are pointers to a row of
 // zero points: no kernel branches on a border. Behind the last pixel of a row come
-// at least `slack_bytes` that may be read, never used and never written.
+// at least `slack_bytes` that may be read, never used and never written; the same
+// holds behind packed weights. Packed weights and per-channel arrays are 64-byte
+// aligned, pixels only to their element. Channel indices are absolute: rows, weights and
+// per-channel arrays start at channel 0 also when channel_begin is not 0, and only
+// the channels [channel_begin, channel_end) of an output pixel are written.
 #pragma once
 
 #include <cstddef>
@@ -46,9 +50,9 @@ struct EpilogueArrays {
   const int16_t* table = nullptr;              // 65 knots, then 63 zeros; null without table
   const float* residual_multiplier = nullptr;  // null without residual
   const int32_t* residual_zero = nullptr;
-  const float* lo = nullptr;                   // float(lo[c] - z[c])
-  const float* hi = nullptr;                   // float(hi[c] - z[c])
-  const int32_t* zero = nullptr;               // z[c] of the output
+  const float* lo = nullptr;      // float(lo[c] - z[c])
+  const float* hi = nullptr;      // float(hi[c] - z[c])
+  const int32_t* zero = nullptr;  // z[c] of the output
   ElementType output = ElementType::u8;
   ElementType residual = ElementType::u8;
 };
@@ -80,10 +84,10 @@ struct ConvolutionArguments {
 };
 
 struct ConvolutionKernel {
-  const char* name;       // "avx512vnni_pointwise": what --layers and tests print
+  const char* name;  // "avx512vnni_pointwise": what --layers and tests print
   FeatureSet requires_features;
   bool (*accepts)(const ConvolutionShape&);
-  int32_t channel_step;   // work is split over threads at multiples of this
+  int32_t channel_step;  // work is split over threads at multiples of this
   size_t (*packed_bytes)(const ConvolutionShape&);
   // weights [o, kh, kw, c / groups], bias [o] as in the plan; integer work only.
   void (*pack)(const ConvolutionShape&, const int8_t* weights, const int32_t* bias,
@@ -103,7 +107,7 @@ struct PoolArguments {
   const PoolShape* shape = nullptr;
   EpilogueArrays epilogue;
   const int32_t* input_zero = nullptr;
-  InputRows input;    // as a convolution's; for a maximum, padding is never read (see counts)
+  InputRows input;  // as a convolution's; for a maximum, padding is never read (see counts)
   OutputRows output;
   int32_t output_rows = 0, output_width = 0;
   // The window of output row r covers kernel rows [row_from[r], row_to[r]), that of
@@ -134,9 +138,9 @@ struct ElementwiseArguments {
   const ElementwiseShape* shape = nullptr;
   EpilogueArrays epilogue;
   const int32_t* a_zero = nullptr;
-  const int32_t* b_zero = nullptr;          // null for rescale
-  const float* b_multiplier = nullptr;      // add only
-  const float* offset = nullptr;            // rescale only
+  const int32_t* b_zero = nullptr;      // null for rescale
+  const float* b_multiplier = nullptr;  // add only
+  const float* offset = nullptr;        // rescale only
   InputRows a, b;
   OutputRows output;
   int32_t rows = 0, width = 0;

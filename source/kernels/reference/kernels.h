@@ -1,0 +1,15 @@
+// The reference: docs/numerics.md in plain C++, slow and obvious. It accepts every
+// shape and every type; all other kernels are tested for equality with it.
+#pragma once
+
+#include <span>
+
+#include "kernels/kernel.h"
+
+namespace octavo::kernels {
+
+std::span<const ConvolutionKernel> reference_convolution_kernels();
+std::span<const PoolKernel> reference_pool_kernels();
+std::span<const ElementwiseKernel> reference_elementwise_kernels();
+
+}  // namespace octavo::kernels
