@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -13,8 +12,9 @@
 #include "base/text.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
+#include "evaluate/input.h"
+#include "evaluate/labels.h"
 #include "graph/graph.h"
-#include "image/image.h"
 #include "kernels/isa.h"
 #include "runtime/program.h"
 
@@ -22,92 +22,13 @@ namespace octavo {
 
 namespace {
 
-constexpr uint64_t largest_picture_bytes = uint64_t{1} << 30;
+constexpr uint64_t largest_sample_bytes = uint64_t{1} << 30;
 
-// ---- calibration inputs
-
-// One calibration file as the network is fed it. Raw dumps are float32 or uint8 of exactly
-// the input's size.
-struct CalibrationInput {
-  std::vector<uint8_t> pixels;
-  std::vector<float> values;
-};
-
-std::string extension(const std::string& path) {
-  const size_t dot = path.rfind('.');
-  std::string out = dot == std::string::npos ? "" : path.substr(dot + 1);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-bool is_tensor_file(const std::string& path) {
-  const std::string ending = extension(path);
-  return ending == "npy" || ending == "raw" || ending == "bin" || ending == "rgb" ||
-         ending == "rgbchw";
-}
-
-Result<std::vector<std::byte>> sample_bytes(const Sample& sample) {
-  if (!sample.content.empty()) return sample.content;
-  return read_file(sample.path, largest_picture_bytes);
-}
-
-Result<std::vector<uint8_t>> load_pixels(const Sample& sample, const Preprocess& how) {
-  auto bytes = sample_bytes(sample);
+Result<NetworkInput> load_sample(const Model& model, const Sample& sample) {
+  if (!sample.content.empty()) return decode_network_input(model, sample.path, sample.content);
+  auto bytes = read_file(sample.path, largest_sample_bytes);
   if (!bytes) return bytes.error();
-  auto picture = decode_picture(*bytes, how.exif_rotate);
-  if (!picture) {
-    return Error{picture.error().kind, concat(quoted(sample.path), ": ", picture.error().message)};
-  }
-  std::vector<uint8_t> out(static_cast<size_t>(how.height) * how.width * how.channels());
-  if (const Status done = preprocess(*picture, how, out); !done) {
-    return Error{done.error().kind, concat(quoted(sample.path), ": ", done.error().message)};
-  }
-  return out;
-}
-
-std::vector<float> to_nhwc(std::vector<float> values, const std::array<int, 3>& hwc) {
-  const auto [h, w, c] = hwc;
-  std::vector<float> out(values.size());
-  for (int y = 0; y < h; ++y) {
-    for (int x = 0; x < w; ++x) {
-      for (int k = 0; k < c; ++k) {
-        out[(static_cast<size_t>(y) * w + x) * c + k] =
-            values[(static_cast<size_t>(k) * h + y) * w + x];
-      }
-    }
-  }
-  return out;
-}
-
-Result<std::vector<float>> load_values(const Sample& sample, const std::array<int, 3>& hwc) {
-  auto bytes = sample_bytes(sample);
-  if (!bytes) return bytes.error();
-  const size_t count = static_cast<size_t>(hwc[0]) * hwc[1] * hwc[2];
-  if (extension(sample.path) == "npy") {
-    auto array = decode_npy(*bytes);
-    if (!array) {
-      return Error{array.error().kind, concat(quoted(sample.path), ": ", array.error().message)};
-    }
-    if (array->values.size() != count) {
-      return rejected(concat(quoted(sample.path), " has ", array->values.size(),
-                             " values, the network reads ", count));
-    }
-    const auto& shape = array->shape;
-    const bool nhwc = shape.size() >= 3 && shape[shape.size() - 1] == hwc[2] &&
-                      shape[shape.size() - 2] == hwc[1];
-    return nhwc ? std::move(array->values) : to_nhwc(std::move(array->values), hwc);
-  }
-  std::vector<float> values(count);
-  if (bytes->size() == count * sizeof(float)) {
-    std::memcpy(values.data(), bytes->data(), bytes->size());
-  } else if (bytes->size() == count) {
-    for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>((*bytes)[i]);
-  } else {
-    return rejected(concat(quoted(sample.path), " has ", bytes->size(), " bytes; a dump for this network has ",
-                           count, " (uint8) or ", count * sizeof(float), " (float32)"));
-  }
-  return to_nhwc(std::move(values), hwc);  // dumps are NCHW
+  return decode_network_input(model, sample.path, *bytes);
 }
 
 // Leaves out what cannot be read, naming it. Every file is read once here, so that
@@ -118,7 +39,7 @@ struct Checked {
   std::string sha256;  // over the digests of the inputs, in order
 };
 
-Result<Checked> check_samples(std::vector<Sample> samples, const Model& model, bool tensors,
+Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
                               const QuantizeOptions& options) {
   std::vector<std::string> problem(samples.size()), digest(samples.size());
   std::atomic<size_t> next{0}, done{0};
@@ -126,18 +47,14 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model, b
   const auto work = [&] {
     for (size_t i = next++; i < samples.size(); i = next++) {
       if (options.stop && *options.stop) return;
-      Result<std::string> hashed = std::string();
-      if (tensors) {
-        auto values = load_values(samples[i], model.input);
-        hashed = values ? sha256_hex(std::as_bytes(std::span(*values))) : values.error();
+      auto input = load_sample(model, samples[i]);
+      if (input) {
+        auto hashed = sha256_hex(input->pixels.empty()
+                                     ? std::as_bytes(std::span<const float>(input->values))
+                                     : std::as_bytes(std::span<const uint8_t>(input->pixels)));
+        (hashed ? digest[i] : problem[i]) = hashed ? *hashed : hashed.error().message;
       } else {
-        auto pixels = load_pixels(samples[i], model.preprocess);
-        hashed = pixels ? sha256_hex(std::as_bytes(std::span(*pixels))) : pixels.error();
-      }
-      if (hashed) {
-        digest[i] = *hashed;
-      } else {
-        problem[i] = hashed.error().message;
+        problem[i] = input.error().message;
       }
       if (options.progress) {
         const std::lock_guard lock(report);
@@ -192,13 +109,8 @@ std::string options_json(const BuildOptions& options) {
 
 Status attach_labels(const BuildOptions& options, Plan& plan) {
   if (options.labels.empty()) return {};
-  auto labels = read_labels(options.labels);
+  auto labels = read_labels(options.labels, plan.tensors[plan.output].shape[3]);
   if (!labels) return labels.error();
-  const auto classes = static_cast<size_t>(plan.tensors[plan.output].shape[3]);
-  if (labels->size() != classes) {
-    return rejected(concat(quoted(options.labels), " has ", labels->size(), " names, the network has ",
-                           classes, " classes"));
-  }
   plan.labels = std::move(*labels);
   return {};
 }
@@ -264,10 +176,8 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   auto chosen = spread_samples(std::move(*samples), count, q.seed);
 
   const bool tensors = is_tensor_file(chosen.front().path);
-  if (!tensors && !model->picture_input) {
-    return rejected(concat(quoted(model_path), " is not fed pictures; calibrate it with .npy tensors"));
-  }
-  auto checked = check_samples(std::move(chosen), *model, tensors, q);
+  std::erase_if(chosen, [&](const Sample& s) { return is_tensor_file(s.path) != tensors; });
+  auto checked = check_samples(std::move(chosen), *model, q);
   if (!checked) return checked.error();
 
   BuildResult result;
@@ -291,9 +201,17 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   feed.count = checked->samples.size();
   const std::vector<Sample>& files = checked->samples;
   if (tensors) {
-    feed.values = [&](size_t i) { return load_values(files[i], model->input); };
+    feed.values = [&](size_t i) -> Result<std::vector<float>> {
+      auto input = load_sample(*model, files[i]);
+      if (!input) return input.error();
+      return std::move(input->values);
+    };
   } else {
-    feed.pixels = [&](size_t i) { return load_pixels(files[i], model->preprocess); };
+    feed.pixels = [&](size_t i) -> Result<std::vector<uint8_t>> {
+      auto input = load_sample(*model, files[i]);
+      if (!input) return input.error();
+      return std::move(input->pixels);
+    };
   }
   std::set<int> classes;
   for (const Sample& sample : files) {

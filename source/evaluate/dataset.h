@@ -30,7 +30,4 @@ Result<std::vector<Sample>> open_dataset(const std::string& path, const DataSetO
 // `count` of the samples, spread evenly over the classes, in a reproducible order.
 std::vector<Sample> spread_samples(std::vector<Sample> samples, size_t count, uint64_t seed);
 
-// One label a line; a line may also be "index TAB id TAB names" or "id names".
-Result<std::vector<std::string>> read_labels(const std::string& path);
-
 }  // namespace octavo

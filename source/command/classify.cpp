@@ -1,0 +1,150 @@
+// octavo classify MODEL INPUT...: the most likely labels of each picture.
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "command/flags.h"
+#include "command/print.h"
+#include "evaluate/input.h"
+#include "evaluate/labels.h"
+
+namespace octavo::command {
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::vector<std::string> inputs;
+  ModelFlags flags;
+  Output output;
+  int top = 5;
+  std::string range = "full", matrix = "bt601", logits, labels;
+};
+
+struct Answer {
+  std::string input;
+  std::vector<float> logits;
+  std::string error;  // instead
+};
+
+std::string label_of(const Model& model, int index) {
+  const auto i = static_cast<size_t>(index);
+  return i < model.labels.size() ? model.labels[i] : concat("class ", index);
+}
+
+Result<PictureSource> source_of(const std::string& text, const Options& options) {
+  auto source = parse_source(text);
+  if (!source) return source.error();
+  source->range = options.range == "video" ? YuvRange::video : YuvRange::full;
+  source->matrix = options.matrix == "bt709" ? YuvMatrix::bt709 : YuvMatrix::bt601;
+  return source;
+}
+
+Answer answer_one(const std::string& text, const Options& options, const Model& model,
+                  const Classifier& classifier) {
+  Answer answer{text, std::vector<float>(static_cast<size_t>(model.classes)), ""};
+  auto source = source_of(text, options);
+  if (!source) return {text, {}, source.error().message};
+  auto input = load_network_input(model, *source);
+  if (!input) return {text, {}, input.error().message};
+  if (const Status ran = classify(classifier, *input, answer.logits); !ran) {
+    return {text, {}, ran.error().message};
+  }
+  return answer;
+}
+
+Json to_json(const Answer& answer, const Model& model, int top) {
+  Json out = {{"input", answer.input}};
+  if (!answer.error.empty()) {
+    out["error"] = answer.error;
+    return out;
+  }
+  out["top"] = Json::array();
+  for (const Score& score : top_scores(answer.logits, top)) {
+    out["top"].push_back({{"index", score.index},
+                          {"label", label_of(model, score.index)},
+                          {"score", score.score}});
+  }
+  return out;
+}
+
+void print_answer(const Answer& answer, const Model& model, int top) {
+  if (!answer.error.empty()) return;
+  fmt::print("{}\n", answer.input);
+  int rank = 0;
+  for (const Score& score : top_scores(answer.logits, top)) {
+    fmt::print("[{}] {}: {:.4f}\n", rank++, label_of(model, score.index), score.score);
+  }
+}
+
+Status save_logits(const Options& options, const Model& model, const std::vector<Answer>& answers) {
+  if (options.logits.empty()) return {};
+  std::vector<float> values;
+  int64_t rows = 0;
+  for (const Answer& answer : answers) {
+    if (!answer.error.empty()) continue;
+    values.insert(values.end(), answer.logits.begin(), answer.logits.end());
+    ++rows;
+  }
+  const int64_t shape[] = {rows, model.classes};
+  return write_file(options.logits, encode_npy(shape, values), true);
+}
+
+int run(const Options& options) {
+  auto model_options = options.flags.parse();
+  if (!model_options) return fail(model_options.error());
+  auto model = open_model(options.model, *model_options);
+  if (!model) return fail(model.error());
+  for (const std::string& text : model->notes) note(options.output, text);
+  if (!options.labels.empty()) {
+    auto labels = read_labels(options.labels, model->classes);
+    if (!labels) return fail(labels.error());
+    model->labels = std::move(*labels);
+  }
+  auto classifier = make_classifier(*model, options.flags.threads > 0 ? options.flags.threads : 1);
+  if (!classifier) return fail(classifier.error());
+
+  std::vector<Answer> answers;
+  size_t unread = 0;
+  for (const std::string& input : options.inputs) {
+    answers.push_back(answer_one(input, options, *model, *classifier));
+    const Answer& answer = answers.back();
+    if (!answer.error.empty()) {
+      ++unread;
+      fail(rejected(answer.error));
+    }
+    if (!options.output.json) print_answer(answer, *model, options.top);
+  }
+  if (options.output.json) {
+    Json results = Json::array();
+    for (const Answer& answer : answers) results.push_back(to_json(answer, *model, options.top));
+    print_json({{"results", results}});
+  }
+  if (const Status saved = save_logits(options, *model, answers); !saved) {
+    return fail(saved.error());
+  }
+  return unread == 0 ? exit_done : exit_code(ErrorKind::rejected);
+}
+
+}  // namespace
+
+void add_classify(CLI::App& program, Action& action) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("classify", "the most likely labels of pictures");
+  command->add_option("MODEL", options->model, "a plan (.octavo) or a float model (.onnx)")->required();
+  command->add_option("INPUT", options->inputs,
+                      "JPEG, PNG, WebP, BMP, PPM, .npy, or a frame as FILE.nv12:WxH")->required();
+  command->add_option("--top", options->top, "labels a picture")->check(CLI::Range(1, 1000000));
+  command->add_option("--range", options->range, "of YUV frames: full or video")
+      ->check(CLI::IsMember({"full", "video"}));
+  command->add_option("--matrix", options->matrix, "of YUV frames: bt601 or bt709")
+      ->check(CLI::IsMember({"bt601", "bt709"}));
+  command->add_option("--logits", options->logits, "write float32 [n, classes] to this .npy");
+  command->add_option("--labels", options->labels, "class names, one a line");
+  options->flags.add(*command);
+  add_output_flags(*command, options->output);
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace octavo::command

@@ -1,0 +1,182 @@
+#include "command/flags.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "base/text.h"
+#include "evaluate/host.h"
+
+namespace octavo::command {
+
+namespace {
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> split(std::string_view text, char at) {
+  std::vector<std::string> out;
+  while (true) {
+    const size_t end = text.find(at);
+    out.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// The value of a flag that takes one of a few words.
+template <class Value>
+Result<Value> choose(const char* flag, const std::string& text,
+                     const std::vector<std::pair<std::string, Value>>& known) {
+  std::vector<std::string> names;
+  std::string all;
+  for (const auto& [name, value] : known) {
+    if (name == text) return value;
+    names.push_back(name);
+    all += (all.empty() ? "" : ", ") + name;
+  }
+  const std::string near = nearest_name(text, names);
+  return usage_error(concat(flag, " ", quoted(text), ": known are ", all,
+                            near.empty() ? "" : concat("; did you mean ", near, "?")));
+}
+
+}  // namespace
+
+Result<std::array<int, 2>> parse_size(const std::string& text) {
+  const auto parts = split(text, 'x');
+  const auto height = parse_number<int>(parts.front());
+  const auto width = parse_number<int>(parts.back());
+  if (parts.size() > 2 || !height || !width || *height < 1 || *width < 1 || *height > 8192 ||
+      *width > 8192) {
+    return usage_error(concat("--size ", quoted(text), ": HxW is needed, for example 224x224"));
+  }
+  return std::array<int, 2>{*height, *width};
+}
+
+Result<std::array<float, 3>> parse_triple(const std::string& flag, const std::string& text) {
+  const auto parts = split(text, ',');
+  std::array<float, 3> out{};
+  if (parts.size() == 3 || parts.size() == 1) {
+    bool good = true;
+    for (size_t i = 0; i < 3; ++i) {
+      const auto value = parse_number<float>(parts[parts.size() == 1 ? 0 : i]);
+      good = good && value && std::isfinite(*value);
+      out[i] = value.value_or(0);
+    }
+    if (good) return out;
+  }
+  return usage_error(concat(flag, " ", quoted(text), ": R,G,B in 0..255 units is needed"));
+}
+
+Result<std::vector<int>> parse_counts(const std::string& flag, const std::string& text) {
+  std::vector<int> out;
+  for (const std::string& part : split(text, ',')) {
+    const auto value = parse_number<int>(part);
+    if (!value || *value < 1 || *value > 1024) {
+      return usage_error(concat(flag, " ", quoted(text), ": numbers from 1 to 1024, separated by commas"));
+    }
+    out.push_back(*value);
+  }
+  return out;
+}
+
+std::vector<std::string> split_commas(const std::vector<std::string>& texts) {
+  std::vector<std::string> out;
+  for (const std::string& text : texts) {
+    for (std::string& part : split(text, ',')) {
+      if (!part.empty()) out.push_back(std::move(part));
+    }
+  }
+  return out;
+}
+
+void add_output_flags(CLI::App& command, Output& output) {
+  command.add_flag("--json,!--no-json", output.json, "one JSON object on stdout");
+  command.add_flag("-q,--quiet,!--no-quiet", output.quiet, "no progress, notes or warnings");
+  command.add_flag("-v,--verbose,!--no-verbose", output.verbose, "say more");
+}
+
+void PreprocessFlags::add(CLI::App& command) {
+  const char* group = "Preprocessing of pictures (an ONNX file's; a plan has its own)";
+  command.add_option("--preset", preset, "torchvision, timm, tf, caffe or none")->group(group);
+  command.add_option("--size", size, "HxW of the network's input")->group(group);
+  command.add_option("--resize", resize, "the short side before the crop; 0: no resize")
+      ->check(CLI::Range(0, 16384))->group(group);
+  command.add_option("--crop-pct", crop_pct, "or the crop's share of the short side")->group(group);
+  command.add_option("--interpolation", interpolation, "bilinear, bicubic or nearest")->group(group);
+  command.add_option("--mean", mean, "R,G,B in 0..255 units")->group(group);
+  command.add_option("--std", std, "R,G,B in 0..255 units")->group(group);
+  command.add_option("--color", color, "rgb or bgr: the order of the network's channels")->group(group);
+  exif_option = command.add_flag("--exif-rotate,!--no-exif-rotate", exif_rotate,
+                                 "turn pictures as their EXIF orientation says")->group(group);
+  command.add_option("--via", via, "nv12: send each picture through NV12 first")->group(group);
+}
+
+Result<PreprocessChoice> PreprocessFlags::parse() const {
+  PreprocessChoice choice;
+  choice.preset = preset;
+  if (!size.empty()) {
+    auto parsed = parse_size(size);
+    if (!parsed) return parsed.error();
+    choice.size = *parsed;
+  }
+  if (resize >= 0) choice.resize_short = resize;
+  if (crop_pct != 0) choice.crop_pct = crop_pct;
+  if (!interpolation.empty()) {
+    auto parsed = choose<Interpolation>("--interpolation", interpolation,
+                                        {{"bilinear", Interpolation::bilinear},
+                                         {"bicubic", Interpolation::bicubic},
+                                         {"nearest", Interpolation::nearest}});
+    if (!parsed) return parsed.error();
+    choice.interpolation = *parsed;
+  }
+  if (!color.empty()) {
+    auto parsed = choose<ColorOrder>(
+        "--color", color,
+        {{"rgb", ColorOrder::rgb}, {"bgr", ColorOrder::bgr}, {"gray", ColorOrder::gray}});
+    if (!parsed) return parsed.error();
+    choice.color = *parsed;
+  }
+  if (!mean.empty()) {
+    auto parsed = parse_triple("--mean", mean);
+    if (!parsed) return parsed.error();
+    choice.mean = *parsed;
+  }
+  if (!std.empty()) {
+    auto parsed = parse_triple("--std", std);
+    if (!parsed) return parsed.error();
+    choice.std = *parsed;
+  }
+  if (exif_option != nullptr && exif_option->count() > 0) choice.exif_rotate = exif_rotate;
+  if (!via.empty()) {
+    auto parsed = choose<bool>("--via", via, {{"nv12", true}});
+    if (!parsed) return parsed.error();
+    choice.via_nv12 = *parsed;
+  }
+  return choice;
+}
+
+void ModelFlags::add(CLI::App& command) {
+  preprocess.add(command);
+  command.add_option("--isa", isa, "instruction set to use (default: the best; also OCTAVO_ISA)");
+  command.add_option("--threads", threads, "default: physical cores")->check(CLI::Range(1, 1024));
+  command.add_option("--disable", disable, "rewrites of a float graph to leave out, by name");
+}
+
+Result<ModelOptions> ModelFlags::parse() const {
+  auto choice = preprocess.parse();
+  if (!choice) return choice.error();
+  ModelOptions options;
+  options.preprocess = *choice;
+  options.isa = isa;
+  options.disabled_rewrites = split_commas(disable);
+  return options;
+}
+
+int ModelFlags::thread_count() const { return threads > 0 ? threads : physical_cores(); }
+
+}  // namespace octavo::command

@@ -1,0 +1,49 @@
+// Flags that several subcommands share, under the names of docs/reference.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "command/command.h"
+#include "evaluate/model.h"
+
+namespace octavo::command {
+
+void add_output_flags(CLI::App& command, Output& output);
+
+// --preset, --size, --resize, --crop-pct, --interpolation, --mean, --std, --color,
+// --exif-rotate, --via: as typed. parse() turns them into a PreprocessChoice.
+struct PreprocessFlags {
+  std::string preset, size, interpolation, mean, std, color, via;
+  int resize = -1;
+  double crop_pct = 0;
+  bool exif_rotate = false;
+  CLI::Option* exif_option = nullptr;
+
+  void add(CLI::App& command);
+  Result<PreprocessChoice> parse() const;
+};
+
+struct ModelFlags {
+  PreprocessFlags preprocess;
+  std::string isa;
+  int threads = 0;  // 0: physical cores
+  std::vector<std::string> disable;
+
+  void add(CLI::App& command);
+  Result<ModelOptions> parse() const;
+  int thread_count() const;
+};
+
+// "224x224" as height, width.
+Result<std::array<int, 2>> parse_size(const std::string& text);
+// "a,b,c"; one value stands for all three.
+Result<std::array<float, 3>> parse_triple(const std::string& flag, const std::string& text);
+// "1,2,4": positive, at most 1024.
+Result<std::vector<int>> parse_counts(const std::string& flag, const std::string& text);
+// "a,b" to {"a", "b"}.
+std::vector<std::string> split_commas(const std::vector<std::string>& texts);
+
+}  // namespace octavo::command

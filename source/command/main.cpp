@@ -1,0 +1,146 @@
+// octavo: parses the command line, runs one subcommand, returns its exit code.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "base/text.h"
+#include "command/command.h"
+#include "command/print.h"
+#include "evaluate/host.h"
+
+namespace octavo::command {
+
+std::atomic<bool> interrupted{false};
+
+namespace {
+
+std::atomic<bool> cleans_up{false};
+
+void on_interrupt(int) {
+  if (!cleans_up) ::_exit(exit_code(ErrorKind::interrupted));
+  interrupted = true;
+}
+
+constexpr AddCommand commands[] = {
+#ifndef OCTAVO_RUNTIME_ONLY
+    add_check, add_build,
+#endif
+    add_inspect, add_classify,
+#ifndef OCTAVO_RUNTIME_ONLY
+    add_eval,
+#endif
+    add_bench,
+#ifndef OCTAVO_RUNTIME_ONLY
+    add_compare,
+#endif
+    add_doctor, add_selftest,
+};
+
+// "--per_channel=1" to "--per-channel=1": `_` is accepted for `-` in long flags.
+std::string normalized(std::string argument) {
+  if (!argument.starts_with("--")) return argument;
+  for (char& c : argument) {
+    if (c == '=') break;
+    if (c == '_') c = '-';
+  }
+  return argument;
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_fnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : program.get_subcommands({})) names.push_back(sub->get_name());
+  return names;
+}
+
+// What CLI11 could not place, with the nearest name that it could have been.
+std::string explain(const CLI::ParseError& error, const CLI::App& program) {
+  std::string text = error.what();
+  const auto chosen = program.get_subcommands();
+  const CLI::App& app = chosen.empty() ? program : *chosen.front();
+  for (const std::string& left : app.remaining(true)) {
+    const bool flag = left.starts_with("-");
+    const std::string word = left.substr(0, left.find('='));
+    const std::string near = nearest_name(word, flag ? flag_names(app) : command_names(program));
+    text = flag ? concat("unknown flag ", quoted(word)) : concat("unexpected ", quoted(word));
+    if (!near.empty()) text += concat("; did you mean ", near, "?");
+    break;
+  }
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  return concat(text, " (octavo ", chosen.empty() ? "" : app.get_name() + " ", "--help)");
+}
+
+int print_version(bool json) {
+  const Host host = host_facts();
+  if (json) {
+    print_json({{"version", host.version}, {"compiler", host.compiler}, {"isas", host.isas}});
+  } else {
+    fmt::print("octavo {}\n", host.version);
+  }
+  return exit_done;
+}
+
+int run(int argc, char** argv) {
+  CLI::App program{"Octavo folds a trained image classifier (ONNX) into eight bits and runs it."};
+  program.name("octavo");
+  program.require_subcommand(0, 1);
+  bool version = false, version_json = false;
+  program.add_flag("--version", version, "print the version");
+  program.add_flag("--json", version_json, "with --version: as JSON");
+  Action action;
+  for (const AddCommand add : commands) add(program, action);
+
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) arguments.push_back(normalized(argv[i]));  // CLI11 wants them reversed
+  try {
+    program.parse(arguments);
+  } catch (const CLI::CallForHelp& help) {
+    return program.exit(help);
+  } catch (const CLI::CallForAllHelp& help) {
+    return program.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return fail(usage_error(explain(error, program)));
+  }
+  if (version) return print_version(version_json);
+  if (!action) {
+    fmt::print("{}", program.help());
+    return exit_code(ErrorKind::usage);
+  }
+  return action();
+}
+
+}  // namespace
+
+void interruptible() { cleans_up = true; }
+
+}  // namespace octavo::command
+
+int main(int argc, char** argv) {
+  using namespace octavo;
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGINT, command::on_interrupt);
+  std::signal(SIGTERM, command::on_interrupt);
+  try {
+    const int code = command::run(argc, argv);
+    if (std::fflush(stdout) != 0) return command::fail(failed("cannot write to standard output"));
+    return code;
+  } catch (const std::bad_alloc&) {
+    return command::fail(unsupported("not enough memory"));
+  } catch (const std::exception& error) {  // fmt on a closed or full stdout
+    return command::fail(failed(error.what()));
+  }
+}

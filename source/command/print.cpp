@@ -1,0 +1,118 @@
+#include "command/print.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace octavo::command {
+
+namespace {
+
+// Display width: UTF-8 continuation bytes take no column.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(),
+                                           [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+bool terminal() {
+  static const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
+  return is_terminal;
+}
+
+}  // namespace
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::failed: return 1;
+    case ErrorKind::usage: return 2;
+    case ErrorKind::rejected: return 3;
+    case ErrorKind::gate_missed: return 4;
+    case ErrorKind::unsupported: return 5;
+    case ErrorKind::interrupted: return 130;
+  }
+  return 1;
+}
+
+int fail(const Error& error) {
+  fmt::print(stderr, "octavo: {}\n", error.message);
+  return exit_code(error.kind);
+}
+
+void note(const Output& output, std::string_view text) {
+  if (!output.quiet) fmt::print(stderr, "{}\n", text);
+}
+
+void warning(const Output& output, std::string_view text) {
+  if (!output.quiet) fmt::print(stderr, "warning: {}\n", text);
+}
+
+void print_json(Json object) {
+  Json out = {{"schema_version", 1}};
+  out.update(object);
+  // Names come from files and may be no UTF-8: replaced, never a throw.
+  fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+Table::Table(std::vector<std::string> header, std::vector<bool> right)
+    : rows_{std::move(header)}, right_(std::move(right)) {
+  right_.resize(rows_.front().size(), false);
+}
+
+void Table::add(std::vector<std::string> row) {
+  row.resize(rows_.front().size());
+  rows_.push_back(std::move(row));
+}
+
+std::string Table::text() const {
+  std::vector<size_t> width(rows_.front().size(), 0);
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], width_of(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows_) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string space(width[i] - width_of(row[i]), ' ');
+      line += right_[i] ? space + row[i] : row[i] + space;
+      if (i + 1 < row.size()) line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+Progress::~Progress() {
+  if (open_line_) fmt::print(stderr, "\r{:{}}\r", "", last_width_);
+}
+
+void Progress::show(size_t done, size_t total, std::string_view what) {
+  if (output_.quiet || total == 0) return;
+  const int tenth = static_cast<int>(10 * done / total);
+  if (what != what_) {
+    what_ = what;
+    last_tenth_ = terminal() ? -1 : 0;
+  }
+  if (!terminal()) {
+    if (tenth == last_tenth_) return;
+    last_tenth_ = tenth;
+    fmt::print(stderr, "{} {}/{}\n", what, done, total);
+    return;
+  }
+  constexpr size_t bar_width = 30;
+  const size_t filled = bar_width * done / total;
+  const std::string line = fmt::format("{} [{}{}] {}/{}", what, std::string(filled, '='),
+                                       std::string(bar_width - filled, ' '), done, total);
+  fmt::print(stderr, "\r{:<{}}", line, last_width_);
+  std::fflush(stderr);
+  last_width_ = static_cast<int>(line.size());
+  open_line_ = true;
+}
+
+std::string fixed(double value, int digits) { return fmt::format("{:.{}f}", value, digits); }
+
+std::string megabytes(double bytes) { return fmt::format("{:.2f} MB", bytes / 1e6); }
+
+}  // namespace octavo::command

@@ -1,0 +1,57 @@
+// What people see: errors, notes, tables, progress. Data goes to stdout, everything
+// else to stderr.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "command/command.h"
+
+namespace octavo::command {
+
+// Ordered, so that output reads as it was written.
+using Json = nlohmann::ordered_json;
+
+// One line on stderr; returns the exit code of the error's kind.
+int fail(const Error& error);
+void note(const Output& output, std::string_view text);     // silent with -q
+void warning(const Output& output, std::string_view text);  // silent with -q
+
+// {"schema_version": 1, ...} on stdout, indented.
+void print_json(Json object);
+
+// Columns padded to their widest cell; numbers (`right`) aligned to the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header, std::vector<bool> right = {});
+  void add(std::vector<std::string> row);
+  std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+  std::vector<bool> right_;
+};
+
+// A bar on a terminal, a plain line every tenth elsewhere, nothing with -q.
+class Progress {
+ public:
+  explicit Progress(const Output& output) : output_(output) {}
+  ~Progress();
+  void show(size_t done, size_t total, std::string_view what);
+
+ private:
+  Output output_;
+  std::string what_;
+  int last_tenth_ = -1;
+  int last_width_ = 0;
+  bool open_line_ = false;
+};
+
+std::string fixed(double value, int digits);
+std::string megabytes(double bytes);
+
+}  // namespace octavo::command
