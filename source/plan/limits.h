@@ -1,0 +1,26 @@
+// What a plan may hold at most. Far above any real network, low enough that a hostile
+// file can neither overflow an index nor ask for memory out of proportion to its size.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace octavo::plan_limit {
+
+inline constexpr uint64_t file_bytes = uint64_t{1} << 31;
+inline constexpr size_t steps = size_t{1} << 16;
+inline constexpr size_t tensors = steps + 1;  // the input, and one a step
+inline constexpr size_t merged_names = size_t{1} << 20;
+inline constexpr size_t labels = size_t{1} << 20;
+inline constexpr size_t golden = size_t{1} << 10;
+inline constexpr size_t text_bytes = size_t{1} << 16;  // of any one name, label or option list
+// Of a tensor with its padding: 32 bits then hold every index and byte offset in it.
+inline constexpr int64_t elements = int64_t{1} << 30;
+inline constexpr int64_t picture_side = 1 << 16;
+
+// Multipliers: no product of the epilogue overflows and no NaN can arise.
+inline constexpr float smallest_multiplier = 0x1p-100f;
+inline constexpr float largest_multiplier = 0x1p40f;
+inline constexpr float largest_addend = 0x1p80f;  // offset, beta, and the clip that is reached
+
+}  // namespace octavo::plan_limit

@@ -1,0 +1,53 @@
+#include "plan/plan.h"
+
+#include <array>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "plan/limits.h"
+
+namespace octavo {
+
+std::string_view step_operator_name(const StepOperator& op) {
+  static constexpr std::array<std::string_view, std::variant_size_v<StepOperator>> names{
+      "convolution", "", "add", "multiply", "rescale", "gather", "concat", "reshape"};
+  if (const auto* pool = std::get_if<PoolStep>(&op)) {
+    return pool->kind == PoolStep::Kind::maximum ? "max_pool" : "average_pool";
+  }
+  return names[op.index()];
+}
+
+int64_t step_macs(const Plan& plan, const Step& step) {
+  const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
+  if (convolution == nullptr) return 0;
+  // Every output pixel meets every weight once.
+  const auto& [n, h, w, c] = plan.tensors[step.output].shape;
+  return int64_t{n} * h * w * static_cast<int64_t>(convolution->weights.size());
+}
+
+int64_t step_parameters(const Step& step) {
+  const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
+  if (convolution == nullptr) return 0;
+  return static_cast<int64_t>(convolution->weights.size() + convolution->bias.size());
+}
+
+Result<Plan> read_plan(const std::string& path) {
+  const auto bytes = read_file(path, plan_limit::file_bytes);
+  if (!bytes) return bytes.error();
+  auto plan = deserialize(*bytes);
+  if (!plan) return Error{plan.error().kind, concat(quoted(path), ": ", plan.error().message)};
+  return plan;
+}
+
+Status write_plan(const Plan& plan, const std::string& path, bool overwrite) {
+  // What could not be loaded again is never written.
+  if (const Status valid = verify(plan); !valid) return valid;
+  const std::vector<std::byte> bytes = serialize(plan);
+  if (bytes.size() > plan_limit::file_bytes) {
+    return rejected(concat("the plan would have ", bytes.size(),
+                           " bytes; the most that is read is ", plan_limit::file_bytes));
+  }
+  return write_file(path, bytes, overwrite);
+}
+
+}  // namespace octavo

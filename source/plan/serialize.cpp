@@ -1,0 +1,220 @@
+// Plan -> file: header, FlatBuffer, constants. Children are made in named locals, one
+// after the other: as arguments of one call their order, and so the bytes, would be
+// the compiler's choice.
+#include <cstring>
+#include <type_traits>
+
+#include "plan/file_header.h"
+#include "plan/plan.h"
+#include "plan_generated.h"
+
+namespace octavo {
+
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+// The constants section while it grows: arrays in the order of the steps, each at the
+// next multiple of 64 bytes.
+class ConstantsWriter {
+ public:
+  template <class T>
+  format::Constant add(const std::vector<T>& values) {
+    const uint64_t offset = align_constant(bytes_.size());
+    bytes_.resize(offset + values.size() * sizeof(T));
+    if (!values.empty()) {
+      std::memcpy(bytes_.data() + offset, values.data(), values.size() * sizeof(T));
+    }
+    return {offset, values.size()};
+  }
+  const std::vector<std::byte>& bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+format::Extent extent(const std::array<int32_t, 2>& value) {
+  return {value[0], value[1]};
+}
+
+format::Pads pads(const std::array<int32_t, 4>& value) {
+  return {value[0], value[1], value[2], value[3]};
+}
+
+format::Triple triple(const std::array<float, 3>& value) {
+  return {value[0], value[1], value[2]};
+}
+
+Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> strings(
+    FlatBufferBuilder& builder, const std::vector<std::string>& values) {
+  return builder.CreateVectorOfStrings(values);
+}
+
+Offset<format::Tensor> tensor(FlatBufferBuilder& builder, const PlanTensor& value) {
+  const auto name = builder.CreateString(value.name);
+  const auto scale = builder.CreateVector(value.scale);
+  const auto zero_point = builder.CreateVector(value.zero_point);
+  const format::Shape shape(value.shape[0], value.shape[1], value.shape[2], value.shape[3]);
+  return format::CreateTensor(builder, name, &shape, static_cast<format::ElementType>(value.type),
+                              scale, zero_point);
+}
+
+Offset<format::Epilogue> epilogue(FlatBufferBuilder& builder, const Epilogue& value) {
+  const auto multiplier = builder.CreateVector(value.multiplier);
+  const auto output_multiplier = builder.CreateVector(value.output_multiplier);
+  const auto table = builder.CreateVector(value.table);
+  const auto residual_multiplier = builder.CreateVector(value.residual_multiplier);
+  const auto lo = builder.CreateVector(value.lo);
+  const auto hi = builder.CreateVector(value.hi);
+  return format::CreateEpilogue(
+      builder, multiplier, static_cast<format::Activation>(value.activation), value.alpha,
+      value.beta, output_multiplier, table, value.has_residual, residual_multiplier, lo, hi);
+}
+
+// One overload a step.
+class OperatorWriter {
+ public:
+  OperatorWriter(FlatBufferBuilder& builder, ConstantsWriter& constants)
+      : builder_(builder), constants_(constants) {}
+
+  Offset<void> operator()(const ConvolutionStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    const auto kernel = extent(step.kernel), stride = extent(step.stride),
+               dilation = extent(step.dilation);
+    const auto around = pads(step.pads);
+    const auto weights = constants_.add(step.weights);
+    const auto bias = constants_.add(step.bias);
+    return format::CreateConvolution(builder_, &kernel, &stride, &dilation, &around, step.groups,
+                                     &weights, &bias, end)
+        .Union();
+  }
+  Offset<void> operator()(const PoolStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    const auto kernel = extent(step.kernel), stride = extent(step.stride);
+    const auto around = pads(step.pads);
+    return format::CreatePool(builder_, static_cast<format::PoolKind>(step.kind), &kernel, &stride,
+                              &around, step.count_include_pad, end)
+        .Union();
+  }
+  Offset<void> operator()(const AddStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    const auto b_multiplier = builder_.CreateVector(step.b_multiplier);
+    return format::CreateAdd(builder_, b_multiplier, end).Union();
+  }
+  Offset<void> operator()(const MultiplyStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    return format::CreateMultiply(builder_, end).Union();
+  }
+  Offset<void> operator()(const RescaleStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    const auto offset = builder_.CreateVector(step.offset);
+    return format::CreateRescale(builder_, offset, end).Union();
+  }
+  Offset<void> operator()(const GatherStep& step) {
+    const auto channels = builder_.CreateVector(step.channels);
+    return format::CreateGather(builder_, channels).Union();
+  }
+  Offset<void> operator()(const ConcatStep&) { return format::CreateConcat(builder_).Union(); }
+  Offset<void> operator()(const ReshapeStep&) { return format::CreateReshape(builder_).Union(); }
+
+ private:
+  FlatBufferBuilder& builder_;
+  ConstantsWriter& constants_;
+};
+
+// The schema's union lists the steps in StepOperator's order, after NONE.
+static_assert(static_cast<size_t>(format::Operator::MAX) == std::variant_size_v<StepOperator>);
+static_assert(static_cast<int>(format::Operator::Convolution) == 1 &&
+              static_cast<int>(format::Operator::Pool) == 2 &&
+              static_cast<int>(format::Operator::Add) == 3 &&
+              static_cast<int>(format::Operator::Multiply) == 4 &&
+              static_cast<int>(format::Operator::Rescale) == 5 &&
+              static_cast<int>(format::Operator::Gather) == 6 &&
+              static_cast<int>(format::Operator::Concat) == 7 &&
+              static_cast<int>(format::Operator::Reshape) == 8);
+
+Offset<format::Step> step(FlatBufferBuilder& builder, ConstantsWriter& constants,
+                          const Step& value) {
+  const auto name = builder.CreateString(value.name);
+  const auto op = std::visit(OperatorWriter(builder, constants), value.op);
+  const auto inputs = builder.CreateVector(value.inputs);
+  return format::CreateStep(builder, name, static_cast<uint32_t>(value.merged.size()),
+                            static_cast<format::Operator>(value.op.index() + 1), op, inputs,
+                            value.output);
+}
+
+Offset<format::Preprocess> preprocess(FlatBufferBuilder& builder, const Preprocess& value) {
+  const auto mean = triple(value.mean), std = triple(value.std);
+  return format::CreatePreprocess(builder, value.height, value.width, value.resize_short,
+                                  static_cast<format::Interpolation>(value.interpolation),
+                                  static_cast<format::ColorOrder>(value.color), value.exif_rotate,
+                                  value.via_nv12, &mean, &std);
+}
+
+Offset<format::Provenance> provenance(FlatBufferBuilder& builder, const Provenance& value) {
+  const auto tool_version = builder.CreateString(value.tool_version);
+  const auto model = builder.CreateString(value.model_sha256);
+  const auto calibration = builder.CreateString(value.calibration_sha256);
+  const auto options = builder.CreateString(value.options);
+  const auto isa = builder.CreateString(value.calibration_isa);
+  return format::CreateProvenance(builder, tool_version, model, calibration,
+                                  value.calibration_pictures, options, isa);
+}
+
+void finish_plan(FlatBufferBuilder& builder, ConstantsWriter& constants, const Plan& plan) {
+  std::vector<Offset<format::Tensor>> tensor_offsets;
+  for (const PlanTensor& value : plan.tensors) tensor_offsets.push_back(tensor(builder, value));
+  std::vector<Offset<format::Step>> step_offsets;
+  std::vector<std::string> merged_names;
+  for (const Step& value : plan.steps) {
+    step_offsets.push_back(step(builder, constants, value));
+    merged_names.insert(merged_names.end(), value.merged.begin(), value.merged.end());
+  }
+  std::vector<format::StepReport> reports;
+  for (const StepReport& r : plan.report) {
+    reports.emplace_back(r.step, r.cosine, r.sqnr_db, r.cosine_alone, r.sqnr_alone_db);
+  }
+  std::vector<format::Golden> golden;
+  for (const Golden& g : plan.golden) golden.emplace_back(g.seed, g.logits_xxh3);
+
+  const auto tensors = builder.CreateVector(tensor_offsets);
+  const auto steps = builder.CreateVector(step_offsets);
+  const auto merged = strings(builder, merged_names);
+  const auto how = preprocess(builder, plan.preprocess);
+  const auto labels = strings(builder, plan.labels);
+  const auto origin = provenance(builder, plan.provenance);
+  const auto report = builder.CreateVectorOfStructs(reports);
+  const auto seeds = builder.CreateVectorOfStructs(golden);
+  builder.Finish(format::CreatePlan(builder, tensors, steps, merged, plan.input, plan.output,
+                                    plan.picture_input, plan.softmax_removed, how, labels, origin,
+                                    report, seeds));
+}
+
+}  // namespace
+
+std::vector<std::byte> serialize(const Plan& plan) {
+  FlatBufferBuilder builder;
+  builder.ForceDefaults(true);  // else -0.0 equals its default, is left out, and returns as 0.0
+  ConstantsWriter constants;
+  finish_plan(builder, constants, plan);
+
+  FileHeader header;
+  header.flatbuffer_offset = FileHeader::bytes;
+  header.flatbuffer_bytes = builder.GetSize();
+  header.constants_offset = align_constant(FileHeader::bytes + uint64_t{builder.GetSize()});
+  header.constants_bytes = constants.bytes().size();
+  header.file_bytes = header.constants_offset + header.constants_bytes;
+
+  std::vector<std::byte> file(header.file_bytes);
+  std::memcpy(file.data() + header.flatbuffer_offset, builder.GetBufferPointer(),
+              builder.GetSize());
+  if (!constants.bytes().empty()) {
+    std::memcpy(file.data() + header.constants_offset, constants.bytes().data(),
+                constants.bytes().size());
+  }
+  write_header(header, file);
+  return file;
+}
+
+}  // namespace octavo

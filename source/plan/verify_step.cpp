@@ -1,0 +1,369 @@
+#include <algorithm>
+#include <cstdlib>
+
+#include "plan/verify_parts.h"
+
+namespace octavo::plan_check {
+
+int64_t bounded_product(std::initializer_list<int64_t> factors) {
+  int64_t product = 1;
+  for (const int64_t factor : factors) {
+    if (factor < 1 || factor > plan_limit::elements / product) return -1;
+    product *= factor;
+  }
+  return product;
+}
+
+namespace {
+
+// One axis of a sliding window.
+struct Window {
+  int64_t kernel, stride, dilation, before, after;  // before and after: padding
+
+  bool is_sane() const {
+    constexpr int64_t most = plan_limit::elements;
+    return kernel >= 1 && stride >= 1 && dilation >= 1 && before >= 0 && after >= 0 &&
+           kernel <= most && stride <= most && dilation <= most && before <= most && after <= most;
+  }
+  int64_t extent() const { return dilation * (kernel - 1) + 1; }
+  int64_t slack(int64_t size) const { return size + before + after - extent(); }
+  bool gives_floor(int64_t size, int64_t output) const {
+    return slack(size) >= 0 && output == slack(size) / stride + 1;
+  }
+  bool gives_ceil(int64_t size, int64_t output) const {
+    const int64_t rounded = slack(size) + stride - 1;
+    return rounded >= 0 && output == rounded / stride + 1;
+  }
+  // Every window holds a pixel of the picture.
+  bool meets_pixels(int64_t size, int64_t output) const {
+    return before < extent() && (output - 1) * stride < size + before;
+  }
+  // The axis with its padding and the overhang of the last window.
+  int64_t padded(int64_t size, int64_t output) const {
+    return std::max(size + before + after, (output - 1) * stride + extent());
+  }
+};
+
+struct Windows {
+  Window vertical, horizontal;
+};
+
+template <class SlidingStep>
+Windows windows_of(const SlidingStep& step, std::array<int32_t, 2> dilation) {
+  const auto& [top, left, bottom, right] = step.pads;
+  return {{step.kernel[0], step.stride[0], dilation[0], top, bottom},
+          {step.kernel[1], step.stride[1], dilation[1], left, right}};
+}
+
+Status verify_windows(const StepPlace& at, const Windows& windows) {
+  if (windows.vertical.is_sane() && windows.horizontal.is_sane()) return {};
+  return at.error(
+      "kernel, stride and dilation must be at least 1, padding at least 0, and all at most ",
+      plan_limit::elements);
+}
+
+Status verify_padded_size(const StepPlace& at, const Windows& windows) {
+  const auto& in = at.input(0).shape;
+  const auto& out = at.output().shape;
+  if (bounded_product({windows.vertical.padded(in[1], out[1]),
+                       windows.horizontal.padded(in[2], out[2]), in[3]}) > 0) {
+    return {};
+  }
+  return at.error("its input of ", list_text(in), " with its padding has more than ",
+                  plan_limit::elements, " elements");
+}
+
+bool holds_integers(const PlanTensor& tensor) {
+  return tensor.type == ElementType::u8 || tensor.type == ElementType::i16;
+}
+
+Error wrong_shape(const StepPlace& at) {
+  return at.error("an input of ", list_text(at.input(0).shape), " cannot give an output of ",
+                  list_text(at.output().shape));
+}
+
+// Contract 1: no partial sum of an accumulator leaves int32, in whatever order it is
+// summed, and also where a kernel shifts its operand from u8 to i8.
+Status verify_accumulators(const StepPlace& at, const ConvolutionStep& step, int64_t taps,
+                           int64_t largest_stored) {
+  for (size_t o = 0; o < step.bias.size(); ++o) {
+    const int8_t* weights = step.weights.data() + static_cast<int64_t>(o) * taps;
+    int64_t sum = 0, magnitude = 0;
+    for (int64_t i = 0; i < taps; ++i) {
+      sum += weights[i];
+      magnitude += std::abs(weights[i]);
+    }
+    const int64_t bias = step.bias[o];
+    int64_t bound = std::abs(bias) + largest_stored * magnitude;
+    if (at.input(0).type == ElementType::u8) {
+      bound = std::max(bound, std::abs(bias + 128 * sum) + 128 * magnitude);
+    }
+    if (bound > INT32_MAX) {
+      return at.error("the sum of output channel ", o, " can reach ", bound,
+                      ", more than 32 bits hold");
+    }
+  }
+  return {};
+}
+
+Status verify_convolution(const StepPlace& at, const ConvolutionStep& step,
+                          int32_t largest_stored) {
+  const Windows windows = windows_of(step, step.dilation);
+  if (const Status sane = verify_windows(at, windows); !sane) return sane;
+  const auto& in = at.input(0).shape;
+  const auto& out = at.output().shape;
+  if (step.groups < 1 || in[3] % step.groups != 0 || out[3] % step.groups != 0) {
+    return at.error(in[3], " input and ", out[3], " output channels do not divide into ",
+                    step.groups, " groups");
+  }
+  if (!windows.vertical.gives_floor(in[1], out[1]) ||
+      !windows.horizontal.gives_floor(in[2], out[2])) {
+    return wrong_shape(at);
+  }
+  if (const Status small = verify_padded_size(at, windows); !small) return small;
+  const int64_t taps = bounded_product({step.kernel[0], step.kernel[1], in[3] / step.groups});
+  if (taps < 1 || bounded_product({taps, out[3]}) != static_cast<int64_t>(step.weights.size()) ||
+      step.bias.size() != static_cast<size_t>(out[3])) {
+    return at.error("it has ", step.weights.size(), " weights and ", step.bias.size(),
+                    " biases; kernels of ", list_text(step.kernel), " over ", in[3] / step.groups,
+                    " channels for ", out[3], " outputs are expected");
+  }
+  const PlanTensor* residual = step.epilogue.has_residual ? &at.input(1) : nullptr;
+  if (const Status end = verify_epilogue(at, step.epilogue, residual); !end) return end;
+  return verify_accumulators(at, step, taps, largest_stored);
+}
+
+bool same_channel(const PlanTensor& a, int32_t channel_a, const PlanTensor& b, int32_t channel_b) {
+  return of_channel(a.scale, channel_a) == of_channel(b.scale, channel_b) &&
+         of_channel(a.zero_point, channel_a) == of_channel(b.zero_point, channel_b);
+}
+
+// Stored values that move keep their type, and channel `of` of input i what it means.
+Status verify_moved_channel(const StepPlace& at, size_t i, int32_t of, int32_t to) {
+  if (same_channel(at.input(i), of, at.output(), to)) return {};
+  return at.error("channel ", to, " of the output comes from channel ", of, " of input ", i,
+                  " and differs from it in scale or zero point");
+}
+
+Status verify_moved_type(const StepPlace& at) {
+  for (size_t i = 0; i < at.step().inputs.size(); ++i) {
+    if (at.input(i).type != at.output().type) {
+      return at.error("the output must have the element type of input ", i);
+    }
+  }
+  return {};
+}
+
+Status verify_pool(const StepPlace& at, const PoolStep& step, int32_t largest_stored) {
+  const Windows windows = windows_of(step, {1, 1});
+  if (const Status sane = verify_windows(at, windows); !sane) return sane;
+  const auto& in = at.input(0).shape;
+  const auto& out = at.output().shape;
+  // Either rounding of the output size; a window of padding alone has no maximum and no mean.
+  const auto gives = [](const Window& window, int64_t size, int64_t output) {
+    return (window.gives_floor(size, output) || window.gives_ceil(size, output)) &&
+           window.meets_pixels(size, output);
+  };
+  if (in[3] != out[3] || !gives(windows.vertical, in[1], out[1]) ||
+      !gives(windows.horizontal, in[2], out[2])) {
+    return wrong_shape(at);
+  }
+  if (const Status small = verify_padded_size(at, windows); !small) return small;
+  if (step.kind == PoolStep::Kind::maximum) {
+    if (const Status type = verify_moved_type(at); !type) return type;
+    for (int32_t c = 0; c < out[3]; ++c) {
+      if (const Status same = verify_moved_channel(at, 0, c, c); !same) return same;
+    }
+    return {};
+  }
+  if (step.kind != PoolStep::Kind::average) return at.error("its kind is unknown");
+  const int64_t pixels = bounded_product({step.kernel[0], step.kernel[1]});
+  if (pixels < 0 || pixels * largest_stored > INT32_MAX) {
+    return at.error("the sum over a window of ", list_text(step.kernel),
+                    " pixels can be more than 32 bits hold");
+  }
+  return verify_epilogue(at, step.epilogue, nullptr);
+}
+
+// a and b of one shape, or b one pixel; the output like a.
+Status verify_pair(const StepPlace& at) {
+  const auto& a = at.input(0).shape;
+  const auto& b = at.input(1).shape;
+  const std::array<int32_t, 4> pixel{a[0], 1, 1, a[3]};
+  if (at.output().shape != a) return wrong_shape(at);
+  if (b == a || b == pixel) return {};
+  return at.error("its second input has shape ", list_text(b), "; ", list_text(a), " or ",
+                  list_text(pixel), " is expected");
+}
+
+Status verify_add(const StepPlace& at, const AddStep& step) {
+  if (const Status pair = verify_pair(at); !pair) return pair;
+  if (const Status b = verify_multipliers(at, "multiplier of b", step.b_multiplier); !b) return b;
+  return verify_epilogue(at, step.epilogue, nullptr);
+}
+
+Status verify_multiply(const StepPlace& at, const MultiplyStep& step) {
+  // 32767 * 32767 is the largest product: it always fits.
+  if (const Status pair = verify_pair(at); !pair) return pair;
+  return verify_epilogue(at, step.epilogue, nullptr);
+}
+
+Status verify_rescale(const StepPlace& at, const RescaleStep& step) {
+  if (at.input(0).shape != at.output().shape) return wrong_shape(at);
+  const int32_t count = channels(at.output());
+  if (!fits_channels(step.offset, count)) {
+    return at.error("its offset has ", step.offset.size(), " entries; one or ", count,
+                    " are expected");
+  }
+  if (!std::all_of(step.offset.begin(), step.offset.end(), is_addend)) {
+    return at.error("an offset is not a number within 2^80 of zero");
+  }
+  return verify_epilogue(at, step.epilogue, nullptr);
+}
+
+Status verify_gather(const StepPlace& at, const GatherStep& step) {
+  const auto& in = at.input(0).shape;
+  const auto& out = at.output().shape;
+  if (in[0] != out[0] || in[1] != out[1] || in[2] != out[2] ||
+      step.channels.size() != static_cast<size_t>(out[3])) {
+    return at.error("an input of ", list_text(in), " and ", step.channels.size(),
+                    " channel indices cannot give an output of ", list_text(out));
+  }
+  if (const Status type = verify_moved_type(at); !type) return type;
+  for (int32_t c = 0; c < out[3]; ++c) {
+    const int32_t from = step.channels[static_cast<size_t>(c)];
+    if (from < 0 || from >= in[3]) {
+      return at.error("channel index ", from, " is not one of the input's ", in[3], " channels");
+    }
+    if (const Status same = verify_moved_channel(at, 0, from, c); !same) return same;
+  }
+  return {};
+}
+
+Status verify_concat(const StepPlace& at) {
+  const auto& out = at.output().shape;
+  if (const Status type = verify_moved_type(at); !type) return type;
+  int64_t filled = 0;
+  for (size_t i = 0; i < at.step().inputs.size(); ++i) {
+    const auto& in = at.input(i).shape;
+    if (in[0] != out[0] || in[1] != out[1] || in[2] != out[2] || in[3] > out[3] - filled) {
+      return at.error("input ", i, " of ", list_text(in), " has no place from channel ", filled,
+                      " on in an output of ", list_text(out));
+    }
+    for (int32_t c = 0; c < in[3]; ++c) {
+      const auto to = static_cast<int32_t>(filled + c);
+      if (const Status same = verify_moved_channel(at, i, c, to); !same) return same;
+    }
+    filled += in[3];
+  }
+  if (filled == out[3]) return {};
+  return at.error("its inputs have ", filled, " channels together; the output has ", out[3]);
+}
+
+template <class T>
+bool is_uniform(const std::vector<T>& values) {
+  return std::all_of(values.begin(), values.end(), [&](T value) { return value == values[0]; });
+}
+
+Status verify_reshape(const StepPlace& at) {
+  const PlanTensor& in = at.input(0);
+  const PlanTensor& out = at.output();
+  const auto size = [](const std::array<int32_t, 4>& s) {
+    return int64_t{s[0]} * s[1] * s[2] * s[3];  // bounded by verify_tensor
+  };
+  if (size(in.shape) != size(out.shape)) return wrong_shape(at);
+  if (const Status type = verify_moved_type(at); !type) return type;
+  const bool uniform = is_uniform(in.scale) && is_uniform(in.zero_point) && is_uniform(out.scale) &&
+                       is_uniform(out.zero_point);
+  if (!uniform && channels(in) != channels(out)) {
+    return at.error("scales or zero points a channel need the channels to stay ", channels(in));
+  }
+  for (int32_t c = 0; c < (uniform ? 1 : channels(out)); ++c) {
+    if (const Status same = verify_moved_channel(at, 0, c, c); !same) return same;
+  }
+  return {};
+}
+
+// Checks one step; one overload a type.
+struct OperatorVerifier {
+  const StepPlace& at;
+  const std::vector<int32_t>& largest_stored;
+
+  int32_t largest() const { return largest_stored[at.step().inputs[0]]; }
+  Status operator()(const ConvolutionStep& step) const {
+    return verify_convolution(at, step, largest());
+  }
+  Status operator()(const PoolStep& step) const { return verify_pool(at, step, largest()); }
+  Status operator()(const AddStep& step) const { return verify_add(at, step); }
+  Status operator()(const MultiplyStep& step) const { return verify_multiply(at, step); }
+  Status operator()(const RescaleStep& step) const { return verify_rescale(at, step); }
+  Status operator()(const GatherStep& step) const { return verify_gather(at, step); }
+  Status operator()(const ConcatStep&) const { return verify_concat(at); }
+  Status operator()(const ReshapeStep&) const { return verify_reshape(at); }
+};
+
+// Null for a step that moves stored values.
+const Epilogue* epilogue_of(const StepOperator& op) {
+  if (const auto* step = std::get_if<ConvolutionStep>(&op)) return &step->epilogue;
+  if (const auto* step = std::get_if<AddStep>(&op)) return &step->epilogue;
+  if (const auto* step = std::get_if<MultiplyStep>(&op)) return &step->epilogue;
+  if (const auto* step = std::get_if<RescaleStep>(&op)) return &step->epilogue;
+  const auto* pool = std::get_if<PoolStep>(&op);
+  return pool != nullptr && pool->kind == PoolStep::Kind::average ? &pool->epilogue : nullptr;
+}
+
+Status verify_operand_count(const StepPlace& at, bool takes_residual) {
+  const size_t count = at.step().inputs.size();
+  const StepOperator& op = at.step().op;
+  if (std::holds_alternative<ConcatStep>(op)) {
+    if (count >= 1) return {};
+    return at.error("it has no input");
+  }
+  const bool pair = std::holds_alternative<AddStep>(op) || std::holds_alternative<MultiplyStep>(op);
+  const size_t expected = pair || takes_residual ? 2 : 1;
+  if (count == expected) return {};
+  return at.error("it has ", count, " inputs; ", expected, " are expected");
+}
+
+// Only what ends in an epilogue may store floats: the logits.
+Status verify_types(const StepPlace& at, const Epilogue* epilogue) {
+  for (size_t i = 0; i < at.step().inputs.size(); ++i) {
+    if (!holds_integers(at.input(i))) {
+      return at.error("input ", i, " must be u8 or i16");
+    }
+  }
+  if (holds_integers(at.output()) || epilogue != nullptr) return {};
+  return at.error("its output must be u8 or i16");
+}
+
+int32_t largest_of_output(const StepPlace& at, const Epilogue* epilogue,
+                          const std::vector<int32_t>& largest_stored) {
+  if (at.output().type != ElementType::i16) return UINT8_MAX;
+  int32_t largest = 0;
+  if (epilogue != nullptr) {
+    for (const int32_t lo : epilogue->lo) largest = std::max(largest, std::abs(lo));
+    for (const int32_t hi : epilogue->hi) largest = std::max(largest, std::abs(hi));
+    return largest;
+  }
+  for (const uint32_t input : at.step().inputs) {
+    largest = std::max(largest, largest_stored[input]);
+  }
+  return largest;
+}
+
+}  // namespace
+
+Status verify_step(const StepPlace& at, std::vector<int32_t>& largest_stored) {
+  const Epilogue* epilogue = epilogue_of(at.step().op);
+  const auto* convolution = std::get_if<ConvolutionStep>(&at.step().op);
+  const bool takes_residual = convolution != nullptr && convolution->epilogue.has_residual;
+  if (const Status count = verify_operand_count(at, takes_residual); !count) return count;
+  if (const Status types = verify_types(at, epilogue); !types) return types;
+  if (const Status valid = std::visit(OperatorVerifier{at, largest_stored}, at.step().op); !valid) {
+    return valid;
+  }
+  largest_stored[at.step().output] = largest_of_output(at, epilogue, largest_stored);
+  return {};
+}
+
+}  // namespace octavo::plan_check
