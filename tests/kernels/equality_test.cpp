@@ -1,0 +1,423 @@
+// Every kernel of the tables that this machine runs gives the reference's bytes, and
+// touches nothing else, on random and extreme work of every shape class that it takes.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+
+#include "kernels/random_case.h"
+
+namespace octavo::kernels {
+namespace {
+
+bool runs_here(FeatureSet features) {
+  return (features & ~machine_features()) == 0;
+}
+
+// A fixed seed unless OCTAVO_TEST_SEED asks for another; always printed.
+uint64_t seed() {
+  const char* text = std::getenv("OCTAVO_TEST_SEED");
+  const uint64_t value = text == nullptr ? 20261124 : std::strtoull(text, nullptr, 10);
+  std::printf("seed %llu\n", static_cast<unsigned long long>(value));
+  return value;
+}
+
+// How often a row was tried; a row that was never tried is a hole in this test. The
+// reference is tried too: against itself in other channel ranges, and against the traps.
+template <class Kernel>
+class Tally {
+ public:
+  explicit Tally(std::span<const Kernel> rows) : rows_(rows) {}
+
+  // Calls try_one(kernel) for each runnable row that accepts.
+  template <class Shape, class Try>
+  void each(const Shape& shape, const Try& try_one) {
+    for (const Kernel& kernel : rows_) {
+      if (!runs_here(kernel.requires_features) || !kernel.accepts(shape)) continue;
+      ++count_[kernel.name];
+      try_one(kernel);
+    }
+  }
+  void report() {
+    for (const Kernel& kernel : rows_) {
+      if (!runs_here(kernel.requires_features)) {
+        std::printf("NOT RUN on this machine: %s\n", kernel.name);
+        continue;
+      }
+      std::printf("%-40s %d cases\n", kernel.name, count_[kernel.name]);
+      EXPECT_GE(count_[kernel.name], 5) << kernel.name << " was hardly tried";
+    }
+  }
+
+ private:
+  std::span<const Kernel> rows_;
+  std::map<std::string, int> count_;
+};
+
+std::string describe(const ConvolutionShape& s, int32_t rows, int32_t width) {
+  char text[256];
+  std::snprintf(text, sizeof text,
+                "c %d -> %d groups %d kernel %dx%d stride %dx%d dilation %dx%d types %d -> %d "
+                "activation %d residual %d tile %dx%d",
+                s.input_channels, s.output_channels, s.groups, s.kernel_h, s.kernel_w, s.stride_h,
+                s.stride_w, s.dilation_h, s.dilation_w, int(s.input), int(s.output),
+                int(s.activation), int(s.has_residual), rows, width);
+  return text;
+}
+
+int32_t any_channels(Random& random) {
+  return random.one_of({random.between(1, 20), random.between(1, 150), 16, 32, 64, 96, 128,
+                        random.between(1, 40) * 8});
+}
+
+void square(Random& random, ConvolutionShape& s, std::initializer_list<int32_t> sizes) {
+  s.kernel_h = random.one_of(sizes);
+  s.kernel_w = random.chance(85) ? s.kernel_h : random.one_of(sizes);
+  s.stride_h = random.chance(60) ? 1 : random.between(1, 4);
+  s.stride_w = random.chance(85) ? s.stride_h : random.between(1, 3);
+  if (random.chance(15)) s.dilation_h = s.dilation_w = random.between(2, 3);
+}
+
+ConvolutionShape random_shape(Random& random) {
+  ConvolutionShape s;
+  switch (random.between(0, 6)) {
+    case 0:
+    case 1:  // pointwise
+      s.input_channels = any_channels(random);
+      s.output_channels = any_channels(random);
+      if (random.chance(15)) s.stride_h = s.stride_w = 2;
+      break;
+    case 2:  // stem
+      s.input_channels = random.one_of({1, 3, 3, 3, 4});
+      s.output_channels = any_channels(random);
+      s.kernel_h = s.kernel_w = random.one_of({3, 3, 5, 7});
+      s.stride_h = s.stride_w = random.one_of({1, 2, 2, 4});
+      break;
+    case 3:
+    case 4:  // depthwise
+      s.input_channels = s.output_channels = s.groups = any_channels(random);
+      square(random, s, {3, 3, 5, 7, 1, 2, 4});
+      break;
+    case 5:  // dense
+      s.input_channels = any_channels(random);
+      s.output_channels = any_channels(random);
+      square(random, s, {3, 3, 2, 5});
+      break;
+    case 6:  // grouped
+      s.groups = random.between(2, 8);
+      s.input_channels = s.groups * random.between(1, 16);
+      s.output_channels = s.groups * random.between(1, 16);
+      square(random, s, {1, 3});
+      break;
+  }
+  s.input = random.chance(80) ? ElementType::u8 : ElementType::i16;
+  s.output = random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
+                            ElementType::i8, ElementType::f32});
+  s.activation =
+      random.one_of({Activation::none, Activation::none, Activation::none, Activation::clip,
+                     Activation::hard_swish, Activation::hard_sigmoid, Activation::table});
+  s.has_residual = s.output != ElementType::f32 && random.chance(30);
+  return s;
+}
+
+struct Weights {
+  std::vector<int8_t> w;
+  std::vector<int32_t> bias;
+  int32_t x_most = 255;  // the largest magnitude of an operand that keeps to int32
+  float typical = 1;     // size of an accumulator
+};
+
+// Weights of any kind, and biases up to the largest for which no partial sum leaves
+// int32, with operands shifted by 128 as well.
+Weights random_weights(Random& random, const ConvolutionShape& s) {
+  Weights made;
+  const int64_t taps = int64_t{s.kernel_h} * s.kernel_w * (s.input_channels / s.groups);
+  made.w.resize(size_t(taps) * size_t(s.output_channels));
+  const int kind = random.between(0, 3);
+  for (int8_t& w : made.w) {
+    w = int8_t(kind == 0   ? -128
+               : kind == 1 ? 127
+               : kind == 2 ? random.one_of({-128, 127})
+                           : random.between(-128, 127));
+  }
+  constexpr int64_t limit = 2147483647;
+  made.x_most = s.input == ElementType::u8
+                    ? 255
+                    : int32_t(std::min<int64_t>(32767, limit / 2 / (taps * 128)));
+  const int64_t sum = taps * 128 * (s.input == ElementType::u8 ? 256 : made.x_most);
+  const bool extreme = random.chance(20);
+  for (int32_t o = 0; o < s.output_channels; ++o) {
+    const int32_t most = int32_t(limit - sum);
+    made.bias.push_back(extreme ? random.one_of({-most, most}) : random.between(-5000, 5000));
+  }
+  made.typical = extreme ? 2e9f : std::max(1.0f, float(sum) * (kind == 3 ? 0.05f : 0.5f));
+  return made;
+}
+
+struct ConvolutionCase {
+  ConvolutionShape shape;
+  int32_t rows, width;
+  Weights weights;
+  RandomEpilogue epilogue;
+  RandomRows input, residual;
+
+  ConvolutionCase(Random& random, const ConvolutionShape& s)
+      : shape(s),
+        rows(random.between(1, 4)),
+        width(random.chance(70) ? random.between(1, 20) : random.between(1, 70)),
+        weights(random_weights(random, s)),
+        epilogue(random, s.output_channels, s.output, s.activation, weights.typical, s.has_residual,
+                 ElementType::u8),
+        input(random, s.input, (rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1,
+              (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1, s.input_channels,
+              true, s.input == ElementType::u8 ? 0 : -weights.x_most, weights.x_most),
+        residual(random, ElementType::u8, rows, width, s.output_channels, true, 0, 255) {}
+
+  void run(const ConvolutionKernel& kernel, RandomRows& output,
+           const std::vector<int32_t>& cuts) const {
+    const size_t packed_bytes = (kernel.packed_bytes(shape) + 63) / 64 * 64 + slack_bytes;
+    Guarded packed(packed_bytes);
+    std::memset(packed.data(), 0xa5, packed_bytes);
+    kernel.pack(shape, weights.w.data(), weights.bias.data(), packed.data());
+    Guarded scratch((kernel.scratch_bytes(shape, width) + 63) / 64 * 64);
+    ConvolutionArguments a;
+    a.shape = &shape;
+    a.packed = packed.data();
+    a.epilogue = epilogue.arrays();
+    a.input = {input.table(), input.pixel_bytes()};
+    a.output = {output.table(), output.pixel_bytes()};
+    a.residual = {residual.table(), residual.pixel_bytes()};
+    a.output_rows = rows;
+    a.output_width = width;
+    a.scratch = scratch.data();
+    for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+      a.channel_begin = cuts[i];
+      a.channel_end = cuts[i + 1];
+      kernel.run(a);
+    }
+  }
+};
+
+TEST(Equality, ConvolutionKernelsEqualTheReference) {
+  Tally<ConvolutionKernel> tally(convolution_kernels());
+  Random random(seed());
+  for (int i = 0; i < 700 && !testing::Test::HasFailure(); ++i) {
+    const ConvolutionCase work(random, random_shape(random));
+    const ConvolutionShape& s = work.shape;
+    // Two outputs of one form, with canaries in all that is not theirs to write.
+    Random twin_a{uint64_t(i)}, twin_b{uint64_t(i)};
+    RandomRows expected(twin_a, s.output, work.rows, work.width, s.output_channels, false, 0, 1);
+    RandomRows output(twin_b, s.output, work.rows, work.width, s.output_channels, false, 0, 1);
+    expected.fill(std::byte{0xcd});
+    work.run(convolution_kernels().back(), expected, {0, s.output_channels});
+    tally.each(s, [&](const ConvolutionKernel& kernel) {
+      std::vector<int32_t> cuts = {0, s.output_channels};
+      if (s.output_channels > kernel.channel_step && random.chance(50)) {
+        const int32_t steps = (s.output_channels - 1) / kernel.channel_step;
+        cuts.insert(cuts.begin() + 1, random.between(1, steps) * kernel.channel_step);
+      }
+      output.fill(std::byte{0xcd});
+      work.run(kernel, output, cuts);
+      EXPECT_TRUE(output == expected)
+          << kernel.name << ": case " << i << ": " << describe(s, work.rows, work.width);
+    });
+  }
+  tally.report();
+}
+
+// --- pools ---
+
+struct PoolCase {
+  PoolShape shape;
+  int32_t rows, width;
+  std::vector<int32_t> row_from, row_to, row_count, column_from, column_to, column_count;
+  RandomEpilogue epilogue;
+  Guarded input_zero;
+  RandomRows input;
+
+  PoolCase(Random& random, const PoolShape& s, int32_t r, int32_t w)
+      : shape(s),
+        rows(r),
+        width(w),
+        epilogue(random, s.channels, s.output, Activation::none,
+                 float(s.kernel_h * s.kernel_w) * float(most_of(s.input)), false, ElementType::u8),
+        input_zero(channel_array<int32_t>(random_zeros(random, s.channels, s.input))),
+        input(random, s.input, (r - 1) * s.stride_h + s.kernel_h, (w - 1) * s.stride_w + s.kernel_w,
+              s.channels, true, least_of(s.input), most_of(s.input)) {
+    windows(random, r, s.kernel_h, row_from, row_to, row_count);
+    windows(random, w, s.kernel_w, column_from, column_to, column_count);
+  }
+
+  // Windows that lie partly outside, at either end.
+  static void windows(Random& random, int32_t n, int32_t kernel, std::vector<int32_t>& from,
+                      std::vector<int32_t>& to, std::vector<int32_t>& count) {
+    for (int32_t i = 0; i < n; ++i) {
+      from.push_back(random.chance(70) ? 0 : random.between(0, kernel - 1));
+      to.push_back(random.chance(70) ? kernel : random.between(from.back() + 1, kernel));
+      count.push_back(random.chance(50) ? to.back() - from.back() : kernel);
+    }
+  }
+
+  void run(const PoolKernel& kernel, RandomRows& output, int32_t cut) const {
+    PoolArguments a;
+    a.shape = &shape;
+    a.epilogue = epilogue.arrays();
+    a.input_zero = reinterpret_cast<const int32_t*>(input_zero.data());
+    a.input = {input.table(), input.pixel_bytes()};
+    a.output = {output.table(), output.pixel_bytes()};
+    a.output_rows = rows;
+    a.output_width = width;
+    a.row_from = row_from.data();
+    a.row_to = row_to.data();
+    a.row_count = row_count.data();
+    a.column_from = column_from.data();
+    a.column_to = column_to.data();
+    a.column_count = column_count.data();
+    a.channel_begin = 0;
+    a.channel_end = cut;
+    kernel.run(a);
+    if (cut == shape.channels) return;
+    a.channel_begin = cut;
+    a.channel_end = shape.channels;
+    kernel.run(a);
+  }
+};
+
+PoolShape random_pool(Random& random) {
+  PoolShape s;
+  s.channels = any_channels(random);
+  s.kind = random.one_of({PoolStep::Kind::maximum, PoolStep::Kind::average});
+  const bool global = random.chance(30);
+  s.kernel_h = global ? random.between(1, 14) : random.between(1, 5);
+  s.kernel_w = random.chance(80) ? s.kernel_h : random.between(1, 5);
+  s.stride_h = random.between(1, 3);
+  s.stride_w = random.chance(80) ? s.stride_h : random.between(1, 3);
+  s.input = random.chance(80) ? ElementType::u8 : ElementType::i16;
+  s.output = s.kind == PoolStep::Kind::maximum
+                 ? s.input
+                 : random.one_of({ElementType::u8, ElementType::u8, ElementType::i16,
+                                  ElementType::i8, ElementType::f32});
+  return s;
+}
+
+TEST(Equality, PoolKernelsEqualTheReference) {
+  Tally<PoolKernel> tally(pool_kernels());
+  Random random(seed());
+  for (int i = 0; i < 400 && !testing::Test::HasFailure(); ++i) {
+    const PoolShape s = random_pool(random);
+    const PoolCase work(random, s, random.between(1, 3), random.between(1, 12));
+    Random twin_a{uint64_t(i)}, twin_b{uint64_t(i)};
+    RandomRows expected(twin_a, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    RandomRows output(twin_b, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    expected.fill(std::byte{0xcd});
+    work.run(pool_kernels().back(), expected, s.channels);
+    tally.each(s, [&](const PoolKernel& kernel) {
+      output.fill(std::byte{0xcd});
+      const bool cut = s.channels > 64 && random.chance(50);
+      work.run(kernel, output, cut ? 64 : s.channels);
+      EXPECT_TRUE(output == expected)
+          << kernel.name << ": case " << i << ": channels " << s.channels << " kind " << int(s.kind)
+          << " kernel " << s.kernel_h << "x" << s.kernel_w << " stride " << s.stride_h << "x"
+          << s.stride_w << " types " << int(s.input) << " -> " << int(s.output) << " tile "
+          << work.rows << "x" << work.width;
+    });
+  }
+  tally.report();
+}
+
+// --- elementwise ---
+
+struct ElementwiseCase {
+  ElementwiseShape shape;
+  int32_t rows, width;
+  RandomEpilogue epilogue;
+  Guarded a_zero, b_zero, b_multiplier, offset;
+  RandomRows a, b;
+
+  static float typical(const ElementwiseShape& s) {
+    const float a = float(most_of(s.a)), b = float(most_of(s.b));
+    return s.kind == ElementwiseShape::Kind::multiply ? a * b / 2 : a;
+  }
+
+  ElementwiseCase(Random& random, const ElementwiseShape& s)
+      : shape(s),
+        rows(random.between(1, 3)),
+        width(random.between(1, 30)),
+        epilogue(random, s.channels, s.output, s.activation, typical(s), false, ElementType::u8),
+        a_zero(channel_array<int32_t>(random_zeros(random, s.channels, s.a))),
+        b_zero(channel_array<int32_t>(random_zeros(random, s.channels, s.b))),
+        b_multiplier(channel_array<float>(
+            random_multipliers(random, s.channels, 100.0f / float(most_of(s.b))))),
+        offset(channel_array<float>(random_multipliers(random, s.channels, 10.0f))),
+        a(random, s.a, rows, width, s.channels, true, least_of(s.a), most_of(s.a)),
+        b(random, s.b, rows, s.b_is_one_pixel ? 1 : width, s.channels, true, least_of(s.b),
+          most_of(s.b)) {}
+
+  void run(const ElementwiseKernel& kernel, RandomRows& output) const {
+    ElementwiseArguments e;
+    e.shape = &shape;
+    e.epilogue = epilogue.arrays();
+    e.a_zero = reinterpret_cast<const int32_t*>(a_zero.data());
+    e.a = {a.table(), a.pixel_bytes()};
+    if (shape.kind != ElementwiseShape::Kind::rescale) {
+      e.b = {b.table(), b.pixel_bytes()};
+      e.b_zero = reinterpret_cast<const int32_t*>(b_zero.data());
+    }
+    if (shape.kind == ElementwiseShape::Kind::add) {
+      e.b_multiplier = reinterpret_cast<const float*>(b_multiplier.data());
+    }
+    if (shape.kind == ElementwiseShape::Kind::rescale) {
+      e.offset = reinterpret_cast<const float*>(offset.data());
+    }
+    e.output = {output.table(), output.pixel_bytes()};
+    e.rows = rows;
+    e.width = width;
+    kernel.run(e);
+  }
+};
+
+ElementwiseShape random_elementwise(Random& random) {
+  ElementwiseShape s;
+  using Kind = ElementwiseShape::Kind;
+  s.kind = random.one_of({Kind::add, Kind::add, Kind::multiply, Kind::multiply, Kind::rescale});
+  s.channels = any_channels(random);
+  s.b_is_one_pixel = s.kind != Kind::rescale && random.chance(40);
+  s.a = random.chance(80) ? ElementType::u8 : ElementType::i16;
+  s.b = random.one_of(
+      {ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16, ElementType::i8});
+  s.output = random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
+                            ElementType::i8, ElementType::f32});
+  s.activation =
+      random.one_of({Activation::none, Activation::none, Activation::clip, Activation::hard_swish,
+                     Activation::hard_sigmoid, Activation::table});
+  return s;
+}
+
+TEST(Equality, ElementwiseKernelsEqualTheReference) {
+  Tally<ElementwiseKernel> tally(elementwise_kernels());
+  Random random(seed());
+  for (int i = 0; i < 600 && !testing::Test::HasFailure(); ++i) {
+    const ElementwiseCase work(random, random_elementwise(random));
+    const ElementwiseShape& s = work.shape;
+    Random twin_a{uint64_t(i)}, twin_b{uint64_t(i)};
+    RandomRows expected(twin_a, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    RandomRows output(twin_b, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    expected.fill(std::byte{0xcd});
+    work.run(elementwise_kernels().back(), expected);
+    tally.each(s, [&](const ElementwiseKernel& kernel) {
+      output.fill(std::byte{0xcd});
+      work.run(kernel, output);
+      EXPECT_TRUE(output == expected)
+          << kernel.name << ": case " << i << ": kind " << int(s.kind) << " channels " << s.channels
+          << " one pixel " << s.b_is_one_pixel << " types " << int(s.a) << ", " << int(s.b)
+          << " -> " << int(s.output) << " activation " << int(s.activation) << " tile " << work.rows
+          << "x" << work.width;
+    });
+  }
+  tally.report();
+}
+
+}  // namespace
+}  // namespace octavo::kernels
