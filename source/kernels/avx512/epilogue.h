@@ -1,0 +1,118 @@
+// The epilogue of docs/numerics.md on 16 channels at a time.
+#pragma once
+
+#include "kernels/avx512/vector.h"
+
+namespace octavo::kernels::avx512 {
+namespace {
+
+OCTAVO_INLINE __m512 clamp(__m512 x, __m512 low, __m512 high) {
+  // Of equal values (zeros of either sign) the bound is taken, as the reference does.
+  return _mm512_min_ps(_mm512_max_ps(x, low), high);
+}
+
+// T(f): 65 knots on a 16-bit argument. k[i] * (1024 - d) + k[i + 1] * d is the same
+// exact integer as k[i] * 1024 + (k[i + 1] - k[i]) * d.
+OCTAVO_INLINE __m512 table_value(const int16_t* knots, __m512 f) {
+  const __m512i u = _mm512_add_epi32(
+      _mm512_cvtps_epi32(clamp(f, _mm512_set1_ps(-32768.0f), _mm512_set1_ps(32767.0f))),
+      _mm512_set1_epi32(32768));
+  const __m512i i = _mm512_srli_epi32(u, 10);
+  const __m512i d = _mm512_and_si512(u, _mm512_set1_epi32(1023));
+  // The index in both words of a lane; the lower word takes k[i], the upper k[i + 1].
+  const __m512i both = _mm512_or_si512(i, _mm512_slli_epi32(i, 16));
+  const __m512i here =
+      _mm512_permutex2var_epi16(_mm512_loadu_si512(knots), both, _mm512_loadu_si512(knots + 32));
+  const __m512i next = _mm512_permutex2var_epi16(_mm512_loadu_si512(knots + 1), both,
+                                                 _mm512_loadu_si512(knots + 33));
+  const __m512i pair = _mm512_mask_blend_epi16(0xaaaaaaaa, here, next);
+  const __m512i weight =
+      _mm512_or_si512(_mm512_sub_epi32(_mm512_set1_epi32(1024), d), _mm512_slli_epi32(d, 16));
+  return _mm512_cvtepi32_ps(_mm512_madd_epi16(pair, weight));
+}
+
+// t of numerics.md before the residual, from f, for the channels c .. c + 15.
+OCTAVO_INLINE __m512 activate(const EpilogueArrays& e, __m512 f, int32_t c) {
+  if (e.activation == Activation::none) return f;
+  const __m512 r = _mm512_loadu_ps(e.output_multiplier + c);
+  const __m512 alpha = _mm512_set1_ps(e.alpha), beta = _mm512_set1_ps(e.beta);
+  if (e.activation == Activation::clip) return _mm512_mul_ps(clamp(f, alpha, beta), r);
+  if (e.activation == Activation::table) return _mm512_mul_ps(table_value(e.table, f), r);
+  const __m512 gate = clamp(_mm512_add_ps(_mm512_mul_ps(f, alpha), beta), _mm512_setzero_ps(),
+                            _mm512_set1_ps(1.0f));
+  if (e.activation == Activation::hard_sigmoid) return _mm512_mul_ps(gate, r);
+  return _mm512_mul_ps(_mm512_mul_ps(f, gate), r);
+}
+
+// The stored values of 16 channels of a tensor. Lanes beyond a tensor's last channel
+// come from its slack or its next pixel.
+OCTAVO_INLINE __m512i load_stored(const std::byte* pixel, ElementType type, int32_t c) {
+  if (type == ElementType::u8)
+    return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixel + c)));
+  if (type == ElementType::i8)
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixel + c)));
+  return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(pixel + 2 * c)));
+}
+
+OCTAVO_INLINE __m512 add_residual(const EpilogueArrays& e, __m512 t, __m512i stored, int32_t c) {
+  const __m512i x = _mm512_sub_epi32(stored, _mm512_loadu_si512(e.residual_zero + c));
+  return _mm512_add_ps(
+      t, _mm512_mul_ps(_mm512_cvtepi32_ps(x), _mm512_loadu_ps(e.residual_multiplier + c)));
+}
+
+// The stored integers of t.
+OCTAVO_INLINE __m512i quantize(const EpilogueArrays& e, __m512 t, int32_t c) {
+  t = clamp(t, _mm512_loadu_ps(e.lo + c), _mm512_loadu_ps(e.hi + c));
+  return _mm512_add_epi32(_mm512_cvtps_epi32(t), _mm512_loadu_si512(e.zero + c));
+}
+
+// Rounds and stores those lanes of t that are channels of the tensor.
+OCTAVO_INLINE void store(const EpilogueArrays& e, __m512 t, std::byte* pixel, int32_t c,
+                         __mmask16 lanes) {
+  if (e.output == ElementType::f32) {
+    _mm512_mask_storeu_ps(pixel + 4 * static_cast<ptrdiff_t>(c), lanes, t);
+    return;
+  }
+  const __m512i q = quantize(e, t, c);
+  if (e.output == ElementType::i16)
+    _mm256_mask_storeu_epi16(pixel + 2 * c, lanes, _mm512_cvtepi32_epi16(q));
+  else  // u8 and i8 are the same low byte
+    _mm_mask_storeu_epi8(pixel + c, lanes, _mm512_cvtepi32_epi8(q));
+}
+
+// From the accumulators of 16 channels to the stored values, whatever the epilogue.
+OCTAVO_INLINE void finish(const EpilogueArrays& e, __m512i accumulator, const std::byte* residual,
+                          std::byte* pixel, int32_t c, __mmask16 lanes) {
+  const __m512 f =
+      _mm512_mul_ps(_mm512_cvtepi32_ps(accumulator), _mm512_loadu_ps(e.multiplier + c));
+  __m512 t = activate(e, f, c);
+  if (residual != nullptr) t = add_residual(e, t, load_stored(residual, e.residual, c), c);
+  store(e, t, pixel, c, lanes);
+}
+
+// Whether, for all of these channels, rounding first and saturating to 0..255 after is
+// the same as clamping first: the limits are those of u8, no activation, and t stays
+// below 2^31, so that its conversion is never out of range. Then packing with
+// saturation does the clamp for nothing.
+OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, int32_t begin, int32_t end) {
+  if (e.activation != Activation::none || e.output != ElementType::u8) return false;
+  if (e.residual_multiplier != nullptr && e.residual != ElementType::u8) return false;
+  for (int32_t c = begin; c < end; c += 16) {
+    const __mmask16 lanes = lanes16(end - c);
+    const __m512 z = _mm512_cvtepi32_ps(_mm512_loadu_si512(e.zero + c));
+    const __m512 m = _mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c));
+    __mmask16 ok = _mm512_cmp_ps_mask(_mm512_loadu_ps(e.lo + c),
+                                      _mm512_sub_ps(_mm512_setzero_ps(), z), _CMP_EQ_OQ);
+    ok &= _mm512_cmp_ps_mask(_mm512_loadu_ps(e.hi + c), _mm512_sub_ps(_mm512_set1_ps(255.0f), z),
+                             _CMP_EQ_OQ);
+    ok &= _mm512_cmp_ps_mask(m, _mm512_set1_ps(0.5f), _CMP_LE_OQ);
+    if (e.residual_multiplier != nullptr)
+      ok &= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.residual_multiplier + c)),
+                               _mm512_set1_ps(1048576.0f), _CMP_LE_OQ);
+    if ((ok & lanes) != lanes) return false;
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace octavo::kernels::avx512

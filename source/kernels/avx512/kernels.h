@@ -1,0 +1,14 @@
+// The AVX-512 kernels: convolutions by vpdpbusd (VNNI), pools and elementwise steps.
+#pragma once
+
+#include <span>
+
+#include "kernels/kernel.h"
+
+namespace octavo::kernels {
+
+std::span<const ConvolutionKernel> avx512_convolution_kernels();
+std::span<const PoolKernel> avx512_pool_kernels();
+std::span<const ElementwiseKernel> avx512_elementwise_kernels();
+
+}  // namespace octavo::kernels

@@ -1,0 +1,18 @@
+// The functions behind the rows of table.cpp, one namespace a file.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace octavo::kernels::avx512 {
+
+namespace dense {
+bool accepts_pointwise(const ConvolutionShape& shape);
+bool accepts(const ConvolutionShape& shape);
+size_t packed_bytes(const ConvolutionShape& shape);
+void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
+          std::byte* packed);
+size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+void run(const ConvolutionArguments& arguments);
+}  // namespace dense
+
+}  // namespace octavo::kernels::avx512

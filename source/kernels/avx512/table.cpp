@@ -1,0 +1,31 @@
+// One row a kernel. This file is compiled without AVX-512: it runs on every machine.
+#include "kernels/avx512/kernels.h"
+#include "kernels/avx512/rows.h"
+
+namespace octavo::kernels {
+
+namespace {
+
+constexpr FeatureSet vnni = feature::avx512 | feature::avx512vnni;
+
+constexpr ConvolutionKernel convolutions[] = {
+    {"avx512vnni_pointwise", vnni, avx512::dense::accepts_pointwise, 16,
+     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
+     avx512::dense::run},
+    {"avx512vnni_dense", vnni, avx512::dense::accepts, 16, avx512::dense::packed_bytes,
+     avx512::dense::pack, avx512::dense::scratch_bytes, avx512::dense::run},
+};
+
+}  // namespace
+
+std::span<const ConvolutionKernel> avx512_convolution_kernels() {
+  return convolutions;
+}
+std::span<const PoolKernel> avx512_pool_kernels() {
+  return {};
+}
+std::span<const ElementwiseKernel> avx512_elementwise_kernels() {
+  return {};
+}
+
+}  // namespace octavo::kernels

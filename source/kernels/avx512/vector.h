@@ -1,0 +1,66 @@
+// Helpers of the AVX-512 kernels. Everything in this folder that is compiled for
+// AVX-512 lives in anonymous namespaces and uses no function of the standard
+// library: an inline function shared with the rest of the program could be linked
+// from here and run on a machine without AVX-512.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "kernels/kernel.h"
+
+namespace octavo::kernels::avx512 {
+namespace {
+
+#define OCTAVO_INLINE inline __attribute__((always_inline))
+
+template <int I>
+struct Index {
+  static constexpr int value = I;
+};
+
+template <class F, int... I>
+OCTAVO_INLINE void unroll_indices(const F& f, std::integer_sequence<int, I...>) {
+  (f(Index<I>{}), ...);
+}
+
+// f(Index<0>) ... f(Index<N - 1>), as straight code: gcc keeps an array of vectors in
+// registers only if every index is a constant before it optimizes.
+template <int N, class F>
+OCTAVO_INLINE void unroll(const F& f) {
+  unroll_indices(f, std::make_integer_sequence<int, N>{});
+}
+
+OCTAVO_INLINE int32_t smaller(int32_t a, int32_t b) {
+  return a < b ? a : b;
+}
+OCTAVO_INLINE int32_t larger(int32_t a, int32_t b) {
+  return a > b ? a : b;
+}
+OCTAVO_INLINE int32_t divide_up(int32_t a, int32_t b) {
+  return (a + b - 1) / b;
+}
+
+OCTAVO_INLINE const uint8_t* bytes(const std::byte* p) {
+  return reinterpret_cast<const uint8_t*>(p);
+}
+
+OCTAVO_INLINE int32_t load_dword(const uint8_t* p) {
+  int32_t value;
+  __builtin_memcpy(&value, p, sizeof(value));
+  return value;
+}
+
+// The first `count` of 16 (64) lanes.
+OCTAVO_INLINE __mmask16 lanes16(int32_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : (1u << count) - 1);
+}
+OCTAVO_INLINE __mmask64 lanes64(int32_t count) {
+  return count >= 64 ? ~0ull : (1ull << count) - 1;
+}
+
+}  // namespace
+}  // namespace octavo::kernels::avx512
