@@ -37,6 +37,9 @@ std::string concat(const Parts&... parts) {
 // The text in single quotes with control bytes escaped and overlong text cut: a
 // name that comes from a file can be shown without breaking a line or a terminal.
 std::string quoted(std::string_view text);
+// Overloads so that std::quoted, which argument-dependent lookup also finds, never wins.
+inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }
+inline std::string quoted(std::string& text) { return quoted(std::string_view(text)); }
 
 // The text as the inside of a JSON string; bytes that are no UTF-8 pass through.
 std::string json_escaped(std::string_view text);

@@ -1,0 +1,235 @@
+// octavo bench MODEL...: one-frame latency by threads, throughput by streams, layers.
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <random>
+
+#include "base/text.h"
+#include "command/flags.h"
+#include "command/print.h"
+#include "evaluate/input.h"
+#include "evaluate/latency.h"
+
+namespace octavo::command {
+
+Json host_json();  // doctor.cpp
+
+namespace {
+
+struct Options {
+  std::vector<std::string> models;
+  std::string threads = "1", streams, input;
+  double seconds = 2, warmup = 0.3, rate = 0;
+  int64_t frames = 0;
+  bool layers = false;
+  ModelFlags flags;
+  Output output;
+};
+
+struct Setting {
+  int threads = 1, streams = 1;
+};
+
+struct Row {
+  const Model* model = nullptr;
+  Setting setting;
+  LatencyRun run;
+};
+
+// One stream's classifier and its input: noise, or the file, decoded anew each frame.
+struct Stream {
+  Classifier classifier;
+  NetworkInput input;
+  std::vector<float> logits;
+};
+
+NetworkInput noise(const Model& model) {
+  const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
+  std::minstd_rand random(1);
+  NetworkInput input;
+  if (model.picture_input) {
+    input.pixels.resize(count);
+    for (uint8_t& pixel : input.pixels) pixel = static_cast<uint8_t>(random() >> 8);
+  } else {
+    input.values.resize(count);
+    for (float& value : input.values) value = static_cast<float>(random() % 2001) / 1000.0f - 1;
+  }
+  return input;
+}
+
+Result<LatencyRun> measure(const Model& model, const Setting& setting, const Options& options) {
+  std::vector<Stream> streams;
+  for (int s = 0; s < setting.streams; ++s) {
+    auto classifier = make_classifier(model, setting.threads);
+    if (!classifier) return classifier.error();
+    streams.push_back({std::move(*classifier), noise(model),
+                       std::vector<float>(static_cast<size_t>(model.classes))});
+  }
+  std::optional<PictureSource> source;
+  if (!options.input.empty()) {
+    auto parsed = parse_source(options.input);
+    if (!parsed) return parsed.error();
+    source = *parsed;
+  }
+  const FrameFunction frame = [&](int index) -> Status {
+    Stream& stream = streams[static_cast<size_t>(index)];
+    if (!source) return classify(stream.classifier, stream.input, stream.logits);
+    auto input = load_network_input(model, *source);
+    if (!input) return input.error();
+    return classify(stream.classifier, *input, stream.logits);
+  };
+  LatencyOptions latency;
+  latency.seconds = options.seconds;
+  latency.frames = options.frames;
+  latency.warmup_seconds = options.warmup;
+  latency.frames_per_second = options.rate;
+  return measure_latency(frame, setting.streams, latency);
+}
+
+// The median of each step over many frames, in a pass of its own: reading the clock
+// at every step makes the whole slower.
+Result<Json> measure_layers(const Model& model, Table& table) {
+  const Plan& plan = model.program->plan();
+  auto session = Session::create(model.program, 1);
+  if (!session) return session.error();
+  const NetworkInput input = noise(model);
+  std::vector<float> logits(static_cast<size_t>(model.classes));
+  constexpr size_t frames = 51;
+  std::vector<std::vector<uint64_t>> ns(plan.steps.size());
+  std::vector<std::byte> bytes = golden_input(plan, 1);
+  for (size_t f = 0; f < frames; ++f) {
+    std::vector<uint64_t> step_ns(plan.steps.size(), 0);
+    if (const Status ran = (*session)->run_timed(bytes, logits, step_ns); !ran) return ran.error();
+    for (size_t i = 0; i < step_ns.size(); ++i) ns[i].push_back(step_ns[i]);
+  }
+  Json layers = Json::array();
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    std::nth_element(ns[i].begin(), ns[i].begin() + frames / 2, ns[i].end());
+    const double us = static_cast<double>(ns[i][frames / 2]) / 1e3;
+    const int64_t macs = step_macs(plan, plan.steps[i]);
+    const double rate = us > 0 ? static_cast<double>(macs) / us / 1e3 : 0;
+    const std::string op(step_operator_name(plan.steps[i].op));
+    layers.push_back({{"name", plan.steps[i].name}, {"op", op}, {"us", us}, {"gmacs", rate},
+                      {"kernel", model.program->kernel_name(i)}});
+    table.add({plan.steps[i].name, op, model.program->kernel_name(i), fixed(us, 1), fixed(rate, 1)});
+  }
+  return layers;
+}
+
+Json latency_json(const Latency& ms) {
+  return {{"mean", ms.mean}, {"p50", ms.p50}, {"p90", ms.p90}, {"p95", ms.p95}, {"p99", ms.p99},
+          {"min", ms.min}, {"max", ms.max}, {"std", ms.std}};
+}
+
+std::string isa_of(const Model& model) { return model.program ? model.program->isa() : "float32"; }
+
+Json rows_json(const std::vector<Row>& rows) {
+  Json out = Json::array();
+  for (const Row& row : rows) {
+    out.push_back({{"model", row.model->path}, {"threads", row.setting.threads},
+                   {"streams", row.setting.streams}, {"isa", isa_of(*row.model)},
+                   {"ms", latency_json(row.run.ms)}, {"fps", row.run.fps},
+                   {"frames", row.run.ms.frames}, {"missed", row.run.missed},
+                   {"jitter_ms", row.run.jitter_ms}});
+  }
+  return out;
+}
+
+void print_rows(const std::vector<Row>& rows, bool rate) {
+  std::vector<std::string> header{"model", "isa", "threads", "streams", "ms p50", "p90", "p99", "min", "frames/s"};
+  if (rate) header.insert(header.end(), {"missed", "jitter ms"});
+  Table table(header, {false, false, true, true, true, true, true, true, true, true, true});
+  for (const Row& row : rows) {
+    const Latency& ms = row.run.ms;
+    std::vector<std::string> cells{row.model->path, isa_of(*row.model), concat(row.setting.threads),
+                                   concat(row.setting.streams), fixed(ms.p50, 3), fixed(ms.p90, 3),
+                                   fixed(ms.p99, 3), fixed(ms.min, 3), fixed(row.run.fps, 1)};
+    if (rate) cells.insert(cells.end(), {concat(row.run.missed), fixed(row.run.jitter_ms, 3)});
+    table.add(std::move(cells));
+  }
+  fmt::print("{}", table.text());
+}
+
+Result<std::vector<Setting>> settings(const Options& options) {
+  std::vector<Setting> out;
+  auto threads = parse_counts("--threads", options.threads);
+  if (!threads) return threads.error();
+  for (const int t : *threads) out.push_back({t, 1});
+  if (options.streams.empty()) return out;
+  auto streams = parse_counts("--streams", options.streams);
+  if (!streams) return streams.error();
+  for (const int s : *streams) {
+    if (s > 1 || out.empty()) out.push_back({1, s});
+  }
+  return out;
+}
+
+int run(const Options& options) {
+  auto model_options = options.flags.parse();
+  if (!model_options) return fail(model_options.error());
+  auto asked = settings(options);
+  if (!asked) return fail(asked.error());
+  std::vector<Model> models;
+  std::vector<double> load_ms;
+  for (const std::string& path : options.models) {
+    const auto start = std::chrono::steady_clock::now();
+    auto model = open_model(path, *model_options);
+    if (!model) return fail(model.error());
+    load_ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    for (const std::string& text : model->notes) note(options.output, path + ": " + text);
+    models.push_back(std::move(*model));
+  }
+  std::vector<Row> rows;
+  for (const Model& model : models) {
+    for (const Setting& setting : *asked) {
+      if (model.is_float() && setting.threads > 1) continue;  // the float engine takes one a picture
+      auto run = measure(model, setting, options);
+      if (!run) return fail(run.error());
+      rows.push_back({&model, setting, *run});
+    }
+  }
+  Json layers = Json::object();
+  Table table({"step", "operator", "kernel", "us", "GMAC/s"}, {false, false, false, true, true});
+  for (const Model& model : models) {
+    if (!options.layers || model.is_float()) continue;
+    auto measured = measure_layers(model, table);
+    if (!measured) return fail(measured.error());
+    layers[model.path] = *measured;
+  }
+  if (!options.output.json) {
+    print_rows(rows, options.rate > 0);
+    if (options.layers) fmt::print("\n{}", table.text());
+    return exit_done;
+  }
+  const Model& first = models.front();
+  Json out = {{"host", host_json()}, {"runs", rows_json(rows)}, {"load_ms", load_ms.front()},
+              {"arena_bytes", first.program ? first.program->arena_bytes() : 0},
+              {"weight_bytes", first.program ? first.program->weight_bytes() : 0}};
+  if (options.layers) out["layers"] = layers;
+  print_json(out);
+  return exit_done;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& program, Action& action) {
+  const auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("bench", "latency, throughput, layers");
+  command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
+  o->flags.add(*command);
+  command->remove_option(command->get_option("--threads"));
+  command->add_option("--threads", o->threads, "threads of one frame, for example 1,2,4");
+  command->add_option("--streams", o->streams, "one-thread sessions at once, for example 1,2");
+  command->add_option("--seconds", o->seconds, "to measure each")->check(CLI::Range(0.01, 3600.0));
+  command->add_option("--frames", o->frames, "instead of seconds")->check(CLI::Range(1, 100000000));
+  command->add_option("--warmup", o->warmup, "seconds before")->check(CLI::Range(0.0, 600.0));
+  command->add_option("--input", o->input, "end to end: decode and preprocess this file each frame");
+  command->add_option("--rate", o->rate, "frames due a second: deadline misses and jitter")
+      ->check(CLI::Range(0.001, 100000.0));
+  command->add_flag("--layers,!--no-layers", o->layers, "a row a step, in a pass of its own");
+  add_output_flags(*command, o->output);
+  command->callback([o, &action] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace octavo::command

@@ -1,0 +1,303 @@
+// octavo build MODEL.onnx -o OUT.octavo --calib DATA: calibrate, quantize, write the plan.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <tuple>
+
+#include "base/text.h"
+#include "build/build.h"
+#include "command/flags.h"
+#include "command/print.h"
+#include "evaluate/accuracy.h"
+#include "evaluate/latency.h"
+
+namespace octavo::command {
+
+namespace {
+
+struct Options {
+  std::string model, output_path, calibration, labels, evaluation, method = "auto";
+  std::vector<std::string> int16;
+  size_t samples = 300, limit = 0;
+  int class_offset = 0;
+  uint64_t seed = 1;
+  double percentile = 99.999;
+  bool per_channel = true, overwrite = false, dry_run = false;
+  ModelFlags flags;
+  Output output;
+};
+
+Result<RangeMethod> parse_method(const std::string& text) {
+  const std::vector<std::string> names{"auto", "max", "percentile", "mse", "kl"};
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == text) return static_cast<RangeMethod>(i);
+  }
+  const std::string near = nearest_name(text, names);
+  return usage_error(concat("--method ", quoted(text), ": known are auto, max, percentile, mse, kl",
+                            near.empty() ? "" : concat("; did you mean ", near, "?")));
+}
+
+Result<BuildOptions> to_build_options(const Options& options, Progress& progress) {
+  auto model = options.flags.parse();
+  if (!model) return model.error();
+  auto method = parse_method(options.method);
+  if (!method) return method.error();
+  BuildOptions build;
+  build.model = *model;
+  build.calibration = options.calibration;
+  build.samples = options.samples;
+  build.evaluation = options.evaluation;
+  build.labels = options.labels;
+  build.class_offset = options.class_offset;
+  build.quantize.method = *method;
+  build.quantize.percentile = static_cast<float>(options.percentile);
+  build.quantize.per_channel_weights = options.per_channel;
+  build.quantize.int16_nodes = split_commas(options.int16);
+  build.quantize.seed = options.seed;
+  build.quantize.threads = options.flags.thread_count();
+  build.quantize.stop = &interrupted;
+  build.quantize.progress = [&progress](size_t done, size_t total, const char* what) {
+    progress.show(done, total, what);
+  };
+  return build;
+}
+
+// ---- the summary
+
+struct Measured {
+  Evaluation evaluation;
+  bool labelled = false;
+  double ms_one = 0, ms_all = 0, float_ms = 0;
+  int threads = 1;
+};
+
+Result<double> frame_ms(const Model& model, int threads) {
+  auto classifier = make_classifier(model, threads);
+  if (!classifier) return classifier.error();
+  const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
+  std::vector<float> logits(static_cast<size_t>(model.classes));
+  const std::vector<uint8_t> pixels(count, 128);
+  const std::vector<float> values(count, 0.0f);
+  LatencyOptions options;
+  options.seconds = 0.3;
+  options.warmup_seconds = 0.05;
+  auto run = measure_latency(
+      [&](int) {
+        return model.picture_input ? classifier->pixels(pixels, logits)
+                                   : classifier->values(values, logits);
+      },
+      1, options);
+  if (!run) return run.error();
+  return run->ms.p50;
+}
+
+Result<Measured> measure(const Options& options, const BuildOptions& build, const Plan& plan) {
+  Measured out;
+  out.threads = options.flags.thread_count();
+  auto float_model = open_model(options.model, build.model);
+  if (!float_model) return float_model.error();
+  Model integer = *float_model;
+  integer.graph = nullptr;
+  auto program = Program::prepare(plan, options.flags.isa);
+  if (!program) return program.error();
+  integer.program = *program;
+  for (auto [model, threads, ms] : {std::tuple{&integer, 1, &out.ms_one},
+                                    std::tuple{&integer, out.threads, &out.ms_all},
+                                    std::tuple{&*float_model, 1, &out.float_ms}}) {
+    auto measured = frame_ms(*model, threads);
+    if (!measured) return measured.error();
+    *ms = *measured;
+  }
+  if (options.evaluation.empty()) return out;
+  DataSetOptions data;
+  data.limit = options.limit;
+  data.class_offset = options.class_offset;
+  data.classes = float_model->classes;
+  auto samples = open_dataset(options.evaluation, data);
+  if (!samples) return samples.error();
+  Progress progress(options.output);
+  EvaluateOptions evaluate_options;
+  evaluate_options.threads = out.threads;
+  evaluate_options.stop = &interrupted;
+  evaluate_options.progress = [&](size_t done, size_t total) {
+    progress.show(done, total, "evaluating");
+  };
+  auto evaluation = evaluate({*float_model, integer}, *samples, evaluate_options);
+  if (!evaluation) return evaluation.error();
+  out.evaluation = std::move(*evaluation);
+  out.labelled = true;
+  return out;
+}
+
+std::string accuracy_cell(const Evaluation& evaluation, size_t model, bool top1) {
+  const auto n = static_cast<double>(evaluation.pictures.size());
+  const ModelAccuracy& a = evaluation.models[model];
+  if (!top1) return fixed(100.0 * static_cast<double>(a.right5) / n, 1);
+  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100.0 * static_cast<double>(a.right1) / n,
+                     100 * a.top1_ci95.low, 100 * a.top1_ci95.high);
+}
+
+std::vector<StepReport> most_to_blame(const Plan& plan, size_t count) {
+  std::vector<StepReport> report = plan.report;
+  std::stable_sort(report.begin(), report.end(), [](const StepReport& a, const StepReport& b) {
+    return a.sqnr_alone_db < b.sqnr_alone_db;
+  });
+  report.resize(std::min(report.size(), count));
+  return report;
+}
+
+std::string verdict(const Measured& measured) {
+  if (!measured.labelled) {
+    return "accuracy was not measured: --eval-data DATA with labelled pictures does it";
+  }
+  const Paired& paired = measured.evaluation.paired.front();
+  return fmt::format(
+      "on {} pictures int8 loses {:.1f} points of Top-1, 95 % interval [{:.1f}, {:.1f}], and agrees "
+      "with float on {:.1f} %: {}",
+      paired.n, paired.drop, paired.drop_ci95.low, paired.drop_ci95.high,
+      100.0 * static_cast<double>(paired.agree) / static_cast<double>(paired.n), paired.verdict);
+}
+
+void print_summary(const Options& options, const BuildResult& built, const Measured& measured,
+                   size_t float_bytes, size_t plan_bytes, const std::string& sha256) {
+  fmt::print("calibration   {} pictures", built.pictures);
+  if (built.classes_seen > 0) fmt::print(" of {} classes", built.classes_seen);
+  fmt::print(", {:.1f} s\n\n", built.calibrate_seconds);
+  Table table({"", "Top-1 [95 %]", "Top-5", "size", "ms, 1 thread",
+               fmt::format("ms, {} threads", measured.threads)},
+              {false, true, true, true, true, true});
+  const bool known = measured.labelled;
+  table.add({"float", known ? accuracy_cell(measured.evaluation, 0, true) : "-",
+             known ? accuracy_cell(measured.evaluation, 0, false) : "-",
+             megabytes(static_cast<double>(float_bytes)), fixed(measured.float_ms, 2), "-"});
+  table.add({"int8", known ? accuracy_cell(measured.evaluation, 1, true) : "-",
+             known ? accuracy_cell(measured.evaluation, 1, false) : "-",
+             megabytes(static_cast<double>(plan_bytes)), fixed(measured.ms_one, 2),
+             fixed(measured.ms_all, 2)});
+  fmt::print("{}\n{}\n", table.text(), verdict(measured));
+  const auto blame = most_to_blame(built.plan, 3);
+  if (!blame.empty()) fmt::print("most to blame\n");
+  for (const StepReport& step : blame) {
+    fmt::print("  {:.1f} dB alone, {:.1f} dB accumulated  {}\n", step.sqnr_alone_db, step.sqnr_db,
+               built.plan.steps[step.step].name);
+  }
+  if (options.dry_run) {
+    fmt::print("nothing was written (--dry-run)\n");
+  } else {
+    fmt::print("wrote {}  {} bytes  sha256 {}\n", options.output_path, plan_bytes, sha256);
+  }
+}
+
+Json summary_json(const Options& options, const BuildResult& built, const Measured& measured,
+                  size_t plan_bytes, const std::string& sha256) {
+  Json out = {{"model", options.model},
+              {"plan", options.dry_run ? Json() : Json(options.output_path)},
+              {"bytes", plan_bytes},
+              {"sha256", sha256},
+              {"pictures", built.pictures},
+              {"classes", built.classes_seen},
+              {"unreadable", built.unreadable},
+              {"warnings", built.warnings},
+              {"ms", {{"float", measured.float_ms},
+                      {"one_thread", measured.ms_one},
+                      {"all_threads", measured.ms_all}}}};
+  if (measured.labelled) {
+    const Paired& p = measured.evaluation.paired.front();
+    out["accuracy"] = {{"n", p.n}, {"drop", p.drop}, {"agree", p.agree}, {"verdict", p.verdict}};
+  }
+  out["blame"] = Json::array();
+  for (const StepReport& step : most_to_blame(built.plan, 3)) {
+    out["blame"].push_back({{"name", built.plan.steps[step.step].name},
+                            {"sqnr_alone_db", step.sqnr_alone_db},
+                            {"sqnr_db", step.sqnr_db}});
+  }
+  return out;
+}
+
+Result<size_t> file_bytes(const std::string& path) {
+  std::error_code problem;
+  const auto size = std::filesystem::file_size(path, problem);
+  if (problem) return failed(concat("cannot read ", quoted(path), ": ", problem.message()));
+  return static_cast<size_t>(size);
+}
+
+Status check_output(const Options& options) {
+  if (options.dry_run) return {};
+  if (options.output_path.empty()) return usage_error("-o OUT.octavo is needed (or --dry-run)");
+  if (!options.overwrite && std::filesystem::exists(options.output_path)) {
+    return usage_error(concat(quoted(options.output_path), " exists; --overwrite replaces it"));
+  }
+  return {};
+}
+
+int run(const Options& options) {
+  interruptible();
+  if (const Status possible = check_output(options); !possible) return fail(possible.error());
+  BuildResult built;
+  BuildOptions build;
+  {
+    Progress progress(options.output);
+    auto parsed = to_build_options(options, progress);
+    if (!parsed) return fail(parsed.error());
+    build = *parsed;
+    const auto start = std::chrono::steady_clock::now();
+    auto result = build_plan(options.model, build);
+    if (!result) return fail(result.error());
+    built = std::move(*result);
+    built.calibrate_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  for (const std::string& text : built.notes) note(options.output, text);
+  for (const std::string& text : built.warnings) warning(options.output, text);
+  for (const std::string& text : built.unreadable) warning(options.output, "left out: " + text);
+
+  auto measured = measure(options, build, built.plan);
+  if (!measured) return fail(measured.error());
+  if (interrupted) return fail({ErrorKind::interrupted, "interrupted"});
+  const std::vector<std::byte> bytes = serialize(built.plan);
+  auto sha256 = sha256_hex(bytes);
+  if (!sha256) return fail(sha256.error());
+  auto model_bytes = file_bytes(options.model);
+  if (!model_bytes) return fail(model_bytes.error());
+  if (!options.dry_run) {
+    const Status written = write_plan(built.plan, options.output_path, options.overwrite);
+    if (!written) return fail(written.error());
+  }
+  if (options.output.json) {
+    print_json(summary_json(options, built, *measured, bytes.size(), *sha256));
+  } else {
+    print_summary(options, built, *measured, *model_bytes, bytes.size(), *sha256);
+  }
+  return built.unreadable.empty() ? exit_done : exit_code(ErrorKind::rejected);
+}
+
+}  // namespace
+
+void add_build(CLI::App& program, Action& action) {
+  const auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("build", "calibrate and quantize a float model");
+  command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
+  command->add_option("-o,--output", o->output_path, "the plan to write (.octavo)");
+  command->add_option("--calib", o->calibration, "calibration pictures")->required();
+  command->add_option("--samples", o->samples, "at most so many of them; 0: all");
+  command->add_option("--eval-data", o->evaluation, "labelled pictures to measure float and int8 on");
+  command->add_option("--limit", o->limit, "only the first N of them");
+  command->add_option("--class-offset", o->class_offset, "added to every label");
+  command->add_option("--labels", o->labels, "class names to store, one a line");
+  command->add_option("--method", o->method, "of ranges: auto, max, percentile, mse or kl");
+  command->add_option("--percentile", o->percentile, "for --method percentile")
+      ->check(CLI::Range(50.0, 100.0));
+  command->add_flag("--per-channel,!--per-tensor", o->per_channel, "weight scales (default: per channel)");
+  command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name");
+  command->add_option("--seed", o->seed, "of the choice of pictures");
+  command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");
+  command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
+  o->flags.add(*command);
+  add_output_flags(*command, o->output);
+  command->callback([o, &action] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace octavo::command

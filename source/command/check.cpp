@@ -1,0 +1,116 @@
+// octavo check MODEL.onnx: a row a node, what becomes of it, and why not int8.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "command/flags.h"
+#include "command/print.h"
+#include "evaluate/float_model.h"
+#include "graph/graph.h"
+#include "onnx/import.h"
+#include "quantize/steps.h"
+
+namespace octavo::command {
+
+namespace {
+
+struct Options {
+  std::string model;
+  ModelFlags flags;
+  Output output;
+};
+
+// For every node of the file, by name: the step that performs it.
+std::map<std::string, std::string> step_names(const Graph& graph, const FormedSteps& formed) {
+  std::map<std::string, std::string> out;
+  for (const FormedStep& step : formed.steps) {
+    const std::string& name = graph.nodes[step.nodes.back()].name;
+    for (const uint32_t index : step.nodes) {
+      const Node& node = graph.nodes[index];
+      out[node.name] = name;
+      for (const std::string& merged : node.merged) out[merged] = name;
+    }
+  }
+  return out;
+}
+
+struct Checked {
+  std::vector<ImportRow> rows;
+  std::map<std::string, std::string> steps;
+  std::vector<std::string> notes;
+  Status buildable;
+};
+
+Result<Checked> check(const Options& options) {
+  auto model_options = options.flags.parse();
+  if (!model_options) return model_options.error();
+  auto bytes = read_file(options.model, uint64_t{1} << 32);
+  if (!bytes) return bytes.error();
+  const std::string parent = std::filesystem::path(options.model).parent_path().string();
+  ImportOptions import_options;
+  import_options.size = model_options->preprocess.size;
+  auto rows = check_onnx(*bytes, parent.empty() ? "." : parent, import_options);
+  if (!rows) {
+    return Error{rows.error().kind, concat(quoted(options.model), ": ", rows.error().message)};
+  }
+  Checked out;
+  out.rows = std::move(*rows);
+  auto model = open_float_model(options.model, *bytes, *model_options);
+  if (!model) {
+    out.buildable = model.error();
+    return out;
+  }
+  out.notes = model->notes;
+  auto formed = form_steps(*model->graph);
+  if (formed) {
+    out.steps = step_names(*model->graph, *formed);
+  } else {
+    out.buildable = Error{formed.error().kind,
+                          concat(quoted(options.model), ": ", formed.error().message)};
+  }
+  return out;
+}
+
+int run(const Options& options) {
+  auto checked = check(options);
+  if (!checked) return fail(checked.error());
+  const std::string_view unsupported = "unsupported: ";
+  Json nodes = Json::array();
+  Table table({"node", "operator", "becomes", "part of step", "precision", "why not int8"});
+  for (const ImportRow& row : checked->rows) {
+    const auto found = checked->steps.find(row.name);
+    const std::string step = found == checked->steps.end() ? "" : found->second;
+    const bool missing = row.becomes.starts_with(unsupported);
+    const std::string becomes = missing ? "unsupported" : row.becomes;
+    const std::string why = missing ? row.becomes.substr(unsupported.size()) : "";
+    const std::string precision = step.empty() ? "" : "int8";
+    table.add({row.name, row.op_type, becomes, step, precision, why});
+    nodes.push_back({{"name", row.name}, {"op_type", row.op_type}, {"becomes", becomes},
+                     {"step", step}, {"precision", precision}, {"why", why}});
+  }
+  if (options.output.json) {
+    print_json({{"model", options.model}, {"buildable", static_cast<bool>(checked->buildable)},
+                {"nodes", nodes}});
+  } else {
+    fmt::print("{}", table.text());
+  }
+  for (const std::string& text : checked->notes) note(options.output, text);
+  return checked->buildable ? exit_done : fail(checked->buildable.error());
+}
+
+}  // namespace
+
+void add_check(CLI::App& program, Action& action) {
+  const auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("check", "whether a float model can be built, node by node");
+  command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
+  o->flags.add(*command);
+  add_output_flags(*command, o->output);
+  command->callback([o, &action] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace octavo::command

@@ -1,0 +1,66 @@
+// octavo doctor: this machine, as far as it matters to Octavo.
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "command/flags.h"
+#include "command/print.h"
+#include "evaluate/host.h"
+#include "kernels/isa.h"
+
+namespace octavo::command {
+
+Json host_json() {
+  const Host host = host_facts();
+  return {{"cpu", host.cpu},
+          {"isas", host.isas},
+          {"logical_cores", host.logical_cores},
+          {"physical_cores", host.physical_cores},
+          {"governor", host.governor},
+          {"memory_total_bytes", host.memory_total_bytes},
+          {"memory_available_bytes", host.memory_available_bytes},
+          {"kernel", host.kernel},
+          {"compiler", host.compiler},
+          {"version", host.version}};
+}
+
+namespace {
+
+std::string gibibytes(uint64_t bytes) {
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
+}
+
+int run(const Output& output) {
+  if (output.json) {
+    print_json(host_json());
+    return exit_done;
+  }
+  const Host host = host_facts();
+  std::string runs, lacks;
+  for (const IsaName& isa : isa_names()) {
+    const bool here = std::find(host.isas.begin(), host.isas.end(), isa.name) != host.isas.end();
+    std::string& list = here ? runs : lacks;
+    list += (list.empty() ? "" : ", ") + std::string(isa.name);
+  }
+  fmt::print("octavo     {} ({})\n", host.version, host.compiler);
+  fmt::print("processor  {}\n", host.cpu);
+  fmt::print("cores      {} physical, {} logical\n", host.physical_cores, host.logical_cores);
+  fmt::print("clock      {}\n", host.governor.empty() ? "governor not readable" : host.governor);
+  fmt::print("memory     {} of {} free\n", gibibytes(host.memory_available_bytes),
+             gibibytes(host.memory_total_bytes));
+  fmt::print("system     {}\n", host.kernel);
+  fmt::print("ISA paths  {}\n", runs);
+  if (!lacks.empty()) fmt::print("not here   {}\n", lacks);
+  return exit_done;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& program, Action& action) {
+  const auto output = std::make_shared<Output>();
+  CLI::App* command = program.add_subcommand("doctor", "this machine: ISA paths, cores, clock, memory");
+  add_output_flags(*command, *output);
+  command->callback([output, &action] { action = [output] { return run(*output); }; });
+}
+
+}  // namespace octavo::command

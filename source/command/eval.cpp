@@ -1,0 +1,236 @@
+// octavo eval MODEL... --data DATA: accuracy with intervals, models paired against the first.
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "command/flags.h"
+#include "command/print.h"
+#include "evaluate/accuracy.h"
+#include "evaluate/labels.h"
+
+namespace octavo::command {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> models;
+  std::string data, csv, gate, labels;
+  size_t limit = 0;
+  int class_offset = 0;
+  bool overwrite = false;
+  ModelFlags flags;
+  Output output;
+};
+
+// "drop<=1.0", "top1>=70", ...: a figure of the last model against a bound.
+struct Gate {
+  std::string figure;
+  bool at_most = true;
+  double bound = 0;
+};
+
+const std::vector<std::string> gate_figures{"drop", "top1", "top5", "agree", "drop_high"};
+
+Result<Gate> parse_gate(const std::string& text) {
+  const size_t at = text.find_first_of("<>");
+  if (at != std::string::npos && at + 1 < text.size() && text[at + 1] == '=') {
+    Gate gate{text.substr(0, at), text[at] == '<', 0};
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + at + 2, end, gate.bound);
+    for (const std::string& known : gate_figures) {
+      if (known == gate.figure && parsed.ec == std::errc{} && parsed.ptr == end &&
+          std::isfinite(gate.bound)) {
+        return gate;
+      }
+    }
+  }
+  return usage_error(concat("--gate ", quoted(text),
+                            ": FIGURE<=NUMBER or FIGURE>=NUMBER is needed, figures: drop, top1, top5, agree, drop_high"));
+}
+
+double percent(int64_t part, size_t n) {
+  return 100.0 * static_cast<double>(part) / static_cast<double>(n);
+}
+
+Result<double> figure_of(const Evaluation& e, const std::string& figure) {
+  const size_t n = e.pictures.size();
+  if (figure == "top1") return percent(e.models.back().right1, n);
+  if (figure == "top5") return percent(e.models.back().right5, n);
+  if (e.paired.empty()) {
+    return usage_error(concat("--gate ", figure, " compares: name two models"));
+  }
+  const Paired& last = e.paired.back();
+  if (figure == "agree") return percent(last.agree, n);
+  return figure == "drop" ? last.drop : last.drop_ci95.high;
+}
+
+Json to_json(const Options& options, const Evaluation& e) {
+  const size_t n = e.pictures.size();
+  Json out = {{"n", n}, {"models", Json::array()}, {"paired", Json::array()},
+              {"unreadable", e.unreadable}};
+  for (size_t m = 0; m < e.models.size(); ++m) {
+    const ModelAccuracy& a = e.models[m];
+    out["models"].push_back({{"model", options.models[m]},
+                             {"top1", percent(a.right1, n)},
+                             {"top5", percent(a.right5, n)},
+                             {"top1_ci95", {100 * a.top1_ci95.low, 100 * a.top1_ci95.high}},
+                             {"images_per_second", a.images_per_second}});
+  }
+  for (size_t m = 0; m < e.paired.size(); ++m) {
+    const Paired& p = e.paired[m];
+    out["paired"].push_back({{"model", options.models[m + 1]},
+                             {"drop", p.drop},
+                             {"drop_ci95", {p.drop_ci95.low, p.drop_ci95.high}},
+                             {"right_to_wrong", p.right_to_wrong},
+                             {"wrong_to_right", p.wrong_to_right},
+                             {"agree", percent(p.agree, n)},
+                             {"p_mcnemar", p.p_mcnemar},
+                             {"verdict", p.verdict}});
+  }
+  return out;
+}
+
+void print_text(const Options& options, const Evaluation& e) {
+  const size_t n = e.pictures.size();
+  fmt::print("{} pictures\n", n);
+  Table table({"model", "Top-1", "95 %", "Top-5", "pictures/s"}, {false, true, false, true, true});
+  for (size_t m = 0; m < e.models.size(); ++m) {
+    const ModelAccuracy& a = e.models[m];
+    table.add({options.models[m], fixed(percent(a.right1, n), 2),
+               fmt::format("[{:.1f}, {:.1f}]", 100 * a.top1_ci95.low, 100 * a.top1_ci95.high),
+               fixed(percent(a.right5, n), 2), fixed(a.images_per_second, 1)});
+  }
+  fmt::print("{}", table.text());
+  if (e.paired.empty()) return;
+  Table paired({"against " + options.models.front(), "drop", "95 %", "right to wrong",
+                "wrong to right", "agree %", "p (McNemar)", "verdict"},
+               {false, true, false, true, true, true, true, false});
+  for (size_t m = 0; m < e.paired.size(); ++m) {
+    const Paired& p = e.paired[m];
+    paired.add({options.models[m + 1], fixed(p.drop, 2),
+                fmt::format("[{:.2f}, {:.2f}]", p.drop_ci95.low, p.drop_ci95.high),
+                concat(p.right_to_wrong), concat(p.wrong_to_right), fixed(percent(p.agree, n), 2),
+                fixed(p.p_mcnemar, 3), std::string(p.verdict)});
+  }
+  fmt::print("\n{}", paired.text());
+}
+
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
+  return out + "\"";
+}
+
+Status write_csv(const Options& options, const Evaluation& e) {
+  if (options.csv.empty()) return {};
+  std::string text = "path,class";
+  for (const std::string& model : options.models) {
+    for (int k = 1; k <= 5; ++k) text += "," + csv_cell(concat(model, " top", k));
+  }
+  text += "\n";
+  for (const PictureRecord& record : e.pictures) {
+    text += concat(csv_cell(record.path), ",", record.label);
+    for (const auto& top5 : record.top5) {
+      for (const int32_t index : top5) text += index < 0 ? "," : concat(",", index);
+    }
+    text += "\n";
+  }
+  return write_file(options.csv, std::as_bytes(std::span(text)), options.overwrite);
+}
+
+Result<std::vector<Model>> open_models(const Options& options, const ModelOptions& model_options) {
+  std::vector<Model> models;
+  for (const std::string& path : options.models) {
+    ModelOptions one = model_options;
+    if (path.ends_with(".octavo")) one.preprocess = {};  // a plan has its own
+    auto model = open_model(path, one);
+    if (!model) return model.error();
+    for (const std::string& text : model->notes) note(options.output, path + ": " + text);
+    models.push_back(std::move(*model));
+  }
+  return models;
+}
+
+int run(const Options& options) {
+  interruptible();
+  auto model_options = options.flags.parse();
+  if (!model_options) return fail(model_options.error());
+  std::optional<Gate> gate;
+  if (!options.gate.empty()) {
+    auto parsed = parse_gate(options.gate);
+    if (!parsed) return fail(parsed.error());
+    gate = *parsed;
+  }
+  auto models = open_models(options, *model_options);
+  if (!models) return fail(models.error());
+  if (!options.labels.empty()) {
+    auto labels = read_labels(options.labels, models->front().classes);
+    if (!labels) return fail(labels.error());
+  }
+  DataSetOptions data;
+  data.limit = options.limit;
+  data.class_offset = options.class_offset;
+  data.classes = models->front().classes;
+  auto samples = open_dataset(options.data, data);
+  if (!samples) return fail(samples.error());
+
+  EvaluateOptions evaluate_options;
+  evaluate_options.threads = options.flags.thread_count();
+  evaluate_options.stop = &interrupted;
+  Result<Evaluation> evaluation = failed("not run");
+  {
+    Progress progress(options.output);
+    evaluate_options.progress = [&](size_t done, size_t total) {
+      progress.show(done, total, "evaluating");
+    };
+    evaluation = evaluate(*models, *samples, evaluate_options);
+  }
+  if (!evaluation) return fail(evaluation.error());
+  for (const std::string& text : evaluation->unreadable) warning(options.output, "left out: " + text);
+  if (const Status written = write_csv(options, *evaluation); !written) return fail(written.error());
+  if (options.output.json) {
+    print_json(to_json(options, *evaluation));
+  } else {
+    print_text(options, *evaluation);
+  }
+  if (!evaluation->unreadable.empty()) {
+    return fail(rejected(concat(evaluation->unreadable.size(), " of ", samples->size(),
+                                " pictures could not be read; the answer is over the other ",
+                                evaluation->pictures.size())));
+  }
+  if (gate) {
+    auto value = figure_of(*evaluation, gate->figure);
+    if (!value) return fail(value.error());
+    if (gate->at_most ? *value > gate->bound : *value < gate->bound) {
+      return fail({ErrorKind::gate_missed, concat("gate missed: ", gate->figure, " is ", *value,
+                                                  gate->at_most ? ", at most " : ", at least ",
+                                                  gate->bound, " was asked")});
+    }
+  }
+  return exit_done;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& program, Action& action) {
+  const auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("eval", "Top-1 and Top-5 with intervals; models paired against the first");
+  command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
+  command->add_option("--data", o->data, "labelled pictures")->required();
+  command->add_option("--limit", o->limit, "only the first N");
+  command->add_option("--class-offset", o->class_offset, "added to every label");
+  command->add_option("--labels", o->labels, "class names, one a line (checked against the model)");
+  command->add_option("--csv", o->csv, "write a row a picture");
+  command->add_option("--gate", o->gate, "exit 4 unless it holds, for example \"drop<=1.0\"");
+  command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing CSV file");
+  o->flags.add(*command);
+  add_output_flags(*command, o->output);
+  command->callback([o, &action] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace octavo::command

@@ -1,0 +1,107 @@
+// octavo selftest [PLAN]: golden inputs through the paths that this machine can run,
+// against the digests that the plan carries.
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "command/flags.h"
+#include "command/print.h"
+#include "kernels/isa.h"
+#include "runtime/program.h"
+#include "runtime/selftest_plan.h"
+
+namespace octavo::command {
+
+namespace {
+
+struct Options {
+  std::string plan, isa;
+  bool all_isa = false;
+  Output output;
+};
+
+struct Check {
+  std::string isa;
+  int threads = 1;
+  uint64_t seed = 0, expected = 0, found = 0;
+};
+
+Result<std::vector<Check>> run_golden(const Plan& plan, const std::string& isa, int threads) {
+  auto program = Program::prepare(plan, isa);
+  if (!program) return program.error();
+  auto session = Session::create(*program, threads);
+  if (!session) return session.error();
+  std::vector<float> logits(static_cast<size_t>(plan.tensors[plan.output].shape[3]));
+  std::vector<Check> checks;
+  for (const Golden& golden : plan.golden) {
+    const Status ran = (*session)->run(golden_input(plan, golden.seed), logits);
+    if (!ran) return ran.error();
+    checks.push_back({(*program)->isa(), threads, golden.seed, golden.logits_xxh3,
+                      logits_digest(logits)});
+  }
+  return checks;
+}
+
+std::vector<std::string> isas_to_run(const Options& options) {
+  if (options.all_isa) return runnable_isas();
+  return {options.isa};
+}
+
+int run(const Options& options) {
+  Result<Plan> plan = options.plan.empty() ? selftest_plan() : read_plan(options.plan);
+  if (!plan) return fail(plan.error());
+  if (plan->golden.empty()) {
+    return fail(rejected(concat(quoted(options.plan), " carries no golden digests")));
+  }
+  std::vector<Check> checks;
+  for (const std::string& isa : isas_to_run(options)) {
+    for (const int threads : {1, 2}) {
+      auto done = run_golden(*plan, isa, threads);
+      if (!done) return fail(done.error());
+      checks.insert(checks.end(), done->begin(), done->end());
+    }
+  }
+  size_t different = 0;
+  Json rows = Json::array();
+  for (const Check& check : checks) {
+    const bool same = check.expected == check.found;
+    different += !same;
+    const std::string expected = fmt::format("{:016x}", check.expected);
+    const std::string found = fmt::format("{:016x}", check.found);
+    rows.push_back({{"isa", check.isa}, {"threads", check.threads}, {"seed", check.seed},
+                    {"expected", expected}, {"found", found}, {"same", same}});
+    if (!options.output.json) {
+      fmt::print("{:<12} {} threads  seed {}  {}  {}\n", check.isa, check.threads, check.seed, found,
+                 same ? "same" : "DIFFERENT, expected " + expected);
+    }
+  }
+  std::string absent;
+  for (const IsaName& isa : isa_names()) {
+    const auto runnable = runnable_isas();
+    if (std::find(runnable.begin(), runnable.end(), isa.name) == runnable.end()) {
+      absent += (absent.empty() ? "" : ", ") + std::string(isa.name);
+    }
+  }
+  if (options.output.json) {
+    print_json({{"passed", different == 0}, {"checks", rows}, {"not_on_this_machine", absent}});
+  } else if (!absent.empty()) {
+    note(options.output, "not on this machine: " + absent);
+  }
+  if (different == 0) return exit_done;
+  return fail({ErrorKind::gate_missed, concat(different, " of ", checks.size(),
+                                              " digests differ: this build or machine does not compute what the plan says")});
+}
+
+}  // namespace
+
+void add_selftest(CLI::App& program, Action& action) {
+  const auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("selftest", "golden inputs through this machine's ISA paths");
+  command->add_option("PLAN", o->plan, "a plan (default: a small one that is built in)");
+  command->add_option("--isa", o->isa, "only this one");
+  command->add_flag("--all-isa,!--no-all-isa", o->all_isa, "every path that this machine can run");
+  add_output_flags(*command, o->output);
+  command->callback([o, &action] { action = [o] { return run(*o); }; });
+}
+
+}  // namespace octavo::command
