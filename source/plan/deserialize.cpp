@@ -187,7 +187,13 @@ PoolStep PlanReader::pool(const format::Pool& stored) {
   value.stride = extent(*stored.stride());
   value.pads = pads(*stored.pads());
   value.count_include_pad = stored.count_include_pad();
-  value.epilogue = epilogue(*stored.epilogue());
+  const bool is_average = value.kind == PoolStep::Kind::average;
+  if (is_average != (stored.epilogue() != nullptr)) {
+    fail(concat(place(), is_average ? ": an average pool without an epilogue"
+                                    : ": a maximum pool with an epilogue"));
+  } else if (is_average) {
+    value.epilogue = epilogue(*stored.epilogue());
+  }
   return value;
 }
 
@@ -277,7 +283,7 @@ std::vector<StepReport> PlanReader::report() {
 
 std::vector<Golden> PlanReader::golden() {
   std::vector<Golden> values;
-  if (root_.golden() == nullptr ||
+  if (root_.golden() == nullptr || root_.golden()->size() == 0 ||
       !within(root_.golden()->size(), plan_limit::golden, "golden inputs")) {
     return values;
   }

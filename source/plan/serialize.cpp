@@ -90,7 +90,8 @@ class OperatorWriter {
         .Union();
   }
   Offset<void> operator()(const PoolStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
+    Offset<format::Epilogue> end;
+    if (step.kind == PoolStep::Kind::average) end = epilogue(builder_, step.epilogue);
     const auto kernel = extent(step.kernel), stride = extent(step.stride);
     const auto around = pads(step.pads);
     return format::CreatePool(builder_, static_cast<format::PoolKind>(step.kind), &kernel, &stride,

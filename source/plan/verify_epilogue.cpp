@@ -37,6 +37,10 @@ Status verify_table(const StepPlace& at, const std::vector<int16_t>& table) {
 }
 
 Status verify_activation(const StepPlace& at, const Epilogue& epilogue) {
+  const float alpha = epilogue.alpha, beta = epilogue.beta;
+  if (!std::isfinite(alpha) || !std::isfinite(beta)) {
+    return at.error("alpha ", alpha, " and beta ", beta, " of its activation must be finite");
+  }
   const bool has_table = epilogue.activation == Activation::table;
   if (!has_table && !epilogue.table.empty()) {
     return at.error("it has a table and no activation that reads it");
@@ -45,16 +49,15 @@ Status verify_activation(const StepPlace& at, const Epilogue& epilogue) {
     if (epilogue.output_multiplier.empty()) return {};
     return at.error("it has an output multiplier and no activation");
   }
-  const float alpha = epilogue.alpha, beta = epilogue.beta;
   switch (epilogue.activation) {
     case Activation::none:
       break;
     case Activation::clip:
       // One side may be as good as infinite; the reached one may not.
-      if (!std::isfinite(alpha) || !std::isfinite(beta) || alpha > beta ||
-          alpha > plan_limit::largest_addend || beta < -plan_limit::largest_addend) {
+      if (alpha > beta || alpha > plan_limit::largest_addend ||
+          beta < -plan_limit::largest_addend) {
         return at.error("it clips to [", alpha, ", ", beta,
-                        "]; finite bounds in order, within 2^80 of zero, are expected");
+                        "]; bounds in order and within 2^80 of zero are expected");
       }
       break;
     case Activation::hard_swish:
