@@ -25,8 +25,8 @@ struct ImportRow {
 };
 
 struct Import {
-  Graph graph;                  // verified; input as the file has it (NCHW or NHWC)
-  std::vector<ImportRow> rows;  // a row a node of the file, in its order
+  Graph graph;                     // verified; input as the file has it (NCHW or NHWC)
+  std::vector<ImportRow> rows;     // a row a node of the file, in its order
   std::vector<std::string> notes;  // what was assumed, e.g. "symbolic batch taken as 1"
 };
 

@@ -1,0 +1,119 @@
+// Activation functions.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/text.h"
+#include "onnx/operators.h"
+
+namespace octavo::onnx {
+
+namespace {
+
+constexpr float most = std::numeric_limits<float>::max();
+
+template <Unary::Kind kind>
+Outputs plain(NodeContext& node) {
+  return {node.emit(Unary{kind}, {node.input(0)})};
+}
+
+// Bounds are attributes before opset 11 and inputs since, each of them optional.
+Outputs clip(NodeContext& node) {
+  std::array<float, 2> bounds{-most, most};
+  if (node.version() < 11) {
+    bounds = {node.real("min", -most), node.real("max", most)};
+  } else {
+    for (size_t i = 0; i < 2; ++i) {
+      if (!node.has_input(i + 1)) continue;
+      const std::optional<float> bound =
+          node.scalar_input(i + 1, i == 0 ? "the lower bound" : "the upper bound");
+      if (!bound) return {};
+      bounds[i] = *bound;
+    }
+  }
+  if (std::isnan(bounds[0]) || std::isnan(bounds[1])) return node.fail("a bound is not a number");
+  const float low = std::clamp(bounds[0], -most, most), high = std::clamp(bounds[1], -most, most);
+  if (low > high) {  // by definition everything becomes the upper bound
+    return node.fail(concat("the bounds ", low, " and ", high, " are in the wrong order"));
+  }
+  if (low == 0 && high == most) return {node.emit(Unary{Unary::Kind::relu}, {node.input(0)})};
+  return {node.emit(Unary{Unary::Kind::clip, low, high}, {node.input(0)})};
+}
+
+Outputs leaky_relu(NodeContext& node) {
+  return {node.emit(Unary{Unary::Kind::leaky_relu, node.real("alpha", 0.01f)}, {node.input(0)})};
+}
+
+Outputs elu(NodeContext& node) {
+  return {node.emit(Unary{Unary::Kind::elu, node.real("alpha", 1)}, {node.input(0)})};
+}
+
+// gamma * elu(x, alpha).
+Outputs selu(NodeContext& node) {
+  const float alpha = node.real("alpha", 1.67326319217681884765625f);
+  const float gamma = node.real("gamma", 1.05070102214813232421875f);
+  const Value inner = node.emit_part("elu", Unary{Unary::Kind::elu, alpha}, {node.input(0)});
+  return {node.emit(Binary{Binary::Kind::multiply}, {inner, scalar(gamma)})};
+}
+
+Outputs hard_sigmoid(NodeContext& node) {
+  const Unary op{Unary::Kind::hard_sigmoid, node.real("alpha", 0.2f), node.real("beta", 0.5f)};
+  return {node.emit(op, {node.input(0)})};
+}
+
+Outputs gelu(NodeContext& node) {
+  const std::string form = node.text("approximate", "none");
+  if (form != "none" && form != "tanh") {
+    return node.fail(concat("approximate is ", quoted(form), ", expected none or tanh"));
+  }
+  return {node.emit(Unary{form == "none" ? Unary::Kind::gelu : Unary::Kind::gelu_tanh},
+                    {node.input(0)})};
+}
+
+// x / (1 + |x|).
+Outputs softsign(NodeContext& node) {
+  const Value size = node.emit_part("abs", Unary{Unary::Kind::absolute}, {node.input(0)});
+  const Value divisor = node.emit_part("add", Binary{Binary::Kind::add}, {size, scalar(1)});
+  return {node.emit(Binary{Binary::Kind::divide}, {node.input(0), divisor})};
+}
+
+// One slope for all: a leaky ReLU. A slope a channel: relu(x) - slope * relu(-x).
+Outputs parametric_relu(NodeContext& node) {
+  const Constant* slope = node.constant(1, "the slope");
+  if (slope == nullptr) return {};
+  if (!slope->reals || slope->reals->empty()) return node.fail("the slope must be of floats");
+  const std::vector<float>& slopes = *slope->reals;
+  if (std::all_of(slopes.begin(), slopes.end(), [&](float s) { return s == slopes[0]; })) {
+    return {node.emit(Unary{Unary::Kind::leaky_relu, slopes[0]}, {node.input(0)})};
+  }
+  const Value above = node.emit_part("above", Unary{Unary::Kind::relu}, {node.input(0)});
+  const Value negated = node.emit_part("negated", Unary{Unary::Kind::negate}, {node.input(0)});
+  const Value below = node.emit_part("below", Unary{Unary::Kind::relu}, {negated});
+  const Value sloped =
+      node.emit_part("sloped", Binary{Binary::Kind::multiply}, {below, node.input(1)});
+  return {node.emit(Binary{Binary::Kind::subtract}, {above, sloped})};
+}
+
+}  // namespace
+
+std::vector<OperatorRow> activation_operators() {
+  using U = Unary::Kind;
+  return {
+      {"Relu", 1, 1, {6, 13, 14}, plain<U::relu>, {1}},
+      {"Clip", 1, 3, {6, 11, 12, 13}, clip, {1}},
+      {"LeakyRelu", 1, 1, {6, 16}, leaky_relu, {1}},
+      {"PRelu", 2, 2, {7, 9, 16}, parametric_relu, {1, 6}},
+      {"Elu", 1, 1, {6, 22}, elu, {1}},
+      {"Selu", 1, 1, {6, 22}, selu, {1}},
+      {"Sigmoid", 1, 1, {6, 13}, plain<U::sigmoid>, {1}},
+      {"HardSigmoid", 1, 1, {6, 22}, hard_sigmoid, {1}},
+      {"HardSwish", 1, 1, {14, 22}, plain<U::hard_swish>},
+      {"Gelu", 1, 1, {20}, gelu},
+      {"Mish", 1, 1, {18, 22}, plain<U::mish>},
+      {"Softplus", 1, 1, {1, 22}, plain<U::softplus>},
+      {"Softsign", 1, 1, {1, 22}, softsign},
+      {"Tanh", 1, 1, {6, 13}, plain<U::tanh>, {1}},
+  };
+}
+
+}  // namespace octavo::onnx

@@ -1,0 +1,321 @@
+#include "onnx/import.h"
+
+#include <filesystem>
+#include <set>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "onnx/inputs.h"
+#include "onnx/names.h"
+#include "onnx/operators.h"
+#include "onnx/order.h"
+
+namespace octavo {
+
+namespace onnx {
+
+namespace {
+
+constexpr uint64_t most_file_bytes = (uint64_t{1} << 31) - 1;  // protobuf's own bound
+constexpr size_t most_named = 20;
+
+std::string names_text(const std::vector<std::string_view>& names) {
+  std::string out;
+  for (size_t i = 0; i < names.size() && i < most_named; ++i) {
+    out += concat(i == 0 ? "" : ", ", quoted(names[i]));
+  }
+  if (names.size() > most_named) out += concat(" and ", names.size() - most_named, " more");
+  return out;
+}
+
+class Importer {
+ public:
+  Importer(const ModelProto& model, const std::string& folder, const ImportOptions& options)
+      : model_(model), options_(options), builder_{{}, {}, ExternalData(folder), {}} {}
+
+  // Looks at every node; an Error only for what is wrong with the file as a whole.
+  Status run() {
+    Status ends = find_ends();
+    if (!ends) return ends;
+    Result<Order> order = order_nodes(model_.graph, output_->name);
+    if (!order) return order.error();
+    readers_ = std::move(order->readers);
+    const Status fed = add_input();
+    if (!fed) return fed;
+    name_rows();
+    for (const size_t index : order->nodes) {
+      const Status looked_at = import_node(index);
+      if (!looked_at) return looked_at;
+    }
+    return {};
+  }
+
+  const std::vector<ImportRow>& rows() const { return rows_; }
+
+  // After run().
+  Result<Import> finish() {
+    if (!unsupported_.empty()) return unsupported_nodes();
+    Graph& graph = builder_.graph;
+    const Value& output = values_[output_->name];
+    if (!output.is_tensor()) {
+      return rejected(
+          concat("the output ", quoted(output_->name), " does not depend on the input"));
+    }
+    graph.output = output.tensor;
+    for (const auto& [key, value] : model_.metadata) graph.metadata.emplace_back(key, value);
+    compare_output();
+    remove_dead(graph);
+    const Status sound = verify(graph);
+    if (!sound) return sound.error();
+    return Import{std::move(graph), std::move(rows_), std::move(notes_)};
+  }
+
+ private:
+  // The opset, the one input that is no initializer, and the one output.
+  Status find_ends() {
+    for (const auto& [domain, version] : model_.opsets) {
+      if (domain.empty() || domain == "ai.onnx") opset_ = version;
+    }
+    if (opset_ == 0) return rejected("the file names no opset of ONNX's own operators");
+    if (model_.graph.has_sparse_initializers) return rejected("sparse initializers are not known");
+    for (size_t i = 0; i < model_.graph.initializers.size(); ++i) {
+      initializers_.emplace(model_.graph.initializers[i].name, i);
+    }
+    std::vector<std::string_view> inputs, outputs;
+    for (const ValueInfoProto& input : model_.graph.inputs) {
+      if (initializers_.contains(input.name)) continue;
+      inputs.push_back(input.name);
+      input_ = &input;
+    }
+    for (const ValueInfoProto& output : model_.graph.outputs) {
+      outputs.push_back(output.name);
+      output_ = &output;
+    }
+    if (inputs.size() != 1) {
+      return rejected(concat("expected one input, found ", inputs.size(),
+                             inputs.empty() ? "" : ": ", names_text(inputs)));
+    }
+    if (outputs.size() != 1) {
+      return rejected(concat("expected one output, found ", outputs.size(),
+                             outputs.empty() ? "" : ": ", names_text(outputs)));
+    }
+    return {};
+  }
+
+  Status add_input() {
+    Result<Shape> shape = input_shape(*input_, options_, notes_);
+    if (!shape) return shape.error();
+    Graph& graph = builder_.graph;
+    graph.input = graph.add_tensor(std::string(input_->name), *shape);
+    values_[input_->name] = Value(graph.input, *std::move(shape));
+    return {};
+  }
+
+  void name_rows() {
+    NodeNames names;
+    for (size_t i = 0; i < model_.graph.nodes.size(); ++i) {
+      const NodeProto& node = model_.graph.nodes[i];
+      rows_.push_back({names.name(node, i), std::string(node.op_type), "unused"});
+    }
+  }
+
+  // Initializers are decoded when they are read for the first time.
+  Result<Value> read_value(std::string_view name) {
+    if (name.empty()) return Value();
+    const auto known = values_.find(name);
+    if (known != values_.end()) return known->second;
+    const auto initializer = initializers_.find(name);
+    if (initializer == initializers_.end()) return Value();
+    const TensorProto& tensor = model_.graph.initializers[initializer->second];
+    Result<Constant> constant = decode_tensor(tensor, builder_.external);
+    if (!constant) return constant.error();
+    builder_.budget.grant(constant->size());
+    note_widening(tensor.data_type);
+    return values_[name] = Value(*std::move(constant));
+  }
+
+  void note_widening(DataType type) {
+    if (type != DataType::float16 && type != DataType::bfloat16 && type != DataType::float64)
+      return;
+    if (widened_.insert(type).second) {
+      notes_.push_back(concat(data_type_name(type), " weights taken as float32"));
+    }
+  }
+
+  Status import_node(size_t index) {
+    const NodeProto& node = model_.graph.nodes[index];
+    std::vector<Value> inputs;
+    bool reads_failed = false;
+    for (const std::string_view input : node.inputs) {
+      reads_failed = reads_failed || failed_.contains(input);
+      Result<Value> value = read_value(input);
+      if (!value) return value.error();
+      inputs.push_back(*std::move(value));
+    }
+    for (const std::string_view input : node.inputs) release(input);
+    const Result<OperatorChoice> choice = choose(node);
+    if (!choice) {
+      refuse(index, choice.error().message);
+    } else if (reads_failed) {
+      rows_[index].becomes = "not looked at: it reads what an unsupported node makes";
+      mark_failed(node);
+    } else {
+      apply(index, *choice, std::move(inputs));
+    }
+    return {};
+  }
+
+  // A value that nobody reads any more is dropped: a weight's copy in the file's layout.
+  void release(std::string_view name) {
+    const auto readers = readers_.find(name);
+    if (readers != readers_.end() && --readers->second == 0) values_.erase(name);
+  }
+
+  Result<OperatorChoice> choose(const NodeProto& node) const {
+    for (const auto& [domain, name] : model_.functions) {
+      if (domain == node.domain && name == node.op_type) {
+        return rejected("it calls a function of the file; inline the functions first");
+      }
+    }
+    if (!node.domain.empty() && node.domain != "ai.onnx") {
+      return rejected(concat("operators of the domain ", quoted(node.domain), " are not known"));
+    }
+    return choose_operator(node.op_type, opset_);
+  }
+
+  void apply(size_t index, const OperatorChoice& choice, std::vector<Value> inputs) {
+    const NodeProto& node = model_.graph.nodes[index];
+    const auto count = static_cast<int>(inputs.size());
+    bool complete = count >= choice.row->least_inputs && count <= choice.row->most_inputs;
+    for (int i = 0; complete && i < choice.row->least_inputs; ++i) {
+      complete = !inputs[static_cast<size_t>(i)].is_absent();
+    }
+    if (!complete) {
+      refuse(index, concat("it has ", count, " inputs, expected at least ",
+                           choice.row->least_inputs, " and at most ", choice.row->most_inputs));
+      return;
+    }
+    const size_t tensors_before = builder_.graph.tensors.size();
+    NodeContext context(builder_, node, rows_[index].name, choice.version, std::move(inputs));
+    Outputs outputs = choice.row->function(context);
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      if (i < outputs.size() && !outputs[i].is_absent()) continue;
+      if (context.reads_output(i)) context.fail(concat("its output ", i, " is not known"));
+    }
+    if (const auto unread = context.unread_attribute()) {
+      context.fail(concat("its attribute ", quoted(*unread), " is not known"));
+    }
+    if (context.failed()) {
+      refuse(index, context.reason());
+      return;
+    }
+    rows_[index].becomes = context.becomes();
+    keep_outputs(node, std::move(outputs), tensors_before);
+  }
+
+  // Tensors that this node made get the file's names.
+  void keep_outputs(const NodeProto& node, Outputs outputs, size_t tensors_before) {
+    for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i) {
+      if (node.outputs[i].empty()) continue;
+      if (outputs[i].is_tensor() && outputs[i].tensor >= tensors_before) {
+        builder_.graph.tensors[outputs[i].tensor].name = node.outputs[i];
+      }
+      if (readers_.contains(node.outputs[i])) values_[node.outputs[i]] = std::move(outputs[i]);
+    }
+  }
+
+  void mark_failed(const NodeProto& node) {
+    for (const std::string_view output : node.outputs) {
+      if (!output.empty()) failed_.insert(output);
+    }
+  }
+
+  void refuse(size_t index, const std::string& why) {
+    rows_[index].becomes = concat("unsupported: ", why);
+    unsupported_.push_back(index);
+    mark_failed(model_.graph.nodes[index]);
+  }
+
+  Error unsupported_nodes() const {
+    std::string list;
+    for (size_t i = 0; i < unsupported_.size() && i < most_named; ++i) {
+      const ImportRow& row = rows_[unsupported_[i]];
+      list += concat(i == 0 ? "" : "; ", quoted(row.name), " (", quoted_type(row.op_type),
+                     "): ", row.becomes.substr(std::string_view("unsupported: ").size()));
+    }
+    const size_t count = unsupported_.size();
+    if (count > most_named) list += concat("; and ", count - most_named, " more");
+    return rejected(concat(count, count == 1 ? " node" : " nodes", " cannot be imported: ", list));
+  }
+
+  // Without the quotes, but as safe to show.
+  static std::string quoted_type(const std::string& op_type) {
+    const std::string with_quotes = quoted(op_type);
+    return with_quotes.substr(1, with_quotes.size() - 2);
+  }
+
+  // A stale output shape harms nobody, but is worth a word.
+  void compare_output() {
+    const Shape& found = builder_.graph.tensors[builder_.graph.output].shape;
+    if (!output_->shape) return;
+    bool agrees = output_->shape->size() == found.size();
+    for (size_t i = 0; agrees && i < found.size(); ++i) {
+      const std::optional<int64_t>& stated = (*output_->shape)[i].value;
+      agrees = !stated || *stated == found[i];
+    }
+    if (!agrees) {
+      notes_.push_back(concat("the file states another shape for its output ",
+                              quoted(output_->name), " than ", list_text(found)));
+    }
+  }
+
+  const ModelProto& model_;
+  const ImportOptions& options_;
+  Builder builder_;
+  int64_t opset_ = 0;
+  const ValueInfoProto* input_ = nullptr;
+  const ValueInfoProto* output_ = nullptr;
+  std::unordered_map<std::string_view, size_t> initializers_;
+  std::unordered_map<std::string_view, size_t> readers_;  // still to come
+  std::unordered_map<std::string_view, Value> values_;
+  std::set<std::string_view> failed_;  // values that unsupported nodes make
+  std::set<DataType> widened_;
+  std::vector<ImportRow> rows_;
+  std::vector<size_t> unsupported_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace
+
+}  // namespace onnx
+
+Result<Import> import_onnx(std::span<const std::byte> bytes, const std::string& folder,
+                           const ImportOptions& options) {
+  const Result<onnx::ModelProto> model = onnx::parse_model(bytes);
+  if (!model) return model.error();
+  onnx::Importer importer(*model, folder, options);
+  const Status status = importer.run();
+  if (!status) return status.error();
+  return importer.finish();
+}
+
+Result<Import> import_onnx(const std::string& path, const ImportOptions& options) {
+  const Result<std::vector<std::byte>> bytes = read_file(path, onnx::most_file_bytes);
+  if (!bytes) return bytes.error();
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  Result<Import> import = import_onnx(*bytes, folder.empty() ? "." : folder, options);
+  if (!import) return Error{import.error().kind, concat(path, ": ", import.error().message)};
+  return import;
+}
+
+Result<std::vector<ImportRow>> check_onnx(std::span<const std::byte> bytes,
+                                          const std::string& folder, const ImportOptions& options) {
+  const Result<onnx::ModelProto> model = onnx::parse_model(bytes);
+  if (!model) return model.error();
+  onnx::Importer importer(*model, folder, options);
+  const Status status = importer.run();
+  if (!status) return status.error();
+  return importer.rows();
+}
+
+}  // namespace octavo

@@ -1,0 +1,247 @@
+// Operators that take parts of a tensor, or put something around it.
+#include <algorithm>
+
+#include "base/text.h"
+#include "onnx/movement.h"
+#include "onnx/operators.h"
+
+namespace octavo::onnx {
+
+Slice whole(const Shape& shape) {
+  return {Shape(shape.size(), 0), shape, Shape(shape.size(), 1)};
+}
+
+Value sliced(NodeContext& node, std::string_view part, const Value& x, const Slice& slice) {
+  const Slice all = whole(x.shape());
+  if (slice.sizes == all.sizes && slice.steps == all.steps) return x;
+  if (x.is_constant() && element_count(slice.sizes) == 0) {
+    return x.constant.reals ? make_reals(slice.sizes, {})
+                            : make_integers(slice.sizes, {}, x.constant.kind);
+  }
+  return part.empty() ? node.emit(slice, {x}) : node.emit_part(part, slice, {x});
+}
+
+namespace {
+
+// numpy's rules for one axis: negative numbers count from the end, everything is
+// clamped into the tensor.
+void slice_axis(Slice& slice, size_t axis, int64_t dim, int64_t start, int64_t end, int64_t step) {
+  constexpr int64_t far = int64_t{1} << 32;
+  step = std::clamp(step, -far, far);
+  if (start < 0) start += dim;
+  if (end < 0) end += dim;
+  if (step > 0) {
+    start = std::clamp<int64_t>(start, 0, dim);
+    end = std::clamp<int64_t>(end, 0, dim);
+    slice.sizes[axis] = end > start ? (end - start - 1) / step + 1 : 0;
+  } else {
+    start = std::clamp<int64_t>(start, -1, dim - 1);
+    end = std::clamp<int64_t>(end, -1, dim - 1);
+    slice.sizes[axis] = start > end ? (start - end - 1) / -step + 1 : 0;
+  }
+  slice.starts[axis] = start;
+  // A step that is never taken may be larger than the axis.
+  slice.steps[axis] = slice.sizes[axis] <= 1 ? 1 : step;
+}
+
+struct SliceArguments {
+  Shape starts, ends;
+  std::optional<Shape> axes, steps;
+};
+
+// Attributes before opset 10, inputs since.
+std::optional<SliceArguments> slice_arguments(NodeContext& node) {
+  std::optional<Shape> starts, ends, axes, steps;
+  if (node.version() < 10) {
+    starts = node.integers("starts");
+    ends = node.integers("ends");
+    axes = node.integers("axes");
+  } else {
+    starts = node.integers_input(1, "the list of starts");
+    ends = node.integers_input(2, "the list of ends");
+    if (node.has_input(3)) axes = node.integers_input(3, "the list of axes");
+    if (node.has_input(4)) steps = node.integers_input(4, "the list of steps");
+  }
+  if (!starts || !ends) node.fail("starts or ends are missing");
+  if (node.failed()) return std::nullopt;
+  const size_t count = starts->size();
+  if (ends->size() != count || (axes && axes->size() != count) ||
+      (steps && steps->size() != count)) {
+    node.fail("starts, ends, axes and steps differ in length");
+    return std::nullopt;
+  }
+  return SliceArguments{*starts, *ends, axes, steps};
+}
+
+Outputs slice(NodeContext& node) {
+  const std::optional<SliceArguments> arguments = slice_arguments(node);
+  if (!arguments) return {};
+  const Shape& x = node.input(0).shape();
+  if (arguments->starts.size() > x.size()) return node.fail("slices more axes than there are");
+  Slice op = whole(x);
+  for (size_t i = 0; i < arguments->starts.size(); ++i) {
+    const int64_t stated = arguments->axes ? (*arguments->axes)[i] : static_cast<int64_t>(i);
+    const auto axis = static_cast<size_t>(node.normalized_axis(stated, x.size()));
+    const int64_t step = arguments->steps ? (*arguments->steps)[i] : 1;
+    if (node.failed()) return {};
+    if (step == 0) return node.fail("a step is 0");
+    slice_axis(op, axis, x[axis], arguments->starts[i], arguments->ends[i], step);
+  }
+  return {sliced(node, "", node.input(0), op)};
+}
+
+// Sizes of the parts: stated, or equal ones (since opset 18 the last may be smaller).
+std::optional<Shape> split_sizes(NodeContext& node, int64_t dim) {
+  const auto outputs = static_cast<int64_t>(node.node().outputs.size());
+  std::optional<Shape> sizes;
+  if (node.version() < 13) {
+    sizes = node.integers("split");
+  } else if (node.has_input(1)) {
+    sizes = node.integers_input(1, "the list of sizes");
+  }
+  const int64_t parts = node.version() < 18 ? outputs : node.integer("num_outputs", outputs);
+  if (node.failed()) return std::nullopt;
+  if (!sizes) {
+    if (parts != outputs || parts < 1) {
+      node.fail(concat("num_outputs is ", parts, " but it has ", outputs, " outputs"));
+      return std::nullopt;
+    }
+    const int64_t chunk = (dim + parts - 1) / parts;
+    sizes.emplace(static_cast<size_t>(parts), chunk);
+    sizes->back() = dim - (parts - 1) * chunk;
+    if (node.version() < 18 && sizes->back() != chunk) sizes->clear();
+  }
+  int64_t sum = 0;
+  for (const int64_t size : *sizes) {
+    sum = size < 1 || sum > dim || size > dim ? dim + 1 : sum + size;
+  }
+  if (sum == dim && sizes->size() == static_cast<size_t>(outputs)) return sizes;
+  node.fail(
+      concat("an axis of ", dim, " does not split into ", outputs, " parts ", list_text(*sizes)));
+  return std::nullopt;
+}
+
+Outputs split(NodeContext& node) {
+  const Shape& x = node.input(0).shape();
+  const auto axis = static_cast<size_t>(node.axis(0, x.size()));
+  if (node.failed()) return {};
+  const std::optional<Shape> sizes = split_sizes(node, x[axis]);
+  if (!sizes) return {};
+  Outputs outputs;
+  int64_t start = 0;
+  for (size_t i = 0; i < sizes->size(); ++i) {
+    Slice op = whole(x);
+    op.starts[axis] = start;
+    op.sizes[axis] = (*sizes)[i];
+    start += (*sizes)[i];
+    outputs.push_back(node.reads_output(i)
+                          ? sliced(node, i == 0 ? "" : concat("part", i), node.input(0), op)
+                          : Value());
+  }
+  return outputs;
+}
+
+// Along one axis; the indices' shape takes the axis' place.
+Outputs gather(NodeContext& node) {
+  const Constant* indices = node.constant(1, "the list of indices");
+  const Shape x = node.input(0).shape();
+  const int axis = node.axis(0, x.size());
+  if (indices == nullptr || node.failed()) return {};
+  if (!indices->integers) return node.fail("indices must be integers");
+  const int64_t dim = x[static_cast<size_t>(axis)];
+  Gather op{axis, *indices->integers};
+  bool is_identity = static_cast<int64_t>(op.indices.size()) == dim;
+  for (size_t i = 0; i < op.indices.size(); ++i) {
+    int64_t& index = op.indices[i];
+    if (index < -dim || index >= dim)
+      return node.fail(concat("index ", index, " of an axis of ", dim));
+    if (index < 0) index += dim;
+    is_identity = is_identity && index == static_cast<int64_t>(i);
+  }
+  Shape out(x.begin(), x.begin() + axis);
+  out.insert(out.end(), indices->shape.begin(), indices->shape.end());
+  out.insert(out.end(), x.begin() + axis + 1, x.end());
+  const Value taken = is_identity ? node.input(0) : node.emit(std::move(op), {node.input(0)});
+  if (node.failed() || taken.shape() == out) return {taken};
+  return {is_identity ? node.emit(Reshape{out}, {taken})
+                      : node.emit_part("shape", Reshape{out}, {taken})};
+}
+
+// Pads before and after each axis; negative ones crop.
+struct Padding {
+  Shape before, after;
+  float value = 0;
+};
+
+std::optional<Padding> read_padding(NodeContext& node, size_t rank) {
+  std::optional<Shape> pads, axes;
+  Padding out{Shape(rank, 0), Shape(rank, 0), 0};
+  if (node.version() < 11) {
+    pads = node.integers("pads");
+    out.value = node.real("value", 0);
+    if (!pads) node.fail("its pads are missing");
+  } else {
+    pads = node.integers_input(1, "the list of pads");
+    if (node.has_input(2)) {
+      out.value = node.scalar_input(2, "the padding value").value_or(0.0f);
+    }
+    if (node.has_input(3)) axes = node.integers_input(3, "the list of axes");
+  }
+  if (node.failed()) return std::nullopt;
+  const size_t count = axes ? axes->size() : rank;
+  if (count > rank || pads->size() != 2 * count) {
+    node.fail(concat(pads->size(), " pads for ", count, " of ", rank, " axes"));
+    return std::nullopt;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const auto axis = static_cast<size_t>(
+        node.normalized_axis(axes ? (*axes)[i] : static_cast<int64_t>(i), rank));
+    if (node.failed()) return std::nullopt;
+    constexpr int64_t far = int64_t{1} << 31;
+    out.before[axis] = std::clamp((*pads)[i], -far, far);
+    out.after[axis] = std::clamp((*pads)[count + i], -far, far);
+  }
+  return out;
+}
+
+Outputs pad(NodeContext& node) {
+  const std::string mode = node.text("mode", "constant");
+  if (mode != "constant" && mode != "reflect" && mode != "edge") {
+    return node.fail(concat("mode ", quoted(mode), " is not known"));
+  }
+  Value x = node.input(0);
+  std::optional<Padding> padding = read_padding(node, x.shape().size());
+  if (!padding) return {};
+  Slice crop = whole(x.shape());
+  for (size_t axis = 0; axis < crop.sizes.size(); ++axis) {
+    int64_t& before = padding->before[axis];
+    int64_t& after = padding->after[axis];
+    crop.starts[axis] = std::max<int64_t>(-before, 0);
+    crop.sizes[axis] += std::min<int64_t>(before, 0) + std::min<int64_t>(after, 0);
+    before = std::max<int64_t>(before, 0);
+    after = std::max<int64_t>(after, 0);
+    if (crop.sizes[axis] < 1) return node.fail("crops an axis to nothing");
+  }
+  x = sliced(node, "crop", x, crop);
+  const auto none = [](const Shape& pads) {
+    return std::all_of(pads.begin(), pads.end(), [](int64_t pad) { return pad == 0; });
+  };
+  if (none(padding->before) && none(padding->after)) return {x};
+  const auto kind = mode == "constant" ? Pad::Mode::constant
+                    : mode == "edge"   ? Pad::Mode::edge
+                                       : Pad::Mode::reflect;
+  return {node.emit(Pad{kind, padding->before, padding->after, padding->value}, {x})};
+}
+
+}  // namespace
+
+std::vector<OperatorRow> indexing_operators() {
+  return {
+      {"Slice", 1, 5, {1, 10, 11, 13}, slice},
+      {"Split", 1, 2, {2, 11, 13, 18}, split, {1}},
+      {"Gather", 2, 2, {1, 11, 13}, gather},
+      {"Pad", 1, 4, {2, 11, 13, 18, 19, 21, 23}, pad, {1}},
+  };
+}
+
+}  // namespace octavo::onnx

@@ -1,0 +1,159 @@
+// Comparisons and choices; only foldable parts of a file use them.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "base/text.h"
+#include "onnx/operators.h"
+
+namespace octavo::onnx {
+
+namespace {
+
+// The shape that both operands broadcast to.
+std::optional<Shape> common_shape(NodeContext& node, const Shape& a, const Shape& b) {
+  Shape out = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  const size_t added = out.size() - shorter.size();
+  for (size_t i = 0; i < shorter.size(); ++i) {
+    int64_t& size = out[added + i];
+    if (size == 1) size = shorter[i];
+    if (size < 1 || (shorter[i] != 1 && shorter[i] != size)) {
+      node.fail(concat(list_text(a), " and ", list_text(b), " do not broadcast"));
+      return std::nullopt;
+    }
+  }
+  if (!node.budget().spend(3 * element_count(out), 0)) {
+    node.fail("asks for too much memory");
+    return std::nullopt;
+  }
+  return out;
+}
+
+template <class Compare>
+Outputs compare(NodeContext& node) {
+  const Constant* a = node.constant(0, "an operand");
+  const Constant* b = node.constant(1, "an operand");
+  if (a == nullptr || b == nullptr) return {};
+  if (a->kind != b->kind) return node.fail("its operands differ in type");
+  const std::optional<Shape> shape = common_shape(node, a->shape, b->shape);
+  if (!shape) return {};
+  const Constant left = broadcast_to(*a, *shape), right = broadcast_to(*b, *shape);
+  std::vector<int64_t> values(static_cast<size_t>(element_count(*shape)));
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = left.reals ? Compare{}((*left.reals)[i], (*right.reals)[i])
+                           : Compare{}((*left.integers)[i], (*right.integers)[i]);
+  }
+  return node.folded(make_integers(*shape, std::move(values), ElementKind::boolean));
+}
+
+struct And {
+  template <class Number>
+  bool operator()(Number a, Number b) const {
+    return a != 0 && b != 0;
+  }
+};
+struct Or {
+  template <class Number>
+  bool operator()(Number a, Number b) const {
+    return a != 0 || b != 0;
+  }
+};
+
+Outputs negation(NodeContext& node) {
+  const Constant* x = node.constant(0, "its input");
+  if (x == nullptr) return {};
+  if (x->kind != ElementKind::boolean) return node.fail("its input must be of bools");
+  std::vector<int64_t> values = *x->integers;
+  for (int64_t& value : values) value = value == 0;
+  return node.folded(make_integers(x->shape, std::move(values), ElementKind::boolean));
+}
+
+template <class Number>
+std::vector<Number> chosen(const std::vector<int64_t>& condition, const std::vector<Number>& yes,
+                           const std::vector<Number>& no) {
+  std::vector<Number> out(condition.size());
+  for (size_t i = 0; i < out.size(); ++i) out[i] = condition[i] != 0 ? yes[i] : no[i];
+  return out;
+}
+
+// A constant condition that is the same everywhere chooses a computed operand too.
+Outputs where_uniform(NodeContext& node, const Constant& condition) {
+  const std::vector<int64_t>& values = *condition.integers;
+  if (values.empty() || !std::all_of(values.begin(), values.end(),
+                                     [&](int64_t value) { return value == values[0]; })) {
+    return node.fail("chooses between computed values, which is not known");
+  }
+  const Value& value = node.input(values[0] != 0 ? 1 : 2);
+  std::optional<Shape> shape = common_shape(node, node.input(1).shape(), node.input(2).shape());
+  if (shape) shape = common_shape(node, *shape, condition.shape);
+  if (!shape || value.shape() == *shape) return {value};
+  return {node.emit(Expand{*std::move(shape)}, {value})};
+}
+
+Outputs where(NodeContext& node) {
+  const Constant* condition = node.constant(0, "the condition");
+  if (condition == nullptr) return {};
+  if (condition->kind != ElementKind::boolean) return node.fail("its condition must be of bools");
+  if (!node.all_constant()) return where_uniform(node, *condition);
+  const Constant& yes = node.input(1).constant;
+  const Constant& no = node.input(2).constant;
+  if (yes.kind != no.kind) return node.fail("its operands differ in type");
+  std::optional<Shape> shape = common_shape(node, yes.shape, no.shape);
+  if (shape) shape = common_shape(node, *shape, condition->shape);
+  if (!shape) return {};
+  const Constant when = broadcast_to(*condition, *shape);
+  const Constant a = broadcast_to(yes, *shape), b = broadcast_to(no, *shape);
+  if (a.reals) {
+    return node.folded(make_reals(*shape, chosen(*when.integers, *a.reals, *b.reals)));
+  }
+  return node.folded(
+      make_integers(*shape, chosen(*when.integers, *a.integers, *b.integers), a.kind));
+}
+
+// Integers: the sign of the divisor, or with fmod that of the dividend; floats need fmod.
+Outputs modulo(NodeContext& node) {
+  const bool like_c = node.integer("fmod", 0) != 0;
+  const Constant* a = node.constant(0, "an operand");
+  const Constant* b = node.constant(1, "an operand");
+  if (a == nullptr || b == nullptr) return {};
+  if (a->kind != b->kind) return node.fail("its operands differ in type");
+  const std::optional<Shape> shape = common_shape(node, a->shape, b->shape);
+  if (!shape) return {};
+  const Constant left = broadcast_to(*a, *shape), right = broadcast_to(*b, *shape);
+  const auto count = static_cast<size_t>(element_count(*shape));
+  if (left.reals) {
+    if (!like_c) return node.fail("of floats needs fmod = 1");
+    std::vector<float> values(count);
+    for (size_t i = 0; i < count; ++i) values[i] = std::fmod((*left.reals)[i], (*right.reals)[i]);
+    return node.folded(make_reals(*shape, std::move(values)));
+  }
+  std::vector<int64_t> values(count);
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t divisor = (*right.integers)[i];
+    if (divisor == 0) return node.fail("divides by zero");
+    const int64_t rest = divisor == -1 ? 0 : (*left.integers)[i] % divisor;
+    const bool shifts = !like_c && rest != 0 && (rest < 0) != (divisor < 0);
+    values[i] = shifts ? rest + divisor : rest;
+  }
+  return node.folded(make_integers(*shape, std::move(values)));
+}
+
+}  // namespace
+
+std::vector<OperatorRow> logic_operators() {
+  return {
+      {"Equal", 2, 2, {7, 11, 13, 19}, compare<std::equal_to<>>, {1}},
+      {"Less", 2, 2, {7, 9, 13}, compare<std::less<>>, {1}},
+      {"LessOrEqual", 2, 2, {12, 16}, compare<std::less_equal<>>},
+      {"Greater", 2, 2, {7, 9, 13}, compare<std::greater<>>, {1}},
+      {"GreaterOrEqual", 2, 2, {12, 16}, compare<std::greater_equal<>>},
+      {"And", 2, 2, {7}, compare<And>, {1}},
+      {"Or", 2, 2, {7}, compare<Or>, {1}},
+      {"Not", 1, 1, {1}, negation},
+      {"Where", 3, 3, {9, 16}, where},
+      {"Mod", 2, 2, {10, 13}, modulo},
+  };
+}
+
+}  // namespace octavo::onnx

@@ -1,0 +1,65 @@
+// MatMul and Gemm.
+#include "base/text.h"
+#include "onnx/operators.h"
+
+namespace octavo::onnx {
+
+namespace {
+
+// A vector operand counts as a matrix of one row (left) or one column (right), and its
+// axis is dropped from the result.
+Outputs matrix_product(NodeContext& node) {
+  Value a = node.input(0), b = node.input(1);
+  const Shape a_shape = a.shape(), b_shape = b.shape();
+  if (a_shape.empty() || b_shape.empty()) return node.fail("an operand has no axes");
+  if (a_shape.size() == 1) a = node.emit_part("row", Reshape{{1, a_shape[0]}}, {a});
+  if (b_shape.size() == 1) b = node.emit_part("column", Reshape{{b_shape[0], 1}}, {b});
+  Value out = node.emit(MatMul{false}, {a, b});
+  if (node.failed() || (a_shape.size() > 1 && b_shape.size() > 1)) return {out};
+  Shape shape = out.shape();
+  if (b_shape.size() == 1) shape.pop_back();
+  if (a_shape.size() == 1) shape.erase(shape.end() - (b_shape.size() == 1 ? 1 : 2));
+  return {node.emit_part("vector", Reshape{shape}, {out})};
+}
+
+Value scaled(NodeContext& node, const Value& x, float factor, std::string_view part) {
+  if (factor == 1) return x;
+  return node.emit_part(part, Binary{Binary::Kind::multiply}, {x, scalar(factor)});
+}
+
+// alpha * A * B + beta * C. A constant C that is the same for every row becomes the bias.
+Outputs general_product(NodeContext& node) {
+  const float alpha = node.real("alpha", 1), beta = node.real("beta", 1);
+  const bool transpose_a = node.integer("transA", 0) != 0;
+  const MatMul op{node.integer("transB", 0) != 0};
+  Value a = node.input(0), b = node.input(1);
+  if (a.shape().size() != 2 || b.shape().size() != 2) {
+    return node.fail(
+        concat("needs two matrices, found ", list_text(a.shape()), " and ", list_text(b.shape())));
+  }
+  if (transpose_a) a = node.emit_part("transpose_a", Transpose{{1, 0}}, {a});
+  b = scaled(node, b, alpha, "alpha");
+  const int64_t columns = b.is_absent() ? 0 : b.shape()[op.transpose_b ? 0 : 1];
+  if (!node.has_input(2) || beta == 0) return {node.emit(op, {a, b})};
+  Value c = scaled(node, node.input(2), beta, "beta");
+  if (node.failed()) return {};
+  const int64_t last = c.shape().empty() ? 1 : c.shape().back();
+  if (c.is_constant() && element_count(c.shape()) == last && (last == columns || last == 1)) {
+    c = node.emit_part("bias", Reshape{{last}}, {c});
+    if (last != columns) c = node.emit_part("bias", Expand{{columns}}, {c});
+    return {node.emit(op, {a, b, c})};
+  }
+  const Value product = node.emit_part("product", op, {a, b});
+  return {node.emit(Binary{Binary::Kind::add}, {product, c})};
+}
+
+}  // namespace
+
+std::vector<OperatorRow> matrix_operators() {
+  return {
+      {"MatMul", 2, 2, {1, 9, 13}, matrix_product},
+      {"Gemm", 2, 3, {7, 9, 11, 13}, general_product, {1, 6}},
+  };
+}
+
+}  // namespace octavo::onnx

@@ -1,0 +1,105 @@
+// The part of ONNX's protobuf messages that the importer reads, as views into the
+// file's bytes: nothing is copied, nothing is interpreted. Every count is bounded
+// while it is read, so that a small file cannot ask for much memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace octavo::onnx {
+
+// TensorProto.DataType.
+enum class DataType : int32_t {
+  undefined = 0,
+  float32 = 1,
+  uint8 = 2,
+  int8 = 3,
+  uint16 = 4,
+  int16 = 5,
+  int32 = 6,
+  int64 = 7,
+  string = 8,
+  boolean = 9,
+  float16 = 10,
+  float64 = 11,
+  uint32 = 12,
+  uint64 = 13,
+  bfloat16 = 16,
+};
+std::string_view data_type_name(DataType type);
+
+using KeyValue = std::pair<std::string_view, std::string_view>;
+
+struct TensorProto {
+  std::string_view name;
+  std::vector<int64_t> dims;
+  DataType data_type = DataType::undefined;
+  std::optional<std::string_view> raw_data;
+  std::vector<float> float_data;
+  std::vector<double> double_data;
+  std::vector<int64_t> integer_data;  // int32_data, int64_data or uint64_data
+  bool has_string_data = false, segmented = false, external = false;
+  std::vector<KeyValue> external_data;
+};
+
+struct AttributeProto {
+  enum class Kind { real, integer, string, tensor, reals, integers, strings, other };
+
+  std::string_view name;
+  Kind kind = Kind::other;
+  float real = 0;
+  int64_t integer = 0;
+  std::string_view string;
+  std::optional<TensorProto> tensor;
+  std::vector<float> reals;
+  std::vector<int64_t> integers;
+  bool is_reference = false;  // to an attribute of a function
+};
+
+struct NodeProto {
+  std::string_view name, op_type, domain;
+  std::vector<std::string_view> inputs, outputs;
+  std::vector<AttributeProto> attributes;
+  std::vector<KeyValue> metadata;
+};
+
+struct Dimension {
+  std::optional<int64_t> value;  // none: symbolic
+  std::string_view symbol;
+};
+
+struct ValueInfoProto {
+  std::string_view name;
+  bool is_tensor = false;
+  DataType data_type = DataType::undefined;
+  std::optional<std::vector<Dimension>> shape;  // none: not even the rank is known
+};
+
+struct GraphProto {
+  std::vector<NodeProto> nodes;
+  std::vector<TensorProto> initializers;
+  std::vector<ValueInfoProto> inputs, outputs;
+  bool has_sparse_initializers = false;
+};
+
+struct ModelProto {
+  std::optional<int64_t> ir_version;
+  std::string_view producer;
+  GraphProto graph;
+  std::vector<std::pair<std::string_view, int64_t>> opsets;              // domain, version
+  std::vector<std::pair<std::string_view, std::string_view>> functions;  // domain, name
+  std::vector<KeyValue> metadata;
+};
+
+// The views live as long as `bytes`. An Error gives the offset of the field that
+// could not be read.
+Result<ModelProto> parse_model(std::span<const std::byte> bytes);
+
+}  // namespace octavo::onnx

@@ -1,0 +1,200 @@
+// Normalizations and Softmax.
+#include <cmath>
+
+#include "base/text.h"
+#include "onnx/operators.h"
+
+namespace octavo::onnx {
+
+namespace {
+
+// Four vectors become one scale and one shift a channel, in double precision.
+Outputs batch_normalization(NodeContext& node) {
+  const double epsilon = node.real("epsilon", 1e-5f);
+  node.real("momentum", 0.9f);  // of training
+  if (node.integer("training_mode", 0) != 0 || node.reads_output(1)) {
+    return node.fail("it is in training mode; export the model in eval mode");
+  }
+  if (node.integer("spatial", 1) != 1) return node.fail("spatial = 0 is not known");
+  const Shape& x = node.input(0).shape();
+  if (x.size() < 2)
+    return node.fail(concat("its input is ", list_text(x), ", expected [n, c, ...]"));
+  std::array<const Constant*, 4> vectors{};
+  for (size_t i = 0; i < 4; ++i) {
+    vectors[i] = node.constant(i + 1, "a parameter");
+    if (vectors[i] == nullptr) return {};
+    if (!vectors[i]->reals || vectors[i]->shape != Shape{x[1]}) {
+      return node.fail(concat("a parameter has the shape ", list_text(vectors[i]->shape), " for ",
+                              x[1], " channels"));
+    }
+  }
+  std::vector<float> scale, shift;
+  for (size_t c = 0; c < static_cast<size_t>(x[1]); ++c) {
+    const double gamma = vectors[0]->number(c), beta = vectors[1]->number(c);
+    const double mean = vectors[2]->number(c), variance = vectors[3]->number(c);
+    const double factor = gamma / std::sqrt(variance + epsilon);
+    scale.push_back(static_cast<float>(factor));
+    shift.push_back(static_cast<float>(beta - mean * factor));
+  }
+  return {node.emit(ChannelAffine{1}, {node.input(0), make_reals({x[1]}, std::move(scale)),
+                                       make_reals({x[1]}, std::move(shift))})};
+}
+
+// A constant broadcast to `shape` and made a vector.
+Value as_vector(NodeContext& node, const Value& parameter, const Shape& shape) {
+  if (!parameter.is_constant()) {
+    node.fail("a parameter is computed, only a constant is known");
+    return {};
+  }
+  const Value spread = node.emit_part("parameter", Expand{shape}, {parameter});
+  return node.emit_part("parameter", Reshape{{element_count(shape)}}, {spread});
+}
+
+Value repeated(float value, int64_t count) {
+  return make_reals({count}, std::vector<float>(static_cast<size_t>(count), value));
+}
+
+// Over all axes from `axis` on; they are one axis here.
+Outputs layer_normalization(NodeContext& node) {
+  const float epsilon = node.real("epsilon", 1e-5f);
+  node.integer("stash_type", 1);  // the precision inside, float32 here
+  const Shape x = node.input(0).shape();
+  const auto axis = node.axis(-1, x.size());
+  if (node.reads_output(1) || node.reads_output(2)) {
+    return node.fail("its second and third outputs are not known");
+  }
+  if (node.failed()) return {};
+  const Shape inner(x.begin() + axis, x.end());
+  const int64_t count = element_count(inner);
+  const Value gamma = as_vector(node, node.input(1), inner);
+  const Value beta = node.has_input(2) ? as_vector(node, node.input(2), inner)
+                                       : repeated(0, node.failed() ? 1 : count);
+  if (inner.size() == 1) return {node.emit(LayerNorm{epsilon}, {node.input(0), gamma, beta})};
+  Shape flat(x.begin(), x.begin() + axis);
+  flat.push_back(count);
+  const Value rows = node.emit_part("rows", Reshape{flat}, {node.input(0)});
+  const Value normed = node.emit(LayerNorm{epsilon}, {rows, gamma, beta});
+  return {node.emit_part("shape", Reshape{x}, {normed})};
+}
+
+// [n, c, ...] in `groups` groups of channels, each normalized as one row; then a scale
+// and a shift a channel.
+Outputs grouped_normalization(NodeContext& node, int64_t groups, float epsilon, bool by_group) {
+  const Shape x = node.input(0).shape();
+  if (x.size() < 3 || groups < 1 || x[1] % groups != 0) {
+    return node.fail(concat("its input is ", list_text(x), " in ", groups, " groups"));
+  }
+  const int64_t count = element_count(x) / (x[0] * groups);
+  if (!node.budget().spend(2 * count, 0)) return node.fail("asks for too much memory");
+  const Value rows = node.emit_part("rows", Reshape{{x[0], groups, count}}, {node.input(0)});
+  const Value normed =
+      node.emit_part("rows", LayerNorm{epsilon}, {rows, repeated(1, count), repeated(0, count)});
+  const Value shaped = node.emit_part("shape", Reshape{x}, {normed});
+  std::array<Value, 2> parameters;
+  for (size_t i = 0; i < 2; ++i) {
+    const Value& parameter = node.input(i + 1);
+    parameters[i] =
+        by_group ? node.emit_part("group", Reshape{{groups, 1}}, {parameter}) : parameter;
+    parameters[i] = by_group ? as_vector(node, parameters[i], {groups, x[1] / groups})
+                             : as_vector(node, parameters[i], {x[1]});
+    if (node.failed()) return {};
+  }
+  return {node.emit(ChannelAffine{1}, {shaped, parameters[0], parameters[1]})};
+}
+
+Outputs instance_normalization(NodeContext& node) {
+  const Shape& x = node.input(0).shape();
+  return grouped_normalization(node, x.size() < 2 ? 0 : x[1], node.real("epsilon", 1e-5f), false);
+}
+
+Outputs group_normalization(NodeContext& node) {
+  node.integer("stash_type", 1);
+  return grouped_normalization(node, node.integer("num_groups", 0), node.real("epsilon", 1e-5f),
+                               node.version() < 21);
+}
+
+// x / (bias + alpha / size * sum of squares over `size` channels) ^ beta: the sum is an
+// average pool over the channels laid out as rows, padding counted.
+Outputs local_response_normalization(NodeContext& node) {
+  const float alpha = node.real("alpha", 1e-4f), beta = node.real("beta", 0.75f);
+  const float bias = node.real("bias", 1);
+  const int64_t size = node.integer("size", 0);
+  const Shape x = node.input(0).shape();
+  if (x.size() < 3 || size < 1 || size > x[1]) {
+    return node.fail(concat("its input is ", list_text(x), ", its size ", size));
+  }
+  const auto window = static_cast<int>(size);
+  Pool2d pool{Pool2d::Kind::average};
+  pool.kernel = {window, 1};
+  pool.pads = {(window - 1) / 2, 0, window / 2, 0};
+  pool.count_include_pad = true;
+  const Value& input = node.input(0);
+  const Shape rows{x[0], x[1], element_count(x) / (x[0] * x[1]), 1};
+  Value sum = node.emit_part("square", Binary{Binary::Kind::multiply}, {input, input});
+  sum = node.emit_part("rows", Reshape{rows}, {sum});
+  sum = node.emit_part("mean", pool, {sum});
+  sum = node.emit_part("shape", Reshape{x}, {sum});
+  sum = node.emit_part("alpha", Binary{Binary::Kind::multiply}, {sum, scalar(alpha)});
+  sum = node.emit_part("bias", Binary{Binary::Kind::add}, {sum, scalar(bias)});
+  sum = node.emit_part("power", Binary{Binary::Kind::power}, {sum, scalar(beta)});
+  return {node.emit(Binary{Binary::Kind::divide}, {input, sum})};
+}
+
+// Before opset 13 Softmax works on the matrix [axes before `axis`, the others].
+struct SoftmaxForm {
+  Shape shape;
+  int axis;
+};
+
+std::optional<SoftmaxForm> softmax_form(NodeContext& node) {
+  const Shape& x = node.input(0).shape();
+  const int axis = node.axis(node.version() < 13 ? 1 : -1, x.size());
+  if (node.failed()) return std::nullopt;
+  const int64_t inner = element_count(Shape(x.begin() + axis, x.end()));
+  if (node.version() >= 13 || inner == x[static_cast<size_t>(axis)]) return SoftmaxForm{x, axis};
+  return SoftmaxForm{{element_count(x) / inner, inner}, 1};
+}
+
+Value shaped(NodeContext& node, const Value& x, const Shape& shape) {
+  return x.shape() == shape ? x : node.emit_part("shape", Reshape{shape}, {x});
+}
+
+Outputs softmax(NodeContext& node) {
+  const std::optional<SoftmaxForm> form = softmax_form(node);
+  if (!form) return {};
+  const Shape shape = node.input(0).shape();
+  const Value out = node.emit(Softmax{form->axis}, {shaped(node, node.input(0), form->shape)});
+  return {node.failed() ? out : shaped(node, out, shape)};
+}
+
+// (x - max) - log(sum(exp(x - max))).
+Outputs log_softmax(NodeContext& node) {
+  const std::optional<SoftmaxForm> form = softmax_form(node);
+  if (!form) return {};
+  const Shape shape = node.input(0).shape();
+  const Value x = shaped(node, node.input(0), form->shape);
+  const Value most = node.emit_part("max", Reduce{Reduce::Kind::maximum, {form->axis}, true}, {x});
+  const Value centred = node.emit_part("centred", Binary{Binary::Kind::subtract}, {x, most});
+  const Value exponential = node.emit_part("exp", Unary{Unary::Kind::exp}, {centred});
+  const Value sum =
+      node.emit_part("sum", Reduce{Reduce::Kind::sum, {form->axis}, true}, {exponential});
+  const Value logarithm = node.emit_part("log", Unary{Unary::Kind::log}, {sum});
+  const Value out = node.emit(Binary{Binary::Kind::subtract}, {centred, logarithm});
+  return {node.failed() ? out : shaped(node, out, shape)};
+}
+
+}  // namespace
+
+std::vector<OperatorRow> normalization_operators() {
+  return {
+      {"BatchNormalization", 5, 5, {7, 9, 14, 15}, batch_normalization, {1, 6}},
+      {"LayerNormalization", 2, 3, {17}, layer_normalization},
+      {"InstanceNormalization", 3, 3, {6, 22}, instance_normalization, {1}},
+      {"GroupNormalization", 3, 3, {18, 21}, group_normalization},
+      {"LRN", 1, 1, {1, 13}, local_response_normalization},
+      {"Softmax", 1, 1, {1, 11, 13}, softmax},
+      {"LogSoftmax", 1, 1, {1, 11, 13}, log_softmax},
+  };
+}
+
+}  // namespace octavo::onnx

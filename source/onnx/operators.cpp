@@ -1,0 +1,82 @@
+#include "onnx/operators.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/text.h"
+
+namespace octavo::onnx {
+
+namespace {
+
+using Table = std::unordered_map<std::string_view, OperatorRow>;
+
+Table make_table() {
+  Table table;
+  for (const auto rows :
+       {convolution_operators, pool_operators, matrix_operators, elementwise_operators,
+        activation_operators, normalization_operators, reduction_operators, movement_operators,
+        indexing_operators, shape_operators, resize_operators, logic_operators}) {
+    for (OperatorRow& row : rows()) table.emplace(row.op_type, std::move(row));
+  }
+  return table;
+}
+
+// Operators that a reader may expect here, and why they are not.
+struct Refusal {
+  std::string_view op_type, why;
+};
+constexpr Refusal refusals[] = {
+    {"QuantizeLinear", "quantized (QDQ) models are not imported, only float ones"},
+    {"DequantizeLinear", "quantized (QDQ) models are not imported, only float ones"},
+    {"QLinearConv", "quantized models are not imported, only float ones"},
+    {"QLinearMatMul", "quantized models are not imported, only float ones"},
+    {"ConvInteger", "quantized models are not imported, only float ones"},
+    {"MatMulInteger", "quantized models are not imported, only float ones"},
+    {"DynamicQuantizeLinear", "quantized models are not imported, only float ones"},
+    {"If", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
+    {"Loop", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
+    {"Scan", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
+    {"Attention", "fused attention is not known; export with opset 20, which writes it out"},
+};
+
+Error no_row(std::string_view op_type, const Table& table) {
+  for (const Refusal& refusal : refusals) {
+    if (refusal.op_type == op_type) return rejected(std::string(refusal.why));
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, row] : table) names.emplace_back(name);
+  std::sort(names.begin(), names.end());  // the same suggestion every time
+  const std::string near = nearest_name(op_type, names);
+  return rejected(concat("the operator is not known",
+                         near.empty() ? "" : concat("; the nearest that is: ", near)));
+}
+
+int newest_until(const std::vector<int>& versions, int64_t opset) {
+  int newest = 0;
+  for (const int version : versions) {
+    if (version <= opset) newest = std::max(newest, version);
+  }
+  return newest;
+}
+
+}  // namespace
+
+Result<OperatorChoice> choose_operator(std::string_view op_type, int64_t opset) {
+  static const Table table = make_table();
+  const auto found = table.find(op_type);
+  if (found == table.end()) return no_row(op_type, table);
+  const OperatorRow& row = found->second;
+  if (opset > newest_opset) {
+    return rejected(concat("its version in opset ", opset, " is not known; export with opset ",
+                           newest_opset, " or older"));
+  }
+  const int known = newest_until(row.known, opset), unknown = newest_until(row.unknown, opset);
+  if (known == 0 || unknown > known) {
+    return rejected(concat("its version in opset ", opset, " is not known, those since opset ",
+                           list_text(row.known), " are"));
+  }
+  return OperatorChoice{&row, known};
+}
+
+}  // namespace octavo::onnx

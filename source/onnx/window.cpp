@@ -1,0 +1,106 @@
+#include "onnx/window.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace octavo::onnx {
+
+namespace {
+
+constexpr int64_t most_window = 1 << 16;  // of a kernel, stride, dilation or pad
+
+// `count` small numbers from an attribute, `otherwise` each if it is left out.
+std::vector<int> small_numbers(NodeContext& node, std::string_view name, size_t count, int least,
+                               int otherwise) {
+  const std::vector<int64_t> found =
+      node.integers(name).value_or(std::vector<int64_t>(count, otherwise));
+  std::vector<int> out(count, otherwise);
+  if (found.size() != count) {
+    node.fail(concat(name, " has ", found.size(), " entries, expected ", count));
+    return out;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (found[i] < least || found[i] > most_window) {
+      node.fail(concat(name, " is ", list_text(found), ", expected numbers from ", least, " to ",
+                       most_window));
+      return out;
+    }
+    out[i] = static_cast<int>(found[i]);
+  }
+  return out;
+}
+
+std::array<int, 2> small_pair(NodeContext& node, std::string_view name, int otherwise) {
+  const std::vector<int> pair = small_numbers(node, name, 2, 1, otherwise);
+  return {pair[0], pair[1]};
+}
+
+// SAME: ceil(size / stride) outputs; the odd pixel of padding goes behind (UPPER) or
+// before (LOWER).
+std::array<int, 2> same_pads(int64_t size, int kernel, int stride, int dilation, bool upper) {
+  const int64_t outputs = (size + stride - 1) / stride;
+  const int64_t span = int64_t{dilation} * (kernel - 1) + 1;
+  const int64_t total = std::max<int64_t>((outputs - 1) * stride + span - size, 0);
+  const int less = static_cast<int>(total / 2), more = static_cast<int>(total - total / 2);
+  return upper ? std::array{less, more} : std::array{more, less};
+}
+
+Pads read_pads(NodeContext& node, const Window& window) {
+  const std::string mode = node.text("auto_pad", "NOTSET");
+  const std::vector<int> pads = small_numbers(node, "pads", 4, 0, 0);
+  if (mode == "NOTSET" || mode.empty()) return {pads[0], pads[1], pads[2], pads[3]};
+  if (mode == "VALID") return {};
+  if (mode != "SAME_UPPER" && mode != "SAME_LOWER") {
+    node.fail(concat("auto_pad is ", quoted(mode)));
+    return {};
+  }
+  const bool upper = mode == "SAME_UPPER";
+  const Shape& x = node.input(0).shape();
+  const auto [top, bottom] =
+      same_pads(x[2], window.kernel[0], window.stride[0], window.dilation[0], upper);
+  const auto [left, right] =
+      same_pads(x[3], window.kernel[1], window.stride[1], window.dilation[1], upper);
+  return {top, left, bottom, right};
+}
+
+}  // namespace
+
+std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel) {
+  const Shape& x = node.input(0).shape();
+  if (x.size() != 4) {
+    node.fail(concat("its input is ", list_text(x),
+                     ", only two-dimensional ones [n, c, h, w] are known"));
+    return std::nullopt;
+  }
+  const std::optional<Shape> stated = node.integers("kernel_shape");
+  if (!stated && !kernel) node.fail("kernel_shape is missing");
+  if (stated && kernel && *stated != *kernel) {
+    node.fail(
+        concat("kernel_shape is ", list_text(*stated), ", the weight's is ", list_text(*kernel)));
+  }
+  if (node.failed()) return std::nullopt;
+  const Shape& size = stated ? *stated : *kernel;
+  if (size.size() != 2 || size[0] < 1 || size[1] < 1 || size[0] > most_window ||
+      size[1] > most_window) {
+    node.fail(concat("kernel_shape is ", list_text(size), ", expected two positive numbers"));
+    return std::nullopt;
+  }
+  Window window;
+  window.kernel = {static_cast<int>(size[0]), static_cast<int>(size[1])};
+  window.stride = small_pair(node, "strides", 1);
+  window.dilation = small_pair(node, "dilations", 1);
+  window.pads = read_pads(node, window);
+  if (node.failed()) return std::nullopt;
+  return window;
+}
+
+Value to_nhwc(NodeContext& node, const Value& x) {
+  return node.emit_part("to_nhwc", Transpose{{0, 2, 3, 1}}, {x});
+}
+
+Value to_nchw(NodeContext& node, const Value& x) {
+  return node.emit_part("to_nchw", Transpose{{0, 3, 1, 2}}, {x});
+}
+
+}  // namespace octavo::onnx

@@ -1,0 +1,23 @@
+// Inside the room: what Conv and the pools have in common. ONNX is NCHW, the
+// intermediate representation NHWC.
+#pragma once
+
+#include "onnx/context.h"
+
+namespace octavo::onnx {
+
+struct Window {
+  std::array<int, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};
+  Pads pads;
+};
+
+// From the attributes kernel_shape, strides, dilations, pads and auto_pad of a node whose
+// first input is [n, c, h, w]; `kernel` where kernel_shape is left out (Conv: by the
+// weight). Fails for 1-D and 3-D. auto_pad is worked out for the input's size.
+std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel);
+
+Value to_nhwc(NodeContext& node, const Value& x);
+// The last step: the value that the file calls the node's output.
+Value to_nchw(NodeContext& node, const Value& x);
+
+}  // namespace octavo::onnx
