@@ -40,6 +40,7 @@ std::string quoted(std::string_view text);
 // Overloads so that std::quoted, which argument-dependent lookup also finds, never wins.
 inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }
 inline std::string quoted(std::string& text) { return quoted(std::string_view(text)); }
+inline std::string quoted(const char* text) { return quoted(std::string_view(text)); }
 
 // The text as the inside of a JSON string; bytes that are no UTF-8 pass through.
 std::string json_escaped(std::string_view text);

@@ -1,0 +1,150 @@
+#include "base/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+namespace octavo {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::byte> bytes_of(std::string_view text) {
+  std::vector<std::byte> bytes(text.size());
+  std::transform(text.begin(), text.end(), bytes.begin(),
+                 [](char c) { return static_cast<std::byte>(c); });
+  return bytes;
+}
+
+class Files : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(::testing::TempDir()) /
+              (std::string("octavo_files_") +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string path(const char* name) const { return (folder_ / name).string(); }
+  size_t count() const {
+    return static_cast<size_t>(
+        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  fs::path folder_;
+};
+
+// A full disk as far as a process can make one: writes beyond the limit fail.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) {
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SmallDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int) = nullptr;
+};
+
+TEST_F(Files, AreReadAsWritten) {
+  const auto content = bytes_of(std::string(100'000, 'x') + "end");
+  ASSERT_TRUE(write_file(path("a"), content, false));
+  const auto read = read_file(path("a"), content.size());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, content);
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(Files, MayBeEmpty) {
+  ASSERT_TRUE(write_file(path("a"), {}, false));
+  const auto read = read_file(path("a"), 0);
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->empty());
+}
+
+TEST_F(Files, LargerThanTheBoundAreRejected) {
+  ASSERT_TRUE(write_file(path("a"), bytes_of("12345"), false));
+  EXPECT_TRUE(read_file(path("a"), 5));
+  const auto read = read_file(path("a"), 4);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind, ErrorKind::rejected);
+  EXPECT_NE(read.error().message.find("has 5 bytes"), std::string::npos) << read.error().message;
+}
+
+TEST_F(Files, ThatAreMissingOrNoFilesAreNamed) {
+  for (const std::string& name : {path("missing"), folder_.string(), std::string("/dev/zero")}) {
+    const auto read = read_file(name, 1000);
+    ASSERT_FALSE(read) << name;
+    EXPECT_EQ(read.error().kind, ErrorKind::failed);
+    EXPECT_NE(read.error().message.find(name), std::string::npos) << read.error().message;
+  }
+}
+
+TEST_F(Files, AreNotOverwrittenUnasked) {
+  ASSERT_TRUE(write_file(path("a"), bytes_of("old"), false));
+  const Status refused = write_file(path("a"), bytes_of("new"), false);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("--overwrite"), std::string::npos);
+  EXPECT_EQ(*read_file(path("a"), 10), bytes_of("old"));
+  ASSERT_TRUE(write_file(path("a"), bytes_of("new"), true));
+  EXPECT_EQ(*read_file(path("a"), 10), bytes_of("new"));
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(Files, StayWholeWhenTheDiskIsFull) {
+  ASSERT_TRUE(write_file(path("a"), bytes_of("old"), false));
+  {
+    const SmallDisk disk(4096);
+    const Status full = write_file(path("a"), bytes_of(std::string(100'000, 'x')), true);
+    ASSERT_FALSE(full);
+    EXPECT_EQ(full.error().kind, ErrorKind::failed);
+  }
+  EXPECT_EQ(*read_file(path("a"), 10), bytes_of("old"));
+  EXPECT_EQ(count(), 1u) << "a temporary file was left";
+}
+
+TEST_F(Files, AreNotBegunWhenTheDiskIsFull) {
+  {
+    const SmallDisk disk(4096);
+    ASSERT_FALSE(write_file(path("a"), bytes_of(std::string(100'000, 'x')), false));
+  }
+  EXPECT_EQ(count(), 0u);
+}
+
+TEST_F(Files, InAFolderThatIsNotThereCannotBeWritten) {
+  const Status missing = write_file(path("missing/a"), bytes_of("x"), false);
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().message.find("missing/a"), std::string::npos);
+}
+
+TEST_F(Files, DoNotReplaceAFolder) {
+  fs::create_directories(folder_ / "a" / "b");
+  EXPECT_FALSE(write_file(path("a"), bytes_of("x"), true));
+  EXPECT_EQ(count(), 1u) << "a temporary file was left";
+}
+
+TEST_F(Files, HaveThePermissionsOfTheUmask) {
+  const mode_t before = ::umask(027);
+  ASSERT_TRUE(write_file(path("a"), bytes_of("x"), false));
+  ::umask(before);
+  struct stat info {};
+  ASSERT_EQ(::stat(path("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0640u);
+}
+
+}  // namespace
+}  // namespace octavo
