@@ -22,11 +22,8 @@ namespace octavo {
 
 namespace {
 
-constexpr uint64_t largest_sample_bytes = uint64_t{1} << 30;
-
 Result<NetworkInput> load_sample(const Model& model, const Sample& sample) {
-  if (!sample.content.empty()) return decode_network_input(model, sample.path, sample.content);
-  auto bytes = read_file(sample.path, largest_sample_bytes);
+  auto bytes = read_sample(sample);
   if (!bytes) return bytes.error();
   return decode_network_input(model, sample.path, *bytes);
 }

@@ -7,7 +7,6 @@
 #include <mutex>
 #include <thread>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "evaluate/input.h"
 #include "float/engine.h"
@@ -125,8 +124,7 @@ class Worker {
 
   PictureSums compare(const Sample& sample) {
     PictureSums out;
-    auto bytes = sample.content.empty() ? read_file(sample.path, uint64_t{1} << 30)
-                                        : Result<std::vector<std::byte>>(sample.content);
+    auto bytes = read_sample(sample);
     if (!bytes) return {{}, 0, false, bytes.error().message};
     auto input = decode_network_input(*plan_, sample.path, *bytes);
     if (!input) return {{}, 0, false, input.error().message};

@@ -1,6 +1,7 @@
 // Data sets: which pictures, of which class.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,24 +11,40 @@
 namespace octavo {
 
 struct Sample {
-  std::string path;  // readable as it is; for messages too
-  int label = -1;    // -1: not known
-  std::vector<std::byte> content;  // of a .tar's member; else empty and read from path
+  std::string path;     // the file; of an archive's member "set.tar:folder/a.jpg"
+  int label = -1;       // -1: not known
+  std::string archive;  // if not empty, the bytes are [offset, offset + size) of this file
+  uint64_t offset = 0, size = 0;
 };
+
+// The bytes of a picture. The Error names it.
+Result<std::vector<std::byte>> read_sample(const Sample& sample);
 
 struct DataSetOptions {
   size_t limit = 0;      // 0: all; otherwise the first N (evaluation)
   int class_offset = 0;  // added to every label
-  int classes = 0;       // a label outside [0, classes) is `rejected`, naming the line; 0: unchecked
+  int classes = 0;  // a label outside [0, classes) is `rejected`, naming the line; 0: unchecked
   bool labels_needed = true;  // false for calibration: a plain folder will do
 };
 
-// A folder of class folders (sorted names are classes 0..), a folder with labels.txt
-// or list.txt (`path class` lines, paths relative to the list), a list file, an
-// ILSVRC layout, a .tar of either, or a plain folder. Order is deterministic.
+// One of these, the first that fits:
+// - a list file: `path class` lines, paths relative to the list;
+// - a folder with labels.txt or list.txt, such a list;
+// - an ILSVRC layout: pictures in the folder or in val/ below it, and val.txt or
+//   ILSVRC2012_val*.txt (`path class` lines, or a class a line for the sorted pictures);
+//   or val/ with class folders (for calibration train/, where there is one);
+// - class folders: sorted by name they are the classes 0.., and where every name is a
+//   number, that number is the class;
+// - where labels are not needed, a plain folder;
+// - an uncompressed .tar of any of these; its members are read where they lie.
+// Files are pictures or tensors by their extension; hidden ones do not count. The order
+// is that of the list, else by path. A file of a list that is missing is found out when
+// it is read. Errors: nothing to read; a label that is missing, no number, or outside the
+// classes, naming file and line.
 Result<std::vector<Sample>> open_dataset(const std::string& path, const DataSetOptions& options);
 
-// `count` of the samples, spread evenly over the classes, in a reproducible order.
+// `count` of the samples, spread evenly over the classes; the same for the same seed.
+// Any first part of the answer is spread evenly too.
 std::vector<Sample> spread_samples(std::vector<Sample> samples, size_t count, uint64_t seed);
 
 }  // namespace octavo

@@ -20,7 +20,7 @@ struct Paired {
   int64_t n = 0;
   int64_t right_to_wrong = 0;  // first right, second wrong
   int64_t wrong_to_right = 0;
-  int64_t agree = 0;           // same Top-1, right or wrong
+  int64_t agree = 0;           // same Top-1, right or wrong: for the caller to count
   double drop = 0;             // points of Top-1 that the second loses
   Interval drop_ci95;          // Newcombe's (1998, method 10) interval for paired proportions
   double p_mcnemar = 1;        // exact, two-sided
