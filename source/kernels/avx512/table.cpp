@@ -9,6 +9,8 @@ namespace {
 constexpr FeatureSet vnni = feature::avx512 | feature::avx512vnni;
 
 constexpr ConvolutionKernel convolutions[] = {
+    {"avx512vnni_depthwise", vnni, avx512::depthwise::accepts, 64, avx512::depthwise::packed_bytes,
+     avx512::depthwise::pack, avx512::depthwise::scratch_bytes, avx512::depthwise::run},
     {"avx512vnni_pointwise", vnni, avx512::dense::accepts_pointwise, 16,
      avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
      avx512::dense::run},

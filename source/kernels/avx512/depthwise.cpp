@@ -1,0 +1,317 @@
+// Depthwise convolution by vpdpbusd: four rows of one channel's column lie side by
+// side in a dword, so that one instruction does four taps of 16 channels. The input
+// columns of a strip are interleaved once (vpunpck: four rows of 64 channels become
+// four vectors in lane order, see lanes.h) and then read by every kernel column.
+//
+// With a vertical stride of 1, four interleaved rows often hold the windows of two
+// output rows: the second uses weights that are shifted by one row.
+//
+// Packed, for each block of 64 channels (32 at a tensor's end): the bias in lane order,
+// then [output row 0 or 1][row group][kernel column][4 vectors][channel][4 rows].
+#include "kernels/avx512/lanes.h"
+#include "kernels/avx512/rows.h"
+
+namespace octavo::kernels::avx512::depthwise {
+namespace {
+
+constexpr int32_t strip_target_bytes = 16384;  // half of a small L1 cache
+
+struct Layout {
+  int32_t row_groups;  // of four rows
+  bool pairs;          // two output rows at a time
+  ptrdiff_t taps;      // vectors of weights for one output row: row groups x kernel columns
+  int32_t span;        // input columns under one window
+  int32_t strip;       // output columns interleaved at a time
+};
+
+Layout layout_of(const ConvolutionShape& s) {
+  Layout l;
+  l.row_groups = divide_up(s.kernel_h, 4);
+  l.pairs = s.stride_h == 1 && s.dilation_h == 1 && s.kernel_h % 4 != 0;
+  l.taps = static_cast<ptrdiff_t>(l.row_groups) * s.kernel_w;
+  l.span = (s.kernel_w - 1) * s.dilation_w + 1;
+  const int32_t columns = strip_target_bytes / (l.row_groups * 256);
+  l.strip = larger(8, (columns - l.span) / s.stride_w + 1);
+  return l;
+}
+
+int32_t input_columns(const ConvolutionShape& s, const Layout& l, int32_t output_columns) {
+  return (output_columns - 1) * s.stride_w + l.span;
+}
+
+template <class Vec>
+ptrdiff_t block_bytes(const Layout& l) {
+  return Vec::channels * 4 * (1 + (l.pairs ? 2 : 1) * l.taps);
+}
+
+// One strip of one block: its interleaved columns and where its outputs go.
+template <class Vec>
+struct Strip {
+  const uint8_t* columns;      // [column][row group][4][vector]
+  ptrdiff_t column_bytes;
+  int32_t row_groups, kernel_w, stride_w, dilation_w;
+  const int32_t* bias;
+  const uint8_t* weights[2];   // of the first and the second output row
+  const BlockEpilogue<Vec>* epilogue;
+  std::byte* output[2];        // rows, at the strip's first pixel
+  const std::byte* residual[2];
+  ptrdiff_t output_bytes, residual_bytes;  // from pixel to pixel
+};
+
+// Sums of R rows by X columns, where K kernel columns and the stride S are constants:
+// every column is loaded once for all windows that it belongs to.
+template <class Vec, int R, int X, int K, int S>
+OCTAVO_INLINE void accumulate(const Strip<Vec>& s, const uint8_t* columns,
+                              typename Vec::Int (&sum)[R][X][4]) {
+  constexpr int vb = Vec::vector_bytes;
+  for (int32_t g = 0; g < s.row_groups; ++g) {
+    unroll<4>([&](auto v4) __attribute__((always_inline)) {
+      constexpr int v = decltype(v4)::value;
+      typename Vec::Int w[R][K];
+      unroll<R * K>([&](auto i) __attribute__((always_inline)) {
+        constexpr int r = decltype(i)::value / K, kx = decltype(i)::value % K;
+        w[r][kx] = Vec::load(s.weights[r] + (static_cast<ptrdiff_t>(g) * K * 4 + kx * 4 + v) * vb);
+      });
+      const uint8_t* from = columns + (g * 4 + v) * vb;
+      unroll<(X - 1) * S + K>([&](auto c) __attribute__((always_inline)) {
+        constexpr int column = decltype(c)::value;
+        const auto data = Vec::load(from + column * s.column_bytes);
+        unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+          constexpr int r = decltype(i)::value / X, x = decltype(i)::value % X;
+          constexpr int kx = column - x * S;
+          if constexpr (kx >= 0 && kx < K) sum[r][x][v] = Vec::dot(sum[r][x][v], data, w[r][kx]);
+        });
+      });
+    });
+  }
+}
+
+// The same for any kernel width, stride and dilation.
+template <class Vec, int R, int X>
+OCTAVO_INLINE void accumulate_any(const Strip<Vec>& s, const uint8_t* columns,
+                                  typename Vec::Int (&sum)[R][X][4]) {
+  constexpr int vb = Vec::vector_bytes;
+  const ptrdiff_t step = s.stride_w * s.column_bytes;
+  for (int32_t g = 0; g < s.row_groups; ++g)
+    for (int32_t kx = 0; kx < s.kernel_w; ++kx) {
+      const uint8_t* from = columns + kx * s.dilation_w * s.column_bytes + g * 4 * vb;
+      const ptrdiff_t tap = (static_cast<ptrdiff_t>(g) * s.kernel_w + kx) * 4 * vb;
+      unroll<4>([&](auto v4) __attribute__((always_inline)) {
+        constexpr int v = decltype(v4)::value;
+        typename Vec::Int w[R];
+        unroll<R>([&](auto r) __attribute__((always_inline)) {
+          w[decltype(r)::value] = Vec::load(s.weights[decltype(r)::value] + tap + v * vb);
+        });
+        unroll<X>([&](auto i) __attribute__((always_inline)) {
+          constexpr int x = decltype(i)::value;
+          const auto data = Vec::load(from + x * step + v * vb);
+          unroll<R>([&](auto r4) __attribute__((always_inline)) {
+            constexpr int r = decltype(r4)::value;
+            sum[r][x][v] = Vec::dot(sum[r][x][v], data, w[r]);
+          });
+        });
+      });
+    }
+}
+
+// Output columns [x, x + X) of the strip. K is 0 for what is not a constant.
+template <class Vec, int R, int X, int K, int S>
+void compute(const Strip<Vec>& s, int32_t x) {
+  typename Vec::Int sum[R][X][4];
+  unroll<4>([&](auto v) __attribute__((always_inline)) {
+    const auto bias = Vec::load(s.bias + decltype(v)::value * Vec::channels / 4);
+    unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+      sum[decltype(i)::value / X][decltype(i)::value % X][decltype(v)::value] = bias;
+    });
+  });
+  const uint8_t* columns = s.columns + static_cast<ptrdiff_t>(x) * s.stride_w * s.column_bytes;
+  if constexpr (K == 0)
+    accumulate_any<Vec, R, X>(s, columns, sum);
+  else
+    accumulate<Vec, R, X, K, S>(s, columns, sum);
+  unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+    constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
+    const std::byte* residual =
+        s.residual[r] == nullptr ? nullptr : s.residual[r] + (x + column) * s.residual_bytes;
+    finish(*s.epilogue, sum[r][column], residual, s.output[r] + (x + column) * s.output_bytes);
+  });
+}
+
+// The tiles of one kind: by width, as many columns as the registers hold.
+template <class Vec>
+struct Tiles {
+  int32_t most;
+  void (*compute[4])(const Strip<Vec>&, int32_t x);
+};
+
+template <class Vec, int R, int K, int S, int Most>
+constexpr Tiles<Vec> tiles_of() {
+  Tiles<Vec> tiles{Most, {}};
+  tiles.compute[0] = compute<Vec, R, 1, K, S>;
+  if constexpr (Most > 1) tiles.compute[1] = compute<Vec, R, 2, K, S>;
+  if constexpr (Most > 2) tiles.compute[2] = compute<Vec, R, 3, K, S>;
+  if constexpr (Most > 3) tiles.compute[3] = compute<Vec, R, 4, K, S>;
+  return tiles;
+}
+
+template <class Vec>
+Tiles<Vec> choose_tiles(const ConvolutionShape& s, int32_t rows) {
+  const int32_t k = s.kernel_w, stride = s.stride_w;
+  const bool constant = s.dilation_w == 1;
+  if (constant && stride == 1 && k == 3)
+    return rows == 2 ? tiles_of<Vec, 2, 3, 1, 3>() : tiles_of<Vec, 1, 3, 1, 4>();
+  if (constant && stride == 1 && k == 5)
+    return rows == 2 ? tiles_of<Vec, 2, 5, 1, 2>() : tiles_of<Vec, 1, 5, 1, 4>();
+  if (constant && stride == 1 && k == 7)
+    return rows == 2 ? tiles_of<Vec, 2, 7, 1, 2>() : tiles_of<Vec, 1, 7, 1, 4>();
+  if (constant && stride == 2 && rows == 1 && k == 3) return tiles_of<Vec, 1, 3, 2, 4>();
+  if (constant && stride == 2 && rows == 1 && k == 5) return tiles_of<Vec, 1, 5, 2, 4>();
+  return rows == 2 ? tiles_of<Vec, 2, 0, 0, 2>() : tiles_of<Vec, 1, 0, 0, 4>();
+}
+
+// Four rows of `count` pixels, from channel c on, to lane-ordered dwords.
+template <class Vec>
+void interleave(const uint8_t* const (&row)[4], ptrdiff_t pixel_bytes, int32_t count, uint8_t* to,
+                ptrdiff_t column_bytes) {
+  for (int32_t i = 0; i < count; ++i, to += column_bytes) {
+    const ptrdiff_t at = i * pixel_bytes;
+    const auto r0 = Vec::load(row[0] + at), r1 = Vec::load(row[1] + at);
+    const auto r2 = Vec::load(row[2] + at), r3 = Vec::load(row[3] + at);
+    const auto low01 = Vec::low_bytes(r0, r1), high01 = Vec::high_bytes(r0, r1);
+    const auto low23 = Vec::low_bytes(r2, r3), high23 = Vec::high_bytes(r2, r3);
+    Vec::store(to, Vec::low_words(low01, low23));
+    Vec::store(to + Vec::vector_bytes, Vec::high_words(low01, low23));
+    Vec::store(to + 2 * Vec::vector_bytes, Vec::low_words(high01, high23));
+    Vec::store(to + 3 * Vec::vector_bytes, Vec::high_words(high01, high23));
+  }
+}
+
+// Output rows r .. r + rows - 1 (one or two) of one block.
+template <class Vec>
+void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows,
+              Strip<Vec>& strip) {
+  const ConvolutionShape& s = *a.shape;
+  const Tiles<Vec> tiles = choose_tiles<Vec>(s, rows);
+  const int32_t channel = strip.epilogue->channel;
+  const int32_t last_row = s.kernel_h - 1 + (rows - 1);
+  uint8_t* columns = reinterpret_cast<uint8_t*>(a.scratch);
+  for (int32_t x = 0; x < a.output_width; x += l.strip) {
+    const int32_t width = smaller(l.strip, a.output_width - x);
+    const ptrdiff_t first = static_cast<ptrdiff_t>(x) * s.stride_w * a.input.pixel_bytes + channel;
+    for (int32_t g = 0; g < l.row_groups; ++g) {
+      const uint8_t* row[4];
+      for (int32_t i = 0; i < 4; ++i) {  // rows beyond the window meet zero weights
+        const int32_t ky = smaller(4 * g + i, last_row);
+        row[i] = bytes(a.input.row[r * s.stride_h + ky * s.dilation_h]) + first;
+      }
+      interleave<Vec>(row, a.input.pixel_bytes, input_columns(s, l, width),
+                      columns + g * 4 * Vec::vector_bytes, strip.column_bytes);
+    }
+    for (int32_t i = 0; i < rows; ++i) {
+      strip.output[i] = a.output.row[r + i] + x * a.output.pixel_bytes;
+      strip.residual[i] =
+          s.has_residual ? a.residual.row[r + i] + x * a.residual.pixel_bytes : nullptr;
+    }
+    const int32_t count = divide_up(width, tiles.most);
+    for (int32_t i = 0; i < count; ++i) {
+      const int32_t from = i * width / count, to = (i + 1) * width / count;
+      tiles.compute[to - from - 1](strip, from);
+    }
+  }
+}
+
+template <class Vec>
+void run_block(const ConvolutionArguments& a, const Layout& l, int32_t channel, int32_t channels,
+               const std::byte* packed) {
+  const ConvolutionShape& s = *a.shape;
+  BlockEpilogue<Vec> epilogue;
+  epilogue.prepare(a.epilogue, channel, channels);
+  Strip<Vec> strip{};
+  strip.columns = reinterpret_cast<const uint8_t*>(a.scratch);
+  strip.column_bytes = static_cast<ptrdiff_t>(l.row_groups) * 4 * Vec::vector_bytes;
+  strip.row_groups = l.row_groups;
+  strip.kernel_w = s.kernel_w;
+  strip.stride_w = s.stride_w;
+  strip.dilation_w = s.dilation_w;
+  strip.bias = reinterpret_cast<const int32_t*>(packed);
+  strip.weights[0] = bytes(packed) + Vec::channels * 4;
+  strip.weights[1] = strip.weights[0] + Vec::channels * 4 * l.taps;
+  strip.epilogue = &epilogue;
+  strip.output_bytes = a.output.pixel_bytes;
+  strip.residual_bytes = a.residual.pixel_bytes;
+  for (int32_t r = 0; r < a.output_rows;) {
+    const int32_t rows = l.pairs && r + 1 < a.output_rows ? 2 : 1;
+    run_rows<Vec>(a, l, r, rows, strip);
+    r += rows;
+  }
+}
+
+// Packs the channels [first, first + count) of one block.
+template <class Vec>
+void pack_block(const ConvolutionShape& s, const Layout& l, int32_t first, int32_t count,
+                const int8_t* weights, const int32_t* bias, std::byte* packed) {
+  int32_t* packed_bias = reinterpret_cast<int32_t*>(packed);
+  int8_t* packed_weights = reinterpret_cast<int8_t*>(packed + Vec::channels * 4);
+  for (int32_t i = 0; i < count; ++i) {
+    const int32_t lane = i / 16, vector = i % 16 / 4, element = i % 4;
+    const int32_t place = (vector * Vec::lanes + lane) * 4 + element;
+    packed_bias[place] = bias[first + i];
+    const int8_t* from = weights + static_cast<ptrdiff_t>(first + i) * s.kernel_h * s.kernel_w;
+    for (int32_t shift = 0; shift < (l.pairs ? 2 : 1); ++shift)
+      for (int32_t ky = 0; ky < s.kernel_h; ++ky)
+        for (int32_t kx = 0; kx < s.kernel_w; ++kx) {
+          const int32_t row = ky + shift;
+          const ptrdiff_t tap = l.taps * shift + static_cast<ptrdiff_t>(row / 4) * s.kernel_w + kx;
+          packed_weights[(tap * Vec::channels + place) * 4 + row % 4] = from[ky * s.kernel_w + kx];
+        }
+  }
+}
+
+}  // namespace
+
+bool accepts(const ConvolutionShape& s) {
+  return s.input == ElementType::u8 && s.groups == s.input_channels &&
+         s.groups == s.output_channels;
+}
+
+size_t packed_bytes(const ConvolutionShape& s) {
+  const Layout l = layout_of(s);
+  const int32_t left = s.output_channels % Wide::channels;
+  ptrdiff_t size = s.output_channels / Wide::channels * block_bytes<Wide>(l);
+  if (left > 0) size += is_half_block(left) ? block_bytes<Half>(l) : block_bytes<Wide>(l);
+  return static_cast<size_t>(size);
+}
+
+void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
+          std::byte* packed) {
+  const Layout l = layout_of(s);
+  __builtin_memset(packed, 0, packed_bytes(s));
+  for (int32_t c = 0; c < s.output_channels; c += Wide::channels) {
+    const int32_t count = smaller(Wide::channels, s.output_channels - c);
+    if (is_half_block(count))
+      pack_block<Half>(s, l, c, count, weights, bias, packed);
+    else
+      pack_block<Wide>(s, l, c, count, weights, bias, packed);
+    packed += block_bytes<Wide>(l);
+  }
+}
+
+size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
+  const Layout l = layout_of(s);
+  const int32_t columns = input_columns(s, l, smaller(l.strip, output_width));
+  return static_cast<size_t>(columns) * static_cast<size_t>(l.row_groups) * 256;
+}
+
+void run(const ConvolutionArguments& a) {
+  const Layout l = layout_of(*a.shape);
+  for (int32_t c = a.channel_begin; c < a.channel_end; c += Wide::channels) {
+    const std::byte* packed = a.packed + c / Wide::channels * block_bytes<Wide>(l);
+    const int32_t count = smaller(Wide::channels, a.channel_end - c);
+    if (is_half_block(a.shape->output_channels - c))
+      run_block<Half>(a, l, c, count, packed);
+    else
+      run_block<Wide>(a, l, c, count, packed);
+  }
+}
+
+}  // namespace octavo::kernels::avx512::depthwise

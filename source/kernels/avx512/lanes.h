@@ -1,0 +1,189 @@
+// Blocks of channels in lane order, for kernels whose operands are bytes interleaved
+// by vpunpck: these work in 128-bit lanes of 16 channels, and packing at the end is
+// their inverse. Vector v of a block holds, in element e of lane j, channel
+// 16 j + 4 v + e. A block is 64 channels in four zmm, or 32 in four ymm where a tensor
+// ends: half the work on a machine that splits 512-bit instructions.
+#pragma once
+
+#include "kernels/avx512/epilogue.h"
+
+namespace octavo::kernels::avx512 {
+namespace {
+
+struct Wide {
+  using Int = __m512i;
+  static constexpr int lanes = 4, channels = 64, vector_bytes = 64;
+
+  static OCTAVO_INLINE Int load(const void* p) { return _mm512_loadu_si512(p); }
+  static OCTAVO_INLINE void store(void* p, Int x) { _mm512_storeu_si512(p, x); }
+  static OCTAVO_INLINE void store(std::byte* p, Int x, int32_t count) {
+    if (count >= channels) return _mm512_storeu_si512(p, x);
+    _mm512_mask_storeu_epi8(p, lanes64(count), x);
+  }
+  static OCTAVO_INLINE Int low_bytes(Int a, Int b) { return _mm512_unpacklo_epi8(a, b); }
+  static OCTAVO_INLINE Int high_bytes(Int a, Int b) { return _mm512_unpackhi_epi8(a, b); }
+  static OCTAVO_INLINE Int low_words(Int a, Int b) { return _mm512_unpacklo_epi16(a, b); }
+  static OCTAVO_INLINE Int high_words(Int a, Int b) { return _mm512_unpackhi_epi16(a, b); }
+  static OCTAVO_INLINE Int dot(Int sum, Int a, Int b) { return _mm512_dpbusd_epi32(sum, a, b); }
+  static OCTAVO_INLINE Int packs(Int a, Int b) { return _mm512_packs_epi32(a, b); }
+  static OCTAVO_INLINE Int packus(Int a, Int b) { return _mm512_packus_epi16(a, b); }
+  static OCTAVO_INLINE Int adds(Int a, Int b) { return _mm512_adds_epi16(a, b); }
+  template <int I>
+  static OCTAVO_INLINE Int spread_dword(Int a) {  // dword I of each lane to the whole lane
+    return _mm512_shuffle_epi32(a, static_cast<_MM_PERM_ENUM>(I * 0x55));
+  }
+  static OCTAVO_INLINE Int scale(Int sum, const float* multiplier) {
+    return _mm512_cvtps_epi32(
+        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multiplier)));
+  }
+};
+
+struct Half {
+  using Int = __m256i;
+  static constexpr int lanes = 2, channels = 32, vector_bytes = 32;
+
+  static OCTAVO_INLINE Int load(const void* p) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  }
+  static OCTAVO_INLINE void store(void* p, Int x) {
+    _mm256_storeu_si256(static_cast<__m256i*>(p), x);
+  }
+  static OCTAVO_INLINE void store(std::byte* p, Int x, int32_t count) {
+    if (count >= channels) return store(p, x);
+    _mm256_mask_storeu_epi8(p, static_cast<__mmask32>(lanes64(count)), x);
+  }
+  static OCTAVO_INLINE Int low_bytes(Int a, Int b) { return _mm256_unpacklo_epi8(a, b); }
+  static OCTAVO_INLINE Int high_bytes(Int a, Int b) { return _mm256_unpackhi_epi8(a, b); }
+  static OCTAVO_INLINE Int low_words(Int a, Int b) { return _mm256_unpacklo_epi16(a, b); }
+  static OCTAVO_INLINE Int high_words(Int a, Int b) { return _mm256_unpackhi_epi16(a, b); }
+  static OCTAVO_INLINE Int dot(Int sum, Int a, Int b) { return _mm256_dpbusd_epi32(sum, a, b); }
+  static OCTAVO_INLINE Int packs(Int a, Int b) { return _mm256_packs_epi32(a, b); }
+  static OCTAVO_INLINE Int packus(Int a, Int b) { return _mm256_packus_epi16(a, b); }
+  static OCTAVO_INLINE Int adds(Int a, Int b) { return _mm256_adds_epi16(a, b); }
+  template <int I>
+  static OCTAVO_INLINE Int spread_dword(Int a) {
+    return _mm256_shuffle_epi32(a, I * 0x55);
+  }
+  static OCTAVO_INLINE Int scale(Int sum, const float* multiplier) {
+    return _mm256_cvtps_epi32(
+        _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multiplier)));
+  }
+};
+
+// The widest block that wastes no half of itself on channels that do not exist.
+OCTAVO_INLINE bool is_half_block(int32_t channels_left) { return channels_left <= Half::channels; }
+
+// Values of one block between natural order and lane order; both copies of 4 channels.
+template <class Vec, class T>
+void to_lanes(const T* natural, T* ordered) {
+  for (int v = 0; v < 4; ++v)
+    for (int j = 0; j < Vec::lanes; ++j)
+      __builtin_memcpy(ordered + (v * Vec::lanes + j) * 4, natural + 16 * j + 4 * v, 4 * sizeof(T));
+}
+template <class Vec, class T>
+void from_lanes(const T* ordered, T* natural) {
+  for (int v = 0; v < 4; ++v)
+    for (int j = 0; j < Vec::lanes; ++j)
+      __builtin_memcpy(natural + 16 * j + 4 * v, ordered + (v * Vec::lanes + j) * 4, 4 * sizeof(T));
+}
+
+// The epilogue of one block, its arrays in lane order.
+template <class Vec>
+struct BlockEpilogue {
+  alignas(64) float multiplier[64], output_multiplier[64], residual_multiplier[64], lo[64], hi[64];
+  alignas(64) int32_t residual_zero[64], zero[64];
+  EpilogueArrays natural, ordered;
+  int32_t channel = 0, channels = 0;  // the first, and how many of the block exist
+  bool saturates = false;
+
+  void prepare(const EpilogueArrays& e, int32_t first, int32_t count) {
+    natural = ordered = e;
+    channel = first;
+    channels = count;
+    saturates = saturation_clamps(e, first, first + count) && e.residual_multiplier == nullptr;
+    to_lanes<Vec>(e.multiplier + first, multiplier);
+    to_lanes<Vec>(e.zero + first, zero);
+    ordered.multiplier = multiplier;
+    ordered.zero = zero;
+    if (saturates) return;
+    to_lanes<Vec>(e.lo + first, lo);
+    to_lanes<Vec>(e.hi + first, hi);
+    ordered.lo = lo;
+    ordered.hi = hi;
+    if (e.output_multiplier != nullptr) {
+      to_lanes<Vec>(e.output_multiplier + first, output_multiplier);
+      ordered.output_multiplier = output_multiplier;
+    }
+    if (e.residual_multiplier != nullptr) {
+      to_lanes<Vec>(e.residual_multiplier + first, residual_multiplier);
+      to_lanes<Vec>(e.residual_zero + first, residual_zero);
+      ordered.residual_multiplier = residual_multiplier;
+      ordered.residual_zero = residual_zero;
+    }
+  }
+};
+
+// From accumulators to stored values where saturation does the clamp.
+template <class Vec>
+OCTAVO_INLINE void finish_saturated(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
+                                    std::byte* pixel) {
+  constexpr int n = 4 * Vec::lanes;
+  const auto q0 = Vec::scale(sum[0], e.multiplier), q1 = Vec::scale(sum[1], e.multiplier + n);
+  const auto q2 = Vec::scale(sum[2], e.multiplier + 2 * n),
+             q3 = Vec::scale(sum[3], e.multiplier + 3 * n);
+  const auto zero01 = Vec::packs(Vec::load(e.zero), Vec::load(e.zero + n));
+  const auto zero23 = Vec::packs(Vec::load(e.zero + 2 * n), Vec::load(e.zero + 3 * n));
+  Vec::store(pixel + e.channel,
+             Vec::packus(Vec::adds(Vec::packs(q0, q1), zero01),
+                         Vec::adds(Vec::packs(q2, q3), zero23)),
+             e.channels);
+}
+
+// Any epilogue, from accumulators in memory (lane order).
+template <class Vec>
+__attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const int32_t* sums,
+                                            const std::byte* residual, std::byte* pixel) {
+  constexpr int n = Vec::channels;
+  alignas(64) int32_t stored[n], x[n];
+  alignas(64) float t[n];
+  if (residual != nullptr) {
+    for (int i = 0; i < n; i += 16)
+      _mm512_store_si512(stored + i,
+                         load_stored(residual, e.natural.residual, e.channel + i));
+    to_lanes<Vec>(stored, x);
+  }
+  for (int i = 0; i < n; i += 16) {
+    const __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(sums + i)),
+                                   _mm512_load_ps(e.multiplier + i));
+    __m512 value = activate(e.ordered, f, i);
+    if (residual != nullptr)
+      value = add_residual(e.ordered, value, _mm512_load_si512(x + i), i);
+    if (e.natural.output == ElementType::u8)
+      _mm512_store_si512(stored + i, quantize(e.ordered, value, i));
+    else
+      _mm512_store_ps(t + i, value);
+  }
+  if (e.natural.output == ElementType::u8) {
+    const auto low = Vec::packs(Vec::load(stored), Vec::load(stored + n / 4));
+    const auto high = Vec::packs(Vec::load(stored + n / 2), Vec::load(stored + 3 * n / 4));
+    return Vec::store(pixel + e.channel, Vec::packus(low, high), e.channels);
+  }
+  alignas(64) float in_order[n];
+  from_lanes<Vec>(t, in_order);
+  for (int i = 0; i < e.channels; i += 16)
+    store(e.natural, _mm512_load_ps(in_order + i), pixel, e.channel + i, lanes16(e.channels - i));
+}
+
+template <class Vec>
+OCTAVO_INLINE void finish(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
+                          const std::byte* residual, std::byte* pixel) {
+  if (e.saturates) return finish_saturated(e, sum, pixel);
+  alignas(64) int32_t sums[Vec::channels];
+  unroll<4>([&](auto v) __attribute__((always_inline)) {
+    Vec::store(sums + decltype(v)::value * Vec::channels / 4, sum[decltype(v)::value]);
+  });
+  finish_block(e, sums, residual, pixel);
+}
+
+}  // namespace
+}  // namespace octavo::kernels::avx512
