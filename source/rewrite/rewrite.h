@@ -23,7 +23,8 @@ struct Rewrite {
 std::span<const Rewrite> rewrites();
 
 struct RewriteOptions {
-  std::vector<std::string> disabled;  // names; an unknown one is a usage error with the nearest name
+  std::vector<std::string>
+      disabled;  // names; an unknown one is a usage error with the nearest name
 };
 struct RewriteCount {
   std::string_view name;

@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "base/text.h"
+#include "rewrite/rewrite.h"
+#include "rewrite/table.h"
+
+namespace octavo {
+
+namespace {
+
+int drop_dead(Graph& graph) {
+  const size_t before = graph.nodes.size();
+  remove_dead(graph);
+  return static_cast<int>(before - graph.nodes.size());
+}
+
+// One after the other, and again until a round changes nothing. Patterns are recognised
+// before affines merge, since merging would take their constants apart.
+constexpr Rewrite table[] = {
+    {"input-layout", "the picture enters as NHWC", input_layout},
+    {"dead", "nodes that do not reach the output", drop_dead},
+    {"constants", "nodes that only move or combine constants", fold_constants},
+    {"identity", "nodes that change nothing", remove_identity},
+    {"expand", "binary operators broadcast by themselves", drop_expand},
+    {"clip", "min, max, clip and ReLU in one form", recognise_clip},
+    {"hard-sigmoid", "clip(x + 3, 0, 6) / 6 and its kin", recognise_hard_sigmoid},
+    {"self-gate", "x f(x): SiLU, HardSwish, Mish", recognise_self_gate},
+    {"gelu", "by erf and by tanh, factors in any order", recognise_gelu},
+    {"layer-norm", "seven nodes of exporters below opset 17", recognise_layer_norm},
+    {"channel-shuffle", "reshape, transpose, reshape that reorders one axis",
+     recognise_channel_shuffle},
+    {"operand-order", "constants and gates second", order_operands},
+    {"affine", "constants along one axis: scale and shift", make_affine},
+    {"merge-affine", "two scales and shifts in a row are one", merge_affine},
+    {"affine-below-pool", "fewer elements, nearer to the next convolution", affine_below_pool},
+    {"affine-into-previous", "batch normalization, bias, layer scale", affine_into_previous},
+    {"affine-into-next", "batch normalization in front of a convolution", affine_into_next},
+    {"parallel", "added branches are one convolution", merge_parallel},
+    {"pad", "zeros around a map are the next operator's padding", fold_pad},
+    {"transpose", "transposes move down and cancel", transpose_below},
+    {"transpose-join", "the same transpose on all operands moves below", transpose_below_join},
+    {"transpose-reshape", "a reshape of neighbouring axes comes first", transpose_below_reshape},
+    {"transpose-matmul", "into the right matrix, or its rows", transpose_into_matmul},
+    {"transpose-ones", "a transpose that moves no data is a reshape", transpose_to_reshape},
+    {"reshape", "reshapes move down and merge", reshape_below},
+    {"merge-reshape", "of two reshapes only the second counts", merge_reshapes},
+    {"mean", "the mean of a map is an average pool", pool_mean},
+    {"linear", "matrix products on maps and rows are convolutions", linear_to_conv},
+    {"slice", "slices of channels are gathers", slice_to_gather},
+    {"gather", "gathers merge and look through concat", merge_gathers},
+    {"softmax", "a final softmax does not change the order of classes", remove_softmax},
+};
+
+Status check_names(const std::vector<std::string>& disabled) {
+  std::vector<std::string> names;
+  for (const Rewrite& rewrite : table) names.emplace_back(rewrite.name);
+  for (const std::string& name : disabled) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::string near = nearest_name(name, names);
+    return usage_error(concat("no rewrite is called ", quoted(name),
+                              near.empty() ? "" : concat(", did you mean ", quoted(near), "?")));
+  }
+  return {};
+}
+
+bool is_enabled(const Rewrite& rewrite, const RewriteOptions& options) {
+  return std::find(options.disabled.begin(), options.disabled.end(), rewrite.name) ==
+         options.disabled.end();
+}
+
+// Applies one rewrite and verifies what it made.
+Status apply(const Rewrite& rewrite, Graph& graph, RewriteCount& count, bool& changed_any) {
+  const auto start = std::chrono::steady_clock::now();
+  const int changed = rewrite.apply(graph);
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+  count.changed += changed;
+  count.milliseconds += taken.count();
+  if (changed == 0) return {};
+  changed_any = true;
+  const Status sound = verify(graph);
+  if (!sound) {
+    return failed(concat("the rewrite ", quoted(rewrite.name),
+                         " broke the graph (--disable it): ", sound.error().message));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const Rewrite> rewrites() {
+  return table;
+}
+
+Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOptions& options) {
+  constexpr int most_rounds = 24;  // real networks take 4 to 8
+  const Status names = check_names(options.disabled);
+  if (!names) return names.error();
+  const Status sound = verify(graph);
+  if (!sound) return sound.error();
+  std::vector<RewriteCount> counts;
+  for (const Rewrite& rewrite : table) counts.push_back({rewrite.name});
+  bool changed = true;
+  for (int round = 0; changed && round < most_rounds; ++round) {
+    changed = false;
+    for (size_t i = 0; i < std::size(table); ++i) {
+      if (!is_enabled(table[i], options)) continue;
+      const Status applied = apply(table[i], graph, counts[i], changed);
+      if (!applied) return applied.error();
+    }
+  }
+  return counts;
+}
+
+}  // namespace octavo

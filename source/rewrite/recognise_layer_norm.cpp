@@ -1,0 +1,72 @@
+// Layer normalization (Ba et al. 2016) written out, as exporters below opset 17 do:
+// d = x - mean(x); d / sqrt(mean(d^2) + epsilon), over the last axis. The Mul and Add
+// behind it become a ChannelAffine, which affine_into_previous takes into gamma and beta.
+#include "rewrite/pattern.h"
+#include "rewrite/table.h"
+
+namespace octavo {
+
+namespace {
+
+// x in a mean of x over the last axis that keeps it.
+std::optional<TensorId> last_axis_mean(const Editor& editor, TensorId id) {
+  const auto* reduce = made_by<Reduce>(editor, id);
+  if (!reduce || reduce->kind != Reduce::Kind::mean || !reduce->keep_dims) return std::nullopt;
+  const TensorId x = operand(editor, id, 0);
+  const std::vector<int> last{static_cast<int>(editor.shape(x).size()) - 1};
+  if (reduce->axes != last) return std::nullopt;
+  return x;
+}
+
+bool is_square_of(const Editor& editor, TensorId id, TensorId d) {
+  if (const auto power = binary_operands(editor, id, Binary::Kind::power)) {
+    return power->a == d && scalar(editor, power->b) == 2.0;
+  }
+  const auto factors = binary_operands(editor, id, Binary::Kind::multiply);
+  return factors && factors->a == d && factors->b == d;
+}
+
+// d and the deviation in d / deviation or d * (1 / deviation).
+std::optional<Pair> quotient(const Editor& editor, TensorId id) {
+  if (const auto direct = binary_operands(editor, id, Binary::Kind::divide)) return direct;
+  const auto factors = binary_operands(editor, id, Binary::Kind::multiply);
+  if (!factors) return std::nullopt;
+  if (const auto deviation = unary_operand(editor, factors->b, Unary::Kind::reciprocal)) {
+    return Pair{factors->a, *deviation};
+  }
+  if (const auto deviation = unary_operand(editor, factors->a, Unary::Kind::reciprocal)) {
+    return Pair{factors->b, *deviation};
+  }
+  return std::nullopt;
+}
+
+bool recognise(Editor& editor, NodeId id) {
+  const Node& node = editor.node(id);
+  const auto parts = quotient(editor, node.output);
+  if (!parts) return false;
+  const TensorId d = parts->a;
+  const auto variance = unary_operand(editor, parts->b, Unary::Kind::sqrt);
+  const auto sum = variance ? scalar_affine(editor, *variance) : std::nullopt;
+  if (!sum || sum->scale != 1 || !(sum->shift >= 0)) return false;
+  const auto square = last_axis_mean(editor, sum->x);
+  if (!square || !is_square_of(editor, *square, d)) return false;
+  const auto difference = binary_operands(editor, d, Binary::Kind::subtract);
+  if (!difference || last_axis_mean(editor, difference->b) != difference->a) return false;
+  const TensorId x = difference->a;
+  const Shape channels{editor.shape(x).back()};
+  const auto count = static_cast<size_t>(channels[0]);
+  const std::string name = node.name;
+  const TensorId gamma =
+      editor.add_constant(name + "/gamma", channels, std::vector<float>(count, 1));
+  const TensorId beta = editor.add_constant(name + "/beta", channels, std::vector<float>(count, 0));
+  editor.replace(id, LayerNorm{static_cast<float>(sum->shift)}, {x, gamma, beta});
+  return true;
+}
+
+}  // namespace
+
+int recognise_layer_norm(Graph& graph) {
+  return rewrite_nodes(graph, recognise);
+}
+
+}  // namespace octavo
