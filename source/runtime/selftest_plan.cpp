@@ -83,8 +83,11 @@ class Builder {
 
   template <class Operator>
   uint32_t add(Operator op, std::vector<uint32_t> inputs, uint32_t output) {
-    plan_.steps.push_back({"step" + std::to_string(plan_.steps.size()), {}, std::move(op),
-                           std::move(inputs), output});
+    plan_.steps.push_back({"step" + std::to_string(plan_.steps.size()),
+                           {},
+                           std::move(op),
+                           std::move(inputs),
+                           output});
     return output;
   }
 
@@ -141,7 +144,8 @@ Result<Plan> selftest_plan() {
   multiply.epilogue = b.epilogue(gated, Activation::none, 1.0f / 128);
   b.add(std::move(multiply), {deep, gate}, gated);
 
-  const uint32_t narrow = b.convolve(gated, 24, 1, 1, 0, 1, Activation::none, ElementType::u8, stem);
+  const uint32_t narrow =
+      b.convolve(gated, 24, 1, 1, 0, 1, Activation::none, ElementType::u8, stem);
   const uint32_t large = b.convolve(narrow, 24, 5, 1, 2, 24, Activation::none);
   AddStep sum;
   const uint32_t added = b.tensor(shape_of(plan, narrow));
@@ -183,8 +187,8 @@ Result<Plan> selftest_plan() {
   rescale.epilogue.hi = {16383};
   b.add(std::move(rescale), {both}, precise);
   const uint32_t last = b.convolve(precise, 64, 3, 2, 1, 1, Activation::none);
-  plan.output = b.convolve(last, 11, shape_of(plan, last)[1], 1, 0, 1, Activation::none,
-                           ElementType::f32);
+  plan.output =
+      b.convolve(last, 11, shape_of(plan, last)[1], 1, 0, 1, Activation::none, ElementType::f32);
   plan.golden.assign(std::begin(golden), std::end(golden));
   if (const Status valid = verify(plan); !valid) return valid.error();
   return plan;

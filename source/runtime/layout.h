@@ -1,0 +1,43 @@
+// Where every tensor of a plan lies in a session's arena.
+//
+// A tensor whose consumers pad has columns of zero points right of every row; those of
+// one row serve the next as its left columns. Inputs of a Concat and outputs of a
+// channel slice live inside the wider tensor, so that neither is copied.
+#pragma once
+
+#include <vector>
+
+#include "plan/plan.h"
+#include "runtime/memory.h"
+
+namespace octavo::runtime {
+
+struct TensorLayout {
+  int32_t height = 0, width = 0, channels = 0;
+  int32_t element_bytes = 1;
+  int32_t halo_left = 0;  // pixels before the first row
+  int32_t halo = 0;       // pixels after every row, halo_left of them at least
+  ptrdiff_t pixel_bytes = 0, row_bytes = 0;
+  size_t offset = 0;            // of pixel (0, 0) in the arena
+  bool is_view = false;         // lives inside another tensor
+  bool needs_zero_row = false;  // a consumer pads above or below
+  // A row of zero points, halo_left + width + halo pixels; the same for the halo. Null
+  // where no consumer pads. zero_row points to the pixel of column 0.
+  const std::byte* zero_row = nullptr;
+
+  ptrdiff_t channel_bytes() const { return ptrdiff_t{channels} * element_bytes; }
+  // The whole map can be taken for one row.
+  bool is_flat() const { return row_bytes == width * pixel_bytes; }
+};
+
+struct Layout {
+  std::vector<TensorLayout> tensors;
+  size_t arena_bytes = 0;
+};
+
+// arena_bytes is SIZE_MAX where a tensor is larger than any memory.
+Layout plan_layout(const Plan& plan);
+
+int32_t element_size(ElementType type);
+
+}  // namespace octavo::runtime

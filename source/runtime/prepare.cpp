@@ -1,0 +1,272 @@
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/prepared.h"
+
+namespace octavo::runtime {
+
+namespace {
+
+using kernels::channel_round;
+using kernels::EpilogueArrays;
+
+// One entry a channel from a vector of one, or one a channel.
+template <class T, class Value>
+const T* expand(ConstantPool& pool, const std::vector<Value>& values, int32_t channels) {
+  if (values.empty()) return nullptr;
+  T* array = pool.allocate_array<T>(static_cast<size_t>(channels), channel_round);
+  for (int32_t c = 0; c < channels; ++c) {
+    array[c] = static_cast<T>(values.size() == 1 ? values[0] : values[static_cast<size_t>(c)]);
+  }
+  return array;
+}
+
+template <class T>
+T of_channel(const std::vector<T>& values, int32_t c) {
+  return values.size() == 1 ? values[0] : values[static_cast<size_t>(c)];
+}
+
+// float(bound[c] - z[c])
+const float* expand_bound(ConstantPool& pool, const std::vector<int32_t>& bound,
+                          const std::vector<int32_t>& zero, int32_t channels) {
+  float* array = pool.allocate_array<float>(static_cast<size_t>(channels), channel_round);
+  for (int32_t c = 0; c < channels; ++c) {
+    array[c] = static_cast<float>(of_channel(bound, c) - of_channel(zero, c));
+  }
+  return array;
+}
+
+const int16_t* expand_table(ConstantPool& pool, const std::vector<int16_t>& knots) {
+  if (knots.empty()) return nullptr;
+  int16_t* table = pool.allocate_array<int16_t>(knots.size(), 128);
+  std::copy(knots.begin(), knots.end(), table);
+  return table;
+}
+
+EpilogueArrays expand_epilogue(Program::Impl& impl, const Step& step, const Epilogue& e) {
+  ConstantPool& pool = impl.constants;
+  const PlanTensor& output = impl.plan.tensors[step.output];
+  const int32_t channels = output.shape[3];
+  EpilogueArrays arrays;
+  arrays.activation = e.activation;
+  arrays.alpha = e.alpha;
+  arrays.beta = e.beta;
+  arrays.multiplier = expand<float>(pool, e.multiplier, channels);
+  arrays.output_multiplier = expand<float>(pool, e.output_multiplier, channels);
+  arrays.table = expand_table(pool, e.table);
+  arrays.lo = expand_bound(pool, e.lo, output.zero_point, channels);
+  arrays.hi = expand_bound(pool, e.hi, output.zero_point, channels);
+  arrays.zero = expand<int32_t>(pool, output.zero_point, channels);
+  arrays.output = output.type;
+  if (e.has_residual) {
+    const PlanTensor& residual = impl.plan.tensors[step.inputs.back()];
+    arrays.residual = residual.type;
+    arrays.residual_multiplier = expand<float>(pool, e.residual_multiplier, channels);
+    arrays.residual_zero = expand<int32_t>(pool, residual.zero_point, channels);
+  }
+  return arrays;
+}
+
+const int32_t* expand_zero(Program::Impl& impl, uint32_t tensor) {
+  const PlanTensor& described = impl.plan.tensors[tensor];
+  return expand<int32_t>(impl.constants, described.zero_point, described.shape[3]);
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionStep& op) {
+  const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
+  const PlanTensor& output = impl.plan.tensors[step.output];
+  PreparedConvolution made;
+  made.shape.input_channels = input.shape[3];
+  made.shape.output_channels = output.shape[3];
+  made.shape.groups = op.groups;
+  made.shape.kernel_h = op.kernel[0];
+  made.shape.kernel_w = op.kernel[1];
+  made.shape.stride_h = op.stride[0];
+  made.shape.stride_w = op.stride[1];
+  made.shape.dilation_h = op.dilation[0];
+  made.shape.dilation_w = op.dilation[1];
+  made.shape.input = input.type;
+  made.shape.output = output.type;
+  made.shape.activation = op.epilogue.activation;
+  made.shape.has_residual = op.epilogue.has_residual;
+  made.kernel = &kernels::choose(made.shape, impl.features);
+  std::byte* packed = impl.constants.allocate(made.kernel->packed_bytes(made.shape));
+  made.kernel->pack(made.shape, op.weights.data(), op.bias.data(), packed);
+  made.packed = packed;
+  made.epilogue = expand_epilogue(impl, step, op.epilogue);
+  made.dilated_rows = (op.kernel[0] - 1) * op.dilation[0] + 1;
+  made.pad_top = op.pads[0];
+  made.pad_left = op.pads[1];
+  // A map that is taken for one row is the widest that the kernel can meet.
+  const int64_t widest = int64_t{output.shape[1]} * output.shape[2];
+  impl.scratch_bytes = std::max(
+      impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, static_cast<int32_t>(widest)));
+  return made;
+}
+
+// Of one axis of a pool: which part of each window lies inside the map, and how many of
+// its pixels count.
+struct Windows {
+  const int32_t *from, *to, *count;
+};
+
+Windows find_windows(ConstantPool& pool, const PoolStep& op, int axis, int32_t size,
+                     int32_t outputs) {
+  const int32_t kernel = op.kernel[axis], before = op.pads[axis], after = op.pads[2 + axis];
+  const auto n = static_cast<size_t>(outputs);
+  int32_t* from = pool.allocate_array<int32_t>(n, channel_round);
+  int32_t* to = pool.allocate_array<int32_t>(n, channel_round);
+  int32_t* count = pool.allocate_array<int32_t>(n, channel_round);
+  for (int32_t i = 0; i < outputs; ++i) {
+    const int32_t start = i * op.stride[axis] - before;
+    from[i] = std::max(0, -start);
+    to[i] = std::min(kernel, size - start);
+    // Padding counts where the step says so, the overhang of ceil_mode never.
+    const int32_t padded_to = std::min(kernel, size + after - start);
+    count[i] = op.count_include_pad ? padded_to : to[i] - from[i];
+  }
+  return {from, to, count};
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const PoolStep& op) {
+  const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
+  const PlanTensor& output = impl.plan.tensors[step.output];
+  PreparedPool made;
+  made.shape.channels = input.shape[3];
+  made.shape.kind = op.kind;
+  made.shape.kernel_h = op.kernel[0];
+  made.shape.kernel_w = op.kernel[1];
+  made.shape.stride_h = op.stride[0];
+  made.shape.stride_w = op.stride[1];
+  made.shape.input = input.type;
+  made.shape.output = output.type;
+  made.kernel = &kernels::choose(made.shape, impl.features);
+  if (op.kind == PoolStep::Kind::average) {
+    made.epilogue = expand_epilogue(impl, step, op.epilogue);
+  }
+  made.input_zero = expand_zero(impl, step.inputs[0]);
+  made.pad_top = op.pads[0];
+  made.pad_left = op.pads[1];
+  const Windows rows = find_windows(impl.constants, op, 0, input.shape[1], output.shape[1]);
+  const Windows columns = find_windows(impl.constants, op, 1, input.shape[2], output.shape[2]);
+  made.row_from = rows.from;
+  made.row_to = rows.to;
+  made.row_count = rows.count;
+  made.column_from = columns.from;
+  made.column_to = columns.to;
+  made.column_count = columns.count;
+  return made;
+}
+
+PreparedElementwise prepare_elementwise(Program::Impl& impl, const Step& step,
+                                        kernels::ElementwiseShape::Kind kind,
+                                        const Epilogue& epilogue) {
+  const PlanTensor& a = impl.plan.tensors[step.inputs[0]];
+  const PlanTensor& output = impl.plan.tensors[step.output];
+  PreparedElementwise made;
+  made.shape.kind = kind;
+  made.shape.channels = a.shape[3];
+  made.shape.a = a.type;
+  made.shape.output = output.type;
+  made.shape.activation = epilogue.activation;
+  if (kind != kernels::ElementwiseShape::Kind::rescale) {
+    const PlanTensor& b = impl.plan.tensors[step.inputs[1]];
+    made.shape.b = b.type;
+    made.shape.b_is_one_pixel = b.shape != a.shape;
+    made.b_zero = expand_zero(impl, step.inputs[1]);
+  }
+  made.kernel = &kernels::choose(made.shape, impl.features);
+  made.epilogue = expand_epilogue(impl, step, epilogue);
+  made.a_zero = expand_zero(impl, step.inputs[0]);
+  return made;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const AddStep& op) {
+  PreparedElementwise made =
+      prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::add, op.epilogue);
+  made.b_multiplier = expand<float>(impl.constants, op.b_multiplier, made.shape.channels);
+  return made;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const MultiplyStep& op) {
+  return prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::multiply, op.epilogue);
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const RescaleStep& op) {
+  PreparedElementwise made =
+      prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::rescale, op.epilogue);
+  made.offset = expand<float>(impl.constants, op.offset, made.shape.channels);
+  return made;
+}
+
+PreparedStep prepare(Program::Impl&, const Step&, const GatherStep& op) {
+  return PreparedMove{PreparedMove::Kind::gather, analyse_gather(op.channels)};
+}
+
+PreparedStep prepare(Program::Impl&, const Step&, const ConcatStep&) {
+  return PreparedMove{PreparedMove::Kind::concat, {}};
+}
+
+PreparedStep prepare(Program::Impl&, const Step&, const ReshapeStep&) {
+  return PreparedMove{PreparedMove::Kind::reshape, {}};
+}
+
+void save_zero_point(std::byte* pixel, int32_t channel, int32_t element_bytes, int32_t zero) {
+  std::byte* entry = pixel + ptrdiff_t{channel} * element_bytes;
+  if (element_bytes == 1) {
+    *entry = static_cast<std::byte>(zero);
+  } else if (element_bytes == 2) {
+    const auto value = static_cast<int16_t>(zero);
+    std::memcpy(entry, &value, sizeof value);
+  }
+}
+
+// What padding reads: the row that stands above and below, and what halos are copied from.
+void make_zero_rows(Program::Impl& impl) {
+  for (size_t i = 0; i < impl.layout.tensors.size(); ++i) {
+    TensorLayout& tensor = impl.layout.tensors[i];
+    if (!tensor.needs_zero_row && tensor.halo == 0) continue;
+    const ptrdiff_t pixels = ptrdiff_t{tensor.halo_left} + tensor.width + tensor.halo;
+    std::byte* row = impl.constants.allocate(static_cast<size_t>(pixels * tensor.pixel_bytes));
+    for (ptrdiff_t x = 0; x < pixels; ++x) {
+      for (int32_t c = 0; c < tensor.channels; ++c) {
+        save_zero_point(row + x * tensor.pixel_bytes, c, tensor.element_bytes,
+                        of_channel(impl.plan.tensors[i].zero_point, c));
+      }
+    }
+    tensor.zero_row = row + tensor.halo_left * tensor.pixel_bytes;
+  }
+}
+
+}  // namespace
+
+void prepare_steps(Program::Impl& impl) {
+  make_zero_rows(impl);
+  impl.steps.reserve(impl.plan.steps.size());
+  for (const Step& step : impl.plan.steps) {
+    impl.steps.push_back(
+        std::visit([&](const auto& op) { return prepare(impl, step, op); }, step.op));
+  }
+}
+
+// In floating point: a hostile plan can ask for more than 64 bits count.
+double constant_bytes_estimate(const Program::Impl& impl) {
+  constexpr double arrays = 12 * sizeof(float), windows = 3 * sizeof(int32_t);
+  double bytes = 0;
+  for (const Step& step : impl.plan.steps) {
+    const auto& shape = impl.plan.tensors[step.output].shape;
+    bytes += arrays * (double{1} * shape[3] + channel_round) +
+             windows * (double{1} * shape[1] + shape[2]);
+    if (const auto* op = std::get_if<ConvolutionStep>(&step.op)) {
+      bytes += 2 * static_cast<double>(op->weights.size());
+    }
+  }
+  for (const TensorLayout& tensor : impl.layout.tensors) {
+    if (tensor.halo == 0 && !tensor.needs_zero_row) continue;
+    bytes += (double{1} * tensor.halo_left + tensor.width + tensor.halo) *
+             static_cast<double>(tensor.pixel_bytes);
+  }
+  return bytes;
+}
+
+}  // namespace octavo::runtime

@@ -1,0 +1,252 @@
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "base/text.h"
+#include "runtime/float_input.h"
+#include "runtime/float_mode.h"
+#include "runtime/program.h"
+#include "runtime/tasks.h"
+#include "runtime/team.h"
+
+namespace octavo {
+
+using runtime::TensorLayout;
+
+namespace {
+
+constexpr int most_threads = 1024;
+
+// Called on the caller's thread after each step, when all threads are done with it.
+struct StepHook {
+  void (*call)(void* context, size_t step) = nullptr;
+  void* context = nullptr;
+};
+
+}  // namespace
+
+struct Session::Impl {
+  std::shared_ptr<const Program> program;
+  runtime::Arena arena;  // the scratch of each thread, then the tensors: a page traps behind them
+  std::byte* tensor_base = nullptr;
+  runtime::Tasks tasks;
+  StepHook hook;                        // of the run in progress
+  std::unique_ptr<runtime::Team> team;  // null with one thread; last, so that it ends first
+
+  const Program::Impl& prepared() const { return program->impl(); }
+  const TensorLayout& layout(uint32_t tensor) const { return prepared().layout.tensors[tensor]; }
+  std::byte* pixels(uint32_t tensor) const { return tensor_base + layout(tensor).offset; }
+
+  Status check_sizes(size_t input_bytes, size_t expected_bytes, size_t logits) const;
+  void copy_input(const std::byte* input);
+  void run_steps(int thread);
+  void run(std::span<float> logits, StepHook hook);
+  void copy_output(size_t step, std::byte* to) const;
+};
+
+namespace {
+
+size_t input_elements(const Plan& plan) {
+  const auto& shape = plan.tensors[plan.input].shape;
+  return size_t(shape[1]) * size_t(shape[2]) * size_t(shape[3]);
+}
+
+size_t input_bytes(const Plan& plan) {
+  return input_elements(plan) * size_t(runtime::element_size(plan.tensors[plan.input].type));
+}
+
+size_t classes(const Plan& plan) {
+  return size_t(plan.tensors[plan.output].shape[3]);
+}
+
+Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> program,
+                                                int threads) {
+  const Program::Impl& prepared = program->impl();
+  const size_t scratch_stride =
+      runtime::round_up(prepared.scratch_bytes, runtime::alignment) + runtime::alignment;
+  const size_t tensors = runtime::round_up(prepared.layout.arena_bytes, runtime::alignment);
+  Result<runtime::Arena> arena =
+      runtime::Arena::map(tensors + scratch_stride * static_cast<size_t>(threads));
+  if (!arena) return arena.error();
+
+  auto impl = std::make_unique<Session::Impl>();
+  impl->program = std::move(program);
+  impl->arena = *std::move(arena);
+  std::byte* scratch = impl->arena.data();
+  impl->tensor_base = scratch + scratch_stride * static_cast<size_t>(threads);
+  impl->tasks = runtime::make_tasks(prepared, impl->tensor_base, scratch, scratch_stride, threads);
+  if (threads > 1) {
+    auto team =
+        runtime::Team::start(threads, [self = impl.get()](int thread) { self->run_steps(thread); });
+    if (!team) return team.error();
+    impl->team = *std::move(team);
+  }
+  return std::make_unique<Session>(std::move(impl));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> program,
+                                                 int threads) {
+  if (threads < 1 || threads > most_threads) {
+    return usage_error(concat("a session has 1 to ", most_threads, " threads, not ", threads));
+  }
+  try {
+    return create_session(std::move(program), threads);
+  } catch (const std::bad_alloc&) {
+    return unsupported("this machine has not enough memory for a session");
+  }
+}
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::~Session() = default;
+
+const Program& Session::program() const {
+  return *impl_->program;
+}
+
+Status Session::Impl::check_sizes(size_t given, size_t expected, size_t logits) const {
+  const Plan& plan = prepared().plan;
+  if (given != expected) {
+    return usage_error(concat("the input has ", given, " entries; the plan's input ",
+                              list_text(plan.tensors[plan.input].shape), " has ", expected));
+  }
+  if (logits != classes(plan)) {
+    return usage_error(
+        concat("there is room for ", logits, " logits; the plan has ", classes(plan)));
+  }
+  return {};
+}
+
+void Session::Impl::copy_input(const std::byte* input) {
+  const uint32_t tensor = prepared().plan.input;
+  const TensorLayout& to = layout(tensor);
+  runtime::PixelRows rows;
+  rows.x = input;
+  rows.y = pixels(tensor);
+  rows.x_pixel_bytes = to.channel_bytes();
+  rows.x_row_bytes = to.width * to.channel_bytes();
+  rows.y_pixel_bytes = to.pixel_bytes;
+  rows.y_row_bytes = to.row_bytes;
+  rows.rows = to.height;
+  rows.width = to.width;
+  runtime::copy_pixels(rows, to.channel_bytes());
+}
+
+// Threads meet wherever one may read what another wrote.
+void Session::Impl::run_steps(int thread) {
+  const std::vector<runtime::StepTasks>& steps = tasks.steps;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const std::vector<runtime::Piece>& pieces = steps[i].pieces;
+    const bool hooked = hook.call != nullptr;
+    const bool first_thread_goes_on =
+        steps[i].is_alone() && (i == 0 || steps[i - 1].is_alone()) && !hooked;
+    if (team && !first_thread_goes_on) team->meet();
+    if (static_cast<size_t>(thread) < pieces.size()) {
+      runtime::run_piece(pieces[static_cast<size_t>(thread)]);
+    }
+    if (!hooked) continue;
+    if (team) team->meet();
+    if (thread == 0) hook.call(hook.context, i);
+  }
+}
+
+void Session::Impl::run(std::span<float> logits, StepHook step_hook) {
+  if (tasks.input_halo.pixels > 0) runtime::fill_halo(tasks.input_halo);
+  hook = step_hook;
+  if (team) {
+    team->run();
+  } else {
+    run_steps(0);
+  }
+  std::memcpy(logits.data(), pixels(prepared().plan.output), logits.size_bytes());
+}
+
+// Row-major without padding.
+void Session::Impl::copy_output(size_t step, std::byte* to) const {
+  const uint32_t tensor = prepared().plan.steps[step].output;
+  const TensorLayout& from = layout(tensor);
+  runtime::PixelRows rows;
+  rows.x = pixels(tensor);
+  rows.y = to;
+  rows.x_pixel_bytes = from.pixel_bytes;
+  rows.x_row_bytes = from.row_bytes;
+  rows.y_pixel_bytes = from.channel_bytes();
+  rows.y_row_bytes = from.width * from.channel_bytes();
+  rows.rows = from.height;
+  rows.width = from.width;
+  runtime::copy_pixels(rows, from.channel_bytes());
+}
+
+Status Session::run(std::span<const std::byte> input, std::span<float> logits) {
+  const Status fits =
+      impl_->check_sizes(input.size(), input_bytes(program().plan()), logits.size());
+  if (!fits) return fits;
+  const runtime::FloatMode mode;
+  impl_->copy_input(input.data());
+  impl_->run(logits, {});
+  return {};
+}
+
+Status Session::run_float(std::span<const float> input, std::span<float> logits) {
+  const Plan& plan = program().plan();
+  const Status fits = impl_->check_sizes(input.size(), input_elements(plan), logits.size());
+  if (!fits) return fits;
+  const runtime::FloatMode mode;
+  runtime::quantize_input(plan, input, impl_->layout(plan.input), impl_->pixels(plan.input));
+  impl_->run(logits, {});
+  return {};
+}
+
+Status Session::run_observed(std::span<const std::byte> input, std::span<float> logits,
+                             const Observer& observer) {
+  const Status fits =
+      impl_->check_sizes(input.size(), input_bytes(program().plan()), logits.size());
+  if (!fits) return fits;
+  struct Context {
+    const Impl& session;
+    const Observer& observer;
+    std::vector<std::byte> output;
+  } context{*impl_, observer, {}};
+  const auto call = [](void* pointer, size_t step) {
+    auto& c = *static_cast<Context*>(pointer);
+    const TensorLayout& y = c.session.layout(c.session.prepared().plan.steps[step].output);
+    c.output.resize(size_t(y.height) * size_t(y.width) * size_t(y.channel_bytes()));
+    c.session.copy_output(step, c.output.data());
+    c.observer(step, c.output);
+  };
+  const runtime::FloatMode mode;
+  impl_->copy_input(input.data());
+  impl_->run(logits, {call, &context});
+  return {};
+}
+
+Status Session::run_timed(std::span<const std::byte> input, std::span<float> logits,
+                          std::span<uint64_t> step_ns) {
+  const Status fits =
+      impl_->check_sizes(input.size(), input_bytes(program().plan()), logits.size());
+  if (!fits) return fits;
+  if (step_ns.size() != program().plan().steps.size()) {
+    return usage_error(concat("there is room for the times of ", step_ns.size(),
+                              " steps; the plan has ", program().plan().steps.size()));
+  }
+  using Clock = std::chrono::steady_clock;
+  struct Context {
+    std::span<uint64_t> step_ns;
+    Clock::time_point last;
+  };
+  const auto call = [](void* pointer, size_t step) {
+    auto& c = *static_cast<Context*>(pointer);
+    const Clock::time_point now = Clock::now();
+    c.step_ns[step] += static_cast<uint64_t>(std::chrono::nanoseconds(now - c.last).count());
+    c.last = Clock::now();
+  };
+  const runtime::FloatMode mode;
+  impl_->copy_input(input.data());
+  Context context{step_ns, Clock::now()};
+  impl_->run(logits, {call, &context});
+  return {};
+}
+
+}  // namespace octavo

@@ -1,0 +1,364 @@
+#include "runtime/tasks.h"
+
+#include <algorithm>
+
+#include "runtime/cut.h"
+
+namespace octavo::runtime {
+
+namespace {
+
+using kernels::InputRows;
+using kernels::OutputRows;
+
+// Of one kernel of moderate speed; only the decision to share depends on it.
+constexpr double ns_per_mac = 1.0 / 100, ns_per_byte = 1.0 / 8;
+
+class Maker {
+ public:
+  Maker(const Program::Impl& program, std::byte* arena, std::byte* scratch, size_t scratch_stride,
+        int threads)
+      : program_(program),
+        arena_(arena),
+        scratch_(scratch),
+        scratch_stride_(scratch_stride),
+        threads_(threads) {}
+
+  Tasks make() {
+    tasks_.input_halo = halo_rows(program_.plan.input, 0, layout(program_.plan.input).height);
+    for (size_t i = 0; i < program_.steps.size(); ++i) {
+      step_ = &program_.plan.steps[i];
+      tasks_.steps.emplace_back();
+      pieces_ = &tasks_.steps.back().pieces;
+      std::visit([this](const auto& prepared) { add(prepared); }, program_.steps[i]);
+    }
+    return std::move(tasks_);
+  }
+
+ private:
+  const TensorLayout& layout(uint32_t tensor) const { return program_.layout.tensors[tensor]; }
+  const TensorLayout& output() const { return layout(step_->output); }
+
+  std::byte* pixel(uint32_t tensor, int64_t row, int64_t column) const {
+    const TensorLayout& t = layout(tensor);
+    return arena_ + t.offset + row * t.row_bytes + column * t.pixel_bytes;
+  }
+
+  // --- row tables ---
+
+  std::vector<const std::byte*>& new_read_table(size_t rows) {
+    tasks_.read_tables.emplace_back();
+    tasks_.read_tables.back().reserve(rows);
+    return tasks_.read_tables.back();
+  }
+
+  // Rows row_begin .. row_begin + rows - 1 of a tensor; rows outside are the zero row.
+  InputRows input_rows(uint32_t tensor, int64_t row_begin, int64_t rows, int64_t column) {
+    const TensorLayout& t = layout(tensor);
+    auto& table = new_read_table(static_cast<size_t>(rows));
+    for (int64_t row = row_begin; row < row_begin + rows; ++row) {
+      if (row >= 0 && row < t.height) {
+        table.push_back(pixel(tensor, row, column));
+      } else if (t.needs_zero_row) {
+        table.push_back(t.zero_row + column * t.pixel_bytes);
+      } else {  // beyond a pool's map: never read
+        table.push_back(pixel(tensor, 0, column));
+      }
+    }
+    return {table.data(), t.pixel_bytes};
+  }
+
+  OutputRows output_rows(uint32_t tensor, int64_t row_begin, int64_t rows, int64_t column) {
+    tasks_.write_tables.emplace_back();
+    auto& table = tasks_.write_tables.back();
+    for (int64_t row = row_begin; row < row_begin + rows; ++row) {
+      table.push_back(pixel(tensor, row, column));
+    }
+    return {table.data(), layout(tensor).pixel_bytes};
+  }
+
+  // The same pixel in every row.
+  InputRows repeated_row(uint32_t tensor, int32_t rows) {
+    auto& table = new_read_table(static_cast<size_t>(rows));
+    table.assign(static_cast<size_t>(rows), pixel(tensor, 0, 0));
+    return {table.data(), layout(tensor).pixel_bytes};
+  }
+
+  // --- pieces ---
+
+  HaloRows halo_rows(uint32_t tensor, int32_t row_begin, int32_t row_end) const {
+    const TensorLayout& t = layout(tensor);
+    HaloRows halo;
+    if (t.halo == 0 || row_begin == row_end) return halo;
+    halo.zeros = t.zero_row - t.halo_left * t.pixel_bytes;
+    if (row_begin == 0 && t.halo_left > 0) halo.left = pixel(tensor, 0, -t.halo_left);
+    halo.right = pixel(tensor, row_begin, t.width);
+    halo.pixel_bytes = t.pixel_bytes;
+    halo.row_bytes = t.row_bytes;
+    halo.channel_bytes = t.channel_bytes();
+    halo.rows = row_end - row_begin;
+    halo.left_pixels = t.halo_left;
+    halo.pixels = t.halo;
+    return halo;
+  }
+
+  Piece& new_piece() {
+    pieces_->emplace_back();
+    return pieces_->back();
+  }
+
+  // Every piece writes the halo beside its own rows; pieces that are not cut by rows
+  // share the rows evenly.
+  void add_halos(const std::vector<Cut>& cuts, bool cut_by_rows) {
+    const auto count = static_cast<int64_t>(cuts.size());
+    for (int64_t i = 0; i < count; ++i) {
+      const Cut& cut = cuts[static_cast<size_t>(i)];
+      const int64_t height = output().height;
+      const int64_t begin = cut_by_rows ? cut.row_begin : height * i / count;
+      const int64_t end = cut_by_rows ? cut.row_end : height * (i + 1) / count;
+      (*pieces_)[static_cast<size_t>(i)].halo =
+          halo_rows(step_->output, static_cast<int32_t>(begin), static_cast<int32_t>(end));
+    }
+  }
+
+  static bool are_cut_by_rows(const std::vector<Cut>& cuts) {
+    return cuts.size() > 1 && cuts[1].row_begin > 0;
+  }
+
+  // The output's shape, as one row where all of its inputs can be read so as well.
+  WorkShape work_shape(bool flat) const {
+    WorkShape shape;
+    const TensorLayout& y = output();
+    shape.rows = flat ? 1 : y.height;
+    shape.columns = flat ? y.height * y.width : y.width;
+    shape.channels = y.channels;
+    if (flat) shape.column_step = 4;
+    return shape;
+  }
+
+  bool is_flat(uint32_t tensor) const { return layout(tensor).is_flat(); }
+
+  void add(const PreparedConvolution& made);
+  void add(const PreparedPool& made);
+  void add(const PreparedElementwise& made);
+  void add(const PreparedMove& made);
+  void add_concat();
+  void add_gather(const GatherChannels& channels);
+  PixelRows pixel_rows(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
+                       const Cut& cut) const;
+  std::vector<Cut> cut_move() const;
+
+  const Program::Impl& program_;
+  std::byte* arena_;
+  std::byte* scratch_;
+  size_t scratch_stride_;
+  int threads_;
+  Tasks tasks_;
+  const Step* step_ = nullptr;
+  std::vector<Piece>* pieces_ = nullptr;
+};
+
+void Maker::add(const PreparedConvolution& made) {
+  const kernels::ConvolutionShape& shape = made.shape;
+  const uint32_t x = step_->inputs[0];
+  const bool unpadded = output().height == layout(x).height && output().width == layout(x).width &&
+                        made.pad_top == 0 && made.pad_left == 0;
+  const bool flat = shape.pointwise() && shape.stride_h == 1 && shape.stride_w == 1 && unpadded &&
+                    is_flat(x) && is_flat(step_->output) &&
+                    (!shape.has_residual || is_flat(step_->inputs.back()));
+  WorkShape work = work_shape(flat);
+  work.channel_step = made.kernel->channel_step;
+  work.weight_bytes = static_cast<int64_t>(made.kernel->packed_bytes(shape));
+  work.input_bytes = layout(x).height * layout(x).row_bytes;
+  work.nanoseconds = ns_per_mac * static_cast<double>(step_macs(program_.plan, *step_)) +
+                     ns_per_byte * static_cast<double>(output().height * output().row_bytes);
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (size_t i = 0; i < cuts.size(); ++i) {
+    const Cut& cut = cuts[i];
+    const int32_t rows = cut.row_end - cut.row_begin;
+    kernels::ConvolutionArguments a;
+    a.shape = &shape;
+    a.packed = made.packed;
+    a.epilogue = made.epilogue;
+    const int64_t first_row = int64_t{cut.row_begin} * shape.stride_h - made.pad_top;
+    const int64_t read_rows = int64_t{rows - 1} * shape.stride_h + made.dilated_rows;
+    const int64_t first_column = int64_t{cut.column_begin} * shape.stride_w - made.pad_left;
+    a.input = input_rows(x, first_row, read_rows, first_column);
+    a.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
+    if (shape.has_residual) {
+      a.residual = input_rows(step_->inputs.back(), cut.row_begin, rows, cut.column_begin);
+    }
+    a.output_rows = rows;
+    a.output_width = cut.column_end - cut.column_begin;
+    a.channel_begin = cut.channel_begin;
+    a.channel_end = cut.channel_end;
+    a.scratch = scratch_ + i * scratch_stride_;
+    new_piece().work.push_back(ConvolutionTask{made.kernel->run, a});
+  }
+  add_halos(cuts, are_cut_by_rows(cuts));
+}
+
+void Maker::add(const PreparedPool& made) {
+  const kernels::PoolShape& shape = made.shape;
+  const uint32_t x = step_->inputs[0];
+  WorkShape work = work_shape(false);
+  work.channel_step = 64;
+  const double window = static_cast<double>(shape.kernel_h) * shape.kernel_w;
+  work.nanoseconds =
+      ns_per_byte * window * static_cast<double>(output().height * output().row_bytes);
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (const Cut& cut : cuts) {
+    const int32_t rows = cut.row_end - cut.row_begin;
+    kernels::PoolArguments a;
+    a.shape = &shape;
+    a.epilogue = made.epilogue;
+    a.input_zero = made.input_zero;
+    const int64_t first_row = int64_t{cut.row_begin} * shape.stride_h - made.pad_top;
+    const int64_t read_rows = int64_t{rows - 1} * shape.stride_h + shape.kernel_h;
+    a.input = input_rows(x, first_row, read_rows, -int64_t{made.pad_left});
+    a.output = output_rows(step_->output, cut.row_begin, rows, 0);
+    a.output_rows = rows;
+    a.output_width = output().width;
+    a.row_from = made.row_from + cut.row_begin;
+    a.row_to = made.row_to + cut.row_begin;
+    a.row_count = made.row_count + cut.row_begin;
+    a.column_from = made.column_from;
+    a.column_to = made.column_to;
+    a.column_count = made.column_count;
+    a.channel_begin = cut.channel_begin;
+    a.channel_end = cut.channel_end;
+    new_piece().work.push_back(PoolTask{made.kernel->run, a});
+  }
+  add_halos(cuts, are_cut_by_rows(cuts));
+}
+
+void Maker::add(const PreparedElementwise& made) {
+  const kernels::ElementwiseShape& shape = made.shape;
+  const uint32_t a = step_->inputs[0];
+  const bool has_b = shape.kind != kernels::ElementwiseShape::Kind::rescale;
+  const bool flat = is_flat(a) && is_flat(step_->output) &&
+                    (!has_b || shape.b_is_one_pixel || is_flat(step_->inputs[1]));
+  WorkShape work = work_shape(flat);
+  work.nanoseconds = ns_per_byte * static_cast<double>(output().height * output().row_bytes);
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (const Cut& cut : cuts) {
+    const int32_t rows = cut.row_end - cut.row_begin;
+    kernels::ElementwiseArguments e;
+    e.shape = &shape;
+    e.epilogue = made.epilogue;
+    e.a_zero = made.a_zero;
+    e.b_zero = made.b_zero;
+    e.b_multiplier = made.b_multiplier;
+    e.offset = made.offset;
+    e.a = input_rows(a, cut.row_begin, rows, cut.column_begin);
+    if (has_b) {
+      e.b = shape.b_is_one_pixel
+                ? repeated_row(step_->inputs[1], rows)
+                : input_rows(step_->inputs[1], cut.row_begin, rows, cut.column_begin);
+    }
+    e.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
+    e.rows = rows;
+    e.width = cut.column_end - cut.column_begin;
+    new_piece().work.push_back(ElementwiseTask{made.kernel->run, e});
+  }
+  add_halos(cuts, are_cut_by_rows(cuts));
+}
+
+PixelRows Maker::pixel_rows(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
+                            const Cut& cut) const {
+  const TensorLayout& y_layout = output();
+  PixelRows rows;
+  rows.x = x + cut.row_begin * x_layout.row_bytes;
+  rows.y = y + cut.row_begin * y_layout.row_bytes;
+  rows.x_pixel_bytes = x_layout.pixel_bytes;
+  rows.x_row_bytes = x_layout.row_bytes;
+  rows.y_pixel_bytes = y_layout.pixel_bytes;
+  rows.y_row_bytes = y_layout.row_bytes;
+  rows.rows = cut.row_end - cut.row_begin;
+  rows.width = y_layout.width;
+  return rows;
+}
+
+std::vector<Cut> Maker::cut_move() const {
+  WorkShape work = work_shape(false);
+  work.nanoseconds = ns_per_byte * static_cast<double>(output().height * output().row_bytes);
+  return cut_work(work, threads_);
+}
+
+void Maker::add(const PreparedMove& made) {
+  switch (made.kind) {
+    case PreparedMove::Kind::gather:
+      return add_gather(made.channels);
+    case PreparedMove::Kind::concat:
+      return add_concat();
+    case PreparedMove::Kind::reshape: {
+      const uint32_t x = step_->inputs[0], y = step_->output;
+      new_piece().work.push_back(
+          ReshapeTask{pixel(x, 0, 0), pixel(y, 0, 0), &layout(x), &layout(y)});
+      pieces_->back().halo = halo_rows(y, 0, output().height);
+      return;
+    }
+  }
+}
+
+void Maker::add_gather(const GatherChannels& channels) {
+  const uint32_t x = step_->inputs[0];
+  const std::byte* first = pixel(x, 0, 0) + ptrdiff_t{channels.from[0]} * output().element_bytes;
+  if (channels.runs.size() == 1 && first == pixel(step_->output, 0, 0)) return;  // a view
+  const std::vector<Cut> cuts = cut_move();
+  for (const Cut& cut : cuts) {
+    const PixelRows rows = pixel_rows(pixel(x, 0, 0), layout(x), pixel(step_->output, 0, 0), cut);
+    new_piece().work.push_back(GatherTask{rows, &channels, output().element_bytes});
+  }
+  add_halos(cuts, true);
+}
+
+void Maker::add_concat() {
+  const std::vector<Cut> cuts = cut_move();
+  for (const Cut& cut : cuts) {
+    Piece& piece = new_piece();
+    std::byte* y = pixel(step_->output, 0, 0);
+    for (const uint32_t input : step_->inputs) {
+      const TensorLayout& x = layout(input);
+      if (pixel(input, 0, 0) != y) {  // else it was made here
+        piece.work.push_back(
+            CopyTask{pixel_rows(pixel(input, 0, 0), x, y, cut), x.channel_bytes()});
+      }
+      y += x.channel_bytes();
+    }
+  }
+  const bool all_there = std::all_of(pieces_->begin(), pieces_->end(),
+                                     [](const Piece& piece) { return piece.work.empty(); });
+  if (all_there) {
+    pieces_->clear();
+    return;
+  }
+  add_halos(cuts, true);
+}
+
+struct Runner {
+  void operator()(const ConvolutionTask& task) const { task.run(task.arguments); }
+  void operator()(const PoolTask& task) const { task.run(task.arguments); }
+  void operator()(const ElementwiseTask& task) const { task.run(task.arguments); }
+  void operator()(const CopyTask& task) const { copy_pixels(task.rows, task.bytes); }
+  void operator()(const GatherTask& task) const {
+    gather_pixels(task.rows, *task.channels, task.element_bytes);
+  }
+  void operator()(const ReshapeTask& task) const {
+    reshape(task.x, *task.x_layout, task.y, *task.y_layout);
+  }
+};
+
+}  // namespace
+
+Tasks make_tasks(const Program::Impl& program, std::byte* arena, std::byte* scratch,
+                 size_t scratch_stride, int threads) {
+  return Maker(program, arena, scratch, scratch_stride, threads).make();
+}
+
+void run_piece(const Piece& piece) {
+  for (const Work& work : piece.work) std::visit(Runner{}, work);
+  if (piece.halo.pixels > 0) fill_halo(piece.halo);
+}
+
+}  // namespace octavo::runtime

@@ -1,0 +1,72 @@
+// A session's work list: every kernel call of a run with all its addresses, made once.
+// Each step is cut into at most one piece a thread, by rows, columns or channels;
+// the bits do not depend on the cut.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <variant>
+#include <vector>
+
+#include "runtime/move.h"
+#include "runtime/prepared.h"
+
+namespace octavo::runtime {
+
+struct ConvolutionTask {
+  void (*run)(const kernels::ConvolutionArguments&);
+  kernels::ConvolutionArguments arguments;
+};
+struct PoolTask {
+  void (*run)(const kernels::PoolArguments&);
+  kernels::PoolArguments arguments;
+};
+struct ElementwiseTask {
+  void (*run)(const kernels::ElementwiseArguments&);
+  kernels::ElementwiseArguments arguments;
+};
+struct CopyTask {
+  PixelRows rows;
+  ptrdiff_t bytes = 0;
+};
+struct GatherTask {
+  PixelRows rows;
+  const GatherChannels* channels = nullptr;
+  int32_t element_bytes = 1;
+};
+struct ReshapeTask {
+  const std::byte* x = nullptr;
+  std::byte* y = nullptr;
+  const TensorLayout *x_layout = nullptr, *y_layout = nullptr;
+};
+
+using Work =
+    std::variant<ConvolutionTask, PoolTask, ElementwiseTask, CopyTask, GatherTask, ReshapeTask>;
+
+// What one thread does for one step.
+struct Piece {
+  std::vector<Work> work;
+  HaloRows halo;  // of the output, in this piece's rows
+};
+
+struct StepTasks {
+  std::vector<Piece> pieces;
+  // One piece, done by the first thread: too little work to share.
+  bool is_alone() const { return pieces.size() <= 1; }
+};
+
+struct Tasks {
+  std::vector<StepTasks> steps;
+  HaloRows input_halo;
+  // Row tables; their addresses stay.
+  std::deque<std::vector<const std::byte*>> read_tables;
+  std::deque<std::vector<std::byte*>> write_tables;
+};
+
+// arena: of the program's arena_bytes. scratch: scratch_stride bytes a thread.
+Tasks make_tasks(const Program::Impl& program, std::byte* arena, std::byte* scratch,
+                 size_t scratch_stride, int threads);
+
+void run_piece(const Piece& piece);
+
+}  // namespace octavo::runtime
