@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "image/decode.h"
@@ -11,13 +12,14 @@ namespace octavo::image {
 
 namespace {
 
-constexpr size_t file_header_bytes = 14;
+constexpr size_t file_header_bytes = 14, core_info_bytes = 12, short_info_bytes = 40;
 constexpr uint32_t uncompressed = 0, bit_fields = 3;
 
 struct Layout {
   int64_t width = 0, height = 0;
   bool top_down = false;
   uint32_t bits = 0, compression = uncompressed;
+  size_t colors = 0;                // entries of the palette in the file
   std::array<uint32_t, 3> masks{};  // red, green, blue of a 16, 24 or 32 bit pixel
   size_t pixels_at = 0;
   std::vector<std::array<uint8_t, 3>> palette;  // RGB
@@ -55,70 +57,86 @@ Status read_masks(Layout& layout, Bytes bytes, size_t at) {
   return {};
 }
 
-Status read_palette(Layout& layout, Bytes bytes, size_t at, size_t colors, size_t entry_bytes) {
-  if (bytes.size() < at || (bytes.size() - at) / entry_bytes < colors) return ends_early("palette");
-  for (size_t i = 0; i < colors; ++i) {
+// The file may hold fewer colours than its bits allow, or more; an index without a
+// colour is black.
+Status read_palette(Layout& layout, Bytes bytes, size_t at, size_t entry_bytes) {
+  const size_t legal = size_t{1} << layout.bits;
+  if (layout.colors == 0) layout.colors = legal;
+  if (layout.colors > 65536) return rejected(concat("a palette of ", layout.colors, " colours"));
+  if ((bytes.size() - at) / entry_bytes < layout.colors) return ends_early("palette");
+  layout.palette.resize(legal);
+  for (size_t i = 0; i < std::min(layout.colors, legal); ++i) {
     const size_t entry = at + i * entry_bytes;
-    layout.palette.push_back({static_cast<uint8_t>(byte_at(bytes, entry + 2)),
-                              static_cast<uint8_t>(byte_at(bytes, entry + 1)),
-                              static_cast<uint8_t>(byte_at(bytes, entry))});
+    layout.palette[i] = {static_cast<uint8_t>(byte_at(bytes, entry + 2)),
+                         static_cast<uint8_t>(byte_at(bytes, entry + 1)),
+                         static_cast<uint8_t>(byte_at(bytes, entry))};
   }
   return {};
 }
 
-Result<Layout> read_layout(Bytes bytes) {
-  if (bytes.size() < file_header_bytes + 4) return ends_early("header");
-  const size_t info_bytes = little32(bytes, file_header_bytes);
-  const bool core = info_bytes == 12;
-  constexpr std::array known{12, 40, 52, 56, 64, 108, 124};
-  if (std::find(known.begin(), known.end(), static_cast<int64_t>(info_bytes)) == known.end()) {
-    return rejected(concat("a header of ", info_bytes, " bytes is not known"));
-  }
-  if (bytes.size() < file_header_bytes + info_bytes) return ends_early("header");
-  const Bytes info = bytes.subspan(file_header_bytes, info_bytes);
-  Layout layout;
-  size_t colors = 0, behind = file_header_bytes + info_bytes;
-  if (core) {
-    layout.width = little16(info, 4);
-    layout.height = little16(info, 6);
-    layout.bits = little16(info, 10);
-  } else {
-    layout.width = little32(info, 4);
-    layout.height = static_cast<int32_t>(little32(info, 8));
-    layout.bits = little16(info, 14);
-    layout.compression = little32(info, 16);
-    colors = little32(info, 32);
-  }
-  layout.top_down = layout.height < 0;
-  layout.height = layout.top_down ? -layout.height : layout.height;
+// The masks of the pixel, given by the file or meant by its number of bits.
+Status read_pixel_layout(Layout& layout, Bytes bytes) {
   if (layout.compression == bit_fields) {
-    if (Status masks = read_masks(layout, bytes, file_header_bytes + 40); !masks) {
-      return masks.error();
-    }
-    if (info_bytes == 40) behind += 12;
-  } else if (layout.compression != uncompressed) {
+    return read_masks(layout, bytes, file_header_bytes + short_info_bytes);
+  }
+  if (layout.compression != uncompressed) {
     return rejected(concat("compression ", layout.compression, "; uncompressed files are read"));
-  } else if (layout.bits == 16) {
+  }
+  if (layout.bits == 16) {
     layout.masks = {0x7c00, 0x3e0, 0x1f};
   } else if (layout.bits == 24 || layout.bits == 32) {
     layout.masks = {0xff0000, 0xff00, 0xff};
   } else if (layout.bits != 1 && layout.bits != 4 && layout.bits != 8) {
     return rejected(concat(layout.bits, " bits a pixel; 1, 4, 8, 16, 24 and 32 are read"));
   }
+  return {};
+}
+
+// Width, height, bits, compression and colours. `info` is the header behind the file's,
+// which in its oldest form (12 bytes) has 16-bit sizes and no more.
+Layout read_info(Bytes info) {
+  Layout layout;
+  if (info.size() == core_info_bytes) {
+    layout.width = little16(info, 4);
+    layout.height = little16(info, 6);
+    layout.bits = little16(info, 10);
+    return layout;
+  }
+  layout.width = little32(info, 4);
+  const int64_t height = static_cast<int32_t>(little32(info, 8));
+  layout.top_down = height < 0;
+  layout.height = std::abs(height);
+  layout.bits = little16(info, 14);
+  layout.compression = little32(info, 16);
+  layout.colors = little32(info, 32);
+  return layout;
+}
+
+Result<Layout> read_layout(Bytes bytes) {
+  if (bytes.size() < file_header_bytes + 4) return ends_early("header");
+  const size_t info_bytes = little32(bytes, file_header_bytes);
+  constexpr std::array<size_t, 7> known{core_info_bytes, short_info_bytes, 52, 56, 64, 108, 124};
+  if (std::find(known.begin(), known.end(), info_bytes) == known.end()) {
+    return rejected(concat("a header of ", info_bytes, " bytes is not known"));
+  }
+  if (bytes.size() < file_header_bytes + info_bytes) return ends_early("header");
+  Layout layout = read_info(bytes.subspan(file_header_bytes, info_bytes));
+  if (Status known_pixels = read_pixel_layout(layout, bytes); !known_pixels) {
+    return known_pixels.error();
+  }
+  size_t behind = file_header_bytes + info_bytes;  // the headers, then masks or a palette
+  if (layout.compression == bit_fields && info_bytes == short_info_bytes) behind += 12;
+  const size_t said = little32(bytes, 10);
+  // Some writers forget the palette in the offset of the pixels, or the whole offset.
+  const bool forgotten = said == 0 || (layout.bits <= 8 && said == behind);
   if (layout.bits <= 8) {
-    const size_t entry_bytes = core ? 3 : 4, legal = size_t{1} << layout.bits;
-    if (colors == 0) colors = legal;
-    if (colors > 65536) return rejected(concat("a palette of ", colors, " colours"));
-    if (Status palette = read_palette(layout, bytes, behind, colors, entry_bytes); !palette) {
+    const size_t entry_bytes = info_bytes == core_info_bytes ? 3 : 4;
+    if (Status palette = read_palette(layout, bytes, behind, entry_bytes); !palette) {
       return palette.error();
     }
-    behind += colors * entry_bytes;
-    layout.palette.resize(legal);  // an index without a colour is black
+    behind += layout.colors * entry_bytes;
   }
-  const size_t said = little32(bytes, 10);
-  // Some writers forget the palette here, or the whole offset.
-  layout.pixels_at =
-      said == 0 || (said == file_header_bytes + info_bytes && layout.bits <= 8) ? behind : said;
+  layout.pixels_at = forgotten ? behind : said;
   return layout;
 }
 

@@ -76,14 +76,11 @@ Result<Header> find_header(std::span<const std::byte> bytes) {
   return Header{{reinterpret_cast<const char*>(bytes.data()) + start, length}, start + length};
 }
 
-}  // namespace
-
-Result<NpyArray> decode_npy(std::span<const std::byte> bytes) {
-  const Result<Header> header = find_header(bytes);
-  if (!header) return header.error();
-  const auto type = value_of(header->text, "descr");
-  const auto order = value_of(header->text, "fortran_order");
-  const auto shape_text = value_of(header->text, "shape");
+// The shape of a header that says little-endian float32 in C order.
+Result<std::vector<int64_t>> float_shape(std::string_view header) {
+  const auto type = value_of(header, "descr");
+  const auto order = value_of(header, "fortran_order");
+  const auto shape_text = value_of(header, "shape");
   const auto shape = shape_text ? read_shape(*shape_text) : std::nullopt;
   if (!type || !order || !shape) {
     return rejected("the .npy header lacks a readable descr, fortran_order or shape");
@@ -96,6 +93,16 @@ Result<NpyArray> decode_npy(std::span<const std::byte> bytes) {
   if (!order->starts_with("False")) {
     return rejected("the .npy file is in Fortran order; save numpy.ascontiguousarray(array)");
   }
+  return *shape;
+}
+
+}  // namespace
+
+Result<NpyArray> decode_npy(std::span<const std::byte> bytes) {
+  const Result<Header> header = find_header(bytes);
+  if (!header) return header.error();
+  const Result<std::vector<int64_t>> shape = float_shape(header->text);
+  if (!shape) return shape.error();
   int64_t count = 1;
   for (const int64_t size : *shape) {
     if (size < 1 || size > most_values / count) {

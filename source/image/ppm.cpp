@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "image/decode.h"
+#include "runtime/float_mode.h"
 
 namespace octavo::image {
 
@@ -44,7 +45,7 @@ struct Header {
 };
 
 // Scaled sample for each stored value 0..65535 or 0..255.
-std::vector<uint8_t> sample_table(int64_t maxval, bool gray) {
+[[gnu::noinline]] std::vector<uint8_t> sample_table(int64_t maxval, bool gray) {
   const bool wide = maxval > 255;
   std::vector<uint8_t> table(wide ? 65536 : 256);
   for (size_t value = 0; value < table.size(); ++value) {
@@ -87,6 +88,7 @@ Result<Picture> decode_ppm(Bytes bytes, int64_t most) {
   }
   Result<Picture> picture = new_picture(width, height, most);
   if (!picture) return picture;
+  const runtime::FloatMode to_nearest;
   const std::vector<uint8_t> table = sample_table(maxval, gray);
   uint8_t* out = picture->pixels.data();
   for (size_t i = 0; i < samples; ++i) {

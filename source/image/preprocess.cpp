@@ -24,9 +24,9 @@ Span centre(int32_t size, int32_t length) {
   // As torchvision's center_crop: padding is rounded down on the left; the offset of a
   // smaller crop is rounded half to even, as Python's round does.
   if (length >= size) return {0, (length - size) / 2, size};
-  const int32_t twice = size - length;
-  int32_t from = twice / 2;
-  if (twice % 2 != 0 && from % 2 != 0) ++from;
+  const int32_t excess = size - length;
+  int32_t from = excess / 2;
+  if (excess % 2 != 0 && from % 2 != 0) ++from;
   return {from, 0, length};
 }
 

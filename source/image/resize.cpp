@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/float_mode.h"
+
 namespace octavo {
 
 namespace image {
@@ -154,8 +156,8 @@ void vertical_pass(const Axis& axis, const uint8_t* rows, size_t stride, uint8_t
   }
 }
 
-Axis axis_for(int32_t source, int32_t target, int32_t first, int32_t count,
-              Interpolation interpolation) {
+[[gnu::noinline]] Axis axis_for(int32_t source, int32_t target, int32_t first, int32_t count,
+                                Interpolation interpolation) {
   if (source == target) return identity_axis(first, count);
   if (interpolation == Interpolation::nearest) return nearest_axis(source, target, first, count);
   return filter_axis(source, target, first, count, interpolation);
@@ -165,6 +167,7 @@ Axis axis_for(int32_t source, int32_t target, int32_t first, int32_t count,
 
 Picture resize_window(const RowSource& source, int32_t width, int32_t height,
                       Interpolation interpolation, const Window& window) {
+  const runtime::FloatMode to_nearest;
   const Axis across = axis_for(source.width, width, window.left, window.width, interpolation);
   const Axis down = axis_for(source.height, height, window.top, window.height, interpolation);
   const auto channels = static_cast<size_t>(source.channels);

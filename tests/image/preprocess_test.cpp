@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cfenv>
 #include <cmath>
 #include <random>
 
@@ -103,6 +104,27 @@ TEST(Preprocess, OfAFrameEqualsThatOfItsPicture) {
     const Status done = preprocess(frame, how, out);
     ASSERT_TRUE(done) << done.error().message;
     ASSERT_EQ(out, slow_preprocess(*picture, how)) << "seed 12, round " << round;
+  }
+}
+
+TEST(Preprocess, DoesNotDependOnTheCallersRoundingMode) {
+  std::mt19937 random(13);
+  for (int round = 0; round < 40; ++round) {
+    const Preprocess how = random_preprocess(random);
+    const Picture picture = generated_picture(pick(random, 2, 70), pick(random, 2, 70), 3,
+                                              static_cast<uint64_t>(round));
+    std::vector<uint8_t> expected = output_of(how);
+    ASSERT_TRUE(preprocess(picture, how, expected));
+    for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+      std::vector<uint8_t> out = output_of(how);
+      std::fesetround(mode);
+      const Status done = preprocess(picture, how, out);
+      const int mode_behind = std::fegetround();
+      std::fesetround(FE_TONEAREST);
+      ASSERT_TRUE(done);
+      ASSERT_EQ(mode_behind, mode);
+      ASSERT_EQ(out, expected) << "seed 13, round " << round;
+    }
   }
 }
 
