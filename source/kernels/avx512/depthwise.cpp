@@ -47,13 +47,13 @@ ptrdiff_t block_bytes(const Layout& l) {
 // One strip of one block: its interleaved columns and where its outputs go.
 template <class Vec>
 struct Strip {
-  const uint8_t* columns;      // [column][row group][4][vector]
+  const uint8_t* columns;  // [column][row group][4][vector]
   ptrdiff_t column_bytes;
   int32_t row_groups, kernel_w, stride_w, dilation_w;
   const int32_t* bias;
-  const uint8_t* weights[2];   // of the first and the second output row
+  const uint8_t* weights[2];  // of the first and the second output row
   const BlockEpilogue<Vec>* epilogue;
-  std::byte* output[2];        // rows, at the strip's first pixel
+  std::byte* output[2];  // rows, at the strip's first pixel
   const std::byte* residual[2];
   ptrdiff_t output_bytes, residual_bytes;  // from pixel to pixel
 };
@@ -71,11 +71,12 @@ OCTAVO_INLINE void accumulate(const Strip<Vec>& s, const uint8_t* columns,
       unroll<R * K>([&](auto i) __attribute__((always_inline)) {
         constexpr int r = decltype(i)::value / K, kx = decltype(i)::value % K;
         w[r][kx] = Vec::load(s.weights[r] + (static_cast<ptrdiff_t>(g) * K * 4 + kx * 4 + v) * vb);
+        keep_in_register(w[r][kx]);
       });
       const uint8_t* from = columns + (g * 4 + v) * vb;
       unroll<(X - 1) * S + K>([&](auto c) __attribute__((always_inline)) {
         constexpr int column = decltype(c)::value;
-        const auto data = Vec::load(from + column * s.column_bytes);
+        auto data = Vec::load(from + column * s.column_bytes);
         unroll<R * X>([&](auto i) __attribute__((always_inline)) {
           constexpr int r = decltype(i)::value / X, x = decltype(i)::value % X;
           constexpr int kx = column - x * S;
@@ -129,11 +130,21 @@ void compute(const Strip<Vec>& s, int32_t x) {
     accumulate_any<Vec, R, X>(s, columns, sum);
   else
     accumulate<Vec, R, X, K, S>(s, columns, sum);
+  const BlockEpilogue<Vec>& e = *s.epilogue;
+  if (e.saturates) {
+    const Saturation<Vec> saturation(e);
+    unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+      constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
+      std::byte* pixel = s.output[r] + (x + column) * s.output_bytes + e.channel;
+      Vec::store(pixel, saturation.stored(sum[r][column]), e.channels);
+    });
+    return;
+  }
   unroll<R * X>([&](auto i) __attribute__((always_inline)) {
     constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
     const std::byte* residual =
         s.residual[r] == nullptr ? nullptr : s.residual[r] + (x + column) * s.residual_bytes;
-    finish(*s.epilogue, sum[r][column], residual, s.output[r] + (x + column) * s.output_bytes);
+    finish_any(e, sum[r][column], residual, s.output[r] + (x + column) * s.output_bytes);
   });
 }
 
@@ -220,12 +231,12 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
   }
 }
 
+// Output rows r .. r + rows - 1 of the block whose epilogue is prepared.
 template <class Vec>
-void run_block(const ConvolutionArguments& a, const Layout& l, int32_t channel, int32_t channels,
-               const std::byte* packed) {
+void run_block(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows,
+               const BlockEpilogue<Vec>& epilogue) {
   const ConvolutionShape& s = *a.shape;
-  BlockEpilogue<Vec> epilogue;
-  epilogue.prepare(a.epilogue, channel, channels);
+  const std::byte* packed = a.packed + epilogue.channel / Wide::channels * block_bytes<Wide>(l);
   Strip<Vec> strip{};
   strip.columns = reinterpret_cast<const uint8_t*>(a.scratch);
   strip.column_bytes = static_cast<ptrdiff_t>(l.row_groups) * 4 * Vec::vector_bytes;
@@ -239,11 +250,17 @@ void run_block(const ConvolutionArguments& a, const Layout& l, int32_t channel, 
   strip.epilogue = &epilogue;
   strip.output_bytes = a.output.pixel_bytes;
   strip.residual_bytes = a.residual.pixel_bytes;
-  for (int32_t r = 0; r < a.output_rows;) {
-    const int32_t rows = l.pairs && r + 1 < a.output_rows ? 2 : 1;
-    run_rows<Vec>(a, l, r, rows, strip);
-    r += rows;
-  }
+  run_rows<Vec>(a, l, r, rows, strip);
+}
+
+// The epilogue of one block, wide or half.
+union Block {
+  BlockEpilogue<Wide> wide;
+  BlockEpilogue<Half> half;
+};
+
+bool is_half(const ConvolutionShape& s, int32_t channel) {
+  return is_half_block(s.output_channels - channel);
 }
 
 // Packs the channels [first, first + count) of one block.
@@ -299,18 +316,35 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
   const Layout l = layout_of(s);
   const int32_t columns = input_columns(s, l, smaller(l.strip, output_width));
-  return static_cast<size_t>(columns) * static_cast<size_t>(l.row_groups) * 256;
+  const int32_t blocks = divide_up(s.output_channels, Wide::channels);
+  return static_cast<size_t>(columns) * static_cast<size_t>(l.row_groups) * 256 +
+         static_cast<size_t>(blocks) * sizeof(Block);
 }
 
 void run(const ConvolutionArguments& a) {
-  const Layout l = layout_of(*a.shape);
-  for (int32_t c = a.channel_begin; c < a.channel_end; c += Wide::channels) {
-    const std::byte* packed = a.packed + c / Wide::channels * block_bytes<Wide>(l);
-    const int32_t count = smaller(Wide::channels, a.channel_end - c);
-    if (is_half_block(a.shape->output_channels - c))
-      run_block<Half>(a, l, c, count, packed);
+  const ConvolutionShape& s = *a.shape;
+  const Layout l = layout_of(s);
+  const int32_t columns = input_columns(s, l, smaller(l.strip, a.output_width));
+  Block* blocks = reinterpret_cast<Block*>(a.scratch + columns * l.row_groups * 256);
+  const int32_t first = a.channel_begin / Wide::channels;
+  const int32_t last = divide_up(a.channel_end, Wide::channels);
+  for (int32_t i = first; i < last; ++i) {
+    const int32_t c = i * Wide::channels, count = smaller(Wide::channels, a.channel_end - c);
+    if (is_half(s, c))
+      blocks[i].half.prepare(a.epilogue, c, count);
     else
-      run_block<Wide>(a, l, c, count, packed);
+      blocks[i].wide.prepare(a.epilogue, c, count);
+  }
+  // Rows outside, so that the input passes through the caches once.
+  for (int32_t r = 0; r < a.output_rows;) {
+    const int32_t rows = l.pairs && r + 1 < a.output_rows ? 2 : 1;
+    for (int32_t i = first; i < last; ++i) {
+      if (is_half(s, i * Wide::channels))
+        run_block<Half>(a, l, r, rows, blocks[i].half);
+      else
+        run_block<Wide>(a, l, r, rows, blocks[i].wide);
+    }
+    r += rows;
   }
 }
 

@@ -12,6 +12,7 @@ namespace {
 
 struct Wide {
   using Int = __m512i;
+  using Float = __m512;
   static constexpr int lanes = 4, channels = 64, vector_bytes = 64;
 
   static OCTAVO_INLINE Int load(const void* p) { return _mm512_loadu_si512(p); }
@@ -32,14 +33,15 @@ struct Wide {
   static OCTAVO_INLINE Int spread_dword(Int a) {  // dword I of each lane to the whole lane
     return _mm512_shuffle_epi32(a, static_cast<_MM_PERM_ENUM>(I * 0x55));
   }
-  static OCTAVO_INLINE Int scale(Int sum, const float* multiplier) {
-    return _mm512_cvtps_epi32(
-        _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multiplier)));
+  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm512_loadu_ps(p); }
+  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
+    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), multiplier));
   }
 };
 
 struct Half {
   using Int = __m256i;
+  using Float = __m256;
   static constexpr int lanes = 2, channels = 32, vector_bytes = 32;
 
   static OCTAVO_INLINE Int load(const void* p) {
@@ -64,14 +66,16 @@ struct Half {
   static OCTAVO_INLINE Int spread_dword(Int a) {
     return _mm256_shuffle_epi32(a, I * 0x55);
   }
-  static OCTAVO_INLINE Int scale(Int sum, const float* multiplier) {
-    return _mm256_cvtps_epi32(
-        _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multiplier)));
+  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
+  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier));
   }
 };
 
 // The widest block that wastes no half of itself on channels that do not exist.
-OCTAVO_INLINE bool is_half_block(int32_t channels_left) { return channels_left <= Half::channels; }
+OCTAVO_INLINE bool is_half_block(int32_t channels_left) {
+  return channels_left <= Half::channels;
+}
 
 // Values of one block between natural order and lane order; both copies of 4 channels.
 template <class Vec, class T>
@@ -93,8 +97,8 @@ struct BlockEpilogue {
   alignas(64) float multiplier[64], output_multiplier[64], residual_multiplier[64], lo[64], hi[64];
   alignas(64) int32_t residual_zero[64], zero[64];
   EpilogueArrays natural, ordered;
-  int32_t channel = 0, channels = 0;  // the first, and how many of the block exist
-  bool saturates = false;
+  int32_t channel, channels;  // the first, and how many of the block exist
+  bool saturates;
 
   void prepare(const EpilogueArrays& e, int32_t first, int32_t count) {
     natural = ordered = e;
@@ -123,21 +127,29 @@ struct BlockEpilogue {
   }
 };
 
-// From accumulators to stored values where saturation does the clamp.
+// What a saturating epilogue needs, held in registers for a tile of pixels.
 template <class Vec>
-OCTAVO_INLINE void finish_saturated(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
-                                    std::byte* pixel) {
-  constexpr int n = 4 * Vec::lanes;
-  const auto q0 = Vec::scale(sum[0], e.multiplier), q1 = Vec::scale(sum[1], e.multiplier + n);
-  const auto q2 = Vec::scale(sum[2], e.multiplier + 2 * n),
-             q3 = Vec::scale(sum[3], e.multiplier + 3 * n);
-  const auto zero01 = Vec::packs(Vec::load(e.zero), Vec::load(e.zero + n));
-  const auto zero23 = Vec::packs(Vec::load(e.zero + 2 * n), Vec::load(e.zero + 3 * n));
-  Vec::store(pixel + e.channel,
-             Vec::packus(Vec::adds(Vec::packs(q0, q1), zero01),
-                         Vec::adds(Vec::packs(q2, q3), zero23)),
-             e.channels);
-}
+struct Saturation {
+  typename Vec::Float multiplier[4];
+  typename Vec::Int zero01, zero23;
+
+  explicit OCTAVO_INLINE Saturation(const BlockEpilogue<Vec>& e) {
+    constexpr int n = 4 * Vec::lanes;
+    unroll<4>([&](auto v) __attribute__((always_inline)) {
+      multiplier[decltype(v)::value] = Vec::load_floats(e.multiplier + decltype(v)::value * n);
+    });
+    zero01 = Vec::packs(Vec::load(e.zero), Vec::load(e.zero + n));
+    zero23 = Vec::packs(Vec::load(e.zero + 2 * n), Vec::load(e.zero + 3 * n));
+  }
+
+  OCTAVO_INLINE typename Vec::Int stored(const typename Vec::Int (&sum)[4]) const {
+    const auto q01 =
+        Vec::packs(Vec::scale(sum[0], multiplier[0]), Vec::scale(sum[1], multiplier[1]));
+    const auto q23 =
+        Vec::packs(Vec::scale(sum[2], multiplier[2]), Vec::scale(sum[3], multiplier[3]));
+    return Vec::packus(Vec::adds(q01, zero01), Vec::adds(q23, zero23));
+  }
+};
 
 // Any epilogue, from accumulators in memory (lane order).
 template <class Vec>
@@ -148,16 +160,14 @@ __attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const i
   alignas(64) float t[n];
   if (residual != nullptr) {
     for (int i = 0; i < n; i += 16)
-      _mm512_store_si512(stored + i,
-                         load_stored(residual, e.natural.residual, e.channel + i));
+      _mm512_store_si512(stored + i, load_stored(residual, e.natural.residual, e.channel + i));
     to_lanes<Vec>(stored, x);
   }
   for (int i = 0; i < n; i += 16) {
     const __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(sums + i)),
                                    _mm512_load_ps(e.multiplier + i));
     __m512 value = activate(e.ordered, f, i);
-    if (residual != nullptr)
-      value = add_residual(e.ordered, value, _mm512_load_si512(x + i), i);
+    if (residual != nullptr) value = add_residual(e.ordered, value, _mm512_load_si512(x + i), i);
     if (e.natural.output == ElementType::u8)
       _mm512_store_si512(stored + i, quantize(e.ordered, value, i));
     else
@@ -174,10 +184,10 @@ __attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const i
     store(e.natural, _mm512_load_ps(in_order + i), pixel, e.channel + i, lanes16(e.channels - i));
 }
 
+// The same from accumulators in registers.
 template <class Vec>
-OCTAVO_INLINE void finish(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
-                          const std::byte* residual, std::byte* pixel) {
-  if (e.saturates) return finish_saturated(e, sum, pixel);
+OCTAVO_INLINE void finish_any(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
+                              const std::byte* residual, std::byte* pixel) {
   alignas(64) int32_t sums[Vec::channels];
   unroll<4>([&](auto v) __attribute__((always_inline)) {
     Vec::store(sums + decltype(v)::value * Vec::channels / 4, sum[decltype(v)::value]);

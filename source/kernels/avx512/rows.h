@@ -24,4 +24,14 @@ size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
 void run(const ConvolutionArguments& arguments);
 }  // namespace depthwise
 
+namespace pool {
+bool accepts(const PoolShape& shape);
+void run(const PoolArguments& arguments);
+}  // namespace pool
+
+namespace elementwise {
+bool accepts(const ElementwiseShape& shape);
+void run(const ElementwiseArguments& arguments);
+}  // namespace elementwise
+
 }  // namespace octavo::kernels::avx512

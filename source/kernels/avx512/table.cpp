@@ -18,16 +18,24 @@ constexpr ConvolutionKernel convolutions[] = {
      avx512::dense::pack, avx512::dense::scratch_bytes, avx512::dense::run},
 };
 
+constexpr PoolKernel pools[] = {
+    {"avx512_pool", feature::avx512, avx512::pool::accepts, avx512::pool::run},
+};
+
+constexpr ElementwiseKernel elementwises[] = {
+    {"avx512_elementwise", feature::avx512, avx512::elementwise::accepts, avx512::elementwise::run},
+};
+
 }  // namespace
 
 std::span<const ConvolutionKernel> avx512_convolution_kernels() {
   return convolutions;
 }
 std::span<const PoolKernel> avx512_pool_kernels() {
-  return {};
+  return pools;
 }
 std::span<const ElementwiseKernel> avx512_elementwise_kernels() {
-  return {};
+  return elementwises;
 }
 
 }  // namespace octavo::kernels

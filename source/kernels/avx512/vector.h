@@ -34,6 +34,13 @@ OCTAVO_INLINE void unroll(const F& f) {
   unroll_indices(f, std::make_integer_sequence<int, N>{});
 }
 
+// gcc prefers reading a vector again from memory, as the operand of each instruction
+// that uses it, to holding it; loads are then the bottleneck.
+template <class Int>
+OCTAVO_INLINE void keep_in_register(Int& x) {
+  __asm__("" : "+v"(x));
+}
+
 OCTAVO_INLINE int32_t smaller(int32_t a, int32_t b) {
   return a < b ? a : b;
 }

@@ -1,0 +1,113 @@
+// Add, multiply (also by a gate of one pixel) and rescale, 16 channels at a time.
+#include "kernels/avx512/epilogue.h"
+#include "kernels/avx512/rows.h"
+
+namespace octavo::kernels::avx512 {
+namespace {
+
+using Kind = ElementwiseShape::Kind;
+
+// stored - zero, of the channels c .. c + 15.
+OCTAVO_INLINE __m512i centred(const std::byte* pixel, ElementType type, const int32_t* zero,
+                              int32_t c) {
+  return _mm512_sub_epi32(load_stored(pixel, type, c), _mm512_loadu_si512(zero + c));
+}
+
+// f of the kernel's kind. K and the types are constants in the common cases.
+template <Kind K>
+OCTAVO_INLINE __m512 value(const ElementwiseArguments& e, ElementType a_type, ElementType b_type,
+                           const std::byte* a, const std::byte* b, int32_t c) {
+  const __m512 m = _mm512_loadu_ps(e.epilogue.multiplier + c);
+  const __m512i left = centred(a, a_type, e.a_zero, c);
+  if constexpr (K == Kind::rescale)
+    return _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(left), m), _mm512_loadu_ps(e.offset + c));
+  const __m512i right = centred(b, b_type, e.b_zero, c);
+  if constexpr (K == Kind::multiply)
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_mullo_epi32(left, right)), m);
+  return _mm512_add_ps(
+      _mm512_mul_ps(_mm512_cvtepi32_ps(left), m),
+      _mm512_mul_ps(_mm512_cvtepi32_ps(right), _mm512_loadu_ps(e.b_multiplier + c)));
+}
+
+template <Kind K>
+OCTAVO_INLINE void run_pixel(const ElementwiseArguments& e, ElementType a_type, ElementType b_type,
+                             const std::byte* a, const std::byte* b, std::byte* output) {
+  for (int32_t c = 0; c < e.shape->channels; c += 16) {
+    const __m512 f = value<K>(e, a_type, b_type, a, b, c);
+    store(e.epilogue, activate(e.epilogue, f, c), output, c, lanes16(e.shape->channels - c));
+  }
+}
+
+// Four vectors at a time where packing does the clamp; see saturation_clamps.
+template <Kind K>
+OCTAVO_INLINE void run_pixel_saturated(const ElementwiseArguments& e, const std::byte* a,
+                                       const std::byte* b, std::byte* output) {
+  constexpr ElementType u8 = ElementType::u8;
+  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (int32_t c = 0; c < e.shape->channels; c += 64) {
+    __m512i q[4];
+    unroll<4>([&](auto v) __attribute__((always_inline)) {
+      constexpr int i = decltype(v)::value;
+      const __m512 f = value<K>(e, u8, u8, a, b, c + 16 * i);
+      q[i] =
+          _mm512_add_epi32(_mm512_cvtps_epi32(f), _mm512_loadu_si512(e.epilogue.zero + c + 16 * i));
+    });
+    const __m512i bytes =
+        _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+    _mm512_mask_storeu_epi8(output + c, lanes64(e.shape->channels - c),
+                            _mm512_permutexvar_epi32(in_order, bytes));
+  }
+}
+
+template <Kind K>
+void run_all(const ElementwiseArguments& e, bool saturated) {
+  const ElementwiseShape& s = *e.shape;
+  const bool has_b = K != Kind::rescale;
+  for (int32_t r = 0; r < e.rows; ++r)
+    for (int32_t x = 0; x < e.width; ++x) {
+      const std::byte* a = e.a.row[r] + x * e.a.pixel_bytes;
+      const std::byte* b =
+          has_b ? e.b.row[r] + (s.b_is_one_pixel ? 0 : x) * e.b.pixel_bytes : nullptr;
+      std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
+      if (saturated)
+        run_pixel_saturated<K>(e, a, b, output);
+      else
+        run_pixel<K>(e, s.a, s.b, a, b, output);
+    }
+}
+
+// |f| stays far below 2^31: 255 * 255 * m, or the sum of two times 255 * 2^20.
+bool saturates(const ElementwiseArguments& e) {
+  const ElementwiseShape& s = *e.shape;
+  if (s.a != ElementType::u8 || s.b != ElementType::u8) return false;
+  if (!saturation_clamps(e.epilogue, 0, s.channels)) return false;
+  const float* also = s.kind == Kind::add       ? e.b_multiplier
+                      : s.kind == Kind::rescale ? e.offset
+                                                : nullptr;
+  for (int32_t c = 0; also != nullptr && c < s.channels; ++c)
+    if (!(also[c] <= 1048576.0f && also[c] >= -1048576.0f)) return false;
+  return true;
+}
+
+}  // namespace
+
+namespace elementwise {
+
+bool accepts(const ElementwiseShape& s) {
+  return s.a != ElementType::f32 && s.b != ElementType::f32;
+}
+
+void run(const ElementwiseArguments& e) {
+  const bool saturated = saturates(e);
+  switch (e.shape->kind) {
+    case Kind::add:
+      return run_all<Kind::add>(e, saturated);
+    case Kind::multiply:
+      return run_all<Kind::multiply>(e, saturated);
+    case Kind::rescale:
+      return run_all<Kind::rescale>(e, saturated);
+  }
+}
+
+}  // namespace elementwise
+}  // namespace octavo::kernels::avx512

@@ -1,0 +1,108 @@
+// Pools. Maximum: bytes, 64 channels at a time. Average: sums of 32 channels as 16-bit
+// integers, widened before they can overflow; a global average is one large window.
+#include "kernels/avx512/epilogue.h"
+#include "kernels/avx512/rows.h"
+
+namespace octavo::kernels::avx512 {
+namespace {
+
+// One window: `rows` by `columns` counted pixels, the first at row[0] + offset.
+struct Window {
+  const std::byte* const* row;
+  ptrdiff_t offset, pixel_bytes;
+  int32_t rows, columns;
+
+  OCTAVO_INLINE const std::byte* pixel(int32_t y, int32_t x) const {
+    return row[y] + offset + x * pixel_bytes;
+  }
+};
+
+Window window_of(const PoolArguments& a, int32_t r, int32_t x) {
+  const int32_t top = a.row_from[r], left = a.column_from[x];
+  return {a.input.row + r * a.shape->stride_h + top,
+          (static_cast<ptrdiff_t>(x) * a.shape->stride_w + left) * a.input.pixel_bytes,
+          a.input.pixel_bytes, a.row_to[r] - top, a.column_to[x] - left};
+}
+
+void maximum(const Window& w, int32_t begin, int32_t end, std::byte* output) {
+  for (int32_t c = begin; c < end; c += 64) {
+    __m512i largest = _mm512_setzero_si512();
+    for (int32_t y = 0; y < w.rows; ++y)
+      for (int32_t x = 0; x < w.columns; ++x)
+        largest = _mm512_max_epu8(largest, _mm512_loadu_si512(w.pixel(y, x) + c));
+    _mm512_mask_storeu_epi8(output + c, lanes64(end - c), largest);
+  }
+}
+
+// Sums of stored values of the channels c .. c + 31.
+struct Sums {
+  __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
+};
+
+Sums sum_window(const Window& w, int32_t c) {
+  constexpr int32_t most = 257;  // 257 * 255 fits in 16 bits
+  Sums sums;
+  __m512i words = _mm512_setzero_si512();
+  int32_t pixels = 0;
+  const auto widen = [&] {
+    sums.low = _mm512_add_epi32(sums.low, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(words)));
+    sums.high =
+        _mm512_add_epi32(sums.high, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(words, 1)));
+    words = _mm512_setzero_si512();
+    pixels = 0;
+  };
+  for (int32_t y = 0; y < w.rows; ++y)
+    for (int32_t x = 0; x < w.columns; ++x) {
+      const auto* from = reinterpret_cast<const __m256i*>(w.pixel(y, x) + c);
+      words = _mm512_add_epi16(words, _mm512_cvtepu8_epi16(_mm256_loadu_si256(from)));
+      if (++pixels == most) widen();
+    }
+  widen();
+  return sums;
+}
+
+// From the sum of stored values of 16 channels to the stored average.
+void finish_average(const PoolArguments& a, __m512i sum, int32_t pixels, __m512 reciprocal,
+                    std::byte* output, int32_t c) {
+  const EpilogueArrays& e = a.epilogue;
+  const __m512i zeros =
+      _mm512_mullo_epi32(_mm512_loadu_si512(a.input_zero + c), _mm512_set1_epi32(pixels));
+  const __m512 real = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, zeros));
+  const __m512 f =
+      _mm512_mul_ps(_mm512_mul_ps(real, _mm512_loadu_ps(e.multiplier + c)), reciprocal);
+  store(e, activate(e, f, c), output, c, lanes16(a.channel_end - c));
+}
+
+void average(const PoolArguments& a, const Window& w, int32_t count, std::byte* output) {
+  const __m512 reciprocal =
+      _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_set1_ps(static_cast<float>(count)));
+  const int32_t pixels = w.rows * w.columns;
+  for (int32_t c = a.channel_begin; c < a.channel_end; c += 32) {
+    const Sums sums = sum_window(w, c);
+    finish_average(a, sums.low, pixels, reciprocal, output, c);
+    if (c + 16 < a.channel_end) finish_average(a, sums.high, pixels, reciprocal, output, c + 16);
+  }
+}
+
+}  // namespace
+
+namespace pool {
+
+bool accepts(const PoolShape& s) {
+  return s.input == ElementType::u8;
+}
+
+void run(const PoolArguments& a) {
+  for (int32_t r = 0; r < a.output_rows; ++r)
+    for (int32_t x = 0; x < a.output_width; ++x) {
+      const Window window = window_of(a, r, x);
+      std::byte* output = a.output.row[r] + x * a.output.pixel_bytes;
+      if (a.shape->kind == PoolStep::Kind::maximum)
+        maximum(window, a.channel_begin, a.channel_end, output);
+      else
+        average(a, window, a.row_count[r] * a.column_count[x], output);
+    }
+}
+
+}  // namespace pool
+}  // namespace octavo::kernels::avx512
