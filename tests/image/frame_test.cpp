@@ -174,6 +174,15 @@ TEST(Frame, BlackWhiteAndGrayAreExact) {
   }
 }
 
+TEST(Frame, GivesTheExampleOfThePage) {
+  const std::vector<uint8_t> luma(4, 81), chroma{90, 240};
+  const Frame frame{FrameFormat::nv12, 2, 2, {luma, chroma, {}}, {2, 2, 0}, YuvRange::video,
+                    YuvMatrix::bt601};
+  const Result<Picture> picture = convert_frame(frame);
+  ASSERT_TRUE(picture);
+  EXPECT_EQ(picture->pixels, (std::vector<uint8_t>{254, 0, 0, 254, 0, 0, 254, 0, 0, 254, 0, 0}));
+}
+
 TEST(Frame, ThatContradictsItsPlanesIsRejected) {
   std::mt19937 random(3);
   for (const FrameFormat format : formats) {
