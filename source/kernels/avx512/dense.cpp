@@ -303,7 +303,8 @@ void run(const ConvolutionArguments& a) {
   t.quads = l.quads;
   t.vector_bytes = l.vector_bytes;
   t.epilogue = &a.epilogue;
-  t.saturates = saturation_clamps(a.epilogue, a.channel_begin, a.channel_end);
+  t.saturates =
+      saturation_clamps(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   run_group(a, l, 0, a.channel_begin, a.channel_end, t);
 }
 

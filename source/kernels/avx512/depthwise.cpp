@@ -331,9 +331,9 @@ void run(const ConvolutionArguments& a) {
   for (int32_t i = first; i < last; ++i) {
     const int32_t c = i * Wide::channels, count = smaller(Wide::channels, a.channel_end - c);
     if (is_half(s, c))
-      blocks[i].half.prepare(a.epilogue, c, count);
+      blocks[i].half.prepare(a.epilogue, s.has_residual, c, count);
     else
-      blocks[i].wide.prepare(a.epilogue, c, count);
+      blocks[i].wide.prepare(a.epilogue, s.has_residual, c, count);
   }
   // Rows outside, so that the input passes through the caches once.
   for (int32_t r = 0; r < a.output_rows;) {

@@ -94,9 +94,10 @@ OCTAVO_INLINE void finish(const EpilogueArrays& e, __m512i accumulator, const st
 // the same as clamping first: the limits are those of u8, no activation, and t stays
 // below 2^31, so that its conversion is never out of range. Then packing with
 // saturation does the clamp for nothing.
-OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, int32_t begin, int32_t end) {
+OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, bool residual, int32_t begin,
+                                     int32_t end) {
   if (e.activation != Activation::none || e.output != ElementType::u8) return false;
-  if (e.residual_multiplier != nullptr && e.residual != ElementType::u8) return false;
+  if (residual && e.residual != ElementType::u8) return false;
   for (int32_t c = begin; c < end; c += 16) {
     const __mmask16 lanes = lanes16(end - c);
     const __m512 z = _mm512_cvtepi32_ps(_mm512_loadu_si512(e.zero + c));
@@ -106,7 +107,7 @@ OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, int32_t begin, int
     ok &= _mm512_cmp_ps_mask(_mm512_loadu_ps(e.hi + c), _mm512_sub_ps(_mm512_set1_ps(255.0f), z),
                              _CMP_EQ_OQ);
     ok &= _mm512_cmp_ps_mask(m, _mm512_set1_ps(0.5f), _CMP_LE_OQ);
-    if (e.residual_multiplier != nullptr)
+    if (residual)
       ok &= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.residual_multiplier + c)),
                                _mm512_set1_ps(1048576.0f), _CMP_LE_OQ);
     if ((ok & lanes) != lanes) return false;

@@ -100,11 +100,11 @@ struct BlockEpilogue {
   int32_t channel, channels;  // the first, and how many of the block exist
   bool saturates;
 
-  void prepare(const EpilogueArrays& e, int32_t first, int32_t count) {
+  void prepare(const EpilogueArrays& e, bool residual, int32_t first, int32_t count) {
     natural = ordered = e;
     channel = first;
     channels = count;
-    saturates = saturation_clamps(e, first, first + count) && e.residual_multiplier == nullptr;
+    saturates = !residual && saturation_clamps(e, residual, first, first + count);
     to_lanes<Vec>(e.multiplier + first, multiplier);
     to_lanes<Vec>(e.zero + first, zero);
     ordered.multiplier = multiplier;
@@ -114,11 +114,11 @@ struct BlockEpilogue {
     to_lanes<Vec>(e.hi + first, hi);
     ordered.lo = lo;
     ordered.hi = hi;
-    if (e.output_multiplier != nullptr) {
+    if (e.activation != Activation::none) {
       to_lanes<Vec>(e.output_multiplier + first, output_multiplier);
       ordered.output_multiplier = output_multiplier;
     }
-    if (e.residual_multiplier != nullptr) {
+    if (residual) {
       to_lanes<Vec>(e.residual_multiplier + first, residual_multiplier);
       to_lanes<Vec>(e.residual_zero + first, residual_zero);
       ordered.residual_multiplier = residual_multiplier;
