@@ -1,0 +1,135 @@
+#include "quantize/calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+
+namespace octavo {
+
+namespace {
+
+enum : uint8_t { wants_moments = 1, wants_histogram = 2, wants_repair = 4 };
+
+std::vector<uint8_t> wanted(const Graph& graph, const FormedSteps& formed) {
+  std::vector<uint8_t> wants(graph.tensors.size(), 0);
+  wants[graph.input] = wants_moments | wants_histogram;
+  for (const auto& step : formed.steps) {
+    const bool moved = moves_only(step);
+    wants[step.output] |= moved ? wants_moments : wants_moments | wants_histogram;
+    if (!moved) wants[step.accumulated] |= wants_moments | wants_repair;
+  }
+  return wants;
+}
+
+// A histogram's counts are 32 bits wide: enough for this many pictures, by index, so
+// that which pictures count does not depend on threads.
+bool histogram_has_room(size_t picture, int64_t pixels) {
+  return (static_cast<double>(picture) + 1) * static_cast<double>(pixels) < 4e9;
+}
+
+struct WorkerHistograms {
+  ChannelHistograms channels, whole;
+
+  void add(std::span<const float> values, const ChannelMoments& moments, bool whole_too) {
+    std::vector<float> largest(moments.sum.size());
+    for (size_t c = 0; c < largest.size(); ++c) {
+      largest[c] = std::max(std::fabs(moments.minimum[c]), std::fabs(moments.maximum[c]));
+    }
+    if (channels.empty()) {
+      channels = ChannelHistograms(moments.channels(), ChannelHistograms::compact_half);
+      if (whole_too) whole = ChannelHistograms(1, ChannelHistograms::fine_half);
+    }
+    channels.add(values, largest);
+    if (whole_too) whole.add(values, {{*std::max_element(largest.begin(), largest.end())}});
+  }
+};
+
+struct PictureRecord {
+  std::vector<ChannelMoments> moments;  // by tensor
+  std::string unreadable;
+};
+
+}  // namespace
+
+Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
+                              const InputMapping& mapping, const CalibrationFeed& feed,
+                              const Sweep& sweep, const CalibrateOptions& options) {
+  auto sessions = create_sessions(graph, sweep.threads);
+  if (!sessions) return sessions.error();
+  const size_t tensors = graph.tensors.size();
+  const auto wants = wanted(graph, formed);
+  const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
+  const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
+
+  Calibration result;
+  result.stored.resize(tensors);
+  result.accumulated.resize(tensors);
+  std::vector<size_t> all(feed.count);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const auto repair = spread_indices(all, options.most_repair);
+  std::vector<std::vector<WorkerHistograms>> histograms(sessions->size());
+  for (auto& of_worker : histograms) of_worker.resize(tensors);
+  std::vector<PictureRecord> records(sweep_slots(sweep));
+
+  const auto work = [&](size_t i, size_t slot, size_t worker) -> Status {
+    PictureRecord& record = records[slot];
+    record = {};
+    auto values = load_values(feed, i, mapping, inputs);
+    if (!values && values.error().kind == ErrorKind::rejected) {
+      record.unreadable = values.error().message;
+      return {};
+    }
+    if (!values) return values.error();
+    record.moments.resize(tensors);
+    auto& of_worker = histograms[worker];
+    const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
+      if (wants[t] == 0) return;
+      const int64_t channels = channel_count(graph.tensors[t]);
+      ChannelMoments& moments = record.moments[t] = ChannelMoments::of(seen, channels);
+      if ((wants[t] & wants_histogram) == 0 ||
+          !histogram_has_room(i, static_cast<int64_t>(moments.count))) {
+        return;
+      }
+      of_worker[t].add(seen, moments, options.whole_histograms);
+    };
+    std::vector<float> logits(outputs);
+    return (*sessions)[worker]->run(*values, logits, &observer);
+  };
+
+  const auto merge = [&](size_t i, size_t slot) {
+    PictureRecord& record = records[slot];
+    if (!record.unreadable.empty()) {
+      result.unreadable.push_back(std::move(record.unreadable));
+      return;
+    }
+    result.readable.push_back(i);
+    const bool repairs = std::binary_search(repair.begin(), repair.end(), i);
+    if (repairs) result.repair.push_back(i);
+    for (size_t t = 0; t < tensors; ++t) {
+      if (record.moments[t].count == 0) continue;
+      result.stored[t].moments.merge(record.moments[t]);
+      ++result.stored[t].pictures;
+      if (repairs && (wants[t] & wants_repair) != 0) result.accumulated[t].merge(record.moments[t]);
+    }
+  };
+
+  if (const Status status = for_pictures(sweep, feed.count, work, merge); !status) {
+    return status.error();
+  }
+  if (result.readable.empty()) {
+    return rejected(concat("no calibration picture could be read; the first of ", feed.count, ": ",
+                           result.unreadable.empty() ? "(none given)" : result.unreadable[0]));
+  }
+  for (auto& of_worker : histograms) {
+    for (size_t t = 0; t < tensors; ++t) {
+      if (of_worker[t].channels.empty()) continue;
+      result.stored[t].histograms.merge(of_worker[t].channels);
+      if (options.whole_histograms) result.stored[t].whole.merge(of_worker[t].whole);
+    }
+    of_worker.clear();
+  }
+  return result;
+}
+
+}  // namespace octavo

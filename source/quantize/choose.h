@@ -1,0 +1,60 @@
+// Types, scales, zero points and integer weights for the steps of a network.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "quantize/calibrate.h"
+#include "quantize/flow.h"
+#include "quantize/ranges.h"
+#include "quantize/weights.h"
+
+namespace octavo {
+
+// real = (stored - zero_point) * scale, one entry a channel.
+struct StoredTensor {
+  ElementType type = ElementType::u8;
+  StoredLevels levels;
+  std::vector<double> scale;
+  std::vector<int32_t> zero_point;
+};
+
+struct IntegerConvolution {
+  IntegerWeights weights;         // [o, kh, kw, c / groups]
+  std::vector<double> real_bias;  // with the correction
+  // What a stored input must have subtracted to be zero, exactly: [groups][taps]. Zero
+  // points; for a picture its mean.
+  std::vector<std::vector<double>> offsets;
+  int64_t outputs_per_group = 1;
+
+  BiasTerms terms(int64_t output) const {
+    return {real_bias[static_cast<size_t>(output)],
+            offsets[static_cast<size_t>(output / outputs_per_group)]};
+  }
+};
+
+struct Choice {
+  std::vector<StoredTensor> tensors;             // by tensor; no scale where nothing is stored
+  std::vector<IntegerConvolution> convolutions;  // by step; empty for other kinds
+  TensorId logits = 0;                           // the one f32 tensor
+  std::vector<std::string> notes;                // for the user: int16 ranges that were narrowed
+};
+
+struct ChooseOptions {
+  RangeMethod method = RangeMethod::automatic;
+  double percentile = 99.999;
+  bool per_channel_weights = true;
+  std::vector<TensorId> int16;  // stored tensors, closed under moves (see int16_tensors)
+};
+
+Choice choose(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
+              const InputMapping& mapping, const ChooseOptions& options);
+
+// The stored tensors that become 16-bit for these node names: the output of the step that
+// holds the node, and every tensor that shares its stored values. An unknown name is a
+// usage error with the nearest one.
+Result<std::vector<TensorId>> int16_tensors(const Graph& graph, const FormedSteps& formed,
+                                            const std::vector<std::string>& names);
+
+}  // namespace octavo

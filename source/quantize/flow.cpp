@@ -1,0 +1,74 @@
+#include "quantize/flow.h"
+
+#include <algorithm>
+
+namespace octavo {
+
+namespace {
+
+TensorId find_tie(std::vector<TensorId>& tied, TensorId t) {
+  while (tied[t] != t) t = tied[t] = tied[tied[t]];
+  return t;
+}
+
+void add_root(const Graph& graph, TensorId t, ChannelFlow& flow) {
+  flow.roots.push_back(t);
+  const int64_t channels = channel_count(graph.tensors[t]);
+  for (int64_t c = 0; c < channels; ++c) flow.origins[t].push_back({t, static_cast<int32_t>(c)});
+}
+
+// A reshape that changes the number of channels: every channel may hold any value.
+void tie(const std::vector<ChannelOrigin>& from, ChannelFlow& flow) {
+  for (const auto& origin : from) {
+    flow.uniform[origin.root] = true;
+    flow.tied[find_tie(flow.tied, origin.root)] = find_tie(flow.tied, from[0].root);
+  }
+}
+
+void move_channels(const Graph& graph, const FormedStep& step, ChannelFlow& flow) {
+  auto& to = flow.origins[step.output];
+  for (const TensorId input : step.inputs) {
+    const auto& from = flow.origins[input];
+    if (step.kind == StepKind::gather) {
+      for (const int32_t c : step.channels) to.push_back(from[static_cast<size_t>(c)]);
+    } else if (step.kind == StepKind::reshape &&
+               static_cast<size_t>(channel_count(graph.tensors[step.output])) != from.size()) {
+      tie(from, flow);
+      to.assign(static_cast<size_t>(channel_count(graph.tensors[step.output])), from[0]);
+    } else {
+      to.insert(to.end(), from.begin(), from.end());
+    }
+  }
+}
+
+}  // namespace
+
+ChannelFlow trace_channels(const Graph& graph, const FormedSteps& formed) {
+  const size_t tensors = graph.tensors.size();
+  ChannelFlow flow;
+  flow.origins.resize(tensors);
+  flow.uniform.assign(tensors, false);
+  flow.readers.resize(tensors);
+  flow.tied.resize(tensors);
+  for (size_t t = 0; t < tensors; ++t) flow.tied[t] = static_cast<TensorId>(t);
+
+  add_root(graph, graph.input, flow);
+  for (uint32_t s = 0; s < formed.steps.size(); ++s) {
+    const FormedStep& step = formed.steps[s];
+    if (moves_only(step)) {
+      move_channels(graph, step, flow);
+      continue;
+    }
+    add_root(graph, step.output, flow);
+    for (const TensorId input : step.inputs) {
+      for (const auto& origin : flow.origins[input]) {
+        auto& readers = flow.readers[origin.root];
+        if (readers.empty() || readers.back() != s) readers.push_back(s);
+      }
+    }
+  }
+  for (size_t t = 0; t < tensors; ++t) flow.tied[t] = find_tie(flow.tied, static_cast<TensorId>(t));
+  return flow;
+}
+
+}  // namespace octavo

@@ -1,0 +1,341 @@
+#include "quantize/lower.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/text.h"
+
+namespace octavo {
+
+namespace {
+
+template <class Value>
+std::vector<Value> shortest(std::vector<Value> values) {
+  const bool same =
+      std::all_of(values.begin(), values.end(), [&](Value v) { return v == values[0]; });
+  if (same) values.resize(1);
+  return values;
+}
+
+std::vector<float> to_floats(const std::vector<double>& values) {
+  return shortest(std::vector<float>(values.begin(), values.end()));
+}
+
+// Activation arguments and results are real numbers, or a table's units.
+struct Units {
+  double argument = 1, result = 1;
+};
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const FormedSteps& formed, const Choice& choice,
+           const StepTables& tables, const Preprocess* how)
+      : graph_(graph),
+        formed_(formed),
+        choice_(choice),
+        tables_(tables),
+        how_(how),
+        index_(graph.tensors.size(), UINT32_MAX) {}
+
+  Result<Plan> run() {
+    plan_.picture_input = how_ != nullptr;
+    if (how_ != nullptr) plan_.preprocess = *how_;
+    plan_.softmax_removed = graph_.softmax_removed;
+    plan_.input = tensor(graph_.input);
+    for (size_t s = 0; s < formed_.steps.size(); ++s) lower_step(s);
+    plan_.output = index_[choice_.logits];
+    if (const Status status = verify(plan_); !status) {
+      return failed(
+          concat("the quantizer made a plan that does not verify: ", status.error().message));
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  uint32_t tensor(TensorId t) {
+    if (index_[t] != UINT32_MAX) return index_[t];
+    PlanTensor out;
+    out.name = graph_.tensors[t].name;
+    out.shape = *stored_shape(graph_.tensors[t].shape);
+    if (t == choice_.logits) {
+      out.type = ElementType::f32;
+      out.shape = {1, 1, 1, static_cast<int32_t>(element_count(graph_.tensors[t].shape))};
+    } else {
+      const StoredTensor& stored = choice_.tensors[t];
+      out.type = stored.type;
+      out.scale = to_floats(stored.scale);
+      out.zero_point = shortest(stored.zero_point);
+    }
+    plan_.tensors.push_back(std::move(out));
+    return index_[t] = static_cast<uint32_t>(plan_.tensors.size() - 1);
+  }
+
+  bool to_logits(const FormedStep& step) const { return step.output == choice_.logits; }
+
+  // In output units a real 1 is this much.
+  double per_real(const FormedStep& step, size_t c) const {
+    return to_logits(step) ? 1.0 : 1.0 / choice_.tensors[step.output].scale[c];
+  }
+
+  double input_scale(const FormedStep& step, size_t input, size_t c) const {
+    return choice_.tensors[step.inputs[input]].scale[c];
+  }
+
+  // real[c]: the real value of one unit of what the step counts, in output channel c.
+  Epilogue epilogue(size_t s, const std::vector<double>& real) const {
+    const FormedStep& step = formed_.steps[s];
+    const auto clamp_as_activation =
+        to_logits(step) && (std::isfinite(step.lo) || std::isfinite(step.hi));
+    Epilogue out;
+    std::vector<double> multiplier(real), result(real.size());
+    const Units units = set_activation(out, step, s, clamp_as_activation);
+    for (size_t c = 0; c < real.size(); ++c) {
+      multiplier[c] *= out.activation == Activation::none ? per_real(step, c) : 1 / units.argument;
+      result[c] = units.result * per_real(step, c);
+    }
+    out.multiplier = to_floats(multiplier);
+    if (out.activation != Activation::none) out.output_multiplier = to_floats(result);
+    if (step.has_residual) {
+      std::vector<double> residual(real.size());
+      for (size_t c = 0; c < real.size(); ++c) {
+        residual[c] = input_scale(step, step.inputs.size() - 1, c) * per_real(step, c);
+      }
+      out.has_residual = true;
+      out.residual_multiplier = to_floats(residual);
+    }
+    set_clamp(out, step, real.size());
+    return out;
+  }
+
+  Units set_activation(Epilogue& out, const FormedStep& step, size_t s,
+                       bool clamp_as_activation) const {
+    constexpr float largest = std::numeric_limits<float>::max();
+    if (clamp_as_activation) {
+      out.activation = Activation::clip;
+      out.alpha = std::max(step.lo, -largest);
+      out.beta = std::min(step.hi, largest);
+      return {};
+    }
+    if (!step.activation) return {};
+    const Unary& unary = *step.activation;
+    if (tables_[s]) {
+      out.activation = Activation::table;
+      out.table.assign(tables_[s]->knots.begin(), tables_[s]->knots.end());
+      return {tables_[s]->argument_unit, tables_[s]->result_unit};
+    }
+    switch (unary.kind) {
+      case Unary::Kind::hard_swish:
+        out.activation = Activation::hard_swish;
+        out.alpha = 1.0f / 6.0f;
+        out.beta = 0.5f;
+        break;
+      case Unary::Kind::hard_sigmoid:
+        out.activation = Activation::hard_sigmoid;
+        out.alpha = unary.alpha;
+        out.beta = unary.beta;
+        break;
+      default: {  // relu or clip before a residual
+        const auto [lo, hi] = activation_bounds(unary);
+        out.activation = Activation::clip;
+        out.alpha = std::max(lo, -largest);
+        out.beta = std::min(hi, largest);
+      }
+    }
+    return {};
+  }
+
+  void set_clamp(Epilogue& out, const FormedStep& step, size_t channels) const {
+    if (to_logits(step)) return;
+    const StoredTensor& stored = choice_.tensors[step.output];
+    out.lo.clear();
+    out.hi.clear();
+    for (size_t c = 0; c < channels; ++c) {
+      const StoredLevels clamp = stored_clamp(step, stored, c);
+      out.lo.push_back(clamp.lo);
+      out.hi.push_back(clamp.hi);
+    }
+    out.lo = shortest(std::move(out.lo));
+    out.hi = shortest(std::move(out.hi));
+  }
+
+  void lower_step(size_t s) {
+    const FormedStep& step = formed_.steps[s];
+    Step out;
+    out.op = operation(s);
+    for (const uint32_t n : step.nodes) {
+      const Node& node = graph_.nodes[n];
+      if (n != step.nodes.back()) out.merged.push_back(node.name);
+      out.merged.insert(out.merged.end(), node.merged.begin(), node.merged.end());
+    }
+    out.name = graph_.nodes[step.nodes.back()].name;
+    for (const TensorId input : step.inputs) out.inputs.push_back(tensor(input));
+    out.output = tensor(step.output);
+    plan_.steps.push_back(std::move(out));
+  }
+
+  StepOperator operation(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    switch (step.kind) {
+      case StepKind::convolution:
+        return convolution(s);
+      case StepKind::pool:
+        return pool(s);
+      case StepKind::add:
+        return add(s);
+      case StepKind::multiply:
+        return multiply(s);
+      case StepKind::rescale:
+        return rescale(s);
+      case StepKind::gather:
+        return GatherStep{step.channels};
+      case StepKind::concat:
+        return ConcatStep{};
+      case StepKind::reshape:
+        return ReshapeStep{};
+    }
+    return ReshapeStep{};
+  }
+
+  size_t output_channels(const FormedStep& step) const {
+    return static_cast<size_t>(channel_count(graph_.tensors[step.output]));
+  }
+
+  StepOperator convolution(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    const Node& node = graph_.nodes[step.node];
+    const auto& conv = std::get<Conv2d>(node.op);
+    const Shape& weight = graph_.tensors[node.inputs[1]].shape;
+    ConvolutionStep out;
+    out.kernel = {static_cast<int32_t>(weight[1]), static_cast<int32_t>(weight[2])};
+    out.stride = {conv.stride[0], conv.stride[1]};
+    out.dilation = {conv.dilation[0], conv.dilation[1]};
+    out.pads = {conv.pads.top, conv.pads.left, conv.pads.bottom, conv.pads.right};
+    out.groups = conv.groups;
+    out.weights = choice_.convolutions[s].weights.values;
+    out.bias = stored_bias(choice_.convolutions[s]);
+    out.epilogue = epilogue(s, choice_.convolutions[s].weights.unit);
+    return out;
+  }
+
+  StepOperator pool(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    const Pool2d& pool = step.pool;
+    PoolStep out;
+    out.kind =
+        pool.kind == Pool2d::Kind::maximum ? PoolStep::Kind::maximum : PoolStep::Kind::average;
+    out.kernel = {pool.kernel[0], pool.kernel[1]};
+    out.stride = {pool.stride[0], pool.stride[1]};
+    out.pads = {pool.pads.top, pool.pads.left, pool.pads.bottom, pool.pads.right};
+    out.count_include_pad = pool.count_include_pad;
+    if (out.kind == PoolStep::Kind::average) out.epilogue = epilogue(s, input_scales(step, 0));
+    return out;
+  }
+
+  std::vector<double> input_scales(const FormedStep& step, size_t input) const {
+    std::vector<double> out(output_channels(step));
+    for (size_t c = 0; c < out.size(); ++c) out[c] = input_scale(step, input, c);
+    return out;
+  }
+
+  StepOperator add(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    AddStep out;
+    out.epilogue = epilogue(s, input_scales(step, 0));
+    // b in the units that a's multiplier leads to.
+    std::vector<double> b = input_scales(step, 1);
+    for (size_t c = 0; c < b.size(); ++c) {
+      if (step.subtract) b[c] = -b[c];
+      if (out.epilogue.activation == Activation::none) b[c] *= per_real(step, c);
+      if (tables_[s]) b[c] /= tables_[s]->argument_unit;
+    }
+    out.b_multiplier = to_floats(b);
+    return out;
+  }
+
+  StepOperator multiply(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    std::vector<double> real = input_scales(step, 0);
+    for (size_t c = 0; c < real.size(); ++c) real[c] *= input_scale(step, 1, c);
+    return MultiplyStep{epilogue(s, real)};
+  }
+
+  StepOperator rescale(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    RescaleStep out;
+    std::vector<double> real = input_scales(step, 0), offset = step.offset;
+    for (size_t c = 0; c < real.size(); ++c) {
+      // A picture's zero is its mean, which the integer zero point only comes near.
+      if (how_ != nullptr && step.inputs[0] == graph_.input) {
+        const double mean = how_->mean[std::min<size_t>(c, 2)];
+        offset[c] +=
+            step.factor[c] * real[c] * (choice_.tensors[graph_.input].zero_point[c] - mean);
+      }
+      // A factor of zero leaves the offset alone; multipliers are never zero.
+      const double factor = step.factor[c];
+      real[c] *= std::fabs(factor) < 1e-12 ? std::copysign(1e-12, factor) : factor;
+    }
+    out.epilogue = epilogue(s, real);
+    for (size_t c = 0; c < offset.size(); ++c) {
+      if (out.epilogue.activation == Activation::none) offset[c] *= per_real(step, c);
+      if (tables_[s]) offset[c] /= tables_[s]->argument_unit;
+    }
+    out.offset = to_floats(offset);
+    return out;
+  }
+
+  const Graph& graph_;
+  const FormedSteps& formed_;
+  const Choice& choice_;
+  const StepTables& tables_;
+  const Preprocess* how_;
+  std::vector<uint32_t> index_;
+  Plan plan_;
+};
+
+}  // namespace
+
+StepTables make_tables(const FormedSteps& formed, const Calibration& calibration) {
+  StepTables tables(formed.steps.size());
+  for (size_t s = 0; s < tables.size(); ++s) {
+    const FormedStep& step = formed.steps[s];
+    if (!step.activation || is_written_out(*step.activation)) continue;
+    const auto& seen = calibration.stored[step.accumulated].moments;
+    const auto lo = std::min_element(seen.minimum.begin(), seen.minimum.end());
+    const auto hi = std::max_element(seen.maximum.begin(), seen.maximum.end());
+    tables[s] = make_table(*step.activation, *lo, *hi);
+  }
+  return tables;
+}
+
+StoredLevels stored_clamp(const FormedStep& step, const StoredTensor& tensor, size_t channel) {
+  const double scale = tensor.scale[channel];
+  const int32_t zero = tensor.zero_point[channel];
+  const auto stored = [&](double real) {
+    const double value = std::clamp(std::rint(real / scale) + zero, -1e9, 1e9);
+    return std::clamp(static_cast<int32_t>(value), tensor.levels.lo, tensor.levels.hi);
+  };
+  StoredLevels clamp = tensor.levels;
+  if (std::isfinite(step.lo)) clamp.lo = stored(step.lo);
+  if (std::isfinite(step.hi)) clamp.hi = std::max(clamp.lo, stored(step.hi));
+  return clamp;
+}
+
+std::vector<int32_t> stored_bias(const IntegerConvolution& convolution) {
+  const size_t taps = convolution.offsets[0].size();
+  std::vector<int32_t> out(convolution.weights.unit.size());
+  for (size_t o = 0; o < out.size(); ++o) {
+    const auto row = std::span(convolution.weights.values).subspan(o * taps, taps);
+    const int64_t bias =
+        fold_bias(row, convolution.weights.unit[o], convolution.terms(static_cast<int64_t>(o)));
+    out[o] = static_cast<int32_t>(std::clamp<int64_t>(bias, -2147483647, 2147483647));
+  }
+  return out;
+}
+
+Result<Plan> lower(const Graph& graph, const FormedSteps& formed, const Choice& choice,
+                   const StepTables& tables, const Preprocess* how) {
+  return Lowering(graph, formed, choice, tables, how).run();
+}
+
+}  // namespace octavo

@@ -1,0 +1,115 @@
+#include "quantize/pictures.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <thread>
+
+#include "base/text.h"
+
+namespace octavo {
+
+size_t sweep_slots(const Sweep& sweep) {
+  return 4 * static_cast<size_t>(std::clamp(sweep.threads, 1, 256));
+}
+
+Status for_pictures(const Sweep& sweep, size_t count,
+                    const std::function<Status(size_t, size_t, size_t)>& work,
+                    const std::function<void(size_t, size_t)>& merge) {
+  const auto workers = static_cast<size_t>(std::clamp(sweep.threads, 1, 256));
+  const size_t slots = sweep_slots(sweep);
+  for (size_t first = 0; first < count; first += slots) {
+    const size_t block = std::min(slots, count - first);
+    std::vector<Status> outcomes(block);
+    std::atomic<size_t> next{0};
+    const auto run = [&](size_t worker) {
+      for (size_t slot = next++; slot < block; slot = next++) {
+        if (sweep.stop != nullptr && sweep.stop->load()) return;
+        outcomes[slot] = work(first + slot, slot, worker);
+      }
+    };
+    std::vector<std::thread> others;
+    for (size_t worker = 1; worker < std::min(workers, block); ++worker) {
+      others.emplace_back(run, worker);
+    }
+    run(0);
+    for (auto& other : others) other.join();
+    if (sweep.stop != nullptr && sweep.stop->load()) {
+      return Error{ErrorKind::interrupted, concat("interrupted while ", sweep.what)};
+    }
+    for (size_t slot = 0; slot < block; ++slot) {
+      if (!outcomes[slot]) return outcomes[slot].error();
+      merge(first + slot, slot);
+    }
+    if (sweep.progress) sweep.progress(first + block, count, sweep.what);
+  }
+  return {};
+}
+
+Result<std::vector<std::unique_ptr<FloatSession>>> create_sessions(const Graph& graph,
+                                                                   int threads) {
+  std::vector<std::unique_ptr<FloatSession>> sessions;
+  for (int i = 0; i < std::clamp(threads, 1, 256); ++i) {
+    auto session = create_float_session(graph);
+    if (!session) return session.error();
+    sessions.push_back(std::move(*session));
+  }
+  return sessions;
+}
+
+InputMapping input_mapping(const Graph& graph, const Preprocess* how) {
+  InputMapping mapping;
+  const auto channels = static_cast<size_t>(channel_count(graph.tensors[graph.input]));
+  mapping.picture = how != nullptr;
+  mapping.mean.assign(channels, 0.0);
+  mapping.std.assign(channels, 1.0);
+  for (size_t c = 0; how != nullptr && c < channels && c < 3; ++c) {
+    mapping.mean[c] = how->mean[c];
+    mapping.std[c] = how->std[c];
+  }
+  return mapping;
+}
+
+Result<std::vector<float>> load_values(const CalibrationFeed& feed, size_t i,
+                                       const InputMapping& mapping, size_t elements) {
+  const size_t channels = mapping.mean.size();
+  std::vector<float> values;
+  if (feed.values) {
+    auto loaded = feed.values(i);
+    if (!loaded) return loaded.error();
+    values = std::move(*loaded);
+  } else {
+    auto loaded = feed.pixels(i);
+    if (!loaded) return loaded.error();
+    values.assign(loaded->begin(), loaded->end());
+  }
+  if (values.size() != elements) {
+    return rejected(concat("calibration input ", i, " has ", values.size(),
+                           " values where the network takes ", elements));
+  }
+  if (!mapping.picture) {
+    const bool finite =
+        std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+    if (!finite) return rejected(concat("calibration input ", i, " holds NaN or infinity"));
+    return values;
+  }
+  for (size_t k = 0; k < values.size(); ++k) {
+    const auto mean = static_cast<float>(mapping.mean[k % channels]);
+    const auto deviation = static_cast<float>(mapping.std[k % channels]);
+    float pixel = values[k];
+    if (feed.values) {
+      pixel = std::rint(std::min(std::max(pixel * deviation + mean, 0.0f), 255.0f));
+    }
+    values[k] = (pixel - mean) / deviation;
+  }
+  return values;
+}
+
+std::vector<size_t> spread_indices(std::span<const size_t> indices, size_t most) {
+  if (indices.size() <= most) return {indices.begin(), indices.end()};
+  std::vector<size_t> out(most);
+  for (size_t i = 0; i < most; ++i) out[i] = indices[i * indices.size() / most];
+  return out;
+}
+
+}  // namespace octavo

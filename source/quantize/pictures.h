@@ -1,0 +1,55 @@
+// The calibration pictures on several threads, with results that do not depend on how many.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "float/engine.h"
+#include "graph/graph.h"
+#include "plan/preprocess.h"
+#include "quantize/quantize.h"
+#include "quantize/steps.h"
+
+namespace octavo {
+
+// Where a sweep over pictures gets its threads, its bar and its end from.
+struct Sweep {
+  int threads = 1;
+  const char* what = "";
+  std::function<void(size_t done, size_t total, const char* what)> progress;
+  const std::atomic<bool>* stop = nullptr;
+};
+
+// work(i, slot, worker) for i = 0 .. count - 1: several at once, each worker (0 ..
+// threads - 1) and each slot (0 .. sweep_slots - 1) used by one at a time. Then merge(i,
+// slot) from one thread in the order of i. The first Error, in that order, ends the sweep.
+size_t sweep_slots(const Sweep& sweep);
+Status for_pictures(const Sweep& sweep, size_t count,
+                    const std::function<Status(size_t i, size_t slot, size_t worker)>& work,
+                    const std::function<void(size_t i, size_t slot)>& merge);
+
+// One float session a worker.
+Result<std::vector<std::unique_ptr<FloatSession>>> create_sessions(const Graph& graph, int threads);
+
+// How the picture's bytes p become the input's values: (p - mean) / std, a channel each.
+struct InputMapping {
+  bool picture = false;
+  std::vector<double> mean, std;
+};
+InputMapping input_mapping(const Graph& graph, const Preprocess* how);
+
+// Picture i as the float network's input. Where the network is fed pictures, float
+// values enter as they would on a device: rounded to bytes first (numerics.md, "Borders").
+Result<std::vector<float>> load_values(const CalibrationFeed& feed, size_t i,
+                                       const InputMapping& mapping, size_t elements);
+
+// At most `most` of the indices, evenly spread.
+std::vector<size_t> spread_indices(std::span<const size_t> indices, size_t most);
+
+}  // namespace octavo

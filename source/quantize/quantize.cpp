@@ -1,0 +1,122 @@
+#include "quantize/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "quantize/correct.h"
+#include "quantize/report.h"
+#include "quantize/warnings.h"
+
+namespace octavo {
+
+namespace {
+
+constexpr size_t repair_pictures = 64;
+constexpr size_t report_pictures = 16;
+
+Status check_call(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
+                  const QuantizeOptions& options) {
+  if (static_cast<bool>(feed.pixels) == static_cast<bool>(feed.values)) {
+    return usage_error("calibration takes either pictures or float inputs");
+  }
+  if (feed.pixels && how == nullptr) {
+    return usage_error("calibration by pictures needs to know how they are preprocessed");
+  }
+  if (feed.count == 0) return rejected("there is no calibration picture");
+  if (!(options.percentile > 50 && options.percentile <= 100)) {
+    return usage_error(
+        concat("a percentile of ", options.percentile, "; more than 50, up to 100 is expected"));
+  }
+  if (how == nullptr) return {};
+  const Shape& input = graph.tensors[graph.input].shape;
+  const Shape expected{1, how->height, how->width, how->channels()};
+  if (input != expected) {
+    return rejected(concat("the network takes ", list_text(input),
+                           " where the preprocessing gives ", list_text(expected)));
+  }
+  for (int c = 0; c < how->channels(); ++c) {
+    const float mean = how->mean[static_cast<size_t>(c)],
+                deviation = how->std[static_cast<size_t>(c)];
+    if (!std::isfinite(mean) || !std::isfinite(deviation) || std::fabs(deviation) < 1e-6f) {
+      return rejected(
+          concat("mean ", mean, " and std ", deviation, " cannot preprocess a picture"));
+    }
+  }
+  return {};
+}
+
+bool takes_pictures(const Node& node, TensorId input) {
+  if (node.inputs.empty() || node.inputs[0] != input) return false;
+  return std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<ChannelAffine>(node.op);
+}
+
+// Scale and zero point of a picture are its std and mean, which only a convolution or a
+// multiply-add can take exactly: anything else reads it through one that changes nothing.
+Graph with_picture_stored(const Graph& graph) {
+  const bool all_take = std::all_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return std::count(node.inputs.begin(), node.inputs.end(), graph.input) == 0 ||
+           takes_pictures(node, graph.input);
+  });
+  if (all_take) return graph;
+  Graph out = graph;
+  const Tensor& picture = graph.tensors[graph.input];
+  const int64_t channels = channel_count(picture);
+  const auto count = static_cast<size_t>(channels);
+  const TensorId one =
+      out.add_constant("picture.scale", {channels}, std::vector<float>(count, 1.0f));
+  const TensorId zero =
+      out.add_constant("picture.shift", {channels}, std::vector<float>(count, 0.0f));
+  const TensorId stored = out.add_tensor(picture.name + ".stored", picture.shape);
+  for (Node& node : out.nodes) {
+    if (takes_pictures(node, graph.input)) continue;
+    std::replace(node.inputs.begin(), node.inputs.end(), graph.input, stored);
+  }
+  ChannelAffine affine;
+  affine.axis = static_cast<int>(picture.shape.size()) - 1;
+  out.nodes.insert(out.nodes.begin(),
+                   Node{picture.name + ".stored", {}, affine, {graph.input, one, zero}, stored});
+  return out;
+}
+
+}  // namespace
+
+Result<Quantized> quantize(const Graph& original, const Preprocess* how,
+                           const CalibrationFeed& feed, const QuantizeOptions& options) {
+  if (const Status status = check_call(original, how, feed, options); !status)
+    return status.error();
+  const Graph graph = how != nullptr ? with_picture_stored(original) : original;
+  const InputMapping mapping = input_mapping(graph, how);
+  auto formed = form_steps(graph);
+  if (!formed) return formed.error();
+  auto wide = int16_tensors(graph, *formed, options.int16_nodes);
+  if (!wide) return wide.error();
+
+  Sweep sweep{options.threads, "calibrating", options.progress, options.stop};
+  const CalibrateOptions calibrate_options{repair_pictures, options.method == RangeMethod::kl};
+  auto calibration = calibrate(graph, *formed, mapping, feed, sweep, calibrate_options);
+  if (!calibration) return calibration.error();
+
+  const ChooseOptions choose_options{options.method, options.percentile,
+                                     options.per_channel_weights, std::move(*wide)};
+  Choice choice = choose(graph, *formed, *calibration, mapping, choose_options);
+  const StepTables tables = make_tables(*formed, *calibration);
+  sweep.what = "correcting biases";
+  if (const Status status =
+          correct_biases(graph, *formed, *calibration, tables, mapping, feed, sweep, choice);
+      !status) {
+    return status.error();
+  }
+  auto plan = lower(graph, *formed, choice, tables, how);
+  if (!plan) return plan.error();
+  sweep.what = "measuring";
+  auto report = report_steps(graph, *formed, choice, tables, mapping, feed,
+                             spread_indices(calibration->readable, report_pictures), sweep);
+  if (!report) return report.error();
+  plan->report = std::move(*report);
+  Quantized out{std::move(*plan), calibration_warnings(graph, *formed, *calibration, choice, feed)};
+  out.warnings.insert(out.warnings.end(), choice.notes.begin(), choice.notes.end());
+  return out;
+}
+
+}  // namespace octavo

@@ -1,0 +1,26 @@
+// Where the error is: each step's output in the simulation against the float network.
+#pragma once
+
+#include "quantize/simulate.h"
+
+namespace octavo {
+
+// Inner products of a float tensor a and its quantized form b, over many pictures.
+struct Agreement {
+  double aa = 0, bb = 0, ab = 0, noise = 0;  // noise: (a - b)^2
+
+  void add(std::span<const float> a, std::span<const float> b);
+  double cosine() const;
+  double sqnr_db() const;  // at most 200: equal
+};
+
+// One row a step, on `pictures`: with all steps quantized, and alone, that is each step on the
+// float network's values for its inputs. `step` counts formed.steps.
+Result<std::vector<StepReport>> report_steps(const Graph& graph, const FormedSteps& formed,
+                                             const Choice& choice, const StepTables& tables,
+                                             const InputMapping& mapping,
+                                             const CalibrationFeed& feed,
+                                             const std::vector<size_t>& pictures,
+                                             const Sweep& sweep);
+
+}  // namespace octavo

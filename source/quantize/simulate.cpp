@@ -1,0 +1,149 @@
+#include "quantize/simulate.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace octavo {
+
+namespace {
+
+// rint for |x| < 2^22, which compilers turn into vector code.
+inline float round_even(float x) {
+  constexpr float magic = 12582912.0f;  // 1.5 * 2^23
+  return (x + magic) - magic;
+}
+
+Rounding rounding_of(const FormedStep* step, const StoredTensor& tensor) {
+  Rounding out;
+  for (size_t c = 0; c < tensor.scale.size(); ++c) {
+    const StoredLevels clamp = step != nullptr ? stored_clamp(*step, tensor, c) : tensor.levels;
+    out.scale.push_back(static_cast<float>(tensor.scale[c]));
+    out.inverse_scale.push_back(static_cast<float>(1 / tensor.scale[c]));
+    out.lo.push_back(static_cast<float>(clamp.lo - tensor.zero_point[c]));
+    out.hi.push_back(static_cast<float>(clamp.hi - tensor.zero_point[c]));
+  }
+  return out;
+}
+
+void put_constant(Graph& graph, Node& node, size_t input, Shape shape, std::vector<float> values) {
+  const std::string name = node.name + (input == 1 ? ".weight" : ".bias");
+  const TensorId id = graph.add_constant(name, std::move(shape), std::move(values));
+  if (node.inputs.size() == input) {
+    node.inputs.push_back(id);
+  } else {
+    node.inputs[input] = id;
+  }
+}
+
+// input_scale: the real value of one unit of what the simulation feeds, a channel each.
+void put_integer_weights(Graph& graph, const FormedStep& step, const IntegerConvolution& integers,
+                         const std::vector<double>& input_scale,
+                         const std::vector<int32_t>& zero_point) {
+  Node& node = graph.nodes[step.node];
+  const Shape shape = graph.tensors[node.inputs[1]].shape;
+  const auto group_channels = static_cast<size_t>(shape[3]);
+  const size_t taps = integers.offsets[0].size();
+  const auto bias = stored_bias(integers);
+  std::vector<float> weights(integers.weights.values.size()), real_bias(bias.size());
+  for (size_t o = 0; o < bias.size(); ++o) {
+    const double unit = integers.weights.unit[o];
+    const size_t first = o / static_cast<size_t>(integers.outputs_per_group) * group_channels;
+    double sum = bias[o];
+    for (size_t k = 0; k < taps; ++k) {
+      const size_t c = first + k % group_channels;
+      const double w = integers.weights.values[o * taps + k];
+      weights[o * taps + k] = static_cast<float>(w * unit / input_scale[c]);
+      sum += w * zero_point[c];
+    }
+    real_bias[o] = static_cast<float>(sum * unit);
+  }
+  put_constant(graph, node, 1, shape, std::move(weights));
+  put_constant(graph, node, 2, {shape[0]}, std::move(real_bias));
+}
+
+}  // namespace
+
+void Rounding::apply(std::span<float> values) const {
+  const size_t channels = scale.size();
+  for (size_t first = 0; first + channels <= values.size(); first += channels) {
+    float* row = values.data() + first;
+    for (size_t c = 0; c < channels; ++c) {
+      const float t = std::min(std::max(row[c] * inverse_scale[c], lo[c]), hi[c]);
+      row[c] = round_even(t) * scale[c];
+    }
+  }
+}
+
+Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const Choice& choice,
+                           const StepTables& tables, const InputMapping& mapping) {
+  Simulation out;
+  out.graph = graph;
+  out.mapping = mapping;
+  const size_t tensors = graph.tensors.size();
+  out.roundings.resize(tensors);
+  out.table_at.assign(tensors, nullptr);
+  out.argument_of.assign(tensors, 0);
+  out.is_argument.assign(tensors, 0);
+
+  const StoredTensor& input = choice.tensors[graph.input];
+  if (mapping.picture) {
+    out.picture_zero.assign(input.zero_point.begin(), input.zero_point.end());
+  } else {
+    out.roundings[graph.input] = rounding_of(nullptr, input);
+  }
+  for (size_t s = 0; s < formed.steps.size(); ++s) {
+    const FormedStep& step = formed.steps[s];
+    const StoredTensor& from = choice.tensors[step.inputs[0]];
+    const bool from_picture = mapping.picture && step.inputs[0] == graph.input;
+    if (step.kind == StepKind::convolution) {
+      const std::vector<double> one(from.scale.size(), 1.0);
+      put_integer_weights(out.graph, step, choice.convolutions[s], from_picture ? one : from.scale,
+                          from.zero_point);
+    } else if (from_picture && std::holds_alternative<ChannelAffine>(graph.nodes[step.node].op)) {
+      std::vector<float> factor(step.factor.size()), offset(step.factor.size());
+      for (size_t c = 0; c < factor.size(); ++c) {
+        factor[c] = static_cast<float>(step.factor[c] / mapping.std[c]);
+        offset[c] = static_cast<float>(step.offset[c] + step.factor[c] *
+                                                            (from.zero_point[c] - mapping.mean[c]) /
+                                                            mapping.std[c]);
+      }
+      const Shape shape{static_cast<int64_t>(factor.size())};
+      put_constant(out.graph, out.graph.nodes[step.node], 1, shape, std::move(factor));
+      put_constant(out.graph, out.graph.nodes[step.node], 2, shape, std::move(offset));
+    }
+    if (!moves_only(step) && step.output != choice.logits) {
+      out.roundings[step.output] = rounding_of(&step, choice.tensors[step.output]);
+    }
+    if (tables[s]) {
+      out.table_at[step.activated] = &*tables[s];
+      out.argument_of[step.activated] = step.accumulated;
+      out.is_argument[step.accumulated] = 1;
+    }
+  }
+  return out;
+}
+
+Status simulate(const Simulation& simulation, FloatSession& session, std::vector<float> values,
+                std::span<float> logits, const Probe& before, const Probe& after) {
+  const size_t channels = simulation.picture_zero.size();
+  for (size_t k = 0; channels != 0 && k < values.size(); ++k) {
+    const size_t c = k % channels;
+    const double pixel = values[k] * simulation.mapping.std[c] + simulation.mapping.mean[c];
+    values[k] = static_cast<float>(std::rint(pixel)) - simulation.picture_zero[c];
+  }
+  std::vector<std::vector<float>> arguments(simulation.graph.tensors.size());
+  const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
+    if (const ActivationTable* table = simulation.table_at[t]) {
+      const auto& argument = arguments[simulation.argument_of[t]];
+      for (size_t i = 0; i < seen.size() && i < argument.size(); ++i)
+        seen[i] = (*table)(argument[i]);
+    }
+    if (before) before(t, seen);
+    if (!simulation.roundings[t].scale.empty()) simulation.roundings[t].apply(seen);
+    if (after) after(t, seen);
+    if (simulation.is_argument[t] != 0) arguments[t].assign(seen.begin(), seen.end());
+  };
+  return session.run(values, logits, &observer);
+}
+
+}  // namespace octavo

@@ -1,0 +1,46 @@
+// The quantized network in float: the graph with the weights that its integers stand for,
+// run by the float engine, with every rounding point rounded as the integer step would.
+// Equal to the plan but for the engine's float sums, which now and then turn a tie over.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "quantize/lower.h"
+#include "quantize/pictures.h"
+
+namespace octavo {
+
+// How one tensor is rounded. lo, hi: stored values less the zero point. Empty: not at all.
+struct Rounding {
+  std::vector<float> scale, inverse_scale, lo, hi;
+
+  void apply(std::span<float> values) const;
+};
+
+struct Simulation {
+  Graph graph;
+  std::vector<Rounding> roundings;  // by tensor
+  std::vector<const ActivationTable*>
+      table_at;                       // by tensor: set where a table's step has its result
+  std::vector<TensorId> argument_of;  // by tensor: what that table reads
+  std::vector<uint8_t> is_argument;   // by tensor
+  InputMapping mapping;
+  // A picture enters as pixel less zero point, so that padding is what the plan pads with.
+  std::vector<float> picture_zero;
+};
+
+// `tables` must outlive the simulation.
+Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const Choice& choice,
+                           const StepTables& tables, const InputMapping& mapping);
+
+// Called for every tensor of the graph; the values may be changed.
+using Probe = std::function<void(TensorId tensor, std::span<float> values)>;
+
+// One picture. values: as load_values gives them. before: ahead of the tensor's rounding,
+// after: behind it; either may be empty.
+Status simulate(const Simulation& simulation, FloatSession& session, std::vector<float> values,
+                std::span<float> logits, const Probe& before, const Probe& after);
+
+}  // namespace octavo

@@ -1,0 +1,141 @@
+#include "quantize/statistics.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+namespace octavo {
+
+namespace {
+
+constexpr int least_exponent = -120;
+
+// The smallest e with magnitude < half * 2^e.
+int exponent_for(float magnitude, int half) {
+  if (!(magnitude > 0)) return least_exponent;
+  int exponent = 0;
+  std::frexp(magnitude, &exponent);  // magnitude < 2^exponent
+  return std::max(least_exponent, exponent - std::countr_zero(static_cast<unsigned>(half)));
+}
+
+}  // namespace
+
+ChannelHistograms::ChannelHistograms(int64_t channels, int half)
+    : half_(half),
+      exponent_(static_cast<size_t>(channels), least_exponent),
+      counts_(static_cast<size_t>(channels) * 2 * static_cast<size_t>(half), 0) {}
+
+double ChannelHistograms::bin_width(int64_t channel) const {
+  return std::ldexp(1.0, exponent_[static_cast<size_t>(channel)]);
+}
+
+std::span<const uint32_t> ChannelHistograms::counts(int64_t channel) const {
+  const auto bins = static_cast<size_t>(2 * half_);
+  return std::span(counts_).subspan(static_cast<size_t>(channel) * bins, bins);
+}
+
+void ChannelHistograms::grow(int64_t channel, int exponent) {
+  int& current = exponent_[static_cast<size_t>(channel)];
+  if (exponent <= current) return;
+  const int shift = std::min(exponent - current, 30);
+  const int bins = 2 * half_;
+  uint32_t* counts = counts_.data() + static_cast<ptrdiff_t>(channel) * bins;
+  std::vector<uint32_t> merged(static_cast<size_t>(bins), 0);
+  for (int i = 0; i < bins; ++i) {
+    merged[static_cast<size_t>(((i - half_) >> shift) + half_)] += counts[i];
+  }
+  std::copy(merged.begin(), merged.end(), counts);
+  current = exponent;
+}
+
+void ChannelHistograms::add(std::span<const float> values, std::span<const float> largest) {
+  const size_t channels = exponent_.size();
+  std::vector<float> inverse(channels);
+  for (size_t c = 0; c < channels; ++c) {
+    grow(static_cast<int64_t>(c), exponent_for(largest[c], half_));
+    inverse[c] = std::ldexp(1.0f, -exponent_[c]);
+  }
+  for (size_t first = 0; first + channels <= values.size(); first += channels) {
+    uint32_t* counts = counts_.data() + half_;
+    for (size_t c = 0; c < channels; ++c, counts += 2 * half_) {
+      const float scaled = values[first + c] * inverse[c];
+      const int bin = static_cast<int>(scaled) - (scaled < 0 ? 1 : 0);
+      ++counts[std::clamp(bin, -half_, half_ - 1)];
+    }
+  }
+}
+
+void ChannelHistograms::merge(const ChannelHistograms& other) {
+  if (empty()) {
+    *this = other;
+    return;
+  }
+  for (int64_t c = 0; c < channels() && c < other.channels(); ++c) {
+    grow(c, other.exponent_[static_cast<size_t>(c)]);
+    const int shift =
+        std::min(exponent_[static_cast<size_t>(c)] - other.exponent_[static_cast<size_t>(c)], 30);
+    const auto theirs = other.counts(c);
+    uint32_t* mine = counts_.data() + static_cast<ptrdiff_t>(c) * 2 * half_;
+    for (int i = 0; i < 2 * half_; ++i) {
+      mine[((i - half_) >> shift) + half_] += theirs[static_cast<size_t>(i)];
+    }
+  }
+}
+
+ChannelMoments::ChannelMoments(int64_t channels)
+    : minimum(static_cast<size_t>(channels), std::numeric_limits<float>::max()),
+      maximum(static_cast<size_t>(channels), std::numeric_limits<float>::lowest()),
+      sum(static_cast<size_t>(channels), 0.0),
+      square_sum(static_cast<size_t>(channels), 0.0),
+      nonzero(static_cast<size_t>(channels), 0) {}
+
+ChannelMoments ChannelMoments::of(std::span<const float> values, int64_t channels) {
+  ChannelMoments out(channels);
+  const auto width = static_cast<size_t>(channels);
+  if (width == 0) return out;
+  for (size_t first = 0; first + width <= values.size(); first += width) {
+    const float* row = values.data() + first;
+    for (size_t c = 0; c < width; ++c) {
+      const float value = row[c];
+      out.minimum[c] = std::min(out.minimum[c], value);
+      out.maximum[c] = std::max(out.maximum[c], value);
+    }
+    for (size_t c = 0; c < width; ++c) {
+      const double value = row[c];
+      out.sum[c] += value;
+      out.square_sum[c] += value * value;
+    }
+    for (size_t c = 0; c < width; ++c) out.nonzero[c] += row[c] != 0.0f ? 1 : 0;
+  }
+  out.count = values.size() / width;
+  return out;
+}
+
+void ChannelMoments::merge(const ChannelMoments& next) {
+  if (sum.empty()) {
+    *this = next;
+    return;
+  }
+  for (size_t c = 0; c < sum.size() && c < next.sum.size(); ++c) {
+    minimum[c] = std::min(minimum[c], next.minimum[c]);
+    maximum[c] = std::max(maximum[c], next.maximum[c]);
+    sum[c] += next.sum[c];
+    square_sum[c] += next.square_sum[c];
+    nonzero[c] += next.nonzero[c];
+  }
+  count += next.count;
+}
+
+double ChannelMoments::mean(int64_t channel) const {
+  return count == 0 ? 0 : sum[static_cast<size_t>(channel)] / static_cast<double>(count);
+}
+
+double ChannelMoments::variance(int64_t channel) const {
+  if (count == 0) return 0;
+  const double average = mean(channel);
+  const double square = square_sum[static_cast<size_t>(channel)] / static_cast<double>(count);
+  return std::max(0.0, square - average * average);
+}
+
+}  // namespace octavo

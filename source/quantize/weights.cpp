@@ -1,0 +1,125 @@
+#include "quantize/weights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace octavo {
+
+namespace {
+
+constexpr double most = 127;
+
+// rint for |x| < 2^51, which compilers turn into vector code.
+inline double round_even(double x) {
+  constexpr double magic = 6755399441055744.0;  // 1.5 * 2^52
+  return (x + magic) - magic;
+}
+
+inline double rounded(double value, double unit) {
+  return round_even(std::min(std::max(value / unit, -most), most));
+}
+
+std::span<const double> row_of(const std::vector<double>& values, int64_t row, int64_t taps) {
+  const auto length = static_cast<size_t>(taps);
+  const size_t first = values.size() == length ? 0 : static_cast<size_t>(row) * length;
+  return std::span(values).subspan(first, length);
+}
+
+double largest_magnitude(std::span<const double> values) {
+  double largest = 0;
+  for (const double value : values) largest = std::max(largest, std::fabs(value));
+  return largest;
+}
+
+double output_error(std::span<const double> values, std::span<const double> importance,
+                    double unit) {
+  double sum = 0;
+  const double inverse = 1 / unit;
+  for (size_t k = 0; k < values.size(); ++k) {
+    const double stored = round_even(std::min(std::max(values[k] * inverse, -most), most));
+    const double error = stored * unit - values[k];
+    sum += importance[k] * error * error;
+  }
+  return sum;
+}
+
+// The step that would bring the row's largest weight to 127, or a smaller one that costs less.
+double best_unit(std::span<const double> values, std::span<const double> importance) {
+  const double widest = largest_magnitude(values) / most;
+  double best = widest, least = output_error(values, importance, widest);
+  for (int percent = 98; percent >= 60; percent -= 2) {
+    const double unit = widest * percent / 100;
+    const double error = output_error(values, importance, unit);
+    if (error < least) {
+      least = error;
+      best = unit;
+    }
+  }
+  return best;
+}
+
+void round_row(std::span<const double> values, double unit, std::span<int8_t> out) {
+  for (size_t k = 0; k < values.size(); ++k) out[k] = static_cast<int8_t>(rounded(values[k], unit));
+}
+
+}  // namespace
+
+IntegerWeights quantize_weights(const ScaledWeights& weights, bool per_channel) {
+  IntegerWeights out;
+  out.values.resize(weights.values.size());
+  out.unit.assign(static_cast<size_t>(weights.outputs), 0.0);
+  double largest = 0;
+  for (int64_t o = 0; o < weights.outputs; ++o) {
+    const auto values = row_of(weights.values, o, weights.taps);
+    largest =
+        std::max(largest, largest_magnitude(values) / weights.row_scale[static_cast<size_t>(o)]);
+  }
+  for (int64_t o = 0; o < weights.outputs; ++o) {
+    const auto values = row_of(weights.values, o, weights.taps);
+    double& unit = out.unit[static_cast<size_t>(o)];
+    if (!per_channel) {
+      unit = largest / most * weights.row_scale[static_cast<size_t>(o)];
+    } else if (largest_magnitude(values) > 0) {
+      unit = best_unit(values, row_of(weights.importance, o, weights.taps));
+    }
+    // A row of zeros has only its bias; any unit does that gives the bias enough digits.
+    if (!(unit > 1e-25)) unit = 1e-25;
+    const auto length = static_cast<size_t>(weights.taps);
+    round_row(values, unit, std::span(out.values).subspan(static_cast<size_t>(o) * length, length));
+  }
+  return out;
+}
+
+int64_t fold_bias(std::span<const int8_t> row, double unit, const BiasTerms& terms) {
+  double sum = terms.real_bias / unit;
+  for (size_t k = 0; k < row.size(); ++k) sum -= row[k] * terms.offsets[k];
+  constexpr double limit = 9e15;
+  return static_cast<int64_t>(std::rint(std::clamp(sum, -limit, limit)));
+}
+
+bool fits_accumulator(std::span<const int8_t> row, int64_t bias, int64_t largest, bool shifted) {
+  int64_t sum = 0, magnitudes = 0;
+  for (const int8_t w : row) {
+    sum += w;
+    magnitudes += std::abs(w);
+  }
+  // 2^31 - 1 less a part for the correction that the bias gets later.
+  constexpr int64_t limit = (int64_t{1} << 31) - 1 - (int64_t{1} << 26);
+  if (std::abs(bias) > limit || std::abs(bias) + largest * magnitudes > limit) return false;
+  return !shifted || std::abs(bias + 128 * sum) + 128 * magnitudes <= limit;
+}
+
+void raise_until_fits(const ScaledWeights& weights, int64_t output, const BiasTerms& terms,
+                      int64_t largest, bool shifted, IntegerWeights& out) {
+  const auto length = static_cast<size_t>(weights.taps);
+  const auto row = std::span(out.values).subspan(static_cast<size_t>(output) * length, length);
+  double& unit = out.unit[static_cast<size_t>(output)];
+  const auto values = row_of(weights.values, output, weights.taps);
+  while (!fits_accumulator(row, fold_bias(row, unit, terms), largest, shifted)) {
+    unit *= 1.25;
+    round_row(values, unit, row);
+  }
+}
+
+}  // namespace octavo

@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include "quantize/build_graph.h"
+#include "quantize/steps.h"
+
+namespace octavo {
+namespace {
+
+using testing::GraphBuilder;
+using Kind = Unary::Kind;
+
+GraphBuilder small_graph() {
+  return GraphBuilder({1, 8, 8, 4}, 7);
+}
+
+const FormedStep& step_named(const Graph& graph, const FormedSteps& formed,
+                             const std::string& last) {
+  for (const auto& step : formed.steps) {
+    if (graph.nodes[step.nodes.back()].name == last) return step;
+  }
+  ADD_FAILURE() << "no step ends at " << last;
+  return formed.steps[0];
+}
+
+TEST(FormSteps, ReluBecomesTheClampOfItsConvolution) {
+  auto b = small_graph();
+  const TensorId relu = b.unary("relu", Kind::relu, b.conv("conv", b.graph.input, 4));
+  b.conv("head", relu, 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  ASSERT_EQ(formed->steps.size(), 2u);
+  const FormedStep& step = formed->steps[0];
+  EXPECT_EQ(step.nodes, (std::vector<uint32_t>{0, 1}));
+  EXPECT_FALSE(step.activation);
+  EXPECT_EQ(step.lo, 0.0f);
+  EXPECT_EQ(step.hi, std::numeric_limits<float>::infinity());
+  EXPECT_EQ(step.output, relu);
+}
+
+TEST(FormSteps, ResidualThenReluIsOneStepOfTheLaterConvolution) {
+  auto b = small_graph();
+  const TensorId early = b.conv("early", b.graph.input, 4);
+  const TensorId late =
+      b.conv("late", b.unary("mid_relu", Kind::relu, b.conv("mid", b.graph.input, 4)), 4);
+  const TensorId sum = b.binary("add", Binary::Kind::add, late, early);
+  b.conv("head", b.unary("relu", Kind::relu, sum), 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  ASSERT_EQ(formed->steps.size(), 4u);  // early, mid, late + add + relu, head
+  const FormedStep& step = step_named(b.graph, *formed, "relu");
+  EXPECT_EQ(b.graph.nodes[step.node].name, "late");
+  EXPECT_TRUE(step.has_residual);
+  EXPECT_EQ(step.inputs.back(), early);
+  EXPECT_EQ(step.lo, 0.0f);
+  EXPECT_EQ(step.accumulated, sum);
+}
+
+TEST(FormSteps, ActivationBeforeTheResidualStaysInTheStep) {
+  auto b = small_graph();
+  const TensorId relu = b.unary("relu", Kind::relu, b.conv("conv", b.graph.input, 4));
+  b.conv("head", b.binary("add", Binary::Kind::add, b.graph.input, relu), 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  ASSERT_EQ(formed->steps.size(), 2u);
+  EXPECT_EQ(formed->steps[0].activation->kind, Kind::relu);
+  EXPECT_TRUE(formed->steps[0].has_residual);
+  EXPECT_FALSE(std::isfinite(formed->steps[0].lo));
+}
+
+TEST(FormSteps, AnActivationAfterAResidualSumCannotShareTheConvolution) {
+  auto b = small_graph();
+  const TensorId sum =
+      b.binary("add", Binary::Kind::add, b.graph.input, b.conv("conv", b.graph.input, 4));
+  b.conv("head", b.unary("swish", Kind::hard_swish, sum), 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  // conv + add stored; hard swish of it; head.
+  ASSERT_EQ(formed->steps.size(), 3u);
+  EXPECT_EQ(formed->steps[1].kind, StepKind::rescale);
+  EXPECT_EQ(formed->steps[1].activation->kind, Kind::hard_swish);
+}
+
+TEST(FormSteps, ATensorWithTwoReadersIsStored) {
+  auto b = small_graph();
+  const TensorId conv = b.conv("conv", b.graph.input, 4);
+  const TensorId relu = b.unary("relu", Kind::relu, conv);
+  b.conv("head", b.binary("add", Binary::Kind::add, conv, relu), 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  ASSERT_EQ(formed->steps.size(), 4u);
+  EXPECT_EQ(formed->steps[0].output, conv);
+  EXPECT_EQ(formed->steps[1].kind, StepKind::rescale);
+  EXPECT_EQ(formed->steps[1].lo, 0.0f);
+  EXPECT_EQ(formed->steps[2].kind, StepKind::add);
+}
+
+TEST(FormSteps, GateIsTheSecondOperandAndConstantsRescale) {
+  auto b = small_graph();
+  const TensorId x = b.conv("conv", b.graph.input, 4);
+  const TensorId gate = b.unary("sigmoid", Kind::hard_sigmoid,
+                                b.conv("squeeze", b.global_pool("pool", x), 4), 1.0f / 6, 0.5f);
+  const TensorId gated = b.binary("gate", Binary::Kind::multiply, gate, x);
+  const TensorId half = b.graph.add_constant("half", {1}, {0.5f});
+  b.conv("head", b.binary("halve", Binary::Kind::multiply, half, gated), 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  const FormedStep& multiply = step_named(b.graph, *formed, "gate");
+  EXPECT_EQ(multiply.inputs, (std::vector<TensorId>{x, gate}));
+  const FormedStep& rescale = step_named(b.graph, *formed, "halve");
+  EXPECT_EQ(rescale.factor, std::vector<double>(4, 0.5));
+}
+
+TEST(FormSteps, AFlattenOfOnePixelIsNoStep) {
+  auto b = small_graph();
+  const TensorId pooled = b.global_pool("pool", b.conv("conv", b.graph.input, 4));
+  b.node("flatten", Reshape{{1, 3}}, {b.conv("head", pooled, 3)});
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  ASSERT_EQ(formed->steps.size(), 3u);
+  EXPECT_EQ(formed->steps.back().output, b.graph.output);
+  EXPECT_EQ(formed->steps.back().nodes.size(), 2u);
+}
+
+TEST(FormSteps, EveryNodeThatCannotBeAStepIsNamed) {
+  auto b = small_graph();
+  const TensorId soft = b.node("attention", Softmax{3}, {b.conv("conv", b.graph.input, 4)});
+  const TensorId gamma = b.graph.add_constant("g", {4}, {1, 1, 1, 1});
+  const TensorId beta = b.graph.add_constant("z", {4}, {0, 0, 0, 0});
+  b.conv("head", b.node("norm", LayerNorm{}, {soft, gamma, beta}), 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_FALSE(formed);
+  EXPECT_EQ(formed.error().kind, ErrorKind::rejected);
+  EXPECT_NE(formed.error().message.find("'attention' (softmax)"), std::string::npos)
+      << formed.error().message;
+  EXPECT_NE(formed.error().message.find("'norm' (layer_norm)"), std::string::npos)
+      << formed.error().message;
+}
+
+}  // namespace
+}  // namespace octavo

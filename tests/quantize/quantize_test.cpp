@@ -1,0 +1,378 @@
+// The four stages together, against the float network and against the integer runtime.
+#include "quantize/quantize.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "quantize/build_graph.h"
+#include "quantize/correct.h"
+#include "quantize/report.h"
+#include "quantize/warnings.h"
+#include "runtime/program.h"
+
+namespace octavo {
+namespace {
+
+using testing::GraphBuilder;
+using Kind = Unary::Kind;
+
+constexpr int32_t side = 16;
+
+Preprocess small_preprocess() {
+  Preprocess how;
+  how.height = how.width = side;
+  how.mean = {123.675f, 116.28f, 103.53f};
+  how.std = {58.395f, 57.12f, 57.375f};
+  return how;
+}
+
+// Every kind of step: a stem, a depthwise block with a residual, squeeze-and-excite, a
+// split, shuffle and join, a maximum, a table, a head.
+Graph every_step(uint64_t seed) {
+  GraphBuilder b({1, side, side, 3}, seed);
+  const TensorId stem =
+      b.unary("stem_act", Kind::hard_swish, b.conv("stem", b.graph.input, 16, {3, 2}));
+  const TensorId wide = b.unary("expand_act", Kind::clip, b.conv("expand", stem, 32), 0, 6);
+  const TensorId deep = b.unary("deep_act", Kind::relu, b.conv("deep", wide, 32, {3, 1, 32}));
+  const TensorId squeezed =
+      b.unary("fc1_act", Kind::relu, b.conv("fc1", b.global_pool("squeeze", deep), 8));
+  const TensorId gate =
+      b.unary("gate_act", Kind::hard_sigmoid, b.conv("fc2", squeezed, 32), 1.0f / 6, 0.5f);
+  const TensorId gated = b.binary("gate", Binary::Kind::multiply, deep, gate);
+  const TensorId block =
+      b.binary("residual", Binary::Kind::add, b.conv("project", gated, 16), stem);
+  Slice half{{0, 0, 0, 0}, {1, 8, 8, 8}, {1, 1, 1, 1}};
+  const TensorId left = b.node("left", half, {block});
+  half.starts[3] = 8;
+  const TensorId right =
+      b.unary("silu", Kind::silu, b.conv("branch", b.node("right", half, {block}), 8, {3, 1, 2}));
+  const TensorId joined = b.node("join", Concat{3}, {left, right});
+  std::vector<int64_t> shuffle(16);
+  for (size_t c = 0; c < 16; ++c) shuffle[c] = static_cast<int64_t>(c % 2 * 8 + c / 2);
+  const TensorId shuffled = b.node("shuffle", Gather{3, shuffle}, {joined});
+  Pool2d pool{Pool2d::Kind::maximum, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}};
+  const TensorId pooled = b.node("maximum", pool, {shuffled});
+  const TensorId last = b.unary("last_act", Kind::relu, b.conv("last", pooled, 32));
+  b.node("flatten", Reshape{{1, 10}}, {b.conv("head", b.global_pool("mean", last), 10)});
+  return b.graph;
+}
+
+// Pictures with structure: a gradient, a blob and noise, from a seed.
+std::vector<uint8_t> picture(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<float> uniform(0, 1);
+  const float x0 = uniform(random) * side, y0 = uniform(random) * side,
+              size = 2 + 4 * uniform(random);
+  std::array<float, 3> base{}, blob{};
+  for (size_t c = 0; c < 3; ++c) {
+    base[c] = 255 * uniform(random);
+    blob[c] = 255 * uniform(random);
+  }
+  std::vector<uint8_t> out;
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      const float dx = static_cast<float>(x) - x0, dy = static_cast<float>(y) - y0;
+      const float near = std::exp(-(dx * dx + dy * dy) / (size * size));
+      for (size_t c = 0; c < 3; ++c) {
+        const float value = base[c] * (1 - near) + blob[c] * near + 40 * (uniform(random) - 0.5f);
+        out.push_back(static_cast<uint8_t>(std::clamp(value, 0.0f, 255.0f)));
+      }
+    }
+  }
+  return out;
+}
+
+CalibrationFeed pictures(size_t count, uint64_t first = 1000) {
+  CalibrationFeed feed;
+  feed.count = count;
+  feed.pixels = [first](size_t i) -> Result<std::vector<uint8_t>> { return picture(first + i); };
+  return feed;
+}
+
+std::vector<float> float_logits(const Graph& graph, const Preprocess& how,
+                                const std::vector<uint8_t>& pixels) {
+  auto session = create_float_session(graph);
+  EXPECT_TRUE(session) << session.error().message;
+  CalibrationFeed feed;
+  feed.count = 1;
+  feed.pixels = [&](size_t) -> Result<std::vector<uint8_t>> { return pixels; };
+  std::vector<float> logits(static_cast<size_t>(element_count(graph.tensors[graph.output].shape)));
+  const auto values = load_values(feed, 0, input_mapping(graph, &how), pixels.size());
+  EXPECT_TRUE((*session)->run(*values, logits));
+  return logits;
+}
+
+std::vector<float> integer_logits(Session& session, const std::vector<uint8_t>& pixels,
+                                  size_t classes) {
+  std::vector<float> logits(classes);
+  EXPECT_TRUE(session.run(std::as_bytes(std::span(pixels)), logits));
+  return logits;
+}
+
+std::unique_ptr<Session> session_of(const Plan& plan) {
+  auto program = Program::prepare(plan, "reference");
+  EXPECT_TRUE(program) << program.error().message;
+  auto session = Session::create(*program);
+  EXPECT_TRUE(session) << session.error().message;
+  return std::move(*session);
+}
+
+// Cosine of float and integer logits over pictures that calibration did not see.
+double logits_cosine(const Graph& graph, const Plan& plan, size_t count = 20) {
+  auto session = session_of(plan);
+  Agreement agreement;
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto pixels = picture(500000 + i);
+    const auto a = float_logits(graph, small_preprocess(), pixels);
+    agreement.add(a, integer_logits(*session, pixels, a.size()));
+  }
+  return agreement.cosine();
+}
+
+TEST(Quantize, IntegersFollowTheFloatNetworkThroughEveryKindOfStep) {
+  for (const uint64_t seed : {1, 2, 3}) {
+    const Graph graph = every_step(seed);
+    const Preprocess how = small_preprocess();
+    const auto quantized = quantize(graph, &how, pictures(100), {});
+    ASSERT_TRUE(quantized) << "seed " << seed << ": " << quantized.error().message;
+    EXPECT_TRUE(verify(quantized->plan));
+    EXPECT_GT(logits_cosine(graph, quantized->plan), 0.998) << "seed " << seed;
+  }
+}
+
+TEST(Quantize, EveryRangeMethodGivesAWorkingPlan) {
+  const Graph graph = every_step(4);
+  const Preprocess how = small_preprocess();
+  for (const RangeMethod method : {RangeMethod::automatic, RangeMethod::maximum,
+                                   RangeMethod::percentile, RangeMethod::mse, RangeMethod::kl}) {
+    QuantizeOptions options;
+    options.method = method;
+    const auto quantized = quantize(graph, &how, pictures(60), options);
+    ASSERT_TRUE(quantized) << quantized.error().message;
+    EXPECT_GT(logits_cosine(graph, quantized->plan), 0.99) << static_cast<int>(method);
+  }
+}
+
+// The simulation is what corrections and the report are made from: it has to be the plan.
+TEST(Quantize, TheSimulationStoresWhatTheIntegersStore) {
+  const Graph graph = every_step(5);
+  const Preprocess how = small_preprocess();
+  const InputMapping mapping = input_mapping(graph, &how);
+  const auto formed = form_steps(graph);
+  ASSERT_TRUE(formed);
+  const auto feed = pictures(40);
+  const auto calibration = calibrate(graph, *formed, mapping, feed, {}, {});
+  ASSERT_TRUE(calibration) << calibration.error().message;
+  const Choice choice = choose(graph, *formed, *calibration, mapping, {});
+  const StepTables tables = make_tables(*formed, *calibration);
+  const auto plan = lower(graph, *formed, choice, tables, &how);
+  ASSERT_TRUE(plan) << plan.error().message;
+  auto session = session_of(*plan);
+  const Simulation simulation = make_simulation(graph, *formed, choice, tables, mapping);
+  auto float_session = create_float_session(simulation.graph);
+  ASSERT_TRUE(float_session) << float_session.error().message;
+
+  size_t total = 0, different = 0;
+  for (size_t i = 0; i < 10; ++i) {
+    const auto pixels = picture(700 + i);
+    std::vector<float> logits(10);
+    std::vector<std::vector<std::byte>> stored(formed->steps.size());
+    ASSERT_TRUE(session->run_observed(std::as_bytes(std::span(pixels)), logits,
+                                      [&](size_t step, std::span<const std::byte> bytes) {
+                                        stored[step].assign(bytes.begin(), bytes.end());
+                                      }));
+    CalibrationFeed one;
+    one.count = 1;
+    one.pixels = [&](size_t) -> Result<std::vector<uint8_t>> { return pixels; };
+    std::vector<std::vector<float>> simulated(graph.tensors.size());
+    const Probe keep = [&](TensorId t, std::span<float> values) {
+      simulated[t].assign(values.begin(), values.end());
+    };
+    ASSERT_TRUE(simulate(simulation, **float_session, *load_values(one, 0, mapping, pixels.size()),
+                         logits, {}, keep));
+    for (size_t s = 0; s + 1 < formed->steps.size(); ++s) {
+      const TensorId t = formed->steps[s].output;
+      const StoredTensor& tensor = choice.tensors[t];
+      ASSERT_EQ(stored[s].size(), simulated[t].size());
+      for (size_t k = 0; k < simulated[t].size(); ++k) {
+        const size_t c = k % tensor.scale.size();
+        const auto expected = std::lround(simulated[t][k] / tensor.scale[c]) + tensor.zero_point[c];
+        const auto actual = std::to_integer<int>(stored[s][k]);
+        EXPECT_NEAR(static_cast<double>(actual), static_cast<double>(expected), 2) << "step " << s;
+        different += actual != expected ? 1 : 0;
+        ++total;
+      }
+    }
+  }
+  EXPECT_LT(static_cast<double>(different), 0.002 * static_cast<double>(total))
+      << different << " of " << total;
+}
+
+TEST(Quantize, ThePlanDoesNotDependOnThreads) {
+  const Graph graph = every_step(6);
+  const Preprocess how = small_preprocess();
+  std::vector<std::vector<std::byte>> bytes;
+  for (const int threads : {1, 2, 5}) {
+    QuantizeOptions options;
+    options.threads = threads;
+    const auto quantized = quantize(graph, &how, pictures(37), options);
+    ASSERT_TRUE(quantized) << quantized.error().message;
+    bytes.push_back(serialize(quantized->plan));
+  }
+  EXPECT_EQ(bytes[0], bytes[1]);
+  EXPECT_EQ(bytes[0], bytes[2]);
+}
+
+TEST(Quantize, EightPicturesDoNotGiveNonsense) {
+  const Graph graph = every_step(7);
+  const Preprocess how = small_preprocess();
+  const auto quantized = quantize(graph, &how, pictures(8), {});
+  ASSERT_TRUE(quantized) << quantized.error().message;
+  EXPECT_GT(logits_cosine(graph, quantized->plan), 0.97);
+  ASSERT_FALSE(quantized->warnings.empty());
+  EXPECT_NE(quantized->warnings[0].find("only 8 pictures"), std::string::npos);
+}
+
+float sqnr_alone(const Plan& plan, const std::string& name) {
+  for (const auto& row : plan.report) {
+    if (plan.steps[row.step].name == name) return row.sqnr_alone_db;
+  }
+  ADD_FAILURE() << "no step " << name;
+  return 0;
+}
+
+TEST(Quantize, ANamedNodeIsStoredWithSixteenBits) {
+  const Graph graph = every_step(8);
+  const Preprocess how = small_preprocess();
+  QuantizeOptions options;
+  const auto narrow = quantize(graph, &how, pictures(40), options);
+  options.int16_nodes = {"stem"};
+  const auto wide = quantize(graph, &how, pictures(40), options);
+  ASSERT_TRUE(narrow && wide) << wide.error().message;
+  EXPECT_GT(sqnr_alone(wide->plan, "stem_act"), sqnr_alone(narrow->plan, "stem_act") + 3);
+  size_t wide_tensors = 0;
+  for (const auto& tensor : wide->plan.tensors)
+    wide_tensors += tensor.type == ElementType::i16 ? 1 : 0;
+  EXPECT_EQ(wide_tensors, 1u);
+  EXPECT_GT(logits_cosine(graph, wide->plan), 0.99);
+}
+
+TEST(Quantize, SixteenBitsSpreadOverEverythingThatMovesTogether) {
+  const Graph graph = every_step(9);
+  const auto formed = form_steps(graph);
+  ASSERT_TRUE(formed);
+  // "silu" is joined with a part of "residual", shuffled and pooled.
+  const auto tensors = int16_tensors(graph, *formed, {"silu"});
+  ASSERT_TRUE(tensors) << tensors.error().message;
+  EXPECT_EQ(tensors->size(), 7u);  // silu, join, shuffle, maximum, left, right, residual
+}
+
+TEST(Quantize, AnUnknownSixteenBitNodeNamesTheNearest) {
+  const Graph graph = every_step(1);
+  const Preprocess how = small_preprocess();
+  QuantizeOptions options;
+  options.int16_nodes = {"stem_atc"};
+  const auto quantized = quantize(graph, &how, pictures(2), options);
+  ASSERT_FALSE(quantized);
+  EXPECT_EQ(quantized.error().kind, ErrorKind::usage);
+  EXPECT_NE(quantized.error().message.find("'stem_act'"), std::string::npos)
+      << quantized.error().message;
+}
+
+TEST(Quantize, BiasCorrectionBringsTheMeansBack) {
+  const Graph graph = every_step(10);
+  const Preprocess how = small_preprocess();
+  const InputMapping mapping = input_mapping(graph, &how);
+  const auto formed = form_steps(graph);
+  const auto feed = pictures(32);
+  const auto calibration = calibrate(graph, *formed, mapping, feed, {}, {});
+  ASSERT_TRUE(calibration);
+  Choice choice = choose(graph, *formed, *calibration, mapping, {});
+  const StepTables tables = make_tables(*formed, *calibration);
+  const auto logit_shift = [&]() {
+    const Simulation simulation = make_simulation(graph, *formed, choice, tables, mapping);
+    auto session = create_float_session(simulation.graph);
+    std::vector<double> shift(10, 0.0);
+    for (size_t i = 0; i < feed.count; ++i) {
+      const auto values = load_values(feed, i, mapping, static_cast<size_t>(side * side * 3));
+      std::vector<float> logits(10);
+      EXPECT_TRUE(simulate(simulation, **session, *values, logits, {}, {}));
+      const auto expected = float_logits(graph, how, *feed.pixels(i));
+      for (size_t c = 0; c < 10; ++c) shift[c] += logits[c] - expected[c];
+    }
+    double sum = 0;
+    for (const double value : shift) sum += value * value;
+    return sum;
+  };
+  // A fault that correction has to find: one convolution's biases are off.
+  for (size_t s = 0; s < formed->steps.size(); ++s) {
+    if (graph.nodes[formed->steps[s].node].name != "project") continue;
+    for (double& bias : choice.convolutions[s].real_bias) bias += 0.1;
+  }
+  const double before = logit_shift();
+  ASSERT_TRUE(correct_biases(graph, *formed, *calibration, tables, mapping, feed, {}, choice));
+  EXPECT_LT(logit_shift(), before / 100);
+}
+
+TEST(Quantize, UnreadablePicturesAreToldAndNoneIsAnError) {
+  const Graph graph = every_step(1);
+  const Preprocess how = small_preprocess();
+  auto feed = pictures(10);
+  feed.pixels = [](size_t i) -> Result<std::vector<uint8_t>> {
+    if (i == 3) return rejected("three.jpg is no picture");
+    return picture(i);
+  };
+  const auto some = quantize(graph, &how, feed, {});
+  ASSERT_TRUE(some) << some.error().message;
+  EXPECT_NE(some->warnings[0].find("three.jpg"), std::string::npos);
+  feed.pixels = [](size_t) -> Result<std::vector<uint8_t>> { return rejected("no picture"); };
+  const auto none = quantize(graph, &how, feed, {});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::rejected);
+}
+
+TEST(Quantize, AnInterruptEndsIt) {
+  const Graph graph = every_step(1);
+  const Preprocess how = small_preprocess();
+  const std::atomic<bool> stop{true};
+  QuantizeOptions options;
+  options.stop = &stop;
+  const auto quantized = quantize(graph, &how, pictures(10), options);
+  ASSERT_FALSE(quantized);
+  EXPECT_EQ(quantized.error().kind, ErrorKind::interrupted);
+}
+
+TEST(Quantize, AFloatInputIsQuantizedLikeAnyTensor) {
+  GraphBuilder b({1, side, side, 3}, 12);
+  const TensorId conv = b.unary("act", Kind::relu, b.conv("conv", b.graph.input, 16, {3, 2}));
+  b.conv("head", b.global_pool("pool", conv), 5);
+  CalibrationFeed feed;
+  feed.count = 50;
+  feed.values = [](size_t i) -> Result<std::vector<float>> {
+    std::mt19937_64 random(i);
+    std::normal_distribution<float> normal(0, 1);
+    std::vector<float> out(side * side * 3);
+    for (float& value : out) value = normal(random);
+    return out;
+  };
+  const auto quantized = quantize(b.graph, nullptr, feed, {});
+  ASSERT_TRUE(quantized) << quantized.error().message;
+  EXPECT_FALSE(quantized->plan.picture_input);
+  auto session = session_of(quantized->plan);
+  auto float_session = create_float_session(b.graph);
+  Agreement agreement;
+  for (size_t i = 100; i < 110; ++i) {
+    std::vector<float> expected(5), logits(5);
+    const auto values = *feed.values(i);
+    ASSERT_TRUE((*float_session)->run(values, expected));
+    ASSERT_TRUE(session->run_float(values, logits));
+    agreement.add(expected, logits);
+  }
+  EXPECT_GT(agreement.cosine(), 0.999);
+}
+
+}  // namespace
+}  // namespace octavo

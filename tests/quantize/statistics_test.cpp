@@ -1,0 +1,65 @@
+#include "quantize/statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+namespace octavo {
+namespace {
+
+constexpr int half = ChannelHistograms::compact_half;
+
+ChannelHistograms histogram_of(const std::vector<std::vector<float>>& pictures) {
+  ChannelHistograms out(1, half);
+  for (const auto& values : pictures) {
+    float largest = 0;
+    for (const float value : values) largest = std::max(largest, std::fabs(value));
+    out.add(values, {{largest}});
+  }
+  return out;
+}
+
+TEST(ChannelHistograms, BinsAreMultiplesOfAPowerOfTwo) {
+  const auto histogram = histogram_of({{0.0f, 0.49f, 1.0f, 255.0f, -1.0f, -0.5f}});
+  EXPECT_EQ(histogram.bin_width(0), 1.0);
+  const auto counts = histogram.counts(0);
+  EXPECT_EQ(counts[half], 2u);        // 0, 0.49
+  EXPECT_EQ(counts[half + 1], 1u);    // 1
+  EXPECT_EQ(counts[half + 255], 1u);  // 255
+  EXPECT_EQ(counts[half - 1], 1u);    // -0.5
+  EXPECT_EQ(counts[half - 2], 1u);    // -1
+}
+
+// Threads see the pictures in any order and share of them; the counts must not tell.
+TEST(ChannelHistograms, DoNotDependOnOrderOrOnHowTheWorkWasShared) {
+  const uint64_t seed = 11;
+  std::mt19937_64 random(seed);
+  std::vector<std::vector<float>> pictures(12);
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    std::normal_distribution<float> normal(0, std::pow(3.0f, static_cast<float>(i) - 6));
+    pictures[i].resize(200);
+    for (float& value : pictures[i]) value = normal(random);
+  }
+  const auto once = histogram_of(pictures);
+  std::shuffle(pictures.begin(), pictures.end(), random);
+  auto first = histogram_of({pictures.begin(), pictures.begin() + 5});
+  first.merge(histogram_of({pictures.begin() + 5, pictures.end()}));
+  EXPECT_EQ(once.bin_width(0), first.bin_width(0)) << "seed " << seed;
+  EXPECT_TRUE(std::ranges::equal(once.counts(0), first.counts(0))) << "seed " << seed;
+}
+
+TEST(ChannelMoments, ByHand) {
+  const std::vector<float> values{1, 0, 3, -2};  // two pixels of two channels
+  const auto moments = ChannelMoments::of(values, 2);
+  EXPECT_EQ(moments.minimum, (std::vector<float>{1, -2}));
+  EXPECT_EQ(moments.maximum, (std::vector<float>{3, 0}));
+  EXPECT_EQ(moments.nonzero, (std::vector<uint64_t>{2, 1}));
+  EXPECT_DOUBLE_EQ(moments.mean(0), 2);
+  EXPECT_DOUBLE_EQ(moments.variance(0), 1);
+  EXPECT_DOUBLE_EQ(moments.mean(1), -1);
+}
+
+}  // namespace
+}  // namespace octavo
