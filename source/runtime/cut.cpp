@@ -26,9 +26,10 @@ std::vector<Range> split(int32_t size, int32_t step, int parts) {
   return ranges;
 }
 
-// The share of the busiest thread, relative to a perfect split.
+// The share of the busiest thread, relative to a perfect split; beyond all bounds where
+// this way of cutting is not allowed.
 double imbalance(int32_t size, int32_t step, int threads) {
-  if (step == 0) return threads;
+  if (step == 0) return 1e9;
   const double units = (static_cast<double>(size) + step - 1) / step;
   double most = 0;
   for (const Range& range : split(size, step, threads)) {

@@ -1,0 +1,252 @@
+// What a session promises beside its bits: no allocation and no system call in a run,
+// the caller's float mode kept, plain errors, float inputs by the page's formula.
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cfenv>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+#include <linux/seccomp.h>
+
+#include "plan/random_plan.h"
+#include "runtime/count_allocations.h"
+#include "runtime/interpreter.h"
+#include "runtime/program.h"
+
+namespace octavo {
+namespace {
+
+Plan some_plan(uint64_t seed = 5) {
+  return testing::random_plan(seed, {.steps = 25});
+}
+
+std::unique_ptr<Session> open(const Plan& plan, int threads = 1, const std::string& isa = "") {
+  auto program = Program::prepare(plan, isa);
+  EXPECT_TRUE(program) << program.error().message;
+  auto session = Session::create(*program, threads);
+  EXPECT_TRUE(session) << session.error().message;
+  return *std::move(session);
+}
+
+size_t classes(const Plan& plan) {
+  return size_t(plan.tensors[plan.output].shape[3]);
+}
+
+TEST(Session, ARunWithOneThreadAllocatesNothing) {
+  for (const std::string& isa : runnable_isas()) {
+    const Plan plan = some_plan();
+    const auto session = open(plan, 1, isa);
+    const std::vector<std::byte> input = golden_input(plan, 1);
+    std::vector<float> logits(classes(plan));
+    const long before = testing::allocation_count();
+    const Status done = session->run(input, logits);
+    const long after = testing::allocation_count();
+    ASSERT_TRUE(done);
+    EXPECT_EQ(after - before, 0) << isa;
+  }
+}
+
+// In a child under strict seccomp: any system call but write and exit kills it.
+TEST(Session, ARunWithOneThreadMakesNoSystemCall) {
+  const Plan plan = some_plan();
+  const auto session = open(plan);
+  const std::vector<std::byte> input = golden_input(plan, 1);
+  std::vector<float> logits(classes(plan));
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) _exit(77);
+    const bool done = bool(session->run(input, logits)) && bool(session->run(input, logits));
+    syscall(SYS_exit, done ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) GTEST_SKIP() << "no seccomp here";
+  EXPECT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(Session, TheCallersRoundingModeNeitherCountsNorChanges) {
+  const Plan plan = some_plan(9);
+  const std::vector<std::byte> input = golden_input(plan, 2);
+  const std::vector<float> expected = testing::interpret(plan, input).logits;
+  for (const std::string& isa : runnable_isas()) {
+    for (const int threads : {1, 3}) {
+      for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+        std::vector<float> logits(classes(plan));
+        ASSERT_EQ(std::fesetround(mode), 0);
+        const auto session = open(plan, threads, isa);
+        const Status done = session->run(input, logits);
+        const int mode_after = std::fegetround();
+        std::fesetround(FE_TONEAREST);
+        ASSERT_TRUE(done);
+        EXPECT_EQ(mode_after, mode);
+        EXPECT_EQ(logits, expected) << isa << ", " << threads << " threads, mode " << mode;
+      }
+    }
+  }
+}
+
+TEST(Session, WrongSizesAreUsageErrors) {
+  const Plan plan = some_plan();
+  const auto session = open(plan);
+  std::vector<std::byte> input = golden_input(plan, 1);
+  std::vector<float> logits(classes(plan));
+  std::vector<uint64_t> times(plan.steps.size() + 1);
+  EXPECT_EQ(session->run_timed(input, logits, times).error().kind, ErrorKind::usage);
+  logits.push_back(0);
+  EXPECT_EQ(session->run(input, logits).error().kind, ErrorKind::usage);
+  logits.pop_back();
+  input.pop_back();
+  const Status wrong = session->run(input, logits);
+  EXPECT_EQ(wrong.error().kind, ErrorKind::usage);
+  EXPECT_NE(wrong.error().message.find(std::to_string(input.size())), std::string::npos);
+  EXPECT_EQ(session->run_float({}, logits).error().kind, ErrorKind::usage);
+}
+
+TEST(Session, TheNumberOfThreadsIsBounded) {
+  const auto program = Program::prepare(some_plan());
+  ASSERT_TRUE(program);
+  for (const int threads : {0, -1, 100000}) {
+    const auto session = Session::create(*program, threads);
+    ASSERT_FALSE(session);
+    EXPECT_EQ(session.error().kind, ErrorKind::usage);
+  }
+}
+
+TEST(Program, AnIsaThatCannotRunNamesThoseThatCan) {
+  const auto unknown = Program::prepare(some_plan(), "avx3");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().kind, ErrorKind::unsupported);
+  EXPECT_NE(unknown.error().message.find("reference"), std::string::npos);
+#if defined(__x86_64__)
+  const std::string foreign = "neon";
+#else
+  const std::string foreign = "avx2";
+#endif
+  const auto other = Program::prepare(some_plan(), foreign);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().kind, ErrorKind::unsupported);
+  EXPECT_NE(other.error().message.find(foreign), std::string::npos);
+}
+
+TEST(Program, TheEnvironmentChoosesWhereTheCallerDoesNot) {
+  ASSERT_EQ(setenv("OCTAVO_ISA", "reference", 1), 0);
+  const auto by_environment = Program::prepare(some_plan());
+  const auto by_caller = Program::prepare(some_plan(), runnable_isas().back());
+  unsetenv("OCTAVO_ISA");
+  const auto by_machine = Program::prepare(some_plan());
+  ASSERT_TRUE(by_environment && by_caller && by_machine);
+  EXPECT_EQ((*by_environment)->isa(), "reference");
+  EXPECT_EQ((*by_caller)->isa(), runnable_isas().back());
+  EXPECT_EQ((*by_machine)->isa(), runnable_isas().back());
+}
+
+TEST(Session, TimesAreAddedStepByStep) {
+  const Plan plan = some_plan();
+  for (const int threads : {1, 2}) {
+    const auto session = open(plan, threads);
+    const std::vector<std::byte> input = golden_input(plan, 3);
+    std::vector<float> logits(classes(plan)), timed(classes(plan));
+    std::vector<uint64_t> times(plan.steps.size(), 1000000000000u);
+    ASSERT_TRUE(session->run(input, logits));
+    ASSERT_TRUE(session->run_timed(input, timed, times));
+    EXPECT_EQ(timed, logits);
+    for (const uint64_t ns : times) EXPECT_GE(ns, 1000000000000u);
+    EXPECT_LT(times[0], 1060000000000u) << "a step of microseconds cannot take a minute";
+  }
+}
+
+// A float input and the bytes that it must become, run beside each other.
+void expect_same(const Plan& plan, const std::vector<float>& x, const std::vector<int32_t>& q) {
+  const auto session = open(plan);
+  std::vector<float> by_float(classes(plan)), by_bytes(classes(plan));
+  ASSERT_TRUE(session->run_float(x, by_float));
+  ASSERT_TRUE(session->run(testing::as_bytes(q, plan.tensors[plan.input].type), by_bytes));
+  EXPECT_EQ(by_float, by_bytes);
+}
+
+// [1, 1, 2, 3] through one 1x1 convolution that keeps every stored value apart.
+Plan tiny_plan(bool picture, ElementType type) {
+  Plan plan;
+  plan.picture_input = picture;
+  plan.preprocess.height = 1;
+  plan.preprocess.width = 1;
+  plan.preprocess.mean = {10, 20, 30};
+  plan.preprocess.std = {2, 4, 8};
+  plan.tensors.resize(2);
+  plan.tensors[0].shape = {1, 1, 1, 3};
+  plan.tensors[0].type = type;
+  plan.tensors[0].scale = {0.5f, 0.25f, 2.0f};
+  if (type == ElementType::u8) plan.tensors[0].zero_point = {100, 0, 255};
+  plan.tensors[1].shape = {1, 1, 1, 3};
+  plan.tensors[1].type = ElementType::f32;
+  plan.output = 1;
+  ConvolutionStep op;
+  op.weights = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+  op.bias = {0, 0, 0};
+  Step step;
+  step.op = op;
+  step.inputs = {0};
+  step.output = 1;
+  plan.steps = {step};
+  EXPECT_TRUE(verify(plan)) << verify(plan).error().message;
+  return plan;
+}
+
+#if defined(__x86_64__)
+TEST(Session, DenormalsAreOnWhateverTheCallerHas) {
+  Plan plan = tiny_plan(true, ElementType::u8);
+  Epilogue& epilogue = std::get<ConvolutionStep>(plan.steps[0].op).epilogue;
+  epilogue.multiplier = {0x1p-100f};
+  epilogue.activation = Activation::clip;
+  epilogue.beta = 1;
+  epilogue.output_multiplier = {0x1p-40f};
+  ASSERT_TRUE(verify(plan));
+  const std::vector<std::byte> input = {std::byte{1}, std::byte{2}, std::byte{200}};
+  const std::vector<float> expected = {0x1p-140f, 0x1p-139f, 200 * 0x1p-140f};
+  constexpr uint32_t flush = 0x8040;  // FTZ and DAZ
+  const uint32_t before = _mm_getcsr();
+  for (const std::string& isa : runnable_isas()) {
+    for (const int threads : {1, 2}) {
+      std::vector<float> logits(3);
+      _mm_setcsr(before | flush);
+      const auto session = open(plan, threads, isa);
+      const Status done = session->run(input, logits);
+      const uint32_t after = _mm_getcsr();
+      _mm_setcsr(before);
+      ASSERT_TRUE(done);
+      EXPECT_EQ(after & flush, flush);
+      EXPECT_EQ(logits, expected) << isa << ", " << threads << " threads";
+    }
+  }
+}
+#endif
+
+TEST(FloatInput, APictureEntersByMeanAndStd) {
+  constexpr float inf = std::numeric_limits<float>::infinity();
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  const Plan plan = tiny_plan(true, ElementType::u8);
+  expect_same(plan, {0.25f, -10, 5.0f}, {10, 0, 70});  // 10.5 to even, clamped, 70
+  expect_same(plan, {inf, -inf, nan}, {255, 0, 0});
+  expect_same(plan, {0.75f, 58.75f, 28.0625f}, {12, 255, 254});  // 11.5 and 254.5 to even
+}
+
+TEST(FloatInput, AnOrdinaryTensorEntersByScaleAndZeroPoint) {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  expect_same(tiny_plan(false, ElementType::u8), {-1000, 3.125f, -510},
+              {0, 12, 0});  // clamped; 12.5 to even; 255 below its zero point
+  expect_same(tiny_plan(false, ElementType::i16), {-1e9f, nan, 7.0f}, {-32767, -32767, 4});
+}
+
+}  // namespace
+}  // namespace octavo
