@@ -13,6 +13,8 @@ namespace octavo::image {
 using Bytes = std::span<const std::byte>;
 
 constexpr int64_t most_pixels = int64_t{1} << 28;
+// Of the tensor that preprocessing makes, and of the short side before the crop.
+constexpr int32_t longest_input_side = 1 << 14;
 
 // decode_picture with a bound of its own on the number of pixels, for callers that
 // must stay small.

@@ -60,7 +60,7 @@ void convert_yuv(const YuvCoefficients& c, const uint8_t* luma, int luma_step, c
     const ChromaTerms terms = chroma_terms(c, *u, *v);
     put_pixel(c, terms, luma[0], out);
     if (x + 1 < pixels) put_pixel(c, terms, luma[luma_step], out + 3);
-    luma += 2 * luma_step;
+    luma += int64_t{2} * luma_step;
     u += chroma_step;
     v += chroma_step;
     out += 6;

@@ -135,7 +135,7 @@ bool too_short(const jpeg_decompress_struct& info, size_t file_bytes) {
   const uint64_t blocks =
       (uint64_t{info.image_width} + 7) / 8 * ((uint64_t{info.image_height} + 7) / 8);
   const auto largest_factor =
-      static_cast<uint64_t>(info.max_h_samp_factor * info.max_v_samp_factor);
+      static_cast<uint64_t>(info.max_h_samp_factor) * static_cast<uint64_t>(info.max_v_samp_factor);
   return !info.arith_code && uint64_t{file_bytes} * 8 < blocks / largest_factor;
 }
 

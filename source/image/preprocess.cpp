@@ -47,7 +47,7 @@ Status resized_size(int32_t& width, int32_t& height, int32_t target) {
 }
 
 Status check_preprocess(const Preprocess& how, size_t out_bytes) {
-  constexpr int32_t largest = 1 << 14;
+  constexpr int32_t largest = image::longest_input_side;
   if (how.height < 1 || how.width < 1 || how.height > largest || how.width > largest ||
       how.resize_short < 0 || how.resize_short > largest) {
     return rejected(concat("preprocessing to ", how.height, "x", how.width, " after a resize to ",

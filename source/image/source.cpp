@@ -106,8 +106,10 @@ Result<PictureSource> parse_source(std::string_view text) {
 Result<std::vector<uint8_t>> load_input(const PictureSource& source, const Preprocess& how) {
   const Result<std::vector<std::byte>> bytes = read_file(source.path, most_file_bytes);
   if (!bytes) return rejected(bytes.error().message);  // names the file
-  if (how.height < 1 || how.width < 1 || how.height > 1 << 14 || how.width > 1 << 14) {
-    return rejected(concat("preprocessing to ", how.height, "x", how.width, " pixels"));
+  constexpr int32_t largest = image::longest_input_side;
+  if (how.height < 1 || how.width < 1 || how.height > largest || how.width > largest) {
+    return rejected(concat("preprocessing to ", how.height, "x", how.width,
+                           " pixels; sides are 1 to ", largest));
   }
   std::vector<uint8_t> out(static_cast<size_t>(how.height) * static_cast<size_t>(how.width) *
                            static_cast<size_t>(how.channels()));

@@ -6,7 +6,7 @@ import zlib
 
 import numpy
 import pytest
-from conftest import Rejected
+from image_tool import Rejected
 from PIL import Image, ImageOps, features
 
 random = numpy.random.default_rng(20)
