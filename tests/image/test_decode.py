@@ -140,6 +140,20 @@ def test_corrupt_jpeg_ends_as_in_pillow(tool, tmp_path):
     assert agreed > 0
 
 
+def test_jpeg_of_endless_scans_is_rejected(tool, tmp_path):
+    # libjpeg would do a pass over the picture for each, at a few bytes a pass.
+    data = io.BytesIO()
+    scene(40, 40).save(data, "JPEG", progressive=True, quality=30)
+    whole = data.getvalue()
+    scan = whole[whole.rindex(b"\xff\xda") : -2]
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(whole[:-2] + scan * 20 + whole[-2:])
+    tool.decode(path)
+    path.write_bytes(whole[:-2] + scan * 600 + whole[-2:])
+    with pytest.raises(Rejected, match="scans"):
+        tool.decode(path)
+
+
 @pytest.mark.parametrize("orientation", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_orientation_only_on_request(tool, tmp_path, orientation):
     image = scene(50, 30)
@@ -174,6 +188,7 @@ def png(width, height, depth, kind, rows, *chunks, interlace=0):
     return b"\x89PNG\r\n\x1a\n" + head + extra + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency")
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
 @pytest.mark.parametrize("kind", [0, 3])
 def test_png_of_few_bits_equals_pillow(tool, tmp_path, depth, kind):
