@@ -49,8 +49,9 @@ struct Tile {
   ptrdiff_t vector_bytes;
   const int32_t* bias;
   const EpilogueArrays* epilogue;
-  bool saturates;             // see saturation_clamps
-  int32_t channel, channels;  // the first, and how many (of V * 16) exist
+  bool saturates;                            // see saturation_clamps
+  int32_t channel, channels;                 // the group's first, and how many (of V * 16) exist
+  ptrdiff_t output_offset, residual_offset;  // of the group's first channel in a pixel
   std::byte* output[most_pixels];
   const std::byte* residual[most_pixels];  // null without
 };
@@ -207,6 +208,14 @@ ptrdiff_t gathered_run_bytes(const Layout& l) {
   return static_cast<ptrdiff_t>(l.quads) * 4;
 }
 
+// The parts of the scratch: pointers to runs, gathered runs, arrays of one group.
+ptrdiff_t pointer_bytes(const Layout& l) {
+  return static_cast<ptrdiff_t>(l.runs) * most_pixels * static_cast<ptrdiff_t>(sizeof(uint8_t*));
+}
+ptrdiff_t gathered_bytes(const Layout& l) {
+  return l.merged ? l.runs * most_pixels * gathered_run_bytes(l) : 0;
+}
+
 // Output channels [begin, end), at most 4 vectors of one group, of all pixels.
 void run_block(const ConvolutionArguments& a, const Layout& l, int32_t group, int32_t vector,
                int32_t vectors, Tile& t) {
@@ -215,7 +224,7 @@ void run_block(const ConvolutionArguments& a, const Layout& l, int32_t group, in
   const int32_t tiles = divide_up(all, pixels_at_most[vectors - 1]);
   const bool gather = l.merged && a.input.pixel_bytes != l.group_inputs;
   const uint8_t** inputs = reinterpret_cast<const uint8_t**>(a.scratch);
-  uint8_t* gathered = reinterpret_cast<uint8_t*>(inputs + l.runs * most_pixels);
+  uint8_t* gathered = reinterpret_cast<uint8_t*>(a.scratch + pointer_bytes(l));
   const int32_t index = group * l.group_vectors + vector;
   t.weights = bytes(a.packed) + l.bias_bytes + index * l.vector_bytes;
   t.bias = reinterpret_cast<const int32_t*>(a.packed) + 16 * index;
@@ -232,9 +241,10 @@ void run_block(const ConvolutionArguments& a, const Layout& l, int32_t group, in
         gather_run(run, a.input.pixel_bytes, l.group_inputs, a.shape->kernel_w, to);
         run = to;
       }
-      t.output[p] = a.output.row[r] + x * a.output.pixel_bytes;
-      t.residual[p] =
-          a.shape->has_residual ? a.residual.row[r] + x * a.residual.pixel_bytes : nullptr;
+      t.output[p] = a.output.row[r] + x * a.output.pixel_bytes + t.output_offset;
+      t.residual[p] = a.shape->has_residual
+                          ? a.residual.row[r] + x * a.residual.pixel_bytes + t.residual_offset
+                          : nullptr;
       if (++x == a.output_width) x = 0, ++r;
     }
     computes[vectors - 1][pixels - 1](t);
@@ -249,11 +259,48 @@ void run_group(const ConvolutionArguments& a, const Layout& l, int32_t group, in
   while (vector < last) {
     const int32_t blocks = divide_up(last - vector, 4);  // of nearly equal width
     const int32_t vectors = divide_up(last - vector, blocks);
-    t.channel = group * l.group_outputs + vector * 16;
+    t.channel = vector * 16;
     t.channels = smaller(end - vector * 16, vectors * 16);
     run_block(a, l, group, vector, vectors, t);
     vector += vectors;
   }
+}
+
+Tile tile_of(const ConvolutionArguments& a, const Layout& l) {
+  Tile t{};
+  t.inputs = reinterpret_cast<const uint8_t**>(a.scratch);
+  t.runs = l.runs;
+  t.quads = l.quads;
+  t.vector_bytes = l.vector_bytes;
+  return t;
+}
+
+ptrdiff_t element_bytes(ElementType type) {
+  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
+}
+
+// The epilogue of one group, copied to where whole vectors may be read.
+EpilogueArrays group_epilogue(const ConvolutionArguments& a, const Layout& l, int32_t first,
+                              float* arrays) {
+  const size_t room = static_cast<size_t>(l.group_vectors) * 16;
+  const size_t used = static_cast<size_t>(l.group_outputs) * sizeof(float);
+  const auto copy = [&](const auto*& array) {
+    float* to = arrays;
+    arrays += room;
+    if (array == nullptr) return;
+    __builtin_memset(to, 0, room * sizeof(float));
+    __builtin_memcpy(to, array + first, used);
+    array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(to);
+  };
+  EpilogueArrays e = a.epilogue;
+  copy(e.multiplier);
+  copy(e.lo);
+  copy(e.hi);
+  copy(e.zero);
+  if (e.activation != Activation::none) copy(e.output_multiplier);
+  if (a.shape->has_residual) copy(e.residual_multiplier);
+  if (a.shape->has_residual) copy(e.residual_zero);
+  return e;
 }
 
 }  // namespace
@@ -264,6 +311,10 @@ bool accepts(const ConvolutionShape& s) {
 
 bool accepts_pointwise(const ConvolutionShape& s) {
   return accepts(s) && s.kernel_h == 1 && s.kernel_w == 1;
+}
+
+bool accepts_grouped(const ConvolutionShape& s) {
+  return s.input == ElementType::u8 && s.groups > 1 && s.output_channels < unsplit;
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
@@ -291,21 +342,33 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
   const Layout l = layout_of(s);
-  const size_t runs = static_cast<size_t>(l.runs) * most_pixels;
-  return runs * sizeof(const uint8_t*) +
-         (l.merged ? runs * static_cast<size_t>(gathered_run_bytes(l)) : 0);
+  return static_cast<size_t>(pointer_bytes(l) + gathered_bytes(l)) +
+         (s.groups > 1 ? sizeof(float) * 7 * static_cast<size_t>(l.group_vectors) * 16 : 0);
 }
 
 void run(const ConvolutionArguments& a) {
   const Layout l = layout_of(*a.shape);
-  Tile t{};
-  t.runs = l.runs;
-  t.quads = l.quads;
-  t.vector_bytes = l.vector_bytes;
+  Tile t = tile_of(a, l);
   t.epilogue = &a.epilogue;
   t.saturates =
       saturation_clamps(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   run_group(a, l, 0, a.channel_begin, a.channel_end, t);
+}
+
+void run_grouped(const ConvolutionArguments& a) {
+  const ConvolutionShape& s = *a.shape;
+  const Layout l = layout_of(s);
+  Tile t = tile_of(a, l);
+  float* arrays = reinterpret_cast<float*>(a.scratch + pointer_bytes(l) + gathered_bytes(l));
+  for (int32_t group = 0; group < s.groups; ++group) {
+    const int32_t first = group * l.group_outputs;
+    const EpilogueArrays epilogue = group_epilogue(a, l, first, arrays);
+    t.epilogue = &epilogue;
+    t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
+    t.output_offset = first * element_bytes(epilogue.output);
+    t.residual_offset = first * element_bytes(epilogue.residual);
+    run_group(a, l, group, 0, l.group_outputs, t);
+  }
 }
 
 }  // namespace octavo::kernels::avx512::dense

@@ -6,14 +6,28 @@
 namespace octavo::kernels::avx512 {
 
 namespace dense {
+// The channels of a grouped convolution are not split over threads.
+inline constexpr int32_t unsplit = 1 << 24;
+
 bool accepts_pointwise(const ConvolutionShape& shape);
+bool accepts_grouped(const ConvolutionShape& shape);
 bool accepts(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);
 void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
           std::byte* packed);
 size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
 void run(const ConvolutionArguments& arguments);
+void run_grouped(const ConvolutionArguments& arguments);
 }  // namespace dense
+
+namespace grouped {
+bool accepts(const ConvolutionShape& shape);
+size_t packed_bytes(const ConvolutionShape& shape);
+void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
+          std::byte* packed);
+size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+void run(const ConvolutionArguments& arguments);
+}  // namespace grouped
 
 namespace depthwise {
 bool accepts(const ConvolutionShape& shape);

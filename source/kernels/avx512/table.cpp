@@ -16,6 +16,11 @@ constexpr ConvolutionKernel convolutions[] = {
      avx512::dense::run},
     {"avx512vnni_dense", vnni, avx512::dense::accepts, 16, avx512::dense::packed_bytes,
      avx512::dense::pack, avx512::dense::scratch_bytes, avx512::dense::run},
+    {"avx512vnni_grouped", vnni, avx512::grouped::accepts, 64, avx512::grouped::packed_bytes,
+     avx512::grouped::pack, avx512::grouped::scratch_bytes, avx512::grouped::run},
+    {"avx512vnni_groups", vnni, avx512::dense::accepts_grouped, avx512::dense::unsplit,
+     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
+     avx512::dense::run_grouped},
 };
 
 constexpr PoolKernel pools[] = {
