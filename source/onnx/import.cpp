@@ -240,18 +240,12 @@ class Importer {
     std::string list;
     for (size_t i = 0; i < unsupported_.size() && i < most_named; ++i) {
       const ImportRow& row = rows_[unsupported_[i]];
-      list += concat(i == 0 ? "" : "; ", quoted(row.name), " (", quoted_type(row.op_type),
+      list += concat(i == 0 ? "" : "; ", quoted(row.name), " (", operator_text(row.op_type),
                      "): ", row.becomes.substr(std::string_view("unsupported: ").size()));
     }
     const size_t count = unsupported_.size();
     if (count > most_named) list += concat("; and ", count - most_named, " more");
     return rejected(concat(count, count == 1 ? " node" : " nodes", " cannot be imported: ", list));
-  }
-
-  // Without the quotes, but as safe to show.
-  static std::string quoted_type(const std::string& op_type) {
-    const std::string with_quotes = quoted(op_type);
-    return with_quotes.substr(1, with_quotes.size() - 2);
   }
 
   // A stale output shape harms nobody, but is worth a word.

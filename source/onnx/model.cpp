@@ -456,6 +456,15 @@ std::string_view data_type_name(DataType type) {
   return "an unknown type";
 }
 
+std::string operator_text(std::string_view op_type) {
+  const std::string with_quotes = quoted(op_type);
+  return with_quotes.substr(1, with_quotes.size() - 2);
+}
+
+std::string node_text(const NodeProto& node, size_t index) {
+  return concat("node ", index, " ", quoted(node.name), " (", operator_text(node.op_type), ")");
+}
+
 Result<ModelProto> parse_model(std::span<const std::byte> bytes) {
   if (bytes.empty()) return rejected("not an ONNX file: it is empty");
   Parser parser({reinterpret_cast<const char*>(bytes.data()), bytes.size()});

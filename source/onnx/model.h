@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -97,6 +98,11 @@ struct ModelProto {
   std::vector<std::pair<std::string_view, std::string_view>> functions;  // domain, name
   std::vector<KeyValue> metadata;
 };
+
+// "Conv", safe to show on one line whatever the file says; without quotes.
+std::string operator_text(std::string_view op_type);
+// "node 3 'stem' (Conv)".
+std::string node_text(const NodeProto& node, size_t index);
 
 // The views live as long as `bytes`. An Error gives the offset of the field that
 // could not be read.

@@ -11,10 +11,6 @@ namespace {
 
 constexpr size_t no_maker = SIZE_MAX;  // an initializer or a graph input
 
-std::string node_text(const NodeProto& node, size_t index) {
-  return concat("node ", index, " ", quoted(node.name), " (", node.op_type, ")");
-}
-
 using Makers = std::unordered_map<std::string_view, size_t>;
 
 Result<Makers> find_makers(const GraphProto& graph) {
