@@ -7,6 +7,14 @@
 
 namespace octavo {
 
+namespace {
+
+void append(std::vector<std::string>& to, std::vector<std::string>&& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
 Editor::Editor(Graph& graph)
     : graph_(graph),
       makers_(graph.tensors.size(), no_node),
@@ -86,21 +94,24 @@ void Editor::release(const std::vector<TensorId>& tensors, Names& names) {
     Node& dead = nodes_[made_by];
     alive_[made_by] = false;
     names.push_back(std::move(dead.name));
-    names.insert(names.end(), std::make_move_iterator(dead.merged.begin()),
-                 std::make_move_iterator(dead.merged.end()));
+    append(names, std::move(dead.merged));
     pending.insert(pending.end(), dead.inputs.begin(), dead.inputs.end());
   }
 }
 
+// Names of nodes that are gone go to the node that now gives their value.
+void Editor::bequeath(Names names, TensorId tensor) {
+  const NodeId heir = makers_[tensor];
+  append(heir == no_node ? heirless_[tensor] : nodes_[heir].merged, std::move(names));
+}
+
 void Editor::replace(NodeId id, Operator op, std::vector<TensorId> inputs) {
   for (const TensorId input : inputs) ++reader_counts_[input];
-  Node& node = nodes_[id];
-  const std::vector<TensorId> old = std::exchange(node.inputs, std::move(inputs));
-  node.op = std::move(op);
+  const std::vector<TensorId> old = std::exchange(nodes_[id].inputs, std::move(inputs));
+  nodes_[id].op = std::move(op);
   Names names;
   release(old, names);
-  node.merged.insert(node.merged.end(), std::make_move_iterator(names.begin()),
-                     std::make_move_iterator(names.end()));
+  append(nodes_[id].merged, std::move(names));
 }
 
 void Editor::split(NodeId id, Operator op, std::vector<TensorId> inputs, Operator last) {
@@ -126,11 +137,7 @@ bool Editor::bypass(NodeId id, TensorId replacement) {
   Names names = std::exchange(nodes_[id].merged, {});
   names.push_back(std::move(nodes_[id].name));
   release(nodes_[id].inputs, names);
-  if (const NodeId heir = makers_[replacement]; heir != no_node) {
-    Names& merged = nodes_[heir].merged;
-    merged.insert(merged.end(), std::make_move_iterator(names.begin()),
-                  std::make_move_iterator(names.end()));
-  }
+  bequeath(std::move(names), replacement);
   return true;
 }
 
@@ -177,6 +184,12 @@ void tidy_names(Node& node) {
 
 void Editor::finish() {
   for (const NodeId id : order()) {
+    for (const TensorId input : node(id).inputs) {
+      if (const auto found = heirless_.find(input); found != heirless_.end()) {
+        append(nodes_[id].merged, std::move(found->second));
+        heirless_.erase(found);
+      }
+    }
     tidy_names(nodes_[id]);
     graph_.nodes.push_back(std::move(nodes_[id]));
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ class Editor {
   using Names = std::vector<std::string>;
   TensorId resolve(TensorId id) const;
   void release(const std::vector<TensorId>& tensors, Names& names);
+  void bequeath(Names names, TensorId tensor);
   NodeId add_node(Node node, uint32_t place);
   std::vector<NodeId> order() const;
 
@@ -64,6 +66,7 @@ class Editor {
   std::vector<NodeId> makers_;
   std::vector<size_t> reader_counts_;
   mutable std::vector<TensorId> aliases_;  // what to read instead of a bypassed tensor
+  std::map<TensorId, Names> heirless_;     // names that the first reader of a tensor inherits
 };
 
 // Shows every node of the graph to `rewrite`, which returns whether it changed

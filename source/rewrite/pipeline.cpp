@@ -46,8 +46,10 @@ constexpr Rewrite table[] = {
     {"transpose-ones", "a transpose that moves no data is a reshape", transpose_to_reshape},
     {"reshape", "reshapes move down and merge", reshape_below},
     {"merge-reshape", "of two reshapes only the second counts", merge_reshapes},
-    {"mean", "the mean of a map is an average pool", pool_mean},
+    {"global-pool", "the mean or maximum of a map is a pool of its size", pool_whole_map},
     {"linear", "matrix products on maps and rows are convolutions", linear_to_conv},
+    {"reshape-conv", "a convolution of a whole map does not care how its pixels are arranged",
+     reshape_into_conv},
     {"slice", "slices of channels are gathers", slice_to_gather},
     {"gather", "gathers merge and look through concat", merge_gathers},
     {"softmax", "a final softmax does not change the order of classes", remove_softmax},
@@ -63,6 +65,19 @@ Status check_names(const std::vector<std::string>& disabled) {
                               near.empty() ? "" : concat(", did you mean ", quoted(near), "?")));
   }
   return {};
+}
+
+// Nodes that rewrites put in get a name at the end: that of their operand's maker, and
+// what they do.
+void name_the_nameless(Graph& graph) {
+  const std::vector<uint32_t> makers = producers(graph);
+  for (Node& node : graph.nodes) {
+    if (!node.name.empty()) continue;
+    const uint32_t maker = makers[node.inputs[0]];
+    const std::string& source =
+        maker == no_node ? graph.tensors[node.inputs[0]].name : graph.nodes[maker].name;
+    node.name = concat(source, "/", operator_name(node.op));
+  }
 }
 
 bool is_enabled(const Rewrite& rewrite, const RewriteOptions& options) {
@@ -110,6 +125,7 @@ Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOption
       if (!applied) return applied.error();
     }
   }
+  name_the_nameless(graph);
   return counts;
 }
 

@@ -36,8 +36,9 @@ int transpose_to_reshape(Graph& graph);
 int reshape_below(Graph& graph);
 int merge_reshapes(Graph& graph);
 
-int pool_mean(Graph& graph);
+int pool_whole_map(Graph& graph);
 int linear_to_conv(Graph& graph);
+int reshape_into_conv(Graph& graph);
 int slice_to_gather(Graph& graph);
 int merge_gathers(Graph& graph);
 

@@ -22,6 +22,7 @@ struct MoveBelow {
 
   int before(int axis) const { return perm[static_cast<size_t>(axis)]; }
 
+  // Two in a row are one.
   std::optional<Moved> operator()(const Transpose& op) const {
     return Moved{Transpose{compose(perm, op.perm)}, {}};
   }

@@ -11,7 +11,8 @@ namespace {
 bool rename(Editor& editor, NodeId id) {
   const Node& node = editor.node(id);
   const auto* transpose = std::get_if<Transpose>(&node.op);
-  if (!transpose || !moves_only_ones(editor.shape(node.inputs[0]), transpose->perm)) return false;
+  if (!transpose || is_identity(transpose->perm)) return false;
+  if (!moves_only_ones(editor.shape(node.inputs[0]), transpose->perm)) return false;
   const TensorId x = node.inputs[0];
   editor.replace(id, Reshape{editor.shape(node.output)}, {x});
   return true;

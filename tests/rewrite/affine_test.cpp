@@ -1,0 +1,284 @@
+// Scales and shifts: from constants, into one another, into their neighbours.
+#include <limits>
+
+#include "rewrite/build_graph.h"
+
+namespace octavo {
+namespace {
+
+using test::Build;
+using Kind = Binary::Kind;
+
+TensorId affine(Build& build, TensorId x, int axis) {
+  const Shape channels{build.shape(x)[static_cast<size_t>(axis)]};
+  const TensorId scale = build.random(channels, 0.5f, 2);
+  return build.add(ChannelAffine{axis}, {x, scale, build.random(channels)}, "norm");
+}
+
+class ConstantForm : public testing::TestWithParam<std::tuple<Shape, Kind, bool>> {};
+
+// Biases, layer scales, normalizations: [c], [1, c], [c, 1, 1], [1, c, 1, 1], scalars.
+INSTANTIATE_TEST_SUITE_P(
+    Affine, ConstantForm,
+    testing::Combine(testing::Values(Shape{}, Shape{1}, Shape{5}, Shape{1, 5}, Shape{3, 1, 1},
+                                     Shape{1, 3, 1, 1}, Shape{4, 1}),
+                     testing::Values(Kind::add, Kind::subtract, Kind::multiply, Kind::divide),
+                     testing::Bool()));
+
+TEST_P(ConstantForm, BecomesAChannelAffine) {
+  const auto& [shape, kind, constant_first] = GetParam();
+  Build build({1, 3, 4, 5});
+  const TensorId constant = build.random(shape, 0.5f, 2);
+  const TensorId output = constant_first ? build.binary(kind, constant, build.input())
+                                         : build.binary(kind, build.input(), constant);
+  const Graph before = build.finish(output);
+  Graph after = before;
+  const bool affine = kind != Kind::divide || !constant_first;  // a quotient by x is not
+  EXPECT_EQ(test::apply("affine", after), affine ? 1 : 0);
+  EXPECT_EQ(test::operators(after), affine ? "channel_affine" : "divide");
+  test::expect_same_result(before, after);
+}
+
+void expect_no_affine(Build& build, TensorId output) {
+  Graph graph = build.finish(output);
+  EXPECT_EQ(test::apply("affine", graph), 0) << to_text(graph);
+}
+
+TEST(Affine, NotWhereTheConstantVariesAlongTwoAxes) {
+  Build build({1, 3, 4, 5});
+  expect_no_affine(build, build.binary(Kind::add, build.input(), build.random({3, 4, 1})));
+}
+
+TEST(Affine, NotWhereTheConstantWidensTheTensor) {
+  Build build({1, 3, 4, 1});
+  expect_no_affine(build, build.binary(Kind::add, build.input(), build.random({5})));
+}
+
+TEST(Affine, NotAQuotientByZero) {
+  Build build({1, 3, 4, 5});
+  expect_no_affine(build, build.binary(Kind::divide, build.input(), build.number(0)));
+}
+
+TEST(Affine, TwoInARowMerge) {
+  Build build({1, 3, 4, 5});
+  const TensorId halved = build.binary(Kind::multiply, build.input(), build.number(0.5f));
+  const Graph before = build.finish(affine(build, affine(build, halved, 1), 1));
+  Graph after = before;
+  test::apply("affine", after);
+  EXPECT_EQ(test::apply("merge-affine", after), 2);
+  EXPECT_EQ(test::operators(after), "channel_affine");
+  test::expect_same_result(before, after);
+}
+
+TEST(Affine, AlongDifferentAxesStaysTwo) {
+  Build build({1, 3, 4, 5});
+  Graph graph = build.finish(affine(build, affine(build, build.input(), 1), 3));
+  EXPECT_EQ(test::apply("merge-affine", graph), 0);
+}
+
+TEST(Affine, BatchNormGoesIntoTheConvolutionBefore) {
+  for (const int groups : {1, 2, 6}) {
+    Build build({1, 5, 5, 6});
+    const TensorId conv = build.conv(build.input(), 6, 3, groups);
+    const Graph before = build.finish(affine(build, conv, 3));
+    Graph after = before;
+    EXPECT_EQ(test::apply("affine-into-previous", after), 1);
+    EXPECT_EQ(test::operators(after), "conv2d");
+    EXPECT_EQ(after.nodes[0].name, "norm");  // it gives the output
+    EXPECT_EQ(after.nodes[0].merged, std::vector<std::string>{"node0"});
+    test::expect_same_result(before, after);
+  }
+}
+
+TEST(Affine, ConvolutionWithAnotherReaderStays) {
+  Build build({1, 5, 5, 6});
+  const TensorId conv = build.conv(build.input(), 6, 3);
+  Graph graph = build.finish(build.binary(Kind::add, affine(build, conv, 3), conv));
+  EXPECT_EQ(test::apply("affine-into-previous", graph), 0);
+}
+
+TEST(Affine, GoesIntoMatrixProductsOfBothOrientations) {
+  for (const bool transpose_b : {false, true}) {
+    Build build({7, 6});
+    const TensorId weight = build.random(transpose_b ? Shape{4, 6} : Shape{6, 4});
+    const TensorId product =
+        build.add(MatMul{transpose_b}, {affine(build, build.input(), 1), weight});
+    const Graph before = build.finish(affine(build, product, 1));
+    Graph after = before;
+    EXPECT_EQ(test::apply("affine-into-previous", after), 1);
+    EXPECT_EQ(test::apply("affine-into-next", after), 1);
+    EXPECT_EQ(test::operators(after), "matmul");
+    test::expect_same_result(before, after);
+  }
+}
+
+TEST(Affine, BiasGoesIntoTheMatrixProduct) {
+  Build build({7, 6});
+  const TensorId product = build.add(MatMul{}, {build.input(), build.random({6, 4})});
+  const Graph before = build.finish(build.binary(Kind::add, build.random({4}), product));
+  Graph after = before;
+  test::rewrite_all(after);
+  EXPECT_EQ(test::operators(after), "matmul");
+  test::expect_same_result(before, after);
+}
+
+TEST(Affine, GoesIntoTheUnpaddedConvolutionBehind) {
+  for (const int groups : {1, 3}) {
+    Build build({1, 5, 5, 6});
+    Conv2d op;
+    op.groups = groups;
+    const TensorId weight = build.random({3, 3, 3, 6 / groups});
+    const Graph before =
+        build.finish(build.add(op, {affine(build, build.input(), 3), weight, build.random({3})}));
+    Graph after = before;
+    EXPECT_EQ(test::apply("affine-into-next", after), 1);
+    EXPECT_EQ(test::operators(after), "conv2d");
+    test::expect_same_result(before, after);
+  }
+}
+
+TEST(Affine, ShiftStopsAtPaddingButScalePasses) {
+  Build build({1, 5, 5, 6});
+  Graph shifted = build.finish(build.conv(affine(build, build.input(), 3), 3, 3));
+  EXPECT_EQ(test::apply("affine-into-next", shifted), 0);
+
+  Build second({1, 5, 5, 6});
+  const TensorId scaled = second.add(
+      ChannelAffine{3},
+      {second.input(), second.random({6}), second.constant({6}, std::vector<float>(6, 0))});
+  const Graph before = second.finish(second.conv(scaled, 3, 3));
+  Graph after = before;
+  EXPECT_EQ(test::apply("affine-into-next", after), 1);
+  test::expect_same_result(before, after);
+}
+
+TEST(Affine, OverflowingWeightsStayApart) {
+  Build build({1, 2, 2, 1});
+  const TensorId big = build.constant({1, 1, 1, 1}, {1e30f});
+  const TensorId conv = build.add(Conv2d{}, {build.input(), big});
+  const TensorId scale = build.constant({1}, {1e30f});
+  Graph graph = build.finish(build.add(ChannelAffine{3}, {conv, scale, build.constant({1}, {0})}));
+  EXPECT_EQ(test::apply("affine-into-previous", graph), 0);
+  EXPECT_EQ(test::operators(graph), "conv2d channel_affine");
+}
+
+TEST(Affine, GoesBelowAnAveragePool) {
+  for (const bool include_pad : {false, true}) {
+    Build build({1, 6, 6, 4});
+    Pool2d pool{Pool2d::Kind::average};
+    pool.kernel = {3, 3};
+    pool.pads = {1, 1, 1, 1};
+    pool.count_include_pad = include_pad;
+    const Graph before = build.finish(build.add(pool, {affine(build, build.input(), 3)}));
+    Graph after = before;
+    EXPECT_EQ(test::apply("affine-below-pool", after), include_pad ? 0 : 1);
+    test::expect_same_result(before, after);
+  }
+}
+
+TEST(Affine, BranchesOfRepVggMerge) {
+  for (const int groups : {1, 2, 4}) {
+    Build build({1, 6, 6, 4});
+    const TensorId x = build.input();
+    const TensorId large = affine(build, build.conv(x, 4, 3, groups), 3);
+    const TensorId small = affine(build, build.conv(x, 4, 1, groups), 3);
+    const TensorId sum =
+        build.binary(Kind::add, build.binary(Kind::add, small, large), affine(build, x, 3));
+    const Graph before = build.finish(build.unary(Unary::Kind::relu, sum));
+    Graph after = before;
+    test::rewrite_all(after);
+    EXPECT_EQ(test::operators(after), "conv2d relu");
+    test::expect_same_result(before, after);
+  }
+}
+
+TEST(Affine, StridedBranchesMerge) {
+  Build build({1, 8, 8, 4});
+  Conv2d large;
+  large.stride = {2, 2};
+  large.pads = {1, 1, 1, 1};
+  Conv2d small;
+  small.stride = {2, 2};
+  const TensorId a = build.add(large, {build.input(), build.random({6, 3, 3, 4})});
+  const TensorId b = build.add(small, {build.input(), build.random({6, 1, 1, 4})});
+  const Graph before = build.finish(build.binary(Kind::add, a, b));
+  Graph after = before;
+  EXPECT_EQ(test::apply("parallel", after), 1);
+  EXPECT_EQ(test::operators(after), "conv2d");
+  test::expect_same_result(before, after);
+}
+
+TEST(Affine, BranchesOfDifferentStrideOrInputStayApart) {
+  Build build({1, 8, 8, 4});
+  Conv2d every_second;
+  every_second.stride = {2, 2};
+  Conv2d dilated;  // also 4 x 4, but it sees other pixels
+  dilated.dilation = {4, 4};
+  const TensorId a = build.add(every_second, {build.input(), build.random({6, 1, 1, 4})});
+  const TensorId b = build.add(dilated, {build.input(), build.random({6, 2, 2, 4})});
+  Graph graph = build.finish(build.binary(Kind::add, a, b));
+  EXPECT_EQ(test::apply("parallel", graph), 0);
+}
+
+TEST(Affine, TwoAveragedHeadsAreOne) {
+  Build build({1, 6});
+  const TensorId a =
+      build.add(MatMul{true}, {build.input(), build.random({4, 6}), build.random({4})});
+  const TensorId b =
+      build.add(MatMul{true}, {build.input(), build.random({4, 6}), build.random({4})});
+  const Graph before =
+      build.finish(build.binary(Kind::divide, build.binary(Kind::add, a, b), build.number(2)));
+  Graph after = before;
+  test::rewrite_all(after);
+  EXPECT_EQ(test::operators(after), "reshape conv2d reshape");
+  test::expect_same_result(before, after);
+}
+
+TEST(Affine, InputNormalizationIsAbsorbed) {
+  Build build({1, 3, 6, 6});
+  const TensorId mean = build.constant({1, 3, 1, 1}, {0.485f, 0.456f, 0.406f});
+  const TensorId std = build.constant({1, 3, 1, 1}, {0.229f, 0.224f, 0.225f});
+  const TensorId unit = build.binary(Kind::divide, build.input(), build.number(255));
+  const TensorId normed = build.binary(Kind::divide, build.binary(Kind::subtract, unit, mean), std);
+  Graph graph = build.finish(build.nchw_conv(normed, 4, 3));
+  test::rewrite_all(graph);
+  EXPECT_EQ(test::operators(graph), "channel_affine conv2d transpose");
+  Graph absorbed = graph;
+  std::vector<float> means{0, 0, 0}, stds{1, 1, 1};
+  EXPECT_TRUE(absorb_input_affine(absorbed, means, stds));
+  EXPECT_EQ(test::operators(absorbed), "conv2d transpose");
+  const float expected_mean[] = {123.675f, 116.28f, 103.53f};
+  const float expected_std[] = {58.395f, 57.12f, 57.375f};
+  for (size_t c = 0; c < 3; ++c) {
+    EXPECT_NEAR(means[c], expected_mean[c], 1e-3);
+    EXPECT_NEAR(stds[c], expected_std[c], 1e-4);
+  }
+  EXPECT_TRUE(verify(absorbed));
+  EXPECT_FALSE(absorb_input_affine(absorbed, means, stds));
+}
+
+TEST(Affine, AbsorbingComposesWithTheNormalizationOutside) {
+  Build build({1, 4, 4, 1});
+  const TensorId scale = build.constant({1}, {2}), shift = build.constant({1}, {-1});
+  const TensorId normed = build.add(ChannelAffine{3}, {build.input(), scale, shift});
+  Graph graph = build.finish(build.conv(normed, 2, 3));
+  std::vector<float> mean{100}, std{50};
+  EXPECT_TRUE(absorb_input_affine(graph, mean, std));
+  // 2 (p - 100) / 50 - 1 = (p - 125) / 25
+  EXPECT_FLOAT_EQ(mean[0], 125);
+  EXPECT_FLOAT_EQ(std[0], 25);
+}
+
+TEST(Affine, AMirroredInputIsNotAbsorbed) {
+  Build build({1, 4, 4, 1});
+  const TensorId normed = build.add(
+      ChannelAffine{3}, {build.input(), build.constant({1}, {-1}), build.constant({1}, {0})});
+  Graph graph = build.finish(build.conv(normed, 2, 3));
+  std::vector<float> mean{100}, std{50};
+  EXPECT_FALSE(absorb_input_affine(graph, mean, std));
+  EXPECT_EQ(mean[0], 100);
+  EXPECT_EQ(test::operators(graph), "channel_affine conv2d");
+}
+
+}  // namespace
+}  // namespace octavo
