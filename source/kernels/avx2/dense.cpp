@@ -1,0 +1,299 @@
+// Convolution by vpmaddwd: pointwise, k x k, the stem, fully connected, and groups, each
+// a convolution of its own.
+//
+// The input rows under a few output rows are widened to 16 bits in the scratch, where a
+// pixel is just its channels; a run is what lies side by side there, a kernel row's taps
+// or (with groups or dilation) one tap. Runs are padded to pairs: the word read beyond a
+// run meets a zero weight. A tile is P pixels by V vectors of 8 output channels; a pair
+// of input words is broadcast and meets a vector of 8 x 2 weights.
+//
+// Packed: the bias, int32, of whole vectors; then for each vector of output channels
+// all pairs of all runs, [vector][run][pair][8][2], int16. Vectors never cross a group.
+#include "kernels/avx2/epilogue.h"
+#include "kernels/avx2/rows.h"
+
+namespace octavo::kernels::avx2::dense {
+namespace {
+
+constexpr int32_t most_pixels = 6, most_vectors = 2;  // 12 of 16 registers are sums
+
+struct Layout {
+  int32_t group_inputs, group_outputs;
+  bool merged;
+  int32_t runs, run_words, pairs;  // pairs a run
+  int32_t group_vectors, vectors;
+  ptrdiff_t vector_bytes, bias_bytes;
+};
+
+Layout layout_of(const ConvolutionShape& s) {
+  Layout l;
+  l.group_inputs = s.input_channels / s.groups;
+  l.group_outputs = s.output_channels / s.groups;
+  l.merged = s.groups == 1 && s.dilation_w == 1;
+  l.runs = l.merged ? s.kernel_h : s.kernel_h * s.kernel_w;
+  l.run_words = l.merged ? s.kernel_w * l.group_inputs : l.group_inputs;
+  l.pairs = divide_up(l.run_words, 2);
+  l.group_vectors = divide_up(l.group_outputs, 8);
+  l.vectors = l.group_vectors * s.groups;
+  l.vector_bytes = static_cast<ptrdiff_t>(l.runs) * l.pairs * 32;
+  l.bias_bytes = static_cast<ptrdiff_t>(l.vectors) * 32;
+  return l;
+}
+
+// The parts of the scratch. Several output rows at a time only where they share no input
+// rows and are short.
+struct Scratch {
+  int32_t rows;           // output rows at a time
+  int32_t input_columns;  // of a widened row
+  ptrdiff_t row_words, widened_bytes, pointer_bytes;
+};
+
+Scratch scratch_of(const ConvolutionShape& s, const Layout& l, int32_t width) {
+  Scratch k;
+  const bool pointwise = s.kernel_h == 1 && s.kernel_w == 1;
+  k.rows = pointwise ? larger(1, 32 / width) : 1;
+  k.input_columns = (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+  k.row_words = static_cast<ptrdiff_t>(k.input_columns) * s.input_channels;
+  // 16 more words: widening writes whole vectors, runs are read in whole pairs.
+  k.widened_bytes = (k.rows * s.kernel_h * k.row_words + 16) * 2;
+  k.widened_bytes = (k.widened_bytes + 31) / 32 * 32;
+  k.pointer_bytes =
+      static_cast<ptrdiff_t>(l.runs) * most_pixels * static_cast<ptrdiff_t>(sizeof(void*));
+  return k;
+}
+
+struct Tile {
+  const int16_t* const* inputs;  // [run][P]
+  int32_t runs, pairs;
+  const std::byte* weights;  // of the first vector
+  ptrdiff_t vector_bytes;
+  const std::byte* bias;
+  EpilogueArrays epilogue;                   // from the first channel on
+  int32_t channels;                          // how many (of V * 8) exist
+  ptrdiff_t output_offset, residual_offset;  // of the first channel in a pixel
+  std::byte* output[most_pixels];
+  const std::byte* residual[most_pixels];  // null without
+};
+
+OCTAVO_INLINE void finish_tile(const Tile& t, const int32_t* sums, int32_t pixels,
+                               int32_t vectors) {
+  for (int32_t p = 0; p < pixels; ++p)
+    for (int32_t v = 0; v < vectors; ++v)
+      finish(t.epilogue, load(sums + (p * vectors + v) * 8), t.residual[p], t.output[p], 8 * v,
+             t.channels - 8 * v);
+}
+
+template <int V, int P>
+void compute(const Tile& t) {
+  __m256i sum[P][V];
+  unroll<V * P>([&](auto i) __attribute__((always_inline)) {
+    sum[decltype(i)::value / V][decltype(i)::value % V] =
+        load(t.bias + decltype(i)::value % V * 32);
+  });
+  const std::byte* weights = t.weights;
+  const int16_t* const* inputs = t.inputs;
+  for (int32_t run = 0; run < t.runs; ++run, inputs += P) {
+    const int16_t* x[P];
+    unroll<P>([&](auto p) __attribute__((always_inline)) {
+      x[decltype(p)::value] = inputs[decltype(p)::value];
+    });
+    const ptrdiff_t end = static_cast<ptrdiff_t>(t.pairs) * 2;
+    for (ptrdiff_t k = 0; k < end; k += 2, weights += 32) {
+      __m256i w[V];
+      unroll<V>([&](auto v) __attribute__((always_inline)) {
+        w[decltype(v)::value] = load(weights + decltype(v)::value * t.vector_bytes);
+      });
+      unroll<P>([&](auto p) __attribute__((always_inline)) {
+        constexpr int pixel = decltype(p)::value;
+        const __m256i pair = _mm256_set1_epi32(load_dword(x[pixel] + k));
+        unroll<V>([&](auto v) __attribute__((always_inline)) {
+          constexpr int i = decltype(v)::value;
+          sum[pixel][i] = dot(sum[pixel][i], pair, w[i]);
+        });
+      });
+    }
+  }
+  alignas(32) int32_t sums[P * V * 8];
+  unroll<V * P>([&](auto i) __attribute__((always_inline)) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(sums + decltype(i)::value * 8),
+                       sum[decltype(i)::value / V][decltype(i)::value % V]);
+  });
+  finish_tile(t, sums, P, V);
+}
+
+using Compute = void (*)(const Tile&);
+
+constexpr Compute computes[most_vectors][most_pixels] = {
+    {compute<1, 1>, compute<1, 2>, compute<1, 3>, compute<1, 4>, compute<1, 5>, compute<1, 6>},
+    {compute<2, 1>, compute<2, 2>, compute<2, 3>, compute<2, 4>, compute<2, 5>, compute<2, 6>}};
+
+// Words of one input row, `columns` pixels of `channels` each.
+void widen_row(const std::byte* from, ptrdiff_t pixel_bytes, int32_t columns, int32_t channels,
+               int16_t* to) {
+  if (pixel_bytes == channels) {  // one long pixel
+    channels *= columns;
+    columns = 1;
+  }
+  for (int32_t x = 0; x < columns; ++x, from += pixel_bytes, to += channels) {
+    int32_t c = 0;
+    for (; c + 16 <= channels; c += 16)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + c),
+                          _mm256_cvtepu8_epi16(load_half(from + c)));
+    for (; c < channels; ++c) to[c] = static_cast<int16_t>(from[c]);
+  }
+}
+
+// Output rows [row, row + rows) as they are processed together.
+struct Chunk {
+  const ConvolutionArguments* arguments;
+  Layout layout;
+  Scratch scratch;
+  int32_t row, rows;
+  const int16_t* widened;  // [row][kernel row][column][channel]
+};
+
+void place_pixel(const Chunk& k, int32_t first_input, int32_t r, int32_t x, const int16_t** inputs,
+                 int32_t pixels) {
+  const ConvolutionShape& s = *k.arguments->shape;
+  for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
+    const int16_t* run = k.widened + (r * s.kernel_h + ky) * k.scratch.row_words +
+                         static_cast<ptrdiff_t>(x) * s.stride_w * s.input_channels + first_input;
+    const int32_t taps = k.layout.merged ? 1 : s.kernel_w;
+    for (int32_t kx = 0; kx < taps; ++kx, inputs += pixels) {
+      *inputs = run;
+      run += static_cast<ptrdiff_t>(s.dilation_w) * s.input_channels;
+    }
+  }
+}
+
+// One or two vectors of output channels for all pixels of a chunk.
+void run_vectors(const Chunk& k, int32_t first_input, int32_t vectors, Tile& t) {
+  const ConvolutionArguments& a = *k.arguments;
+  const int16_t** inputs = reinterpret_cast<const int16_t**>(a.scratch + k.scratch.widened_bytes);
+  t.inputs = inputs;
+  const int32_t all = k.rows * a.output_width, tiles = divide_up(all, most_pixels);
+  int32_t r = 0, x = 0;
+  for (int32_t i = 0; i < tiles; ++i) {
+    const int32_t pixels = (i + 1) * all / tiles - i * all / tiles;
+    for (int32_t p = 0; p < pixels; ++p) {
+      place_pixel(k, first_input, r, x, inputs + p, pixels);
+      const int32_t row = k.row + r;
+      t.output[p] = a.output.row[row] + x * a.output.pixel_bytes + t.output_offset;
+      t.residual[p] = a.shape->has_residual
+                          ? a.residual.row[row] + x * a.residual.pixel_bytes + t.residual_offset
+                          : nullptr;
+      if (++x == a.output_width) x = 0, ++r;
+    }
+    computes[vectors - 1][pixels - 1](t);
+  }
+}
+
+// The epilogue from `channel` on, readable for 16 channels: its own arrays, or copies of
+// the last ones (a group may end where the arrays do, in the middle of a vector).
+EpilogueArrays epilogue_from(const ConvolutionArguments& a, int32_t channel, float (&room)[7][16]) {
+  const int32_t readable =
+      divide_up(a.shape->output_channels, channel_round) * channel_round - channel;
+  int32_t next = 0;
+  const auto advance = [&](const auto*& array) {
+    if (readable >= 16) {
+      array += channel;
+      return;
+    }
+    float* copy = room[next++];
+    __builtin_memcpy(copy, array + channel, sizeof(float) * static_cast<size_t>(readable));
+    array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(copy);
+  };
+  EpilogueArrays e = a.epilogue;
+  advance(e.multiplier);
+  advance(e.lo);
+  advance(e.hi);
+  advance(e.zero);
+  if (e.activation != Activation::none) advance(e.output_multiplier);
+  if (a.shape->has_residual) {
+    advance(e.residual_multiplier);
+    advance(e.residual_zero);
+  }
+  return e;
+}
+
+void run_chunk(const Chunk& k) {
+  const ConvolutionArguments& a = *k.arguments;
+  const Layout& l = k.layout;
+  Tile t{};
+  t.runs = l.runs;
+  t.pairs = l.pairs;
+  t.vector_bytes = l.vector_bytes;
+  float room[7][16] = {};
+  for (int32_t group = 0; group < a.shape->groups; ++group) {
+    const int32_t first = group * l.group_outputs;
+    const int32_t begin = larger(a.channel_begin - first, 0);
+    const int32_t end = smaller(a.channel_end - first, l.group_outputs);
+    for (int32_t v = begin / 8; v * 8 < end; v += most_vectors) {
+      const int32_t vectors = smaller(divide_up(end, 8) - v, most_vectors);
+      const ptrdiff_t index = group * l.group_vectors + v;
+      t.weights = a.packed + l.bias_bytes + index * l.vector_bytes;
+      t.bias = a.packed + index * 32;
+      t.epilogue = epilogue_from(a, first + v * 8, room);
+      t.output_offset = (first + v * 8) * element_bytes(a.epilogue.output);
+      t.residual_offset = (first + v * 8) * element_bytes(a.epilogue.residual);
+      t.channels = smaller(end - v * 8, vectors * 8);
+      run_vectors(k, group * l.group_inputs, vectors, t);
+    }
+  }
+}
+
+}  // namespace
+
+bool accepts(const ConvolutionShape& s) {
+  return s.input == ElementType::u8 && s.groups == 1;
+}
+
+bool accepts_grouped(const ConvolutionShape& s) {
+  return s.input == ElementType::u8 && s.groups > 1 && s.output_channels < unsplit;
+}
+
+size_t packed_bytes(const ConvolutionShape& s) {
+  const Layout l = layout_of(s);
+  return static_cast<size_t>(l.bias_bytes + l.vectors * l.vector_bytes);
+}
+
+void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
+          std::byte* packed) {
+  const Layout l = layout_of(s);
+  __builtin_memset(packed, 0, packed_bytes(s));
+  int32_t* packed_bias = reinterpret_cast<int32_t*>(packed);
+  int16_t* packed_weights = reinterpret_cast<int16_t*>(packed + l.bias_bytes);
+  for (int32_t o = 0; o < s.output_channels; ++o) {
+    const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
+    const int32_t vector = group * l.group_vectors + in_group / 8, lane = in_group % 8;
+    packed_bias[vector * 8 + lane] = bias[o];
+    for (int32_t run = 0; run < l.runs; ++run)
+      for (int32_t k = 0; k < l.run_words; ++k) {
+        const ptrdiff_t pair = static_cast<ptrdiff_t>(run) * l.pairs + k / 2;
+        packed_weights[vector * (l.vector_bytes / 2) + pair * 16 + lane * 2 + k % 2] = *weights++;
+      }
+  }
+}
+
+size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
+  const Layout l = layout_of(s);
+  const Scratch k = scratch_of(s, l, output_width);
+  return static_cast<size_t>(k.widened_bytes + k.pointer_bytes);
+}
+
+void run(const ConvolutionArguments& a) {
+  const ConvolutionShape& s = *a.shape;
+  Chunk k{&a, layout_of(s), {}, 0, 0, reinterpret_cast<const int16_t*>(a.scratch)};
+  k.scratch = scratch_of(s, k.layout, a.output_width);
+  for (; k.row < a.output_rows; k.row += k.rows) {
+    k.rows = smaller(k.scratch.rows, a.output_rows - k.row);
+    int16_t* to = reinterpret_cast<int16_t*>(a.scratch);
+    for (int32_t r = 0; r < k.rows; ++r)
+      for (int32_t ky = 0; ky < s.kernel_h; ++ky, to += k.scratch.row_words)
+        widen_row(a.input.row[(k.row + r) * s.stride_h + ky * s.dilation_h], a.input.pixel_bytes,
+                  k.scratch.input_columns, s.input_channels, to);
+    run_chunk(k);
+  }
+}
+
+}  // namespace octavo::kernels::avx2::dense

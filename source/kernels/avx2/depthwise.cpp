@@ -1,0 +1,211 @@
+// Depthwise convolution by vpmaddwd: two rows of one channel's column lie side by side
+// as 16-bit words, so that one instruction does two taps of 8 channels. The input
+// columns of a strip are interleaved once, then read by every kernel column. With a
+// vertical stride of 1, pairs of rows often hold the windows of two output rows: the
+// second uses weights that are shifted by one row.
+//
+// Packed, for each block of 16 channels: the bias, then
+// [output row 0 or 1][row pair][kernel column][2 vectors][8 channels][2 rows], int16.
+#include "kernels/avx2/epilogue.h"
+#include "kernels/avx2/rows.h"
+
+namespace octavo::kernels::avx2::depthwise {
+namespace {
+
+constexpr int32_t block = 16;
+constexpr int32_t strip_target_bytes = 16384;  // half of an L1 cache
+
+struct Layout {
+  int32_t row_pairs;
+  bool two_rows;   // two output rows at a time
+  ptrdiff_t taps;  // row pairs x kernel columns
+  int32_t span;    // input columns under one window
+  int32_t strip;   // output columns interleaved at a time
+  ptrdiff_t column_bytes, block_bytes;
+};
+
+Layout layout_of(const ConvolutionShape& s) {
+  Layout l;
+  l.row_pairs = divide_up(s.kernel_h, 2);
+  l.two_rows = s.stride_h == 1 && s.dilation_h == 1 && s.kernel_h % 2 != 0;
+  l.taps = static_cast<ptrdiff_t>(l.row_pairs) * s.kernel_w;
+  l.span = (s.kernel_w - 1) * s.dilation_w + 1;
+  l.column_bytes = static_cast<ptrdiff_t>(l.row_pairs) * block * 4;
+  const int32_t columns = strip_target_bytes / static_cast<int32_t>(l.column_bytes);
+  l.strip = larger(8, (columns - l.span) / s.stride_w + 1);
+  l.block_bytes = block * 4 * (1 + (l.two_rows ? 2 : 1) * l.taps);
+  return l;
+}
+
+int32_t input_columns(const ConvolutionShape& s, const Layout& l, int32_t output_columns) {
+  return (output_columns - 1) * s.stride_w + l.span;
+}
+
+struct Strip {
+  const std::byte* columns;  // [column][row pair][2 vectors][8][2]
+  const std::byte* bias;
+  const std::byte* weights[2];  // of the first and the second output row
+  int32_t row_pairs, kernel_w;
+  ptrdiff_t column_bytes, output_step, tap_step;  // between columns; of output columns, of taps
+  const EpilogueArrays* epilogue;
+  int32_t channel, channels;  // the block's first, and how many of it exist
+  std::byte* output[2];       // rows, at the strip's first pixel
+  const std::byte* residual[2];
+  ptrdiff_t output_bytes, residual_bytes;
+};
+
+// R rows by X columns of 16 channels, from output column x of the strip on.
+template <int R, int X>
+void compute(const Strip& s, int32_t x) {
+  __m256i sum[R][X][2];
+  unroll<2 * R * X>([&](auto i) __attribute__((always_inline)) {
+    constexpr int n = decltype(i)::value;
+    sum[n / 2 / X][n / 2 % X][n % 2] = load(s.bias + n % 2 * 32);
+  });
+  const std::byte* first = s.columns + x * s.output_step;
+  ptrdiff_t tap = 0;
+  for (int32_t g = 0; g < s.row_pairs; ++g)
+    for (int32_t kx = 0; kx < s.kernel_w; ++kx, tap += 64) {
+      const std::byte* from = first + kx * s.tap_step + g * 64;
+      unroll<2>([&](auto v2) __attribute__((always_inline)) {
+        constexpr int v = decltype(v2)::value;
+        __m256i w[R];
+        unroll<R>([&](auto r) __attribute__((always_inline)) {
+          w[decltype(r)::value] = load(s.weights[decltype(r)::value] + tap + v * 32);
+        });
+        unroll<X>([&](auto i) __attribute__((always_inline)) {
+          constexpr int column = decltype(i)::value;
+          const __m256i data = load(from + column * s.output_step + v * 32);
+          unroll<R>([&](auto r2) __attribute__((always_inline)) {
+            constexpr int r = decltype(r2)::value;
+            sum[r][column][v] = dot(sum[r][column][v], data, w[r]);
+          });
+        });
+      });
+    }
+  alignas(32) int32_t sums[R * X * 16];
+  unroll<2 * R * X>([&](auto i) __attribute__((always_inline)) {
+    constexpr int n = decltype(i)::value;
+    _mm256_store_si256(reinterpret_cast<__m256i*>(sums + n * 8), sum[n / 2 / X][n / 2 % X][n % 2]);
+  });
+  for (int32_t n = 0; n < 2 * R * X; ++n) {
+    const int32_t r = n / 2 / X, column = x + n / 2 % X, v = n % 2;
+    if (s.channels <= 8 * v) continue;
+    finish(*s.epilogue, load(sums + n * 8),
+           s.residual[r] == nullptr ? nullptr : s.residual[r] + column * s.residual_bytes,
+           s.output[r] + column * s.output_bytes, s.channel + 8 * v, s.channels - 8 * v);
+  }
+}
+
+using Compute = void (*)(const Strip&, int32_t x);
+
+constexpr int32_t most_columns[2] = {4, 3};  // for one row and for two
+constexpr Compute computes[2][4] = {{compute<1, 1>, compute<1, 2>, compute<1, 3>, compute<1, 4>},
+                                    {compute<2, 1>, compute<2, 2>, compute<2, 3>, nullptr}};
+
+// Two rows of 16 channels of `count` pixels, as pairs of words.
+void interleave(const std::byte* upper, const std::byte* lower, ptrdiff_t pixel_bytes,
+                int32_t count, std::byte* to, ptrdiff_t column_bytes) {
+  for (int32_t i = 0; i < count; ++i, to += column_bytes) {
+    const __m128i a = load_half(upper + i * pixel_bytes), b = load_half(lower + i * pixel_bytes);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32),
+                        _mm256_cvtepu8_epi16(_mm_unpackhi_epi8(a, b)));
+  }
+}
+
+// Output rows r .. r + rows - 1 (one or two) of the strip's block.
+void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows, Strip& s) {
+  const ConvolutionShape& shape = *a.shape;
+  const int32_t last_row = shape.kernel_h - 1 + (rows - 1), most = most_columns[rows - 1];
+  for (int32_t x = 0; x < a.output_width; x += l.strip) {
+    const int32_t width = smaller(l.strip, a.output_width - x);
+    const ptrdiff_t first =
+        static_cast<ptrdiff_t>(x) * shape.stride_w * a.input.pixel_bytes + s.channel;
+    for (int32_t g = 0; g < l.row_pairs; ++g) {
+      const int32_t upper = 2 * g, lower = smaller(upper + 1, last_row);  // beyond: zero weights
+      interleave(a.input.row[r * shape.stride_h + upper * shape.dilation_h] + first,
+                 a.input.row[r * shape.stride_h + lower * shape.dilation_h] + first,
+                 a.input.pixel_bytes, input_columns(shape, l, width), a.scratch + g * block * 4,
+                 l.column_bytes);
+    }
+    for (int32_t i = 0; i < rows; ++i) {
+      s.output[i] = a.output.row[r + i] + x * a.output.pixel_bytes;
+      s.residual[i] =
+          shape.has_residual ? a.residual.row[r + i] + x * a.residual.pixel_bytes : nullptr;
+    }
+    const int32_t tiles = divide_up(width, most);
+    for (int32_t i = 0; i < tiles; ++i) {
+      const int32_t from = i * width / tiles, to = (i + 1) * width / tiles;
+      computes[rows - 1][to - from - 1](s, from);
+    }
+  }
+}
+
+}  // namespace
+
+bool accepts(const ConvolutionShape& s) {
+  return s.input == ElementType::u8 && s.groups == s.input_channels &&
+         s.groups == s.output_channels;
+}
+
+size_t packed_bytes(const ConvolutionShape& s) {
+  return static_cast<size_t>(divide_up(s.output_channels, block) * layout_of(s).block_bytes);
+}
+
+void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
+          std::byte* packed) {
+  const Layout l = layout_of(s);
+  __builtin_memset(packed, 0, packed_bytes(s));
+  for (int32_t c = 0; c < s.output_channels; ++c) {
+    const int32_t place = c % block;
+    std::byte* of_block = packed + c / block * l.block_bytes;
+    reinterpret_cast<int32_t*>(of_block)[place] = bias[c];
+    int16_t* to = reinterpret_cast<int16_t*>(of_block + block * 4);
+    for (int32_t shift = 0; shift < (l.two_rows ? 2 : 1); ++shift)
+      for (int32_t ky = 0; ky < s.kernel_h; ++ky)
+        for (int32_t kx = 0; kx < s.kernel_w; ++kx) {
+          const int32_t row = ky + shift;
+          const ptrdiff_t tap = l.taps * shift + static_cast<ptrdiff_t>(row / 2) * s.kernel_w + kx;
+          to[(tap * block + place) * 2 + row % 2] =
+              weights[(static_cast<ptrdiff_t>(c) * s.kernel_h + ky) * s.kernel_w + kx];
+        }
+  }
+}
+
+size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
+  const Layout l = layout_of(s);
+  return static_cast<size_t>(input_columns(s, l, smaller(l.strip, output_width)) * l.column_bytes);
+}
+
+void run(const ConvolutionArguments& a) {
+  const ConvolutionShape& shape = *a.shape;
+  const Layout l = layout_of(shape);
+  Strip s{};
+  s.columns = a.scratch;
+  s.row_pairs = l.row_pairs;
+  s.kernel_w = shape.kernel_w;
+  s.column_bytes = l.column_bytes;
+  s.output_step = shape.stride_w * l.column_bytes;
+  s.tap_step = shape.dilation_w * l.column_bytes;
+  s.epilogue = &a.epilogue;
+  s.output_bytes = a.output.pixel_bytes;
+  s.residual_bytes = a.residual.pixel_bytes;
+  // Rows outside, so that the input passes through the caches once.
+  for (int32_t r = 0; r < a.output_rows;) {
+    const int32_t rows = l.two_rows && r + 1 < a.output_rows ? 2 : 1;
+    for (int32_t c = a.channel_begin; c < a.channel_end; c += block) {
+      const std::byte* packed = a.packed + c / block * l.block_bytes;
+      s.bias = packed;
+      s.weights[0] = packed + block * 4;
+      s.weights[1] = s.weights[0] + block * 4 * l.taps;
+      s.channel = c;
+      s.channels = smaller(block, a.channel_end - c);
+      run_rows(a, l, r, rows, s);
+    }
+    r += rows;
+  }
+}
+
+}  // namespace octavo::kernels::avx2::depthwise

@@ -1,0 +1,64 @@
+// Add, multiply (also by a gate of one pixel) and rescale, 8 channels at a time.
+#include "kernels/avx2/epilogue.h"
+#include "kernels/avx2/rows.h"
+
+namespace octavo::kernels::avx2 {
+namespace {
+
+using Kind = ElementwiseShape::Kind;
+
+template <Kind K>
+OCTAVO_INLINE __m256 value(const ElementwiseArguments& e, const std::byte* a, const std::byte* b,
+                           int32_t c) {
+  const ElementwiseShape& s = *e.shape;
+  const __m256 m = _mm256_loadu_ps(e.epilogue.multiplier + c);
+  const __m256i left = centred(load_stored(a, s.a, c), e.a_zero + c);
+  if constexpr (K == Kind::rescale) {
+    return _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(left), m), _mm256_loadu_ps(e.offset + c));
+  } else {
+    const __m256i right = centred(load_stored(b, s.b, c), e.b_zero + c);
+    if constexpr (K == Kind::multiply)
+      return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_mullo_epi32(left, right)), m);
+    else
+      return _mm256_add_ps(
+          _mm256_mul_ps(_mm256_cvtepi32_ps(left), m),
+          _mm256_mul_ps(_mm256_cvtepi32_ps(right), _mm256_loadu_ps(e.b_multiplier + c)));
+  }
+}
+
+template <Kind K>
+void run_all(const ElementwiseArguments& e) {
+  const ElementwiseShape& s = *e.shape;
+  for (int32_t r = 0; r < e.rows; ++r)
+    for (int32_t x = 0; x < e.width; ++x) {
+      const std::byte* a = e.a.row[r] + x * e.a.pixel_bytes;
+      const std::byte* b = nullptr;
+      if constexpr (K != Kind::rescale)
+        b = e.b.row[r] + (s.b_is_one_pixel ? 0 : x) * e.b.pixel_bytes;
+      std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
+      for (int32_t c = 0; c < s.channels; c += 8)
+        store(e.epilogue, activate(e.epilogue, value<K>(e, a, b, c), c), output, c, s.channels - c);
+    }
+}
+
+}  // namespace
+
+namespace elementwise {
+
+bool accepts(const ElementwiseShape& s) {
+  return s.a != ElementType::f32 && s.b != ElementType::f32;
+}
+
+void run(const ElementwiseArguments& e) {
+  switch (e.shape->kind) {
+    case Kind::add:
+      return run_all<Kind::add>(e);
+    case Kind::multiply:
+      return run_all<Kind::multiply>(e);
+    case Kind::rescale:
+      return run_all<Kind::rescale>(e);
+  }
+}
+
+}  // namespace elementwise
+}  // namespace octavo::kernels::avx2

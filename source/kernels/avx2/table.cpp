@@ -1,0 +1,38 @@
+// One row a kernel. This file is compiled without AVX2: it runs on every machine.
+#include "kernels/avx2/kernels.h"
+#include "kernels/avx2/rows.h"
+
+namespace octavo::kernels {
+
+namespace {
+
+constexpr ConvolutionKernel convolutions[] = {
+    {"avx2_depthwise", feature::avx2, avx2::depthwise::accepts, 16, avx2::depthwise::packed_bytes,
+     avx2::depthwise::pack, avx2::depthwise::scratch_bytes, avx2::depthwise::run},
+    {"avx2_dense", feature::avx2, avx2::dense::accepts, 16, avx2::dense::packed_bytes,
+     avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
+    {"avx2_groups", feature::avx2, avx2::dense::accepts_grouped, avx2::dense::unsplit,
+     avx2::dense::packed_bytes, avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
+};
+
+constexpr PoolKernel pools[] = {
+    {"avx2_pool", feature::avx2, avx2::pool::accepts, avx2::pool::run},
+};
+
+constexpr ElementwiseKernel elementwises[] = {
+    {"avx2_elementwise", feature::avx2, avx2::elementwise::accepts, avx2::elementwise::run},
+};
+
+}  // namespace
+
+std::span<const ConvolutionKernel> avx2_convolution_kernels() {
+  return convolutions;
+}
+std::span<const PoolKernel> avx2_pool_kernels() {
+  return pools;
+}
+std::span<const ElementwiseKernel> avx2_elementwise_kernels() {
+  return elementwises;
+}
+
+}  // namespace octavo::kernels
