@@ -35,6 +35,7 @@ Kernel strided_copy(const Shape& output, const Shape& strides, int64_t start) {
 // For each index along one axis of the output, the input's index; -1: the pad value.
 std::vector<int64_t> padded_indices(Pad::Mode mode, int64_t size, int64_t before, int64_t after) {
   std::vector<int64_t> indices;
+  indices.reserve(static_cast<size_t>(before + size + after));
   const int64_t period = std::max<int64_t>(1, 2 * (size - 1));
   for (int64_t i = -before; i < size + after; ++i) {
     int64_t index = i;

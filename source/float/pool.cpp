@@ -18,19 +18,18 @@ struct Window {
   int64_t with_padding = 0;
 };
 
+// How many taps of a window lie before `end`.
+int64_t taps_before(int64_t end, int64_t start, int kernel, int dilation) {
+  return std::clamp<int64_t>((end - start + dilation - 1) / dilation, 0, kernel);
+}
+
 Window window_at(int64_t output, int64_t size, int before, int after, int kernel, int stride,
                  int dilation) {
   Window window;
   window.start = output * stride - before;
-  window.first = kernel;
-  for (int64_t tap = 0; tap < kernel; ++tap) {
-    const int64_t index = window.start + tap * dilation;
-    if (index < size + after) ++window.with_padding;
-    if (index < 0 || index >= size) continue;
-    window.first = std::min(window.first, tap);
-    window.last = tap + 1;
-  }
-  window.first = std::min(window.first, window.last);
+  window.first = taps_before(0, window.start, kernel, dilation);
+  window.last = taps_before(size, window.start, kernel, dilation);
+  window.with_padding = taps_before(size + after, window.start, kernel, dilation);
   return window;
 }
 

@@ -72,6 +72,7 @@ Taps cubic_taps(float x, int64_t inputs, float a) {
 
 std::vector<Taps> axis_taps(const Resize& op, int64_t inputs, int64_t outputs, float scale) {
   std::vector<Taps> taps;
+  taps.reserve(static_cast<size_t>(outputs));
   for (int64_t i = 0; i < outputs; ++i) {
     // A scale from a file may be anything: the coordinate is kept near the picture.
     const float far = static_cast<float>(inputs) + 4;
