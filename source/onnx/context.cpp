@@ -152,12 +152,12 @@ Outputs NodeContext::folded(Constant constant) {
   return {Value(std::move(constant))};
 }
 
-Value NodeContext::emit(Operator op, std::vector<Value> inputs) {
-  return emit_named(name_, std::move(op), std::move(inputs));
+Value NodeContext::emit(Operator op, const std::vector<Value>& inputs) {
+  return emit_named(name_, std::move(op), inputs);
 }
 
-Value NodeContext::emit_part(std::string_view part, Operator op, std::vector<Value> inputs) {
-  return emit_named(concat(name_, "/", part), std::move(op), std::move(inputs));
+Value NodeContext::emit_part(std::string_view part, Operator op, const std::vector<Value>& inputs) {
+  return emit_named(concat(name_, "/", part), std::move(op), inputs);
 }
 
 std::optional<TensorId> NodeContext::materialize(const Value& value) {
@@ -204,7 +204,7 @@ Value NodeContext::fold(const Node& node, const std::vector<Value>& inputs, bool
   return folded ? Value(**std::move(constant)) : Value();
 }
 
-Value NodeContext::emit_named(std::string name, Operator op, std::vector<Value> inputs) {
+Value NodeContext::emit_named(std::string name, Operator op, const std::vector<Value>& inputs) {
   if (failed()) return {};
   Node node;
   node.name = std::move(name);
@@ -234,7 +234,7 @@ Value NodeContext::emit_named(std::string name, Operator op, std::vector<Value> 
   }
   emitted_.emplace_back(operator_name(node.op));
   node.output = builder_.graph.add_tensor(node.name, *shape);
-  const Value out(node.output, *std::move(shape));
+  Value out(node.output, *std::move(shape));
   builder_.graph.nodes.push_back(std::move(node));
   return out;
 }

@@ -73,8 +73,8 @@ class NodeContext {
 
   // Adds a node named like the file's (emit), or one of the helpers around it, named
   // "<name>/<part>" (emit_part). Constants in, constant out, where it can be folded.
-  Value emit(Operator op, std::vector<Value> inputs);
-  Value emit_part(std::string_view part, Operator op, std::vector<Value> inputs);
+  Value emit(Operator op, const std::vector<Value>& inputs);
+  Value emit_part(std::string_view part, Operator op, const std::vector<Value>& inputs);
   // Folded values.
   Outputs folded(Constant constant);
   ExternalData& external() { return builder_.external; }
@@ -90,7 +90,7 @@ class NodeContext {
   std::string becomes() const;
 
  private:
-  Value emit_named(std::string name, Operator op, std::vector<Value> inputs);
+  Value emit_named(std::string name, Operator op, const std::vector<Value>& inputs);
   std::optional<TensorId> materialize(const Value& value);
   Value fold(const Node& node, const std::vector<Value>& inputs, bool& folded);
 

@@ -28,7 +28,7 @@ Outputs convolve(NodeContext& node) {
     if (node.constant(2, "the bias") == nullptr) return {};
     inputs.push_back(node.input(2));
   }
-  return {to_nchw(node, node.emit(op, std::move(inputs)))};
+  return {to_nchw(node, node.emit(op, inputs))};
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ namespace evaluate_rules {
 
 namespace {
 
-Error needs_floats(const char* what) {
+Error needs_floats(std::string_view what) {
   return rejected(concat(what, " of integers is not known"));
 }
 
@@ -76,6 +76,26 @@ double unary(const Unary& op, double x) {
       return std::cos(x);
   }
   return x;
+}
+
+// The few that shape arithmetic uses.
+std::optional<int64_t> unary(const Unary& op, int64_t x) {
+  const auto bound = [](float value) {
+    return static_cast<int64_t>(std::clamp(double{value}, -0x1p62, 0x1p62));
+  };
+  const auto negative = static_cast<int64_t>(0 - static_cast<uint64_t>(x));
+  switch (op.kind) {
+    case Unary::Kind::negate:
+      return negative;
+    case Unary::Kind::absolute:
+      return x < 0 ? negative : x;
+    case Unary::Kind::relu:
+      return std::max<int64_t>(x, 0);
+    case Unary::Kind::clip:
+      return std::min(std::max(x, bound(op.alpha)), bound(op.beta));
+    default:
+      return std::nullopt;
+  }
 }
 
 double binary(Binary::Kind kind, double a, double b) {
@@ -208,18 +228,11 @@ Folded fold(const Unary& op, std::span<const Constant> inputs, const Shape& out)
     }
     return {make_reals(out, std::move(values))};
   }
-  const bool negates = op.kind == Unary::Kind::negate;
-  if (!negates && op.kind != Unary::Kind::absolute && op.kind != Unary::Kind::relu) {
-    return needs_floats("this function");
-  }
   std::vector<int64_t> values = *x.integers;
   for (int64_t& value : values) {
-    const auto negative = static_cast<int64_t>(0 - static_cast<uint64_t>(value));
-    if (op.kind == Unary::Kind::relu) {
-      value = std::max<int64_t>(value, 0);
-    } else if (negates || value < 0) {
-      value = negative;
-    }
+    const std::optional<int64_t> result = unary(op, value);
+    if (!result) return needs_floats(operator_name(op));
+    value = *result;
   }
   return {make_integers(out, std::move(values))};
 }
@@ -260,82 +273,6 @@ Folded fold(const Reduce& op, std::span<const Constant> inputs, const Shape& out
   // 2^31 elements of at most 2^31 cannot overflow a sum.
   if (any_beyond(*x.integers, int64_t{1} << 31)) return rejected("reduces integers beyond 2^31");
   return {make_integers(out, reduce(op, *x.integers, axes))};
-}
-
-Folded fold(const MatMul& op, std::span<const Constant> inputs, const Shape& out) {
-  if (!inputs[0].reals || !inputs[1].reals) return needs_floats("a matrix product");
-  const int64_t rows = out[out.size() - 2], columns = out.back();
-  const int64_t depth = inputs[0].shape.back();
-  const auto spread = [&](const Constant& operand) {
-    Shape shape(out.begin(), out.end() - 2);
-    shape.insert(shape.end(), operand.shape.end() - 2, operand.shape.end());
-    return broadcast_to(operand, shape);
-  };
-  const Constant a = spread(inputs[0]), b = spread(inputs[1]);
-  const int64_t along_k = op.transpose_b ? 1 : columns, along_n = op.transpose_b ? depth : 1;
-  std::vector<float> values;
-  values.reserve(static_cast<size_t>(element_count(out)));
-  for (int64_t matrix = 0; matrix < element_count(out) / (rows * columns); ++matrix) {
-    const float* left = a.reals->data() + matrix * rows * depth;
-    const float* right = b.reals->data() + matrix * depth * columns;
-    for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t column = 0; column < columns; ++column) {
-        double sum = inputs.size() > 2 ? inputs[2].number(static_cast<size_t>(column)) : 0;
-        for (int64_t k = 0; k < depth; ++k) {
-          sum += double{left[row * depth + k]} * double{right[k * along_k + column * along_n]};
-        }
-        values.push_back(static_cast<float>(sum));
-      }
-    }
-  }
-  return {make_reals(out, std::move(values))};
-}
-
-namespace {
-
-// One output pixel of one channel: the sum over the window.
-double convolve(const Conv2d& op, const Constant& x, const Constant& weight, int64_t image,
-                int64_t top, int64_t left, int64_t channel) {
-  const int64_t height = x.shape[1], width = x.shape[2], depth = x.shape[3];
-  const int64_t kernel_h = weight.shape[1], kernel_w = weight.shape[2], group_in = weight.shape[3];
-  const int64_t first = channel / (weight.shape[0] / op.groups) * group_in;
-  double sum = 0;
-  for (int64_t ky = 0; ky < kernel_h; ++ky) {
-    const int64_t y = top + ky * op.dilation[0];
-    if (y < 0 || y >= height) continue;
-    for (int64_t kx = 0; kx < kernel_w; ++kx) {
-      const int64_t column = left + kx * op.dilation[1];
-      if (column < 0 || column >= width) continue;
-      const float* pixel =
-          x.reals->data() + ((image * height + y) * width + column) * depth + first;
-      const float* taps =
-          weight.reals->data() + ((channel * kernel_h + ky) * kernel_w + kx) * group_in;
-      for (int64_t c = 0; c < group_in; ++c) sum += double{pixel[c]} * double{taps[c]};
-    }
-  }
-  return sum;
-}
-
-}  // namespace
-
-Folded fold(const Conv2d& op, std::span<const Constant> inputs, const Shape& out) {
-  if (!inputs[0].reals || !inputs[1].reals) return needs_floats("a convolution");
-  std::vector<float> values;
-  values.reserve(static_cast<size_t>(element_count(out)));
-  for (int64_t image = 0; image < out[0]; ++image) {
-    for (int64_t row = 0; row < out[1]; ++row) {
-      for (int64_t column = 0; column < out[2]; ++column) {
-        for (int64_t channel = 0; channel < out[3]; ++channel) {
-          const double bias =
-              inputs.size() > 2 ? inputs[2].number(static_cast<size_t>(channel)) : 0;
-          values.push_back(static_cast<float>(
-              bias + convolve(op, inputs[0], inputs[1], image, row * op.stride[0] - op.pads.top,
-                              column * op.stride[1] - op.pads.left, channel)));
-        }
-      }
-    }
-  }
-  return {make_reals(out, std::move(values))};
 }
 
 Folded fold(const Pool2d&, std::span<const Constant>, const Shape&) {

@@ -40,11 +40,11 @@ class Importer {
     Result<Order> order = order_nodes(model_.graph, output_->name);
     if (!order) return order.error();
     readers_ = std::move(order->readers);
-    const Status fed = add_input();
+    Status fed = add_input();
     if (!fed) return fed;
     name_rows();
     for (const size_t index : order->nodes) {
-      const Status looked_at = import_node(index);
+      Status looked_at = import_node(index);
       if (!looked_at) return looked_at;
     }
     return {};

@@ -233,6 +233,72 @@ Outputs pad(NodeContext& node) {
   return {node.emit(Pad{kind, padding->before, padding->after, padding->value}, {x})};
 }
 
+// The box that a row-major list of index tuples fills, if it is one: its first corner
+// and its size in each of the tuples' axes.
+struct Box {
+  Shape starts, sizes;
+};
+
+std::optional<Box> box_of(const std::vector<int64_t>& tuples, size_t axes, const Shape& x) {
+  Box box{Shape(axes), Shape(axes)};
+  const size_t count = tuples.size() / axes;
+  const auto index = [&](size_t tuple, size_t axis) {
+    const int64_t stated = tuples[tuple * axes + axis];
+    return stated < 0 ? stated + x[axis] : stated;
+  };
+  int64_t expected = 1;
+  for (size_t axis = 0; axis < axes; ++axis) {
+    box.starts[axis] = index(0, axis);
+    const int64_t last = index(count - 1, axis);
+    if (box.starts[axis] < 0 || last < box.starts[axis] || last >= x[axis]) return std::nullopt;
+    box.sizes[axis] = last - box.starts[axis] + 1;
+    expected *= box.sizes[axis];
+  }
+  if (expected != static_cast<int64_t>(count)) return std::nullopt;
+  for (size_t tuple = 0; tuple < count; ++tuple) {
+    auto rest = static_cast<int64_t>(tuple);
+    for (size_t axis = axes; axis-- > 0; rest /= box.sizes[axis]) {
+      if (index(tuple, axis) != box.starts[axis] + rest % box.sizes[axis]) return std::nullopt;
+    }
+  }
+  return box;
+}
+
+// x[:, a:b] = updates, as PyTorch's exporter writes a slice that is assigned to: what is
+// before it, the updates, what is behind.
+Outputs scatter(NodeContext& node) {
+  if (node.text("reduction", "none") != "none") return node.fail("a reduction is not known");
+  const Constant* indices = node.constant(1, "the list of indices");
+  if (indices == nullptr) return {};
+  const Shape x = node.input(0).shape();
+  const int64_t axes = indices->shape.empty() ? 0 : indices->shape.back();
+  if (!indices->integers || axes < 1 || axes > static_cast<int64_t>(x.size()) ||
+      indices->size() == 0) {
+    return node.fail("its indices must be tuples of integers");
+  }
+  std::optional<Box> box = box_of(*indices->integers, static_cast<size_t>(axes), x);
+  if (!box) return node.fail("its indices are no rectangular part of the tensor");
+  std::optional<size_t> cut;
+  for (size_t axis = 0; axis < x.size(); ++axis) {
+    if (axis >= box->sizes.size()) box->sizes.push_back(x[axis]);
+    if (box->sizes[axis] == x[axis]) continue;
+    if (cut) return node.fail("its indices cut more than one axis");
+    cut = axis;
+  }
+  const Value updates = node.emit_part("updates", Reshape{box->sizes}, {node.input(2)});
+  if (!cut) return {updates};
+  const int64_t begin = box->starts[*cut], end = begin + box->sizes[*cut];
+  std::vector<Value> parts;
+  Slice before = whole(x), behind = before;
+  before.sizes[*cut] = begin;
+  behind.starts[*cut] = end;
+  behind.sizes[*cut] = x[*cut] - end;
+  if (begin > 0) parts.push_back(sliced(node, "before", node.input(0), before));
+  parts.push_back(updates);
+  if (end < x[*cut]) parts.push_back(sliced(node, "behind", node.input(0), behind));
+  return {node.emit(Concat{static_cast<int>(*cut)}, parts)};
+}
+
 }  // namespace
 
 std::vector<OperatorRow> indexing_operators() {
@@ -240,6 +306,7 @@ std::vector<OperatorRow> indexing_operators() {
       {"Slice", 1, 5, {1, 10, 11, 13}, slice},
       {"Split", 1, 2, {2, 11, 13, 18}, split, {1}},
       {"Gather", 2, 2, {1, 11, 13}, gather},
+      {"ScatterND", 3, 3, {11, 13, 16, 18}, scatter},
       {"Pad", 1, 4, {2, 11, 13, 18, 19, 21, 23}, pad, {1}},
   };
 }

@@ -133,7 +133,7 @@ Outputs concatenate(NodeContext& node) {
   if (node.attribute("axis") == nullptr) return node.fail("its axis is missing");
   if (parts.empty()) return {node.input(0)};
   if (parts.size() == 1) return {parts[0]};
-  return {node.emit(Concat{axis}, std::move(parts))};
+  return {node.emit(Concat{axis}, parts)};
 }
 
 Outputs expand(NodeContext& node) {

@@ -223,6 +223,15 @@ TEST(Operators, PReluWithOneSlopeIsALeakyRelu) {
   EXPECT_EQ(std::get<Unary>(node->op).alpha, 0.2f);
 }
 
+TEST(Operators, ScatterNDThatIsNoPartOfTheTensorIsRefused) {
+  const TensorBytes updates = float_tensor({2, 8, 8}, std::vector<float>(128), "u");
+  for (const Ints& channels : {Ints{0, 0, 0, 2}, Ints{0, 1, 0, 0}, Ints{0, 2, 0, 3}}) {
+    const std::string error = error_of(one_node(
+        {"ScatterND", {"x", "i", "u"}, {"y"}}, {int64_tensor({2, 2}, channels, "i"), updates}, 16));
+    EXPECT_NE(error.find("rectangular"), std::string::npos) << error;
+  }
+}
+
 TEST(Operators, AllUnsupportedNodesAreNamedInOneError) {
   ModelText model;
   model.nodes = {{"QuantizeLinear", {"x", "s"}, {"q"}, {}, "first"},

@@ -263,6 +263,10 @@ for name, indices, axis in [("list", ints(2, 0, -1), 1), ("scalar", np.int64(1),
                             ("matrix", ints(0, 1, 2, 3, 3, 2).reshape(2, 3), 3),
                             ("identity", ints(0, 1, 2), 1)]:
     case(f"Gather_{name}", node("Gather", ["x", "i"], axis=axis), {"i": indices})
+for name, box in {"channels": np.s_[:, 1:3], "rows": np.s_[:, :, 2:]}.items():
+    tuples = np.stack(np.meshgrid(*map(np.arange, (1, 3, 8)), indexing="ij"), -1)[box]
+    case(f"ScatterND_{name}", node("ScatterND", ["x", "i", "u"]),
+         {"i": tuples.astype(np.int64), "u": floats(*tuples.shape[:-1], 7)}, opsets=(11, 16, 18))
 case("Expand", node("Expand", ["x", "s"]), {"s": ints(2, 1, 3, 1, 1)}, opsets=(8, 13))
 case("Tile", node("Tile", ["x", "r"]), {"r": ints(1, 2, 1, 3)})
 case("Pad_attributes", node("Pad", ["x"], pads=[0, 0, 1, 2, 0, 1, 0, 1], value=0.5),
