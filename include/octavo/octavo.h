@@ -24,10 +24,10 @@ extern "C" {
 
 typedef enum octavo_status {
   OCTAVO_OK = 0,
-  OCTAVO_FAILED = 1,      /* I/O or an internal fault */
-  OCTAVO_USAGE = 2,       /* the call itself is wrong */
-  OCTAVO_REJECTED = 3,    /* a plan or a picture is bad */
-  OCTAVO_UNSUPPORTED = 5  /* this machine cannot: ISA, memory */
+  OCTAVO_FAILED = 1,     /* I/O or an internal fault */
+  OCTAVO_USAGE = 2,      /* the call itself is wrong */
+  OCTAVO_REJECTED = 3,   /* a plan or a picture is bad */
+  OCTAVO_UNSUPPORTED = 5 /* this machine cannot: ISA, memory */
 } octavo_status;
 
 typedef struct octavo_plan octavo_plan;

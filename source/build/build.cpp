@@ -76,7 +76,8 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
     }
   }
   if (out.samples.empty()) {
-    return rejected(concat("none of the ", samples.size(), " calibration files can be read; the first: ",
+    return rejected(concat("none of the ", samples.size(),
+                           " calibration files can be read; the first: ",
                            out.unreadable.empty() ? "no file" : out.unreadable.front()));
   }
   auto all = sha256_hex(std::as_bytes(std::span(digests)));
@@ -90,10 +91,9 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
 std::string options_json(const BuildOptions& options) {
   constexpr const char* methods[] = {"auto", "max", "percentile", "mse", "kl"};
   const QuantizeOptions& q = options.quantize;
-  std::string out = concat("{\"method\":\"", methods[static_cast<int>(q.method)],
-                           "\",\"percentile\":", q.percentile,
-                           ",\"per_channel\":", q.per_channel_weights, ",\"seed\":", q.seed,
-                           ",\"int16\":[");
+  std::string out = concat(
+      "{\"method\":\"", methods[static_cast<int>(q.method)], "\",\"percentile\":", q.percentile,
+      ",\"per_channel\":", q.per_channel_weights, ",\"seed\":", q.seed, ",\"int16\":[");
   for (size_t i = 0; i < q.int16_nodes.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(q.int16_nodes[i]), "\"");
   }

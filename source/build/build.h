@@ -15,10 +15,10 @@ namespace octavo {
 
 struct BuildOptions {
   ModelOptions model;
-  std::string calibration;   // DATA
-  size_t samples = 300;      // at most; 0: all
-  std::string evaluation;    // DATA for the overlap warning; may be empty
-  std::string labels;        // FILE of class names; may be empty
+  std::string calibration;  // DATA
+  size_t samples = 300;     // at most; 0: all
+  std::string evaluation;   // DATA for the overlap warning; may be empty
+  std::string labels;       // FILE of class names; may be empty
   int class_offset = 0;
   QuantizeOptions quantize;  // threads, progress and stop are used throughout
 };

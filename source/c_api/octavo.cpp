@@ -30,10 +30,14 @@ thread_local std::string last_error;
 octavo_status report(ErrorKind kind, std::string message) {
   last_error = std::move(message);
   switch (kind) {
-    case ErrorKind::usage: return OCTAVO_USAGE;
-    case ErrorKind::rejected: return OCTAVO_REJECTED;
-    case ErrorKind::unsupported: return OCTAVO_UNSUPPORTED;
-    default: return OCTAVO_FAILED;
+    case ErrorKind::usage:
+      return OCTAVO_USAGE;
+    case ErrorKind::rejected:
+      return OCTAVO_REJECTED;
+    case ErrorKind::unsupported:
+      return OCTAVO_UNSUPPORTED;
+    default:
+      return OCTAVO_FAILED;
   }
 }
 
@@ -61,7 +65,9 @@ octavo_status prepare(Result<Plan> plan, const char* isa, octavo_plan** out) {
   return OCTAVO_OK;
 }
 
-const PlanTensor& input_tensor(const Plan& plan) { return plan.tensors[plan.input]; }
+const PlanTensor& input_tensor(const Plan& plan) {
+  return plan.tensors[plan.input];
+}
 
 octavo_status missing(const char* what) {
   return report(ErrorKind::usage, concat(what, " is a null pointer"));
@@ -78,7 +84,8 @@ Result<Frame> to_frame(const octavo_frame& frame) {
   out.range = frame.video_range != 0 ? YuvRange::video : YuvRange::full;
   out.matrix = frame.bt709 != 0 ? YuvMatrix::bt709 : YuvMatrix::bt601;
   if (frame.width < 1 || frame.height < 1 || frame.width > 65536 || frame.height > 65536) {
-    return usage_error(concat("a frame of ", frame.width, "x", frame.height, " is outside 1..65536"));
+    return usage_error(
+        concat("a frame of ", frame.width, "x", frame.height, " is outside 1..65536"));
   }
   for (size_t p = 0; p < 3; ++p) {
     if (frame.plane[p] == nullptr) continue;
@@ -86,15 +93,19 @@ Result<Frame> to_frame(const octavo_frame& frame) {
     if (stride < 1 || stride > int64_t{1} << 20) {
       return usage_error(concat("plane ", p, " has a stride of ", stride, " bytes"));
     }
-    const bool halved = p > 0 && (out.format == FrameFormat::nv12 || out.format == FrameFormat::i420);
+    const bool halved =
+        p > 0 && (out.format == FrameFormat::nv12 || out.format == FrameFormat::i420);
     const int64_t rows = halved ? frame.height / 2 : frame.height;
     // The caller vouches for whole rows but the last one's padding.
-    const int64_t bytes_a_pixel = out.format == FrameFormat::yuyv                                      ? 2
-                                  : out.format == FrameFormat::rgb24 || out.format == FrameFormat::bgr24 ? 3
-                                                                                                         : 1;
-    const int64_t row = out.format == FrameFormat::i420 && p > 0 ? frame.width / 2
-                                                                 : frame.width * bytes_a_pixel;
-    if (stride < row) return usage_error(concat("plane ", p, " has a stride of ", stride, " bytes, a row needs ", row));
+    const int64_t bytes_a_pixel =
+        out.format == FrameFormat::yuyv                                        ? 2
+        : out.format == FrameFormat::rgb24 || out.format == FrameFormat::bgr24 ? 3
+                                                                               : 1;
+    const int64_t row =
+        out.format == FrameFormat::i420 && p > 0 ? frame.width / 2 : frame.width * bytes_a_pixel;
+    if (stride < row)
+      return usage_error(
+          concat("plane ", p, " has a stride of ", stride, " bytes, a row needs ", row));
     out.planes[p] = {frame.plane[p], static_cast<size_t>((rows - 1) * stride + row)};
     out.strides[p] = stride;
   }
@@ -108,9 +119,13 @@ octavo_status run_pixels(octavo_session& session, float* logits, size_t classes)
 
 }  // namespace
 
-const char* octavo_version(void) { return OCTAVO_VERSION; }
+const char* octavo_version(void) {
+  return OCTAVO_VERSION;
+}
 
-const char* octavo_last_error(void) { return last_error.c_str(); }
+const char* octavo_last_error(void) {
+  return last_error.c_str();
+}
 
 octavo_status octavo_plan_load(const char* path, const char* isa, octavo_plan** plan) {
   return guarded([&] {
@@ -129,7 +144,9 @@ octavo_status octavo_plan_load_memory(const void* bytes, size_t size, const char
   });
 }
 
-void octavo_plan_free(octavo_plan* plan) { delete plan; }
+void octavo_plan_free(octavo_plan* plan) {
+  delete plan;
+}
 
 int32_t octavo_plan_classes(const octavo_plan* plan) {
   const Plan& p = plan->program->plan();
@@ -165,7 +182,9 @@ octavo_status octavo_session_create(const octavo_plan* plan, int32_t threads,
   });
 }
 
-void octavo_session_free(octavo_session* session) { delete session; }
+void octavo_session_free(octavo_session* session) {
+  delete session;
+}
 
 octavo_status octavo_run_pixels(octavo_session* session, const uint8_t* pixels, size_t size,
                                 float* logits, size_t classes) {
@@ -202,7 +221,8 @@ octavo_status octavo_run_picture(octavo_session* session, const void* bytes, siz
     if (session == nullptr || bytes == nullptr || logits == nullptr) return missing("an argument");
     const Plan& plan = session->session->program().plan();
     if (!plan.picture_input) return report(ErrorKind::usage, "this plan is not fed pictures");
-    auto picture = decode_picture({static_cast<const std::byte*>(bytes), size}, plan.preprocess.exif_rotate);
+    auto picture =
+        decode_picture({static_cast<const std::byte*>(bytes), size}, plan.preprocess.exif_rotate);
     if (!picture) return report(picture.error().kind, picture.error().message);
     const Status done = preprocess(*picture, plan.preprocess, session->pixels);
     return done ? run_pixels(*session, logits, classes) : report(done);

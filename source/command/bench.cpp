@@ -110,41 +110,58 @@ Result<Json> measure_layers(const Model& model, Table& table) {
     const int64_t macs = step_macs(plan, plan.steps[i]);
     const double rate = us > 0 ? static_cast<double>(macs) / us / 1e3 : 0;
     const std::string op(step_operator_name(plan.steps[i].op));
-    layers.push_back({{"name", plan.steps[i].name}, {"op", op}, {"us", us}, {"gmacs", rate},
+    layers.push_back({{"name", plan.steps[i].name},
+                      {"op", op},
+                      {"us", us},
+                      {"gmacs", rate},
                       {"kernel", model.program->kernel_name(i)}});
-    table.add({plan.steps[i].name, op, model.program->kernel_name(i), fixed(us, 1), fixed(rate, 1)});
+    table.add(
+        {plan.steps[i].name, op, model.program->kernel_name(i), fixed(us, 1), fixed(rate, 1)});
   }
   return layers;
 }
 
 Json latency_json(const Latency& ms) {
-  return {{"mean", ms.mean}, {"p50", ms.p50}, {"p90", ms.p90}, {"p95", ms.p95}, {"p99", ms.p99},
-          {"min", ms.min}, {"max", ms.max}, {"std", ms.std}};
+  return {{"mean", ms.mean}, {"p50", ms.p50}, {"p90", ms.p90}, {"p95", ms.p95},
+          {"p99", ms.p99},   {"min", ms.min}, {"max", ms.max}, {"std", ms.std}};
 }
 
-std::string isa_of(const Model& model) { return model.program ? model.program->isa() : "float32"; }
+std::string isa_of(const Model& model) {
+  return model.program ? model.program->isa() : "float32";
+}
 
 Json rows_json(const std::vector<Row>& rows) {
   Json out = Json::array();
   for (const Row& row : rows) {
-    out.push_back({{"model", row.model->path}, {"threads", row.setting.threads},
-                   {"streams", row.setting.streams}, {"isa", isa_of(*row.model)},
-                   {"ms", latency_json(row.run.ms)}, {"fps", row.run.fps},
-                   {"frames", row.run.ms.frames}, {"missed", row.run.missed},
+    out.push_back({{"model", row.model->path},
+                   {"threads", row.setting.threads},
+                   {"streams", row.setting.streams},
+                   {"isa", isa_of(*row.model)},
+                   {"ms", latency_json(row.run.ms)},
+                   {"fps", row.run.fps},
+                   {"frames", row.run.ms.frames},
+                   {"missed", row.run.missed},
                    {"jitter_ms", row.run.jitter_ms}});
   }
   return out;
 }
 
 void print_rows(const std::vector<Row>& rows, bool rate) {
-  std::vector<std::string> header{"model", "isa", "threads", "streams", "ms p50", "p90", "p99", "min", "frames/s"};
+  std::vector<std::string> header{"model", "isa", "threads", "streams", "ms p50",
+                                  "p90",   "p99", "min",     "frames/s"};
   if (rate) header.insert(header.end(), {"missed", "jitter ms"});
   Table table(header, {false, false, true, true, true, true, true, true, true, true, true});
   for (const Row& row : rows) {
     const Latency& ms = row.run.ms;
-    std::vector<std::string> cells{row.model->path, isa_of(*row.model), concat(row.setting.threads),
-                                   concat(row.setting.streams), fixed(ms.p50, 3), fixed(ms.p90, 3),
-                                   fixed(ms.p99, 3), fixed(ms.min, 3), fixed(row.run.fps, 1)};
+    std::vector<std::string> cells{row.model->path,
+                                   isa_of(*row.model),
+                                   concat(row.setting.threads),
+                                   concat(row.setting.streams),
+                                   fixed(ms.p50, 3),
+                                   fixed(ms.p90, 3),
+                                   fixed(ms.p99, 3),
+                                   fixed(ms.min, 3),
+                                   fixed(row.run.fps, 1)};
     if (rate) cells.insert(cells.end(), {concat(row.run.missed), fixed(row.run.jitter_ms, 3)});
     table.add(std::move(cells));
   }
@@ -176,14 +193,17 @@ int run(const Options& options) {
     const auto start = std::chrono::steady_clock::now();
     auto model = open_model(path, *model_options);
     if (!model) return fail(model.error());
-    load_ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    load_ms.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+            .count());
     for (const std::string& text : model->notes) note(options.output, path + ": " + text);
     models.push_back(std::move(*model));
   }
   std::vector<Row> rows;
   for (const Model& model : models) {
     for (const Setting& setting : *asked) {
-      if (model.is_float() && setting.threads > 1) continue;  // the float engine takes one a picture
+      if (model.is_float() && setting.threads > 1)
+        continue;  // the float engine takes one a picture
       auto run = measure(model, setting, options);
       if (!run) return fail(run.error());
       rows.push_back({&model, setting, *run});
@@ -203,7 +223,9 @@ int run(const Options& options) {
     return exit_done;
   }
   const Model& first = models.front();
-  Json out = {{"host", host_json()}, {"runs", rows_json(rows)}, {"load_ms", load_ms.front()},
+  Json out = {{"host", host_json()},
+              {"runs", rows_json(rows)},
+              {"load_ms", load_ms.front()},
               {"arena_bytes", first.program ? first.program->arena_bytes() : 0},
               {"weight_bytes", first.program ? first.program->weight_bytes() : 0}};
   if (options.layers) out["layers"] = layers;
@@ -224,7 +246,8 @@ void add_bench(CLI::App& program, Action& action) {
   command->add_option("--seconds", o->seconds, "to measure each")->check(CLI::Range(0.01, 3600.0));
   command->add_option("--frames", o->frames, "instead of seconds")->check(CLI::Range(1, 100000000));
   command->add_option("--warmup", o->warmup, "seconds before")->check(CLI::Range(0.0, 600.0));
-  command->add_option("--input", o->input, "end to end: decode and preprocess this file each frame");
+  command->add_option("--input", o->input,
+                      "end to end: decode and preprocess this file each frame");
   command->add_option("--rate", o->rate, "frames due a second: deadline misses and jitter")
       ->check(CLI::Range(0.001, 100000.0));
   command->add_flag("--layers,!--no-layers", o->layers, "a row a step, in a pass of its own");

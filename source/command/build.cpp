@@ -1,5 +1,7 @@
 // octavo build MODEL.onnx -o OUT.octavo --calib DATA: calibrate, quantize, write the plan.
 
+#include "build/build.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,7 +10,6 @@
 #include <tuple>
 
 #include "base/text.h"
-#include "build/build.h"
 #include "command/flags.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
@@ -104,9 +105,9 @@ Result<Measured> measure(const Options& options, const BuildOptions& build, cons
   auto program = Program::prepare(plan, options.flags.isa);
   if (!program) return program.error();
   integer.program = *program;
-  for (auto [model, threads, ms] : {std::tuple{&integer, 1, &out.ms_one},
-                                    std::tuple{&integer, out.threads, &out.ms_all},
-                                    std::tuple{&*float_model, 1, &out.float_ms}}) {
+  for (auto [model, threads, ms] :
+       {std::tuple{&integer, 1, &out.ms_one}, std::tuple{&integer, out.threads, &out.ms_all},
+        std::tuple{&*float_model, 1, &out.float_ms}}) {
     auto measured = frame_ms(*model, threads);
     if (!measured) return measured.error();
     *ms = *measured;
@@ -155,7 +156,8 @@ std::string verdict(const Measured& measured) {
   }
   const Paired& paired = measured.evaluation.paired.front();
   return fmt::format(
-      "on {} pictures int8 loses {:.1f} points of Top-1, 95 % interval [{:.1f}, {:.1f}], and agrees "
+      "on {} pictures int8 loses {:.1f} points of Top-1, 95 % interval [{:.1f}, {:.1f}], and "
+      "agrees "
       "with float on {:.1f} %: {}",
       paired.n, paired.drop, paired.drop_ci95.low, paired.drop_ci95.high,
       100.0 * static_cast<double>(paired.agree) / static_cast<double>(paired.n), paired.verdict);
@@ -201,9 +203,10 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
               {"classes", built.classes_seen},
               {"unreadable", built.unreadable},
               {"warnings", built.warnings},
-              {"ms", {{"float", measured.float_ms},
-                      {"one_thread", measured.ms_one},
-                      {"all_threads", measured.ms_all}}}};
+              {"ms",
+               {{"float", measured.float_ms},
+                {"one_thread", measured.ms_one},
+                {"all_threads", measured.ms_all}}}};
   if (measured.labelled) {
     const Paired& p = measured.evaluation.paired.front();
     out["accuracy"] = {{"n", p.n}, {"drop", p.drop}, {"agree", p.agree}, {"verdict", p.verdict}};
@@ -283,14 +286,16 @@ void add_build(CLI::App& program, Action& action) {
   command->add_option("-o,--output", o->output_path, "the plan to write (.octavo)");
   command->add_option("--calib", o->calibration, "calibration pictures")->required();
   command->add_option("--samples", o->samples, "at most so many of them; 0: all");
-  command->add_option("--eval-data", o->evaluation, "labelled pictures to measure float and int8 on");
+  command->add_option("--eval-data", o->evaluation,
+                      "labelled pictures to measure float and int8 on");
   command->add_option("--limit", o->limit, "only the first N of them");
   command->add_option("--class-offset", o->class_offset, "added to every label");
   command->add_option("--labels", o->labels, "class names to store, one a line");
   command->add_option("--method", o->method, "of ranges: auto, max, percentile, mse or kl");
   command->add_option("--percentile", o->percentile, "for --method percentile")
       ->check(CLI::Range(50.0, 100.0));
-  command->add_flag("--per-channel,!--per-tensor", o->per_channel, "weight scales (default: per channel)");
+  command->add_flag("--per-channel,!--per-tensor", o->per_channel,
+                    "weight scales (default: per channel)");
   command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name");
   command->add_option("--seed", o->seed, "of the choice of pictures");
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");

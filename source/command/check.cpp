@@ -69,8 +69,8 @@ Result<Checked> check(const Options& options) {
   if (formed) {
     out.steps = step_names(*model->graph, *formed);
   } else {
-    out.buildable = Error{formed.error().kind,
-                          concat(quoted(options.model), ": ", formed.error().message)};
+    out.buildable =
+        Error{formed.error().kind, concat(quoted(options.model), ": ", formed.error().message)};
   }
   return out;
 }
@@ -89,11 +89,16 @@ int run(const Options& options) {
     const std::string why = missing ? row.becomes.substr(unsupported.size()) : "";
     const std::string precision = step.empty() ? "" : "int8";
     table.add({row.name, row.op_type, becomes, step, precision, why});
-    nodes.push_back({{"name", row.name}, {"op_type", row.op_type}, {"becomes", becomes},
-                     {"step", step}, {"precision", precision}, {"why", why}});
+    nodes.push_back({{"name", row.name},
+                     {"op_type", row.op_type},
+                     {"becomes", becomes},
+                     {"step", step},
+                     {"precision", precision},
+                     {"why", why}});
   }
   if (options.output.json) {
-    print_json({{"model", options.model}, {"buildable", static_cast<bool>(checked->buildable)},
+    print_json({{"model", options.model},
+                {"buildable", static_cast<bool>(checked->buildable)},
                 {"nodes", nodes}});
   } else {
     fmt::print("{}", table.text());
@@ -106,7 +111,8 @@ int run(const Options& options) {
 
 void add_check(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("check", "whether a float model can be built, node by node");
+  CLI::App* command =
+      program.add_subcommand("check", "whether a float model can be built, node by node");
   command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
   o->flags.add(*command);
   add_output_flags(*command, o->output);

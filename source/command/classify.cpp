@@ -62,9 +62,8 @@ Json to_json(const Answer& answer, const Model& model, int top) {
   }
   out["top"] = Json::array();
   for (const Score& score : top_scores(answer.logits, top)) {
-    out["top"].push_back({{"index", score.index},
-                          {"label", label_of(model, score.index)},
-                          {"score", score.score}});
+    out["top"].push_back(
+        {{"index", score.index}, {"label", label_of(model, score.index)}, {"score", score.score}});
   }
   return out;
 }
@@ -132,9 +131,12 @@ int run(const Options& options) {
 void add_classify(CLI::App& program, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("classify", "the most likely labels of pictures");
-  command->add_option("MODEL", options->model, "a plan (.octavo) or a float model (.onnx)")->required();
-  command->add_option("INPUT", options->inputs,
-                      "JPEG, PNG, WebP, BMP, PPM, .npy, or a frame as FILE.nv12:WxH")->required();
+  command->add_option("MODEL", options->model, "a plan (.octavo) or a float model (.onnx)")
+      ->required();
+  command
+      ->add_option("INPUT", options->inputs,
+                   "JPEG, PNG, WebP, BMP, PPM, .npy, or a frame as FILE.nv12:WxH")
+      ->required();
   command->add_option("--top", options->top, "labels a picture")->check(CLI::Range(1, 1000000));
   command->add_option("--range", options->range, "of YUV frames: full or video")
       ->check(CLI::IsMember({"full", "video"}));

@@ -22,14 +22,18 @@ struct Options {
 };
 
 Json to_json(const Comparison& c) {
-  Json out = {{"n", c.pictures},
-              {"top1_agree", 100.0 * static_cast<double>(c.top1_agree) / static_cast<double>(c.pictures)},
-              {"logit_cosine", c.logit_cosine},
-              {"largest_logit_difference", c.largest_logit_difference},
-              {"unreadable", c.unreadable},
-              {"layers", Json::array()}};
+  Json out = {
+      {"n", c.pictures},
+      {"top1_agree", 100.0 * static_cast<double>(c.top1_agree) / static_cast<double>(c.pictures)},
+      {"logit_cosine", c.logit_cosine},
+      {"largest_logit_difference", c.largest_logit_difference},
+      {"unreadable", c.unreadable},
+      {"layers", Json::array()}};
   for (const LayerError& layer : c.layers) {
-    Json row = {{"name", layer.name}, {"op", layer.op}, {"cosine", layer.cosine}, {"sqnr_db", layer.sqnr_db}};
+    Json row = {{"name", layer.name},
+                {"op", layer.op},
+                {"cosine", layer.cosine},
+                {"sqnr_db", layer.sqnr_db}};
     if (layer.has_alone) {
       row["cosine_alone"] = layer.cosine_alone;
       row["sqnr_alone_db"] = layer.sqnr_alone_db;
@@ -40,11 +44,14 @@ Json to_json(const Comparison& c) {
 }
 
 void print_text(Comparison c) {
-  fmt::print("{} pictures: same Top-1 on {:.1f} %, cosine of the logits {:.5f}, largest difference {:.4f}\n\n",
-             c.pictures, 100.0 * static_cast<double>(c.top1_agree) / static_cast<double>(c.pictures),
-             c.logit_cosine, c.largest_logit_difference);
+  fmt::print(
+      "{} pictures: same Top-1 on {:.1f} %, cosine of the logits {:.5f}, largest difference "
+      "{:.4f}\n\n",
+      c.pictures, 100.0 * static_cast<double>(c.top1_agree) / static_cast<double>(c.pictures),
+      c.logit_cosine, c.largest_logit_difference);
   std::stable_sort(c.layers.begin(), c.layers.end(), [](const LayerError& a, const LayerError& b) {
-    return (a.has_alone ? a.sqnr_alone_db : a.sqnr_db) < (b.has_alone ? b.sqnr_alone_db : b.sqnr_db);
+    return (a.has_alone ? a.sqnr_alone_db : a.sqnr_db) <
+           (b.has_alone ? b.sqnr_alone_db : b.sqnr_db);
   });
   Table table({"layer, worst first", "operator", "alone dB", "cosine", "accumulated dB", "cosine"},
               {false, false, true, true, true, true});
@@ -77,11 +84,14 @@ int run(const Options& options) {
   Result<Comparison> comparison = failed("not run");
   {
     Progress progress(options.output);
-    evaluate_options.progress = [&](size_t done, size_t total) { progress.show(done, total, "comparing"); };
+    evaluate_options.progress = [&](size_t done, size_t total) {
+      progress.show(done, total, "comparing");
+    };
     comparison = compare_layers(*model, *plan, *samples, evaluate_options);
   }
   if (!comparison) return fail(comparison.error());
-  for (const std::string& text : comparison->unreadable) warning(options.output, "left out: " + text);
+  for (const std::string& text : comparison->unreadable)
+    warning(options.output, "left out: " + text);
   if (options.output.json) {
     print_json(to_json(*comparison));
   } else {
@@ -94,7 +104,8 @@ int run(const Options& options) {
 
 void add_compare(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("compare", "the error of each layer of a plan: who is to blame");
+  CLI::App* command =
+      program.add_subcommand("compare", "the error of each layer of a plan: who is to blame");
   command->add_option("MODEL", o->model, "the float model (.onnx)")->required();
   command->add_option("PLAN", o->plan, "the plan built from it (.octavo)")->required();
   command->add_option("--data", o->data, "pictures; labels are not needed")->required();

@@ -48,8 +48,9 @@ Result<Gate> parse_gate(const std::string& text) {
       }
     }
   }
-  return usage_error(concat("--gate ", quoted(text),
-                            ": FIGURE<=NUMBER or FIGURE>=NUMBER is needed, figures: drop, top1, top5, agree, drop_high"));
+  return usage_error(concat(
+      "--gate ", quoted(text),
+      ": FIGURE<=NUMBER or FIGURE>=NUMBER is needed, figures: drop, top1, top5, agree, drop_high"));
 }
 
 double percent(int64_t part, size_t n) {
@@ -70,8 +71,8 @@ Result<double> figure_of(const Evaluation& e, const std::string& figure) {
 
 Json to_json(const Options& options, const Evaluation& e) {
   const size_t n = e.pictures.size();
-  Json out = {{"n", n}, {"models", Json::array()}, {"paired", Json::array()},
-              {"unreadable", e.unreadable}};
+  Json out = {
+      {"n", n}, {"models", Json::array()}, {"paired", Json::array()}, {"unreadable", e.unreadable}};
   for (size_t m = 0; m < e.models.size(); ++m) {
     const ModelAccuracy& a = e.models[m];
     out["models"].push_back({{"model", options.models[m]},
@@ -191,8 +192,10 @@ int run(const Options& options) {
     evaluation = evaluate(*models, *samples, evaluate_options);
   }
   if (!evaluation) return fail(evaluation.error());
-  for (const std::string& text : evaluation->unreadable) warning(options.output, "left out: " + text);
-  if (const Status written = write_csv(options, *evaluation); !written) return fail(written.error());
+  for (const std::string& text : evaluation->unreadable)
+    warning(options.output, "left out: " + text);
+  if (const Status written = write_csv(options, *evaluation); !written)
+    return fail(written.error());
   if (options.output.json) {
     print_json(to_json(options, *evaluation));
   } else {
@@ -219,7 +222,8 @@ int run(const Options& options) {
 
 void add_eval(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("eval", "Top-1 and Top-5 with intervals; models paired against the first");
+  CLI::App* command = program.add_subcommand(
+      "eval", "Top-1 and Top-5 with intervals; models paired against the first");
   command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
   command->add_option("--data", o->data, "labelled pictures")->required();
   command->add_option("--limit", o->limit, "only the first N");

@@ -77,7 +77,8 @@ Result<std::vector<int>> parse_counts(const std::string& flag, const std::string
   for (const std::string& part : split(text, ',')) {
     const auto value = parse_number<int>(part);
     if (!value || *value < 1 || *value > 1024) {
-      return usage_error(concat(flag, " ", quoted(text), ": numbers from 1 to 1024, separated by commas"));
+      return usage_error(
+          concat(flag, " ", quoted(text), ": numbers from 1 to 1024, separated by commas"));
     }
     out.push_back(*value);
   }
@@ -105,14 +106,19 @@ void PreprocessFlags::add(CLI::App& command) {
   command.add_option("--preset", preset, "torchvision, timm, tf, caffe or none")->group(group);
   command.add_option("--size", size, "HxW of the network's input")->group(group);
   command.add_option("--resize", resize, "the short side before the crop; 0: no resize")
-      ->check(CLI::Range(0, 16384))->group(group);
+      ->check(CLI::Range(0, 16384))
+      ->group(group);
   command.add_option("--crop-pct", crop_pct, "or the crop's share of the short side")->group(group);
-  command.add_option("--interpolation", interpolation, "bilinear, bicubic or nearest")->group(group);
+  command.add_option("--interpolation", interpolation, "bilinear, bicubic or nearest")
+      ->group(group);
   command.add_option("--mean", mean, "R,G,B in 0..255 units")->group(group);
   command.add_option("--std", std, "R,G,B in 0..255 units")->group(group);
-  command.add_option("--color", color, "rgb or bgr: the order of the network's channels")->group(group);
-  exif_option = command.add_flag("--exif-rotate,!--no-exif-rotate", exif_rotate,
-                                 "turn pictures as their EXIF orientation says")->group(group);
+  command.add_option("--color", color, "rgb or bgr: the order of the network's channels")
+      ->group(group);
+  exif_option = command
+                    .add_flag("--exif-rotate,!--no-exif-rotate", exif_rotate,
+                              "turn pictures as their EXIF orientation says")
+                    ->group(group);
   command.add_option("--via", via, "nv12: send each picture through NV12 first")->group(group);
 }
 
@@ -177,6 +183,8 @@ Result<ModelOptions> ModelFlags::parse() const {
   return options;
 }
 
-int ModelFlags::thread_count() const { return threads > 0 ? threads : physical_cores(); }
+int ModelFlags::thread_count() const {
+  return threads > 0 ? threads : physical_cores();
+}
 
 }  // namespace octavo::command

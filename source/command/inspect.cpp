@@ -34,10 +34,14 @@ struct Inspected {
 
 const char* type_name(ElementType type) {
   switch (type) {
-    case ElementType::u8: return "uint8";
-    case ElementType::i8: return "int8";
-    case ElementType::i16: return "int16";
-    case ElementType::f32: return "float32";
+    case ElementType::u8:
+      return "uint8";
+    case ElementType::i8:
+      return "int8";
+    case ElementType::i16:
+      return "int16";
+    case ElementType::f32:
+      return "float32";
   }
   return "";
 }
@@ -53,9 +57,13 @@ Inspected inspect_plan(const Program& program) {
     const int64_t macs = step_macs(plan, step);
     // The precision of a step is that of its output; logits come from an int8 dot product.
     const bool logits = tensor.type == ElementType::f32;
-    out.rows.push_back({step.name, std::string(step_operator_name(step.op)),
-                        logits ? "int8 to float32" : type_name(tensor.type), program.kernel_name(i),
-                        {tensor.shape.begin(), tensor.shape.end()}, macs, step.merged});
+    out.rows.push_back({step.name,
+                        std::string(step_operator_name(step.op)),
+                        logits ? "int8 to float32" : type_name(tensor.type),
+                        program.kernel_name(i),
+                        {tensor.shape.begin(), tensor.shape.end()},
+                        macs,
+                        step.merged});
     out.macs += macs;
     out.parameters += step_parameters(step);
   }
@@ -79,18 +87,24 @@ Inspected inspect_graph(const Graph& graph) {
 
 const char* interpolation_name(Interpolation value) {
   switch (value) {
-    case Interpolation::nearest: return "nearest";
-    case Interpolation::bilinear: return "bilinear";
-    case Interpolation::bicubic: return "bicubic";
+    case Interpolation::nearest:
+      return "nearest";
+    case Interpolation::bilinear:
+      return "bilinear";
+    case Interpolation::bicubic:
+      return "bicubic";
   }
   return "";
 }
 
 const char* color_name(ColorOrder value) {
   switch (value) {
-    case ColorOrder::rgb: return "rgb";
-    case ColorOrder::bgr: return "bgr";
-    case ColorOrder::gray: return "gray";
+    case ColorOrder::rgb:
+      return "rgb";
+    case ColorOrder::bgr:
+      return "bgr";
+    case ColorOrder::gray:
+      return "gray";
   }
   return "";
 }
@@ -130,24 +144,31 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
                          {"calibration_isa", from.calibration_isa}};
     out["report"] = Json::array();
     for (const StepReport& r : model.program->plan().report) {
-      out["report"].push_back({{"step", r.step}, {"cosine", r.cosine}, {"sqnr_db", r.sqnr_db},
-                               {"cosine_alone", r.cosine_alone}, {"sqnr_alone_db", r.sqnr_alone_db}});
+      out["report"].push_back({{"step", r.step},
+                               {"cosine", r.cosine},
+                               {"sqnr_db", r.sqnr_db},
+                               {"cosine_alone", r.cosine_alone},
+                               {"sqnr_alone_db", r.sqnr_alone_db}});
     }
   }
   out["steps"] = Json::array();
   for (const Row& row : inspected.rows) {
-    out["steps"].push_back({{"name", row.name}, {"op", row.op}, {"precision", row.precision},
-                            {"output", row.output}, {"macs", row.macs}, {"kernel", row.kernel},
+    out["steps"].push_back({{"name", row.name},
+                            {"op", row.op},
+                            {"precision", row.precision},
+                            {"output", row.output},
+                            {"macs", row.macs},
+                            {"kernel", row.kernel},
                             {"merged", row.merged}});
   }
   return out;
 }
 
 void print_text(const Model& model, const Inspected& inspected) {
-  fmt::print("input        {}x{}x{}\nclasses      {}\nMACs         {:.1f} M\nparameters   {:.3f} M\n",
-             model.input[0], model.input[1], model.input[2], model.classes,
-             static_cast<double>(inspected.macs) / 1e6,
-             static_cast<double>(inspected.parameters) / 1e6);
+  fmt::print(
+      "input        {}x{}x{}\nclasses      {}\nMACs         {:.1f} M\nparameters   {:.3f} M\n",
+      model.input[0], model.input[1], model.input[2], model.classes,
+      static_cast<double>(inspected.macs) / 1e6, static_cast<double>(inspected.parameters) / 1e6);
   if (model.picture_input) {
     const Preprocess& p = model.preprocess;
     fmt::print("pictures     short side {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n",

@@ -27,7 +27,7 @@ void on_interrupt(int) {
 
 constexpr AddCommand commands[] = {
 #ifndef OCTAVO_RUNTIME_ONLY
-    add_check, add_build,
+    add_check,   add_build,
 #endif
     add_inspect, add_classify,
 #ifndef OCTAVO_RUNTIME_ONLY
@@ -37,7 +37,7 @@ constexpr AddCommand commands[] = {
 #ifndef OCTAVO_RUNTIME_ONLY
     add_compare,
 #endif
-    add_doctor, add_selftest,
+    add_doctor,  add_selftest,
 };
 
 // "--per_channel=1" to "--per-channel=1": `_` is accepted for `-` in long flags.
@@ -105,7 +105,8 @@ int run(int argc, char** argv) {
   for (const AddCommand add : commands) add(program, action);
 
   std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i) arguments.push_back(normalized(argv[i]));  // CLI11 wants them reversed
+  for (int i = argc - 1; i > 0; --i)
+    arguments.push_back(normalized(argv[i]));  // CLI11 wants them reversed
   try {
     program.parse(arguments);
   } catch (const CLI::CallForHelp& help) {
@@ -125,7 +126,9 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-void interruptible() { cleans_up = true; }
+void interruptible() {
+  cleans_up = true;
+}
 
 }  // namespace octavo::command
 

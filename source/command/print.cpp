@@ -12,8 +12,8 @@ namespace {
 
 // Display width: UTF-8 continuation bytes take no column.
 size_t width_of(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(),
-                                           [](char c) { return (c & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
 bool terminal() {
@@ -25,12 +25,18 @@ bool terminal() {
 
 int exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::failed: return 1;
-    case ErrorKind::usage: return 2;
-    case ErrorKind::rejected: return 3;
-    case ErrorKind::gate_missed: return 4;
-    case ErrorKind::unsupported: return 5;
-    case ErrorKind::interrupted: return 130;
+    case ErrorKind::failed:
+      return 1;
+    case ErrorKind::usage:
+      return 2;
+    case ErrorKind::rejected:
+      return 3;
+    case ErrorKind::gate_missed:
+      return 4;
+    case ErrorKind::unsupported:
+      return 5;
+    case ErrorKind::interrupted:
+      return 130;
   }
   return 1;
 }
@@ -111,8 +117,12 @@ void Progress::show(size_t done, size_t total, std::string_view what) {
   open_line_ = true;
 }
 
-std::string fixed(double value, int digits) { return fmt::format("{:.{}f}", value, digits); }
+std::string fixed(double value, int digits) {
+  return fmt::format("{:.{}f}", value, digits);
+}
 
-std::string megabytes(double bytes) { return fmt::format("{:.2f} MB", bytes / 1e6); }
+std::string megabytes(double bytes) {
+  return fmt::format("{:.2f} MB", bytes / 1e6);
+}
 
 }  // namespace octavo::command

@@ -36,8 +36,8 @@ Result<std::vector<Check>> run_golden(const Plan& plan, const std::string& isa, 
   for (const Golden& golden : plan.golden) {
     const Status ran = (*session)->run(golden_input(plan, golden.seed), logits);
     if (!ran) return ran.error();
-    checks.push_back({(*program)->isa(), threads, golden.seed, golden.logits_xxh3,
-                      logits_digest(logits)});
+    checks.push_back(
+        {(*program)->isa(), threads, golden.seed, golden.logits_xxh3, logits_digest(logits)});
   }
   return checks;
 }
@@ -68,11 +68,15 @@ int run(const Options& options) {
     different += !same;
     const std::string expected = fmt::format("{:016x}", check.expected);
     const std::string found = fmt::format("{:016x}", check.found);
-    rows.push_back({{"isa", check.isa}, {"threads", check.threads}, {"seed", check.seed},
-                    {"expected", expected}, {"found", found}, {"same", same}});
+    rows.push_back({{"isa", check.isa},
+                    {"threads", check.threads},
+                    {"seed", check.seed},
+                    {"expected", expected},
+                    {"found", found},
+                    {"same", same}});
     if (!options.output.json) {
-      fmt::print("{:<12} {} threads  seed {}  {}  {}\n", check.isa, check.threads, check.seed, found,
-                 same ? "same" : "DIFFERENT, expected " + expected);
+      fmt::print("{:<12} {} threads  seed {}  {}  {}\n", check.isa, check.threads, check.seed,
+                 found, same ? "same" : "DIFFERENT, expected " + expected);
     }
   }
   std::string absent;
@@ -88,15 +92,18 @@ int run(const Options& options) {
     note(options.output, "not on this machine: " + absent);
   }
   if (different == 0) return exit_done;
-  return fail({ErrorKind::gate_missed, concat(different, " of ", checks.size(),
-                                              " digests differ: this build or machine does not compute what the plan says")});
+  return fail(
+      {ErrorKind::gate_missed,
+       concat(different, " of ", checks.size(),
+              " digests differ: this build or machine does not compute what the plan says")});
 }
 
 }  // namespace
 
 void add_selftest(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("selftest", "golden inputs through this machine's ISA paths");
+  CLI::App* command =
+      program.add_subcommand("selftest", "golden inputs through this machine's ISA paths");
   command->add_option("PLAN", o->plan, "a plan (default: a small one that is built in)");
   command->add_option("--isa", o->isa, "only this one");
   command->add_flag("--all-isa,!--no-all-isa", o->all_isa, "every path that this machine can run");

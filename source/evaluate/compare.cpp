@@ -53,8 +53,10 @@ struct PictureSums {
 
 float stored_value(ElementType type, const std::byte* at) {
   switch (type) {
-    case ElementType::u8: return static_cast<float>(*reinterpret_cast<const uint8_t*>(at));
-    case ElementType::i8: return static_cast<float>(*reinterpret_cast<const int8_t*>(at));
+    case ElementType::u8:
+      return static_cast<float>(*reinterpret_cast<const uint8_t*>(at));
+    case ElementType::i8:
+      return static_cast<float>(*reinterpret_cast<const int8_t*>(at));
     case ElementType::i16: {
       int16_t v;
       std::memcpy(&v, at, sizeof v);
@@ -102,9 +104,12 @@ Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) 
                              ": was the plan built from this file, with the same --disable?"));
     }
     const PlanTensor& tensor = plan.tensors[step.output];
-    const int64_t size = int64_t{1} * tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
+    const int64_t size =
+        int64_t{1} * tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
     if (element_count(graph.tensors[found->second].shape) != size) {
-      return rejected(concat("node ", quoted(step.name), " has another size in the float model: was the plan built from this file?"));
+      return rejected(
+          concat("node ", quoted(step.name),
+                 " has another size in the float model: was the plan built from this file?"));
     }
     out.push_back(found->second);
   }
@@ -135,8 +140,12 @@ class Worker {
  private:
   Worker(const Model& float_model, const Model& plan, const std::vector<TensorId>& tensors,
          std::unique_ptr<Session> session, std::unique_ptr<FloatSession> floats)
-      : float_model_(&float_model), plan_(&plan), tensors_(&tensors), session_(std::move(session)),
-        floats_(std::move(floats)), kept_(tensors.size()) {}
+      : float_model_(&float_model),
+        plan_(&plan),
+        tensors_(&tensors),
+        session_(std::move(session)),
+        floats_(std::move(floats)),
+        kept_(tensors.size()) {}
 
   Status run(const NetworkInput& input, PictureSums& out) {
     // The plan's preprocessing is what both networks see.
@@ -197,8 +206,13 @@ Comparison merge(const Plan& plan, const std::vector<PictureSums>& pictures) {
     for (size_t s = 0; s < total.size(); ++s) total[s].add(picture.steps[s]);
   }
   for (size_t s = 0; s < total.size(); ++s) {
-    LayerError layer{plan.steps[s].name, std::string(step_operator_name(plan.steps[s].op)),
-                     total[s].cosine(), total[s].sqnr_db(), 1, 0, false};
+    LayerError layer{plan.steps[s].name,
+                     std::string(step_operator_name(plan.steps[s].op)),
+                     total[s].cosine(),
+                     total[s].sqnr_db(),
+                     1,
+                     0,
+                     false};
     for (const StepReport& report : plan.report) {
       if (report.step != s) continue;
       layer.cosine_alone = report.cosine_alone;
@@ -245,7 +259,8 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   if (options.stop && *options.stop) return Error{ErrorKind::interrupted, "interrupted"};
   Comparison out = merge(plan.program->plan(), pictures);
   if (out.pictures == 0) {
-    return rejected(concat("none of the ", samples.size(), " pictures could be compared; the first: ",
+    return rejected(concat("none of the ", samples.size(),
+                           " pictures could be compared; the first: ",
                            out.unreadable.empty() ? "no picture" : out.unreadable.front()));
   }
   return out;

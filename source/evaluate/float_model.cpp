@@ -13,7 +13,8 @@ namespace octavo {
 
 namespace {
 
-// ---- preprocessing that an exporter left in the file's metadata ("octavo.mean" = "123.675,116.28,103.53")
+// ---- preprocessing that an exporter left in the file's metadata ("octavo.mean" =
+// "123.675,116.28,103.53")
 
 std::string_view metadata_value(const Graph& graph, std::string_view key) {
   for (const auto& [name, value] : graph.metadata) {

@@ -63,8 +63,9 @@ Result<std::vector<float>> dump_values(const std::string& path, std::span<const 
   } else if (bytes.size() == count) {
     for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(bytes[i]);
   } else {
-    return rejected(concat(quoted(path), " has ", bytes.size(), " bytes; a dump for this network has ",
-                           count, " (uint8) or ", count * sizeof(float), " (float32)"));
+    return rejected(concat(quoted(path), " has ", bytes.size(),
+                           " bytes; a dump for this network has ", count, " (uint8) or ",
+                           count * sizeof(float), " (float32)"));
   }
   return to_nhwc(values, hwc);
 }
@@ -102,7 +103,8 @@ Result<NetworkInput> decode_network_input(const Model& model, const std::string&
 Result<NetworkInput> load_network_input(const Model& model, const PictureSource& source) {
   if (source.is_frame) {
     if (!model.picture_input) {
-      return rejected(concat(quoted(source.path), ": this network is not fed pictures but .npy tensors"));
+      return rejected(
+          concat(quoted(source.path), ": this network is not fed pictures but .npy tensors"));
     }
     NetworkInput input;
     auto pixels = load_input(source, model.preprocess);

@@ -37,8 +37,8 @@ void run_stream(const FrameFunction& frame, int index, const LatencyOptions& opt
 
   const auto start = Clock::now();
   const auto end = start + duration_of(options.seconds);
-  const auto period =
-      options.frames_per_second > 0 ? duration_of(1 / options.frames_per_second) : Clock::duration{};
+  const auto period = options.frames_per_second > 0 ? duration_of(1 / options.frames_per_second)
+                                                    : Clock::duration{};
   for (int64_t i = 0; options.frames > 0 ? i < options.frames : Clock::now() < end; ++i) {
     const auto due = start + period * i;
     if (options.frames_per_second > 0) std::this_thread::sleep_until(due);

@@ -17,8 +17,7 @@ constexpr uint64_t largest_plan_bytes = uint64_t{1} << 32;
 
 bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes) {
   constexpr char magic[] = "OCTAVO";
-  if (bytes.size() >= sizeof magic - 1 &&
-      std::memcmp(bytes.data(), magic, sizeof magic - 1) == 0) {
+  if (bytes.size() >= sizeof magic - 1 && std::memcmp(bytes.data(), magic, sizeof magic - 1) == 0) {
     return true;
   }
   return path.ends_with(".octavo");  // a broken plan is reported as a plan
@@ -30,8 +29,8 @@ Status override_preprocess(const PreprocessChoice& choice, Model& model) {
     return usage_error(concat("mean, std and presets are part of ", quoted(model.path),
                               ": build the plan again to change them"));
   }
-  auto how = resolve_preprocess(choice, model.preprocess, model.input[0], model.input[1],
-                                model.input[2]);
+  auto how =
+      resolve_preprocess(choice, model.preprocess, model.input[0], model.input[1], model.input[2]);
   if (!how) return how.error();
   model.preprocess = *how;
   return {};

@@ -21,12 +21,24 @@ constexpr std::array<float, 3> imagenet_std{58.395f, 57.12f, 57.375f};
 constexpr Preset presets[] = {
     {"torchvision", Interpolation::bilinear, 0.875, ColorOrder::rgb, imagenet_mean, imagenet_std},
     {"timm", Interpolation::bicubic, 0.875, ColorOrder::rgb, imagenet_mean, imagenet_std},
-    {"tf", Interpolation::bilinear, 0.875, ColorOrder::rgb, {127.5f, 127.5f, 127.5f}, {127.5f, 127.5f, 127.5f}},
-    {"caffe", Interpolation::bilinear, 0.875, ColorOrder::bgr, {103.939f, 116.779f, 123.68f}, {1, 1, 1}},
+    {"tf",
+     Interpolation::bilinear,
+     0.875,
+     ColorOrder::rgb,
+     {127.5f, 127.5f, 127.5f},
+     {127.5f, 127.5f, 127.5f}},
+    {"caffe",
+     Interpolation::bilinear,
+     0.875,
+     ColorOrder::bgr,
+     {103.939f, 116.779f, 123.68f},
+     {1, 1, 1}},
     {"none", Interpolation::bilinear, 1.0, ColorOrder::rgb, {0, 0, 0}, {1, 1, 1}},
 };
 
-int short_side(int size, double crop_pct) { return static_cast<int>(std::floor(size / crop_pct)); }
+int short_side(int size, double crop_pct) {
+  return static_cast<int>(std::floor(size / crop_pct));
+}
 
 Result<Preprocess> from_preset(const std::string& name, int height, int width, int channels) {
   for (const Preset& preset : presets) {
@@ -95,8 +107,8 @@ Result<Preprocess> resolve_preprocess(const PreprocessChoice& choice,
                              channels));
     }
   } else {
-    auto preset = from_preset(choice.preset.empty() ? "torchvision" : choice.preset, height, width,
-                              channels);
+    auto preset =
+        from_preset(choice.preset.empty() ? "torchvision" : choice.preset, height, width, channels);
     if (!preset) return preset.error();
     how = *preset;
   }
