@@ -48,7 +48,8 @@ Status write_all(int fd, std::span<const std::byte> bytes, const std::string& pa
 }  // namespace
 
 Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_bytes) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Without O_NONBLOCK a pipe that nobody writes to would be waited for, not refused.
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return failed(concat("cannot open ", quoted(path), ": ", system_reason()));
   struct stat info {};
   if (::fstat(file.fd, &info) != 0) {

@@ -86,7 +86,9 @@ TEST_F(Files, LargerThanTheBoundAreRejected) {
 }
 
 TEST_F(Files, ThatAreMissingOrNoFilesAreNamed) {
-  for (const std::string& name : {path("missing"), folder_.string(), std::string("/dev/zero")}) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  for (const std::string& name :
+       {path("missing"), folder_.string(), path("pipe"), std::string("/dev/zero")}) {
     const auto read = read_file(name, 1000);
     ASSERT_FALSE(read) << name;
     EXPECT_EQ(read.error().kind, ErrorKind::failed);
