@@ -1,14 +1,18 @@
 // Dense convolution by vpdpbusd: pointwise, k x k, the 3-channel stem, fully connected
 // (one pixel), and groups of many channels, each a dense convolution of its own.
 //
-// An output pixel is a product of runs: bytes that lie side by side in the input, so
-// many for each tap or, where the taps of a kernel row follow each other in memory, for
-// each kernel row. Runs are padded to whole dwords: the bytes read beyond a run meet
-// zero weights. A tile is P pixels by V vectors of 16 output channels; a dword of four
-// input bytes is broadcast and meets a vector of 16 x 4 weights.
+// An output pixel is a product of runs: bytes that lie side by side in memory, so many
+// for each tap or, where the taps of a kernel row follow each other, for each kernel row.
+// Where an input pixel is not whole dwords, as in the stem, whole windows are gathered
+// into one run first. A run's last dword may reach beyond it: those bytes meet zero
+// weights. A tile is P pixels by V vectors of 16 output channels; a dword of four input
+// bytes is broadcast and meets a vector of 16 x 4 weights.
+//
+// Pixels are taken in chunks, so that outputs stay in the cache while all their channels
+// are written; for each chunk there is a table of where its runs begin.
 //
 // Packed: the bias, int32, of whole vectors; then for each vector of output channels
-// all dwords of all runs, [vector][run][dword][16][4]. Vectors never cross a group.
+// all dwords of all taps, [vector][dword][16][4]. Vectors never cross a group.
 #include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
 
@@ -16,109 +20,147 @@ namespace octavo::kernels::avx512::dense {
 namespace {
 
 constexpr int32_t most_pixels = 8;
+constexpr int32_t chunk_step = 24;  // a multiple of the tiles' widths
+constexpr int32_t most_chunk = 192;
 
 struct Layout {
   int32_t group_inputs, group_outputs;
-  bool merged;                     // a run is a kernel row; else a tap
-  int32_t runs, run_bytes, quads;  // quads: dwords a run
+  bool gathered;  // whole windows are copied into one run
+  int32_t taps;
+  ptrdiff_t quads;  // dwords an output pixel
   int32_t group_vectors, vectors;
-  ptrdiff_t vector_bytes;  // of packed weights
-  ptrdiff_t bias_bytes;
+  ptrdiff_t vector_bytes, bias_bytes;
 };
 
 Layout layout_of(const ConvolutionShape& s) {
   Layout l;
   l.group_inputs = s.input_channels / s.groups;
   l.group_outputs = s.output_channels / s.groups;
-  l.merged = s.groups == 1 && s.kernel_w > 1 && s.dilation_w == 1;
-  l.runs = l.merged ? s.kernel_h : s.kernel_h * s.kernel_w;
-  l.run_bytes = l.merged ? s.kernel_w * l.group_inputs : l.group_inputs;
-  l.quads = divide_up(l.run_bytes, 4);
+  l.taps = s.kernel_h * s.kernel_w;
+  l.gathered = s.groups == 1 && l.taps > 1 && s.input_channels % 4 != 0;
+  const ptrdiff_t tap_quads = divide_up(l.group_inputs, 4);
+  l.quads = l.gathered ? divide_up(l.taps * l.group_inputs, 4) : l.taps * tap_quads;
   l.group_vectors = divide_up(l.group_outputs, 16);
   l.vectors = l.group_vectors * s.groups;
-  l.vector_bytes = static_cast<ptrdiff_t>(l.runs) * l.quads * 64;
+  l.vector_bytes = l.quads * 64;
   l.bias_bytes = static_cast<ptrdiff_t>(l.vectors) * 64;
   return l;
 }
 
+// The runs of an output pixel as this input has them.
+struct Runs {
+  int32_t count, quads;
+};
+
+Runs runs_of(const ConvolutionArguments& a, const Layout& l) {
+  const ConvolutionShape& s = *a.shape;
+  const int32_t quads = static_cast<int32_t>(l.quads);
+  if (l.gathered) return {1, quads};
+  const bool rows_are_runs =
+      s.dilation_w == 1 && a.input.pixel_bytes == l.group_inputs && l.group_inputs % 4 == 0;
+  const int32_t count = rows_are_runs ? s.kernel_h : l.taps;
+  return {count, quads / count};
+}
+
 // What a tile reads and writes.
 struct Tile {
-  const uint8_t* const* inputs;  // [run][P]
-  int32_t runs, quads;
+  const uint8_t* const* inputs;  // [run][pixel of the chunk]
+  ptrdiff_t run_step;            // from a run's pointers to the next one's
+  ptrdiff_t input_offset;        // of the group's first channel in a pixel
+  Runs runs;
   const uint8_t* weights;  // of the first vector
   ptrdiff_t vector_bytes;
   const int32_t* bias;
   const EpilogueArrays* epilogue;
-  bool saturates;                            // see saturation_clamps
-  int32_t channel, channels;                 // the group's first, and how many (of V * 16) exist
+  bool saturates;             // see saturation_clamps
+  int32_t channel, channels;  // the group's first, and how many (of V * 16) exist
+  std::byte* const* output;
+  const std::byte* const* residual;          // null without
   ptrdiff_t output_offset, residual_offset;  // of the group's first channel in a pixel
-  std::byte* output[most_pixels];
-  const std::byte* residual[most_pixels];  // null without
+
+  OCTAVO_INLINE std::byte* output_pixel(int p) const { return output[p] + output_offset; }
+  OCTAVO_INLINE const std::byte* residual_pixel(int p) const {
+    return residual == nullptr ? nullptr : residual[p] + residual_offset;
+  }
 };
 
-// Stores the channels of one pixel, saturated to u8.
-template <int V>
-OCTAVO_INLINE void store_saturated(const Tile& t, const __m512i (&q)[4], __m512i zero01,
-                                   __m512i zero23, std::byte* output) {
-  // Packing works in 128-bit lanes: a dword of each vector comes to lie side by side.
-  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const __m512i words01 = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero01);
-  __m512i words23 = words01;
-  if constexpr (V > 2) words23 = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero23);
-  const __m512i packed = _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(words01, words23));
-  if (t.channels == V * 16) {
-    if constexpr (V == 1) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(output), _mm512_castsi512_si128(packed));
-      return;
-    } else if constexpr (V == 2) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(output), _mm512_castsi512_si256(packed));
-      return;
-    } else if constexpr (V == 4) {
+// Stores one pixel's channels from lane(s) `First` on of packed bytes.
+template <int V, int First>
+OCTAVO_INLINE void store_packed(const Tile& t, __m512i packed, std::byte* output) {
+  const bool whole = t.channels == V * 16;
+  if constexpr (V == 1) {
+    const __m128i part = _mm512_extracti32x4_epi32(packed, First);
+    if (whole)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(output), part);
+    else
+      _mm_mask_storeu_epi8(output, lanes16(t.channels), part);
+  } else if constexpr (V == 2) {
+    const __m256i part = _mm512_extracti64x4_epi64(packed, First / 2);
+    if (whole)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(output), part);
+    else
+      _mm256_mask_storeu_epi8(output, static_cast<__mmask32>(lanes64(t.channels)), part);
+  } else {
+    if (V == 4 && whole)
       _mm512_storeu_si512(output, packed);
-      return;
-    }
+    else
+      _mm512_mask_storeu_epi8(output, lanes64(t.channels), packed);
   }
-  _mm512_mask_storeu_epi8(output, lanes64(t.channels), packed);
 }
 
+// From sums to stored bytes, four vectors at a time: those of one, two or four pixels.
 template <int V, int P, bool Residual>
-OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&acc)[P][V]) {
+OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&sum)[P][V]) {
   const EpilogueArrays& e = *t.epilogue;
   const int32_t c = t.channel;
+  constexpr int together = 4 / V;  // pixels
   __m512 multiplier[V];
-  __m512i zero[4];
+  __m512i zero[V];
   unroll<V>([&](auto v) __attribute__((always_inline)) {
     constexpr int i = decltype(v)::value;
     multiplier[i] = _mm512_loadu_ps(e.multiplier + c + 16 * i);
     zero[i] = _mm512_loadu_si512(e.zero + c + 16 * i);
   });
-  const __m512i zero01 = _mm512_packs_epi32(zero[0], V > 1 ? zero[1 % V] : zero[0]);
-  const __m512i zero23 = V > 2 ? _mm512_packs_epi32(zero[2 % V], zero[V - 1]) : zero01;
-  unroll<P>([&](auto p) __attribute__((always_inline)) {
-    constexpr int pixel = decltype(p)::value;
+  // Vector i of a quartet is vector i % V of its pixel; with V = 3 the fourth is idle.
+  const __m512i zero01 = _mm512_packs_epi32(zero[0], zero[1 % V]);
+  const __m512i zero23 = _mm512_packs_epi32(zero[2 % V], zero[3 % V]);
+  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  unroll<(P + together - 1) / together>([&](auto quartet) __attribute__((always_inline)) {
+    constexpr int first = decltype(quartet)::value * together;
     __m512i q[4];
-    unroll<V>([&](auto v) __attribute__((always_inline)) {
-      constexpr int i = decltype(v)::value;
-      __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[pixel][i]), multiplier[i]);
-      if constexpr (Residual)
-        value = add_residual(e, value, load_stored(t.residual[pixel], ElementType::u8, c + 16 * i),
-                             c + 16 * i);
-      q[i] = _mm512_cvtps_epi32(value);
+    unroll<4>([&](auto i4) __attribute__((always_inline)) {
+      constexpr int i = decltype(i4)::value, v = i % V;
+      constexpr int pixel = first + i / V < P && i / V < together ? first + i / V : first;
+      if constexpr (i == 0 || pixel != first || (i / V == 0)) {
+        __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[pixel][v]), multiplier[v]);
+        if constexpr (Residual) {
+          const __m512i x = load_stored(t.residual_pixel(pixel), ElementType::u8, c + 16 * v);
+          value = add_residual(e, value, x, c + 16 * v);
+        }
+        q[i] = _mm512_cvtps_epi32(value);
+      } else {
+        q[i] = q[0];
+      }
     });
-    if constexpr (V < 4) q[3] = q[V - 1];
-    if constexpr (V < 2) q[1] = q[0];
-    if constexpr (V < 3) q[2] = q[0];
-    store_saturated<V>(t, q, zero01, zero23, t.output[pixel] + c);
+    // Packing works in 128-bit lanes: a dword of each vector comes to lie side by side.
+    const __m512i words01 = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero01);
+    const __m512i words23 = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero23);
+    const __m512i packed =
+        _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(words01, words23));
+    unroll<together>([&](auto p) __attribute__((always_inline)) {
+      constexpr int i = decltype(p)::value;
+      if constexpr (first + i < P) store_packed<V, i * V>(t, packed, t.output_pixel(first + i) + c);
+    });
   });
 }
 
 // Any epilogue: by way of memory, so that its code exists once and not V * P times.
 template <int V, int P>
-void finish_any(const Tile& t, const int32_t* acc) {
+void finish_any(const Tile& t, const int32_t* sums) {
   for (int p = 0; p < P; ++p)
     for (int v = 0; v < V; ++v)
-      finish(*t.epilogue, _mm512_load_si512(acc + (p * V + v) * 16), t.residual[p], t.output[p],
-             t.channel + 16 * v, lanes16(t.channels - 16 * v));
+      finish(*t.epilogue, _mm512_load_si512(sums + (p * V + v) * 16), t.residual_pixel(p),
+             t.output_pixel(p), t.channel + 16 * v, lanes16(t.channels - 16 * v));
 }
 
 template <int V, int P>
@@ -132,12 +174,12 @@ void compute(const Tile& t) {
   const uint8_t* weights = t.weights;
   const ptrdiff_t step = t.vector_bytes;
   const uint8_t* const* inputs = t.inputs;
-  for (int32_t run = 0; run < t.runs; ++run, inputs += P) {
+  for (int32_t run = 0; run < t.runs.count; ++run, inputs += t.run_step) {
     const uint8_t* x[P];
     unroll<P>([&](auto p) __attribute__((always_inline)) {
-      x[decltype(p)::value] = inputs[decltype(p)::value];
+      x[decltype(p)::value] = inputs[decltype(p)::value] + t.input_offset;
     });
-    const ptrdiff_t end = static_cast<ptrdiff_t>(t.quads) * 4;
+    const ptrdiff_t end = static_cast<ptrdiff_t>(t.runs.quads) * 4;
     for (ptrdiff_t k = 0; k < end; k += 4, weights += 64) {
       __m512i w[V];
       unroll<V>([&](auto v) __attribute__((always_inline)) {
@@ -155,7 +197,7 @@ void compute(const Tile& t) {
     }
   }
   if (t.saturates) {
-    if (t.residual[0] == nullptr) return finish_saturated<V, P, false>(t, acc);
+    if (t.residual == nullptr) return finish_saturated<V, P, false>(t, acc);
     return finish_saturated<V, P, true>(t, acc);
   }
   alignas(64) int32_t spilled[P * V * 16];
@@ -182,101 +224,170 @@ constexpr Compute computes[4][most_pixels] = {
     {compute<4, 1>, compute<4, 2>, compute<4, 3>, compute<4, 4>, compute<4, 5>, compute<4, 6>,
      nullptr, nullptr}};
 
-// Where the runs of output pixel (r, x) begin, for channels from `first` on; written
-// P apart.
-void place_runs(const ConvolutionArguments& a, const Layout& l, int32_t first, int32_t r, int32_t x,
-                const uint8_t** inputs, int32_t pixels) {
+// Whole vectors are copied, so that up to 15 bytes too many are written: the next part
+// of the window overwrites them, and a window leaves room for the last part's.
+void copy_parts(const uint8_t* from, ptrdiff_t from_step, int32_t part_bytes, int32_t windows,
+                uint8_t* to, ptrdiff_t to_step) {
+  for (int32_t done = 0; done < part_bytes; done += 16)
+    for (int32_t i = 0; i < windows; ++i)
+      _mm_storeu_si128(
+          reinterpret_cast<__m128i*>(to + done + i * to_step),
+          _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done + i * from_step)));
+}
+
+ptrdiff_t window_bytes(const Layout& l) {
+  return l.quads * 4 + 16;
+}
+
+// The windows of `count` output pixels from (r, x) on, the taps of each side by side.
+void gather_windows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t x,
+                    int32_t count, uint8_t* to) {
   const ConvolutionShape& s = *a.shape;
-  const ptrdiff_t pixel_bytes = a.input.pixel_bytes;
-  const ptrdiff_t column = static_cast<ptrdiff_t>(x) * s.stride_w * pixel_bytes + first;
+  const ptrdiff_t tap = s.dilation_w * a.input.pixel_bytes,
+                  pixel = s.stride_w * a.input.pixel_bytes;
+  const bool one_run = tap == s.input_channels;
+  const int32_t parts = one_run ? 1 : s.kernel_w;
+  const int32_t part_bytes = one_run ? s.kernel_w * s.input_channels : s.input_channels;
   for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-    const uint8_t* run = bytes(a.input.row[r * s.stride_h + ky * s.dilation_h]) + column;
-    const int32_t taps = l.merged ? 1 : s.kernel_w;
-    for (int32_t kx = 0; kx < taps; ++kx, run += s.dilation_w * pixel_bytes, inputs += pixels)
-      *inputs = run;
+    const uint8_t* from = bytes(a.input.row[r * s.stride_h + ky * s.dilation_h]) + x * pixel;
+    for (int32_t i = 0; i < parts; ++i, from += tap, to += part_bytes)
+      copy_parts(from, pixel, part_bytes, count, to, window_bytes(l));
   }
 }
 
-// A merged run of a pixel wider than its channels (a slice of a tensor), made contiguous.
-void gather_run(const uint8_t* from, ptrdiff_t pixel_bytes, int32_t channels, int32_t taps,
-                uint8_t* to) {
-  for (int32_t kx = 0; kx < taps; ++kx, from += pixel_bytes, to += channels)
-    __builtin_memcpy(to, from, static_cast<size_t>(channels));
+ptrdiff_t element_bytes(ElementType type) {
+  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
 }
 
-ptrdiff_t gathered_run_bytes(const Layout& l) {
-  return static_cast<ptrdiff_t>(l.quads) * 4;
+// The parts of the scratch: tables of a chunk, its gathered windows, arrays of one group.
+struct Scratch {
+  ptrdiff_t table_bytes, gathered_bytes, array_bytes;
+};
+
+Scratch scratch_of(const ConvolutionShape& s, const Layout& l) {
+  constexpr ptrdiff_t pointer = sizeof(void*);
+  return {(l.taps + 2) * most_chunk * pointer,
+          l.gathered ? (most_chunk * window_bytes(l) + 63) / 64 * 64 : 0,
+          s.groups > 1 ? 7 * l.group_vectors * 64 : 0};
 }
 
-// The parts of the scratch: pointers to runs, gathered runs, arrays of one group.
-ptrdiff_t pointer_bytes(const Layout& l) {
-  return static_cast<ptrdiff_t>(l.runs) * most_pixels * static_cast<ptrdiff_t>(sizeof(uint8_t*));
-}
-ptrdiff_t gathered_bytes(const Layout& l) {
-  return l.merged ? l.runs * most_pixels * gathered_run_bytes(l) : 0;
+// Consecutive output pixels, in row-major order, and where they are.
+struct Chunk {
+  const ConvolutionArguments* arguments;
+  const Layout* layout;
+  Runs runs;
+  int32_t row = 0, column = 0, pixels = 0;
+  const uint8_t** inputs;  // [run][most_chunk]
+  std::byte** output;
+  const std::byte** residual;
+  uint8_t* gathered;
+};
+
+Chunk chunk_of(const ConvolutionArguments& a, const Layout& l) {
+  Chunk k{};
+  k.arguments = &a;
+  k.layout = &l;
+  k.runs = runs_of(a, l);
+  constexpr ptrdiff_t table = most_chunk * static_cast<ptrdiff_t>(sizeof(void*));
+  std::byte* next = a.scratch;
+  k.inputs = reinterpret_cast<const uint8_t**>(next);
+  next += l.taps * table;
+  k.output = reinterpret_cast<std::byte**>(next);
+  next += table;
+  k.residual = reinterpret_cast<const std::byte**>(next);
+  k.gathered = reinterpret_cast<uint8_t*>(next + table);
+  return k;
 }
 
-// Output channels [begin, end), at most 4 vectors of one group, of all pixels.
-void run_block(const ConvolutionArguments& a, const Layout& l, int32_t group, int32_t vector,
-               int32_t vectors, Tile& t) {
-  const int32_t first_input = group * l.group_inputs;
-  const int32_t all = a.output_rows * a.output_width;
-  const int32_t tiles = divide_up(all, pixels_at_most[vectors - 1]);
-  const bool gather = l.merged && a.input.pixel_bytes != l.group_inputs;
-  const uint8_t** inputs = reinterpret_cast<const uint8_t**>(a.scratch);
-  uint8_t* gathered = reinterpret_cast<uint8_t*>(a.scratch + pointer_bytes(l));
-  const int32_t index = group * l.group_vectors + vector;
-  t.weights = bytes(a.packed) + l.bias_bytes + index * l.vector_bytes;
-  t.bias = reinterpret_cast<const int32_t*>(a.packed) + 16 * index;
-  t.inputs = inputs;
-  int32_t r = 0, x = 0;
+// Fills the tables for `count` pixels (part of the chunk, all of row k.row) from index
+// `first` on.
+void place_pixels(const Chunk& k, int32_t first, int32_t count) {
+  const ConvolutionArguments& a = *k.arguments;
+  const ConvolutionShape& s = *a.shape;
+  std::byte* output = a.output.row[k.row] + k.column * a.output.pixel_bytes;
+  for (int32_t i = 0; i < count; ++i) k.output[first + i] = output + i * a.output.pixel_bytes;
+  if (s.has_residual) {
+    const std::byte* residual = a.residual.row[k.row] + k.column * a.residual.pixel_bytes;
+    for (int32_t i = 0; i < count; ++i)
+      k.residual[first + i] = residual + i * a.residual.pixel_bytes;
+  }
+  if (k.layout->gathered) {
+    const ptrdiff_t window = window_bytes(*k.layout);
+    for (int32_t i = 0; i < count; ++i) k.inputs[first + i] = k.gathered + (first + i) * window;
+    gather_windows(a, *k.layout, k.row, k.column, count, k.gathered + first * window);
+    return;
+  }
+  const int32_t taps = k.runs.count / s.kernel_h;  // runs of a kernel row
+  const ptrdiff_t step = s.stride_w * a.input.pixel_bytes;
+  for (int32_t run = 0; run < k.runs.count; ++run) {
+    const uint8_t* from = bytes(a.input.row[k.row * s.stride_h + run / taps * s.dilation_h]) +
+                          k.column * step + run % taps * s.dilation_w * a.input.pixel_bytes;
+    const uint8_t** to = k.inputs + run * most_chunk + first;
+    for (int32_t i = 0; i < count; ++i) to[i] = from + i * step;
+  }
+}
+
+// The next chunk of at most `most` pixels.
+void next_chunk(Chunk& k, int32_t most) {
+  const ConvolutionArguments& a = *k.arguments;
+  k.pixels = 0;
+  while (k.pixels < most && k.row < a.output_rows) {
+    const int32_t count = smaller(most - k.pixels, a.output_width - k.column);
+    place_pixels(k, k.pixels, count);
+    k.pixels += count;
+    k.column += count;
+    if (k.column == a.output_width) k.column = 0, ++k.row;
+  }
+}
+
+// As many pixels as leave their inputs and outputs, beside the weights, in the level-1
+// cache; or, where the weights alone do not fit, in part of the level-2 cache.
+int32_t chunk_size(const ConvolutionArguments& a, const Layout& l) {
+  const ptrdiff_t weights = l.vectors * l.vector_bytes;
+  const ptrdiff_t pixel = l.quads * 4 + a.output.pixel_bytes;
+  const ptrdiff_t cache = weights <= 16384 ? 16384 : 262144;
+  const int32_t steps = static_cast<int32_t>(cache / (pixel * chunk_step));
+  return chunk_step * smaller(larger(steps, 1), most_chunk / chunk_step);
+}
+
+// At most 4 vectors of output channels, of all pixels of a chunk.
+void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
+  const int32_t tiles = divide_up(k.pixels, pixels_at_most[vectors - 1]);
   for (int32_t i = 0; i < tiles; ++i) {
     // Tiles of nearly equal size: 49 pixels are 4 x 6 + 5 x 5, not 8 x 6 + 1.
-    const int32_t pixels = (i + 1) * all / tiles - i * all / tiles;
-    for (int32_t p = 0; p < pixels; ++p) {
-      place_runs(a, l, first_input, r, x, inputs + p, pixels);
-      for (int32_t k = 0; gather && k < l.runs; ++k) {
-        const uint8_t*& run = inputs[k * pixels + p];
-        uint8_t* to = gathered + (k * most_pixels + p) * gathered_run_bytes(l);
-        gather_run(run, a.input.pixel_bytes, l.group_inputs, a.shape->kernel_w, to);
-        run = to;
-      }
-      t.output[p] = a.output.row[r] + x * a.output.pixel_bytes + t.output_offset;
-      t.residual[p] = a.shape->has_residual
-                          ? a.residual.row[r] + x * a.residual.pixel_bytes + t.residual_offset
-                          : nullptr;
-      if (++x == a.output_width) x = 0, ++r;
-    }
-    computes[vectors - 1][pixels - 1](t);
+    const int32_t from = i * k.pixels / tiles, to = (i + 1) * k.pixels / tiles;
+    t.inputs = k.inputs + from;
+    t.output = k.output + from;
+    if (k.arguments->shape->has_residual) t.residual = k.residual + from;
+    computes[vectors - 1][to - from - 1](t);
   }
 }
 
 // Output channels [begin, end) of one group, counted from the group's first.
-void run_group(const ConvolutionArguments& a, const Layout& l, int32_t group, int32_t begin,
-               int32_t end, Tile& t) {
+void run_group(const Chunk& k, int32_t group, int32_t begin, int32_t end, Tile& t) {
+  const Layout& l = *k.layout;
+  const std::byte* packed = k.arguments->packed;
   int32_t vector = begin / 16;
   const int32_t last = divide_up(end, 16);
   while (vector < last) {
     const int32_t blocks = divide_up(last - vector, 4);  // of nearly equal width
     const int32_t vectors = divide_up(last - vector, blocks);
+    const ptrdiff_t index = group * l.group_vectors + vector;
+    t.weights = bytes(packed) + l.bias_bytes + index * l.vector_bytes;
+    t.bias = reinterpret_cast<const int32_t*>(packed) + 16 * index;
     t.channel = vector * 16;
     t.channels = smaller(end - vector * 16, vectors * 16);
-    run_block(a, l, group, vector, vectors, t);
+    run_vectors(k, vectors, t);
     vector += vectors;
   }
 }
 
-Tile tile_of(const ConvolutionArguments& a, const Layout& l) {
+Tile tile_of(const Chunk& k) {
   Tile t{};
-  t.inputs = reinterpret_cast<const uint8_t**>(a.scratch);
-  t.runs = l.runs;
-  t.quads = l.quads;
-  t.vector_bytes = l.vector_bytes;
+  t.run_step = most_chunk;
+  t.runs = k.runs;
+  t.vector_bytes = k.layout->vector_bytes;
   return t;
-}
-
-ptrdiff_t element_bytes(ElementType type) {
-  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
 }
 
 // The epilogue of one group, copied to where whole vectors may be read.
@@ -287,7 +398,6 @@ EpilogueArrays group_epilogue(const ConvolutionArguments& a, const Layout& l, in
   const auto copy = [&](const auto*& array) {
     float* to = arrays;
     arrays += room;
-    if (array == nullptr) return;
     __builtin_memset(to, 0, room * sizeof(float));
     __builtin_memcpy(to, array + first, used);
     array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(to);
@@ -332,42 +442,50 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
     const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
     const int32_t vector = group * l.group_vectors + in_group / 16, lane = in_group % 16;
     packed_bias[vector * 16 + lane] = bias[o];
-    for (int32_t run = 0; run < l.runs; ++run)
-      for (int32_t k = 0; k < l.run_bytes; ++k) {
-        const ptrdiff_t quad = static_cast<ptrdiff_t>(run) * l.quads + k / 4;
-        packed_weights[vector * l.vector_bytes + quad * 64 + lane * 4 + k % 4] = *weights++;
+    int8_t* to = packed_weights + vector * l.vector_bytes + lane * 4;
+    const int32_t tap_bytes = l.gathered ? l.group_inputs : divide_up(l.group_inputs, 4) * 4;
+    for (int32_t tap = 0; tap < l.taps; ++tap)
+      for (int32_t c = 0; c < l.group_inputs; ++c) {
+        const ptrdiff_t k = static_cast<ptrdiff_t>(tap) * tap_bytes + c;
+        to[k / 4 * 64 + k % 4] = *weights++;
       }
   }
 }
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
-  const Layout l = layout_of(s);
-  return static_cast<size_t>(pointer_bytes(l) + gathered_bytes(l)) +
-         (s.groups > 1 ? sizeof(float) * 7 * static_cast<size_t>(l.group_vectors) * 16 : 0);
+  const Scratch k = scratch_of(s, layout_of(s));
+  return static_cast<size_t>(k.table_bytes + k.gathered_bytes + k.array_bytes);
 }
 
 void run(const ConvolutionArguments& a) {
   const Layout l = layout_of(*a.shape);
-  Tile t = tile_of(a, l);
+  Chunk k = chunk_of(a, l);
+  Tile t = tile_of(k);
   t.epilogue = &a.epilogue;
   t.saturates =
       saturation_clamps(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
-  run_group(a, l, 0, a.channel_begin, a.channel_end, t);
+  for (next_chunk(k, chunk_size(a, l)); k.pixels > 0; next_chunk(k, chunk_size(a, l)))
+    run_group(k, 0, a.channel_begin, a.channel_end, t);
 }
 
 void run_grouped(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
   const Layout l = layout_of(s);
-  Tile t = tile_of(a, l);
-  float* arrays = reinterpret_cast<float*>(a.scratch + pointer_bytes(l) + gathered_bytes(l));
-  for (int32_t group = 0; group < s.groups; ++group) {
-    const int32_t first = group * l.group_outputs;
-    const EpilogueArrays epilogue = group_epilogue(a, l, first, arrays);
-    t.epilogue = &epilogue;
-    t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
-    t.output_offset = first * element_bytes(epilogue.output);
-    t.residual_offset = first * element_bytes(epilogue.residual);
-    run_group(a, l, group, 0, l.group_outputs, t);
+  const Scratch parts = scratch_of(s, l);
+  float* arrays = reinterpret_cast<float*>(a.scratch + parts.table_bytes + parts.gathered_bytes);
+  Chunk k = chunk_of(a, l);
+  Tile t = tile_of(k);
+  for (next_chunk(k, most_chunk); k.pixels > 0; next_chunk(k, most_chunk)) {
+    for (int32_t group = 0; group < s.groups; ++group) {
+      const int32_t first = group * l.group_outputs;
+      const EpilogueArrays epilogue = group_epilogue(a, l, first, arrays);
+      t.epilogue = &epilogue;
+      t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
+      t.input_offset = static_cast<ptrdiff_t>(group) * l.group_inputs;
+      t.output_offset = first * element_bytes(epilogue.output);
+      t.residual_offset = first * element_bytes(epilogue.residual);
+      run_group(k, group, 0, l.group_outputs, t);
+    }
   }
 }
 
