@@ -10,8 +10,14 @@ namespace {
 
 enum class Layout { unknown, nchw, other };
 
+bool is_two_dimensional(const Operator& op) {
+  return std::holds_alternative<Conv2d>(op) || std::holds_alternative<Pool2d>(op) ||
+         std::holds_alternative<Resize>(op);
+}
+
 // The importer puts Transpose(0, 2, 3, 1) in front of two-dimensional operators. If
-// that is what the input meets first on every way, the input is NCHW.
+// that is what the input meets first on every way, the input is NCHW; if it meets such an
+// operator without one, it is NHWC.
 Layout layout_seen_from_input(const Graph& graph) {
   const std::vector<int> to_nhwc{0, 2, 3, 1};
   std::vector<bool> reached(graph.tensors.size(), false);
@@ -22,13 +28,10 @@ Layout layout_seen_from_input(const Graph& graph) {
                                    [&](TensorId input) { return reached[input]; });
     if (!reads) continue;
     const auto* transpose = std::get_if<Transpose>(&node.op);
-    if (!transpose) {
-      reached[node.output] = true;
-    } else if (transpose->perm == to_nhwc && layout != Layout::other) {
-      layout = Layout::nchw;
-    } else {
-      layout = Layout::other;
-    }
+    const bool moves = transpose != nullptr;
+    if (is_two_dimensional(node.op) || (moves && transpose->perm != to_nhwc)) return Layout::other;
+    if (moves) layout = Layout::nchw;
+    reached[node.output] = !moves;
   }
   return layout;
 }

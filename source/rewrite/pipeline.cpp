@@ -120,7 +120,8 @@ Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOption
   for (int round = 0; changed && round < most_rounds; ++round) {
     changed = false;
     for (size_t i = 0; i < std::size(table); ++i) {
-      if (!is_enabled(table[i], options)) continue;
+      const bool asked_once = table[i].apply == input_layout;  // it is about the file's input
+      if (!is_enabled(table[i], options) || (asked_once && round > 0)) continue;
       const Status applied = apply(table[i], graph, counts[i], changed);
       if (!applied) return applied.error();
     }

@@ -14,7 +14,7 @@ using test::Build;
 class RandomGraph {
  public:
   explicit RandomGraph(uint32_t graph_seed)
-      : random_(graph_seed), build_({1, pick(1, 4), pick(3, 7), pick(3, 7)}) {
+      : random_(graph_seed), build_({1, pick(1, 4), pick(5, 7), pick(5, 7)}) {
     tensors_.push_back(build_.input());
   }
 
