@@ -105,12 +105,16 @@ ConvolutionShape random_shape(Random& random) {
       s.output_channels = any_channels(random);
       square(random, s, {3, 3, 2, 5});
       break;
-    case 6:  // grouped
-      s.groups = random.between(2, 8);
-      s.input_channels = s.groups * random.between(1, 16);
-      s.output_channels = s.groups * random.between(1, 16);
+    case 6: {                                // grouped
+      const bool round = random.chance(50);  // as ResNeXt has them
+      s.groups = random.between(2, round ? 4 : 8);
+      s.input_channels =
+          s.groups * (round ? random.one_of({4, 8, 16, 32, 64}) : random.between(1, 16));
+      s.output_channels =
+          s.groups * (round ? random.one_of({4, 16, 32, 64}) : random.between(1, 16));
       square(random, s, {1, 3});
       break;
+    }
   }
   s.input = random.chance(80) ? ElementType::u8 : ElementType::i16;
   s.output = random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
@@ -203,7 +207,7 @@ struct ConvolutionCase {
 TEST(Equality, ConvolutionKernelsEqualTheReference) {
   Tally<ConvolutionKernel> tally(convolution_kernels());
   Random random(seed());
-  for (int i = 0; i < 700 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < 900 && !testing::Test::HasFailure(); ++i) {
     const ConvolutionCase work(random, random_shape(random));
     const ConvolutionShape& s = work.shape;
     // Two outputs of one form, with canaries in all that is not theirs to write.
