@@ -106,7 +106,8 @@ case("Conv_without_attributes", node("Conv", ["x", "w"]), {"w": floats(4, 3, 3, 
 for mode in ("SAME_UPPER", "SAME_LOWER", "VALID"):
     case(f"Conv_{mode}", node("Conv", ["x", "w"], auto_pad=mode, strides=[2, 2]),
          {"w": floats(4, 3, 4, 3)})
-    case(f"MaxPool_{mode}", node("MaxPool", ["x"], auto_pad=mode, kernel_shape=[2, 3], strides=[2, 2]))
+    case(f"MaxPool_{mode}",
+         node("MaxPool", ["x"], auto_pad=mode, kernel_shape=[2, 3], strides=[2, 2]))
 case("MaxPool", node("MaxPool", ["x"], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
      opsets=(8, 11, 12, 22))
 for ceil_mode in (0, 1):
@@ -142,17 +143,20 @@ case("MatMul_row_vector", node("MatMul", ["w", "x"]), {"w": floats(8)})
 case("MatMul_computed",
      [node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]), node("MatMul", ["x", "t"])])
 
-# Elementwise
+# Elementwise, behind a Tanh: arithmetic on the input itself counts as preprocessing
+
+TANH = node("Tanh", ["x"], ["t"])
 
 for op_type in ("Add", "Sub", "Mul", "Div"):
-    case(op_type, node(op_type, ["x", "c"]), {"c": floats(3, 1, 1, low=0.5)}, opsets=(7, 13, 20))
+    case(op_type, [TANH, node(op_type, ["t", "c"])], {"c": floats(3, 1, 1, low=0.5)},
+         opsets=(7, 13, 20))
     case(f"{op_type}_reversed", [node("Exp", ["x"], ["e"]), node(op_type, ["c", "e"])],
          {"c": floats(7)})
 case("Pow", [node("Abs", ["x"], ["a"]), node("Pow", ["a", "c"])], {"c": np.float32(1.5)})
 case("Pow_integer", node("Pow", ["x", "c"]), {"c": np.int64(2)}, opsets=(12, 13, 17))
 for op_type in ("Min", "Max", "Sum", "Mean"):
-    case(op_type, node(op_type, ["x", "c", "d"]), {"c": floats(3, 1, 1), "d": floats(1, 7)},
-         opsets=(8, 13))
+    case(op_type, [TANH, node(op_type, ["t", "c", "d"])],
+         {"c": floats(3, 1, 1), "d": floats(1, 7)}, opsets=(8, 13))
     case(f"{op_type}_single", node(op_type, ["x"]), opsets=(8, 13))
 for op_type in ("Abs", "Neg", "Exp", "Erf", "Sigmoid", "Tanh", "Relu", "Softplus", "Softsign",
                 "Elu", "Selu", "LeakyRelu", "HardSigmoid", "Identity", "Sin", "Cos"):
@@ -199,9 +203,11 @@ for size in (3, 5):
     case(f"LRN{size}", node("LRN", ["x"], size=size, alpha=0.3, beta=0.6, bias=1.5),
          opsets=(11, 13), shape=(1, 6, 4, 5))
 for axis in (-1, 1, 2):
-    case(f"Softmax{axis}", node("Softmax", ["x"], axis=axis), opsets=(9, 11, 12, 13, 17))
+    # A final Softmax is taken off, so these are not final.
+    case(f"Softmax{axis}", [node("Softmax", ["x"], ["s"], axis=axis), node("Sqrt", ["s"])],
+         opsets=(9, 11, 12, 13, 17))
     case(f"LogSoftmax{axis}", node("LogSoftmax", ["x"], axis=axis), opsets=(11, 13))
-case("Softmax_default", node("Softmax", ["x"]), opsets=(11, 13))
+case("Softmax_default", [node("Softmax", ["x"], ["s"]), node("Sqrt", ["s"])], opsets=(11, 13))
 
 # Reductions
 
@@ -230,7 +236,8 @@ for axis in (0, 1, 2, 3, -1, 4):
 case("Transpose", node("Transpose", ["x"], perm=[0, 2, 3, 1]), opsets=(11, 21))
 case("Transpose_default", node("Transpose", ["x"]))
 case("Squeeze_Unsqueeze",
-     lambda opset: [node("Unsqueeze", ["x"], ["u"], axes=[1, -1]), node("Squeeze", ["u"], axes=[0, -1])]
+     lambda opset:
+     [node("Unsqueeze", ["x"], ["u"], axes=[1, -1]), node("Squeeze", ["u"], axes=[0, -1])]
      if opset < 13 else
      [node("Unsqueeze", ["x", "a"], ["u"]), node("Squeeze", ["u", "b"])],
      lambda opset: {} if opset < 13 else {"a": ints(1, -1), "b": ints(0, -1)},
@@ -247,13 +254,14 @@ case("Split_attribute", [node("Split", ["x"], ["p", "q"], axis=-2, split=[3, 5])
 case("Split_input", [node("Split", ["x", "s"], ["p", "q"], axis=2)] + PARTS, {"s": ints(6, 2)},
      opsets=(13, 18, 20))
 case("Split_num_outputs",
-     [node("Split", ["x"], ["p", "q", "r"], axis=2, num_outputs=3), node("Concat", ["r", "p"], axis=2)],
+     [node("Split", ["x"], ["p", "q", "r"], axis=2, num_outputs=3),
+      node("Concat", ["r", "p"], axis=2)],
      opsets=(18, 20))
 case("Slice_attributes", node("Slice", ["x"], starts=[1, -3], ends=[100, -1], axes=[1, 3]),
      opsets=(7, 9))
 for starts, ends, axes, steps in [
-    ((1,), (2**63 - 1,), (2,), (1,)), ((0, 1), (8, 7), (2, 3), (2, 3)), ((-1,), (-(2**63),), (3,), (-1,)),
-    ((6, 0), (1, 3), (3, 1), (-2, 1)), ((-5,), (-1,), (-2,), (1,)),
+    ((1,), (2**63 - 1,), (2,), (1,)), ((0, 1), (8, 7), (2, 3), (2, 3)),
+    ((-1,), (-(2**63),), (3,), (-1,)), ((6, 0), (1, 3), (3, 1), (-2, 1)), ((-5,), (-1,), (-2,), (1,)),
 ]:
     case(f"Slice{starts}{ends}{steps}", node("Slice", ["x", "s", "e", "a", "t"]),
          {"s": ints(*starts), "e": ints(*ends), "a": ints(*axes), "t": ints(*steps)},
@@ -285,8 +293,8 @@ for mode in ("DCR", "CRD"):
          opsets=(11, 13), shape=(1, 8, 3, 5))
 case("SpaceToDepth", node("SpaceToDepth", ["x"], blocksize=2), opsets=(11, 13), shape=(1, 3, 8, 6))
 case("Dropout", node("Dropout", ["x"]), opsets=(7, 10, 13))
-case("Dropout_inputs", node("Dropout", ["x", "r", "t"]), {"r": np.float32(0.5), "t": np.bool_(False)},
-     opsets=(12, 13))
+case("Dropout_inputs", node("Dropout", ["x", "r", "t"]),
+     {"r": np.float32(0.5), "t": np.bool_(False)}, opsets=(12, 13))
 case("Cast_float", node("Cast", ["x"], to=TensorProto.FLOAT), opsets=(9, 13, 19))
 
 # Resizes
@@ -356,9 +364,11 @@ case("Range_Where_Equal", [
 ], {"zero": np.int64(0), "seven": np.int64(7), "one": np.int64(1), "three": np.int64(3),
     "a": floats(7), "b": np.float32([5])})
 case("Constant_forms", [
-    node("Constant", [], ["f"], value_float=0.5), node("Constant", [], ["fs"], value_floats=[1.0] * 7),
+    node("Constant", [], ["f"], value_float=0.5),
+    node("Constant", [], ["fs"], value_floats=[1.0] * 7),
     node("Constant", [], ["i"], value_int=2), node("Constant", [], ["is"], value_ints=[1, 3, 8, 7]),
-    node("Mul", ["x", "f"], ["m"]), node("Add", ["m", "fs"], ["a"]), node("Reshape", ["a", "is"], ["r"]),
+    TANH, node("Mul", ["t", "f"], ["m"]), node("Add", ["m", "fs"], ["a"]),
+    node("Reshape", ["a", "is"], ["r"]),
     node("Gather", ["r", "i"], axis=3),
 ], opsets=(12, 13, 19))
 case("Floor_Ceil_Round", [
@@ -367,7 +377,8 @@ case("Floor_Ceil_Round", [
 ], {"c": np.float32([-1.5, -0.5, 0.5, 1.5, 2.5, 0.2, -0.7])})
 case("Constant_products", [
     node("Transpose", ["w"], ["t"], perm=[1, 0]), node("MatMul", ["w", "t"], ["m"]),
-    node("ReduceMean", ["m"], ["mean"], axes=[0], keepdims=1), node("ReduceMax", ["m"], ["max"], axes=[1]),
+    node("ReduceMean", ["m"], ["mean"], axes=[0], keepdims=1),
+    node("ReduceMax", ["m"], ["max"], axes=[1]),
     node("Sub", ["mean", "max"], ["d"]), node("MatMul", ["x", "d"]),
 ], {"w": floats(7, 4)}, opsets=(11, 13, 17))
 case("Weights_of_half_precision",
@@ -403,6 +414,17 @@ def test_open_height_and_width_come_from_size(channels_last, tmp_path):
     x = floats(*shape)
     found = octavo_logits(tmp_path / "model.onnx", x, tmp_path, ["--size", "9x10"])
     assert_close(found, runtime_logits(model.SerializeToString(), x))
+
+
+def test_a_normalization_inside_the_file_applies_to_tensors_too(tmp_path):
+    nodes = [node("Sub", ["x", "mean"], ["centred"]), node("Div", ["centred", "std"], ["normal"]),
+             node("Conv", ["normal", "w"])]
+    constants = {"mean": floats(3, 1, 1), "std": floats(3, 1, 1, low=0.5), "w": floats(4, 3, 3, 3)}
+    model = make_model(nodes, constants, 13, (1, 3, 8, 8))
+    onnx.save(model, tmp_path / "model.onnx")
+    x = floats(1, 3, 8, 8)
+    assert_close(octavo_logits(tmp_path / "model.onnx", x, tmp_path),
+                 runtime_logits(model.SerializeToString(), x))
 
 
 def test_one_channel_input(tmp_path):
