@@ -49,6 +49,8 @@ template <class Vec>
 struct Strip {
   const uint8_t* columns;  // [column][row group][4][vector]
   ptrdiff_t column_bytes;
+  const uint8_t* row[4];  // of the input, where nothing is interleaved beforehand
+  ptrdiff_t pixel_bytes;
   int32_t row_groups, kernel_w, stride_w, dilation_w;
   const int32_t* bias;
   const uint8_t* weights[2];  // of the first and the second output row
@@ -87,6 +89,53 @@ OCTAVO_INLINE void accumulate(const Strip<Vec>& s, const uint8_t* columns,
   }
 }
 
+// Four rows of 64 channels of one pixel: vectors of dwords in lane order.
+template <class Vec>
+OCTAVO_INLINE void interleave_pixel(const uint8_t* const (&row)[4], ptrdiff_t at,
+                                    typename Vec::Int (&data)[4]) {
+  auto r0 = Vec::load(row[0] + at), r1 = Vec::load(row[1] + at);
+  auto r2 = Vec::load(row[2] + at), r3 = Vec::load(row[3] + at);
+  keep_in_register(r1);
+  keep_in_register(r3);
+  const auto low01 = Vec::low_bytes(r0, r1), high01 = Vec::high_bytes(r0, r1);
+  const auto low23 = Vec::low_bytes(r2, r3), high23 = Vec::high_bytes(r2, r3);
+  data[0] = Vec::low_words(low01, low23);
+  data[1] = Vec::high_words(low01, low23);
+  data[2] = Vec::low_words(high01, high23);
+  data[3] = Vec::high_words(high01, high23);
+}
+
+// The same for one group of rows, interleaved as they are needed: with three kernel
+// columns that is faster than a detour by way of memory.
+template <class Vec, int R, int X, int K, int S>
+OCTAVO_INLINE void accumulate_directly(const Strip<Vec>& s, int32_t x,
+                                       typename Vec::Int (&sum)[R][X][4]) {
+  constexpr int vb = Vec::vector_bytes;
+  const uint8_t* const row[4] = {s.row[0], s.row[1], s.row[2], s.row[3]};
+  const uint8_t* weights[2] = {s.weights[0], s.weights[1]};
+  ptrdiff_t at = static_cast<ptrdiff_t>(x) * S * s.pixel_bytes;
+  unroll<(X - 1) * S + K>([&](auto c) __attribute__((always_inline)) {
+    constexpr int column = decltype(c)::value;
+    typename Vec::Int data[4];
+    interleave_pixel<Vec>(row, at, data);
+    at += s.pixel_bytes;
+    if constexpr (R == 2) {  // each column reads its weights anew: there are no registers left
+      forget_origin(weights[0]);
+      forget_origin(weights[1]);
+    }
+    unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+      constexpr int r = decltype(i)::value / X, x1 = decltype(i)::value % X;
+      constexpr int kx = column - x1 * S;
+      if constexpr (kx >= 0 && kx < K)
+        unroll<4>([&](auto v4) __attribute__((always_inline)) {
+          constexpr int v = decltype(v4)::value;
+          sum[r][x1][v] =
+              Vec::dot(sum[r][x1][v], data[v], Vec::load(weights[r] + (kx * 4 + v) * vb));
+        });
+    });
+  });
+}
+
 // The same for any kernel width, stride and dilation.
 template <class Vec, int R, int X>
 OCTAVO_INLINE void accumulate_any(const Strip<Vec>& s, const uint8_t* columns,
@@ -116,7 +165,7 @@ OCTAVO_INLINE void accumulate_any(const Strip<Vec>& s, const uint8_t* columns,
 }
 
 // Output columns [x, x + X) of the strip. K is 0 for what is not a constant.
-template <class Vec, int R, int X, int K, int S>
+template <class Vec, int R, int X, int K, int S, bool Direct>
 void compute(const Strip<Vec>& s, int32_t x) {
   typename Vec::Int sum[R][X][4];
   unroll<4>([&](auto v) __attribute__((always_inline)) {
@@ -126,7 +175,9 @@ void compute(const Strip<Vec>& s, int32_t x) {
     });
   });
   const uint8_t* columns = s.columns + static_cast<ptrdiff_t>(x) * s.stride_w * s.column_bytes;
-  if constexpr (K == 0)
+  if constexpr (Direct)
+    accumulate_directly<Vec, R, X, K, S>(s, x, sum);
+  else if constexpr (K == 0)
     accumulate_any<Vec, R, X>(s, columns, sum);
   else
     accumulate<Vec, R, X, K, S>(s, columns, sum);
@@ -151,33 +202,35 @@ void compute(const Strip<Vec>& s, int32_t x) {
 // The tiles of one kind: by width, as many columns as the registers hold.
 template <class Vec>
 struct Tiles {
+  bool direct;
   int32_t most;
   void (*compute[4])(const Strip<Vec>&, int32_t x);
 };
 
-template <class Vec, int R, int K, int S, int Most>
+template <class Vec, int R, int K, int S, int Most, bool Direct>
 constexpr Tiles<Vec> tiles_of() {
-  Tiles<Vec> tiles{Most, {}};
-  tiles.compute[0] = compute<Vec, R, 1, K, S>;
-  if constexpr (Most > 1) tiles.compute[1] = compute<Vec, R, 2, K, S>;
-  if constexpr (Most > 2) tiles.compute[2] = compute<Vec, R, 3, K, S>;
-  if constexpr (Most > 3) tiles.compute[3] = compute<Vec, R, 4, K, S>;
+  Tiles<Vec> tiles{Direct, Most, {}};
+  tiles.compute[0] = compute<Vec, R, 1, K, S, Direct>;
+  if constexpr (Most > 1) tiles.compute[1] = compute<Vec, R, 2, K, S, Direct>;
+  if constexpr (Most > 2) tiles.compute[2] = compute<Vec, R, 3, K, S, Direct>;
+  if constexpr (Most > 3) tiles.compute[3] = compute<Vec, R, 4, K, S, Direct>;
   return tiles;
 }
 
 template <class Vec>
-Tiles<Vec> choose_tiles(const ConvolutionShape& s, int32_t rows) {
+Tiles<Vec> choose_tiles(const ConvolutionShape& s, const Layout& l, int32_t rows) {
   const int32_t k = s.kernel_w, stride = s.stride_w;
-  const bool constant = s.dilation_w == 1;
-  if (constant && stride == 1 && k == 3)
-    return rows == 2 ? tiles_of<Vec, 2, 3, 1, 3>() : tiles_of<Vec, 1, 3, 1, 4>();
+  const bool constant = s.dilation_w == 1, direct = l.row_groups == 1;
+  if (constant && stride == 1 && k == 3 && direct)
+    return rows == 2 ? tiles_of<Vec, 2, 3, 1, 3, true>() : tiles_of<Vec, 1, 3, 1, 4, true>();
+  if (constant && stride == 2 && k == 3 && direct && rows == 1)
+    return tiles_of<Vec, 1, 3, 2, 4, true>();
   if (constant && stride == 1 && k == 5)
-    return rows == 2 ? tiles_of<Vec, 2, 5, 1, 2>() : tiles_of<Vec, 1, 5, 1, 4>();
+    return rows == 2 ? tiles_of<Vec, 2, 5, 1, 2, false>() : tiles_of<Vec, 1, 5, 1, 4, false>();
   if (constant && stride == 1 && k == 7)
-    return rows == 2 ? tiles_of<Vec, 2, 7, 1, 2>() : tiles_of<Vec, 1, 7, 1, 4>();
-  if (constant && stride == 2 && rows == 1 && k == 3) return tiles_of<Vec, 1, 3, 2, 4>();
-  if (constant && stride == 2 && rows == 1 && k == 5) return tiles_of<Vec, 1, 5, 2, 4>();
-  return rows == 2 ? tiles_of<Vec, 2, 0, 0, 2>() : tiles_of<Vec, 1, 0, 0, 4>();
+    return rows == 2 ? tiles_of<Vec, 2, 7, 1, 2, false>() : tiles_of<Vec, 1, 7, 1, 4, false>();
+  if (constant && stride == 2 && rows == 1 && k == 5) return tiles_of<Vec, 1, 5, 2, 4, false>();
+  return rows == 2 ? tiles_of<Vec, 2, 0, 0, 2, false>() : tiles_of<Vec, 1, 0, 0, 4, false>();
 }
 
 // Four rows of `count` pixels, from channel c on, to lane-ordered dwords.
@@ -185,15 +238,11 @@ template <class Vec>
 void interleave(const uint8_t* const (&row)[4], ptrdiff_t pixel_bytes, int32_t count, uint8_t* to,
                 ptrdiff_t column_bytes) {
   for (int32_t i = 0; i < count; ++i, to += column_bytes) {
-    const ptrdiff_t at = i * pixel_bytes;
-    const auto r0 = Vec::load(row[0] + at), r1 = Vec::load(row[1] + at);
-    const auto r2 = Vec::load(row[2] + at), r3 = Vec::load(row[3] + at);
-    const auto low01 = Vec::low_bytes(r0, r1), high01 = Vec::high_bytes(r0, r1);
-    const auto low23 = Vec::low_bytes(r2, r3), high23 = Vec::high_bytes(r2, r3);
-    Vec::store(to, Vec::low_words(low01, low23));
-    Vec::store(to + Vec::vector_bytes, Vec::high_words(low01, low23));
-    Vec::store(to + 2 * Vec::vector_bytes, Vec::low_words(high01, high23));
-    Vec::store(to + 3 * Vec::vector_bytes, Vec::high_words(high01, high23));
+    typename Vec::Int data[4];
+    interleave_pixel<Vec>(row, i * pixel_bytes, data);
+    unroll<4>([&](auto v) __attribute__((always_inline)) {
+      Vec::store(to + decltype(v)::value * Vec::vector_bytes, data[decltype(v)::value]);
+    });
   }
 }
 
@@ -202,21 +251,22 @@ template <class Vec>
 void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows,
               Strip<Vec>& strip) {
   const ConvolutionShape& s = *a.shape;
-  const Tiles<Vec> tiles = choose_tiles<Vec>(s, rows);
+  const Tiles<Vec> tiles = choose_tiles<Vec>(s, l, rows);
   const int32_t channel = strip.epilogue->channel;
   const int32_t last_row = s.kernel_h - 1 + (rows - 1);
+  const int32_t most = tiles.direct ? a.output_width : l.strip;
   uint8_t* columns = reinterpret_cast<uint8_t*>(a.scratch);
-  for (int32_t x = 0; x < a.output_width; x += l.strip) {
-    const int32_t width = smaller(l.strip, a.output_width - x);
+  for (int32_t x = 0; x < a.output_width; x += most) {
+    const int32_t width = smaller(most, a.output_width - x);
     const ptrdiff_t first = static_cast<ptrdiff_t>(x) * s.stride_w * a.input.pixel_bytes + channel;
     for (int32_t g = 0; g < l.row_groups; ++g) {
-      const uint8_t* row[4];
       for (int32_t i = 0; i < 4; ++i) {  // rows beyond the window meet zero weights
         const int32_t ky = smaller(4 * g + i, last_row);
-        row[i] = bytes(a.input.row[r * s.stride_h + ky * s.dilation_h]) + first;
+        strip.row[i] = bytes(a.input.row[r * s.stride_h + ky * s.dilation_h]) + first;
       }
-      interleave<Vec>(row, a.input.pixel_bytes, input_columns(s, l, width),
-                      columns + g * 4 * Vec::vector_bytes, strip.column_bytes);
+      if (!tiles.direct)
+        interleave<Vec>(strip.row, a.input.pixel_bytes, input_columns(s, l, width),
+                        columns + g * 4 * Vec::vector_bytes, strip.column_bytes);
     }
     for (int32_t i = 0; i < rows; ++i) {
       strip.output[i] = a.output.row[r + i] + x * a.output.pixel_bytes;
@@ -240,6 +290,7 @@ void run_block(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_
   Strip<Vec> strip{};
   strip.columns = reinterpret_cast<const uint8_t*>(a.scratch);
   strip.column_bytes = static_cast<ptrdiff_t>(l.row_groups) * 4 * Vec::vector_bytes;
+  strip.pixel_bytes = a.input.pixel_bytes;
   strip.row_groups = l.row_groups;
   strip.kernel_w = s.kernel_w;
   strip.stride_w = s.stride_w;

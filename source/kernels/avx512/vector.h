@@ -42,6 +42,12 @@ OCTAVO_INLINE void keep_in_register(Int& x) {
   __asm__("" : "+v"(x));
 }
 
+// The other way round: gcc holds what it has read, and spills it when registers run out,
+// rather than reading it again. Through a pointer of unknown origin it cannot.
+OCTAVO_INLINE void forget_origin(const uint8_t*& p) {
+  __asm__("" : "+r"(p));
+}
+
 OCTAVO_INLINE int32_t smaller(int32_t a, int32_t b) {
   return a < b ? a : b;
 }
