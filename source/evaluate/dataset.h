@@ -28,7 +28,8 @@ struct DataSetOptions {
 };
 
 // One of these, the first that fits:
-// - a list file: `path class` lines, paths relative to the list;
+// - a list file: `path class` lines, paths relative to the list; where labels are not
+//   needed, class -1 or none says that it is not known;
 // - a folder with labels.txt or list.txt, such a list;
 // - an ILSVRC layout: pictures in the folder or in val/ below it, and val.txt or
 //   ILSVRC2012_val*.txt (`path class` lines, or a class a line for the sorted pictures);

@@ -30,6 +30,9 @@ Result<ListedFile> parse_line(std::string_view line, size_t number, const std::s
   }
   const auto [path, last] = split_last_word(line);
   const bool numeric = last.find_first_not_of("-0123456789") == std::string_view::npos;
+  if (last == "-1" && !options.labels_needed && !path.empty()) {
+    return ListedFile{std::string(path), -1, number};
+  }
   if (const auto label = parse_class(last); label && numeric) {
     const Result<int> checked = checked_label(*label, options, where);
     if (!checked) return checked.error();

@@ -25,7 +25,8 @@ std::optional<int> parse_class(std::string_view text);
 Result<int> checked_label(int label, const DataSetOptions& options, const std::string& where);
 
 // `path class` lines; blank lines and lines that begin with # do not count. The class is
-// the last word, so that a path may hold spaces. `name` is the list's, for messages.
+// the last word, so that a path may hold spaces; -1 is no class, where labels are not needed.
+// `name` is the list's, for messages.
 Result<std::vector<ListedFile>> parse_list(std::string_view text, const std::string& name,
                                            const DataSetOptions& options);
 

@@ -114,11 +114,13 @@ TEST(DataSet, TakesAPlainFolderWhereNoLabelsAreNeeded) {
   folder.write("notes.md", "");
   EXPECT_EQ(open(folder.path(), unlabelled), (Names{"a.npy=-1", "b.bmp=-1"}));
   EXPECT_NE(refusal(folder.path()).find("holds pictures but no classes"), std::string::npos);
-  const std::string list = folder.write("plain.lst", "a.npy\nb.bmp 4\n");
+  const std::string list = folder.write("plain.lst", "a.npy\nb.bmp 4\nc.png -1\n");
   const auto samples = open_dataset(list, unlabelled);
   ASSERT_TRUE(samples) << samples.error().message;
   EXPECT_EQ((*samples)[0].label, -1);
   EXPECT_EQ((*samples)[1].label, 4);
+  EXPECT_EQ((*samples)[2].label, -1);
+  EXPECT_EQ((*samples)[2].path, folder / "c.png");
 }
 
 TEST(DataSet, RefusesAFolderWithoutPictures) {
