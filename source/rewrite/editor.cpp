@@ -90,7 +90,11 @@ void Editor::release(const std::vector<TensorId>& tensors, Names& names) {
     const TensorId id = resolve(pending.back());
     pending.pop_back();
     const NodeId made_by = makers_[id];
-    if (--reader_counts_[id] > 0 || made_by == no_node) continue;
+    if (--reader_counts_[id] > 0) continue;
+    if (made_by == no_node) {
+      graph_.tensors[id].values.reset();  // or a long chain would hold every copy to the end
+      continue;
+    }
     Node& dead = nodes_[made_by];
     alive_[made_by] = false;
     names.push_back(std::move(dead.name));

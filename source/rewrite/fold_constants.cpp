@@ -60,7 +60,7 @@ struct Fold {
 bool fold(Editor& editor, NodeId id) {
   const Node& node = editor.node(id);
   for (const TensorId input : node.inputs) {
-    if (!editor.tensor(input).is_constant()) return false;
+    if (!editor.tensor(input).is_constant() || !editor.may_copy(input)) return false;
   }
   const Tensor output = editor.tensor(node.output);
   if (element_count(output.shape) > most_elements) return false;

@@ -20,8 +20,10 @@ bool merge_pair(Editor& editor, NodeId id, Gather gather) {
 
 bool look_through_concat(Editor& editor, NodeId id, Gather gather) {
   const TensorId x = editor.node(id).inputs[0];
+  constexpr size_t most_parts = 256;  // thousands of gathers of one Concat stay linear
   const auto* concat = made_by<Concat>(editor, x);
   if (!concat || concat->axis != gather.axis) return false;
+  if (editor.node(editor.maker(x)).inputs.size() > most_parts) return false;
   const auto [least, most] = std::minmax_element(gather.indices.begin(), gather.indices.end());
   int64_t begin = 0;
   for (const TensorId part : editor.node(editor.maker(x)).inputs) {

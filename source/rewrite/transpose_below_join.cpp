@@ -12,10 +12,13 @@ namespace {
 
 // A permutation that one operand brings and that fits the output's axes.
 std::optional<Permutation> common_permutation(const Editor& editor, const Node& node) {
+  constexpr int most_tried = 4;  // a Concat of thousands may bring as many permutations
   const size_t rank = editor.shape(node.output).size();
+  int tried = 0;
   for (const TensorId input : node.inputs) {
     const auto* transpose = made_by<Transpose>(editor, input);
     if (!transpose || transpose->perm.size() != rank) continue;
+    if (++tried > most_tried) break;
     const Permutation& perm = transpose->perm;
     const bool fits = std::all_of(node.inputs.begin(), node.inputs.end(), [&](TensorId other) {
       return has_before_transpose(editor, other, perm);
