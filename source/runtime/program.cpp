@@ -26,7 +26,7 @@ Result<std::string> select_isa(const std::string& asked) {
     std::vector<std::string> known;
     for (const IsaName& isa : isa_names()) known.emplace_back(isa.name);
     const std::string near = nearest_name(name, known);
-    return unsupported(concat("there is no ISA ", quoted(name),
+    return usage_error(concat("there is no ISA ", quoted(name),
                               near.empty() ? "" : concat("; did you mean ", near, "?"),
                               " This machine runs ", names_text(runnable_isas())));
   }

@@ -22,16 +22,16 @@ namespace octavo {
 
 class Program {
  public:
-  // isa: a name of isa_names(), or "" for OCTAVO_ISA or else the best this machine
-  // has. An ISA that this machine cannot run is `unsupported`, naming those it can.
+  // isa: a name of isa_names() (any other is a usage error), or "" for OCTAVO_ISA or else the best
+  // this machine has. An ISA that this machine cannot run is `unsupported`, naming those it can.
   // The plan is verified by its loader; a plan made in memory must have passed verify().
   static Result<std::shared_ptr<const Program>> prepare(Plan plan, const std::string& isa = "");
 
   const Plan& plan() const;
   const std::string& isa() const;
   size_t arena_bytes() const;
-  size_t weight_bytes() const;                     // packed weights and per-channel arrays
-  const char* kernel_name(size_t step) const;      // which kernel runs a step
+  size_t weight_bytes() const;                 // packed weights and per-channel arrays
+  const char* kernel_name(size_t step) const;  // which kernel runs a step
 
   struct Impl;
   explicit Program(std::unique_ptr<Impl> impl);

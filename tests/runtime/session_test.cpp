@@ -126,7 +126,7 @@ TEST(Session, TheNumberOfThreadsIsBounded) {
 TEST(Program, AnIsaThatCannotRunNamesThoseThatCan) {
   const auto unknown = Program::prepare(some_plan(), "avx3");
   ASSERT_FALSE(unknown);
-  EXPECT_EQ(unknown.error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(unknown.error().kind, ErrorKind::usage);
   EXPECT_NE(unknown.error().message.find("reference"), std::string::npos);
 #if defined(__x86_64__)
   const std::string foreign = "neon";
