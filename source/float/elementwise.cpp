@@ -8,21 +8,11 @@ namespace octavo {
 
 namespace {
 
-float sigmoid(float x) {
-  return 1.0f / (1.0f + std::exp(-x));
-}
 float softplus(float x) {
   return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x)));
 }
 float clip(float x, float low, float high) {
   return std::min(std::max(x, low), high);
-}
-
-float gelu(float x) {
-  return 0.5f * x * (1.0f + std::erf(x * 0.70710678118654752f));
-}
-float gelu_tanh(float x) {
-  return 0.5f * x * (1.0f + std::tanh(0.79788456080286536f * (x + 0.044715f * x * x * x)));
 }
 
 template <class Function>
@@ -61,11 +51,18 @@ Kernel each_pair(const Walk<2>& walk, Function function) {
 
 }  // namespace
 
-Kernel make_unary(const Graph& graph, const Node& node) {
+Kernel make_unary(const std::shared_ptr<OneDnn>& onednn, const Graph& graph, const Node& node) {
   const int64_t count = product(shape_of(graph, node.output));
   const auto [kind, alpha, beta] = std::get<Unary>(node.op);
   const float a = alpha, b = beta;
   switch (kind) {
+    case Unary::Kind::sigmoid:
+    case Unary::Kind::silu:
+    case Unary::Kind::gelu:
+    case Unary::Kind::gelu_tanh:
+    case Unary::Kind::tanh:
+    case Unary::Kind::exp:
+      return make_activation(onednn, count, kind);
     case Unary::Kind::relu:
       return each_element(count, [](float x) { return x < 0 ? 0.0f : x; });
     case Unary::Kind::clip:
@@ -74,24 +71,12 @@ Kernel make_unary(const Graph& graph, const Node& node) {
       return each_element(count, [a](float x) { return x < 0 ? a * x : x; });
     case Unary::Kind::elu:
       return each_element(count, [a](float x) { return x < 0 ? a * std::expm1(x) : x; });
-    case Unary::Kind::sigmoid:
-      return each_element(count, [](float x) { return sigmoid(x); });
     case Unary::Kind::hard_sigmoid:
       return each_element(count, [a, b](float x) { return clip(a * x + b, 0, 1); });
     case Unary::Kind::hard_swish:
       return each_element(count, [](float x) { return x * clip(x / 6.0f + 0.5f, 0, 1); });
-    case Unary::Kind::silu:
-      return each_element(count, [](float x) { return x * sigmoid(x); });
-    case Unary::Kind::gelu:
-      return each_element(count, [](float x) { return gelu(x); });
-    case Unary::Kind::gelu_tanh:
-      return each_element(count, [](float x) { return gelu_tanh(x); });
-    case Unary::Kind::tanh:
-      return each_element(count, [](float x) { return std::tanh(x); });
     case Unary::Kind::erf:
       return each_element(count, [](float x) { return std::erf(x); });
-    case Unary::Kind::exp:
-      return each_element(count, [](float x) { return std::exp(x); });
     case Unary::Kind::log:
       return each_element(count, [](float x) { return std::log(x); });
     case Unary::Kind::sqrt:
