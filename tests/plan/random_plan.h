@@ -312,7 +312,10 @@ class RandomPlanMaker {
     const int32_t outputs = shape_of(residual)[3];
     ConvolutionStep step;
     step.groups = in[3] == outputs && random_.chance(0.3f) ? in[3] : 1;
-    add_convolution(x, step, same_axis(in[1]), same_axis(in[2]), outputs, some_type(), &residual);
+    // One after the other: the order of arguments' evaluation differs between compilers.
+    const ElementType type = some_type();
+    const Axis h = same_axis(in[2]), v = same_axis(in[1]);
+    add_convolution(x, step, v, h, outputs, type, &residual);
   }
 
   uint32_t add_pool(uint32_t x, PoolStep step, int32_t height, int32_t width, ElementType type) {
