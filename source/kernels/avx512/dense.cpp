@@ -154,11 +154,40 @@ OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&sum)[P][V]) {
   });
 }
 
-// Any epilogue: by way of memory, so that its code exists once and not V * P times.
-template <int V, int P>
-void finish_any(const Tile& t, const int32_t* sums) {
-  for (int p = 0; p < P; ++p)
-    for (int v = 0; v < V; ++v)
+// With an activation: by way of memory, so that its code exists once and not P times.
+template <Activation A, int V>
+void finish_activated(const Tile& t, const int32_t* sums, int32_t pixels) {
+  const EpilogueArrays e = *t.epilogue;
+  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (int32_t p = 0; p < pixels; ++p) {
+    __m512i q[4] = {};
+    unroll<V>([&](auto v) __attribute__((always_inline)) {
+      constexpr int i = decltype(v)::value;
+      const int32_t c = t.channel + 16 * i;
+      const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + (p * V + i) * 16));
+      __m512 value = activate_as<A>(e, _mm512_mul_ps(sum, _mm512_loadu_ps(e.multiplier + c)), c);
+      if (t.residual != nullptr)
+        value = add_residual(e, value, load_stored(t.residual_pixel(p), ElementType::u8, c), c);
+      // At most 2^30 + 2^28: adding the zero point cannot wrap.
+      q[i] = _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_loadu_si512(e.zero + c));
+    });
+    const __m512i packed =
+        _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+    store_packed<V, 0>(t, _mm512_permutexvar_epi32(in_order, packed),
+                       t.output_pixel(p) + t.channel);
+  }
+}
+
+// Any epilogue.
+template <int V>
+void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
+  if (t.saturates) {
+    with_activation(t.epilogue->activation,
+                    [&]<Activation A>() { finish_activated<A, V>(t, sums, pixels); });
+    return;
+  }
+  for (int32_t p = 0; p < pixels; ++p)
+    for (int32_t v = 0; v < V; ++v)
       finish(*t.epilogue, _mm512_load_si512(sums + (p * V + v) * 16), t.residual_pixel(p),
              t.output_pixel(p), t.channel + 16 * v, lanes16(t.channels - 16 * v));
 }
@@ -196,7 +225,7 @@ void compute(const Tile& t) {
       });
     }
   }
-  if (t.saturates) {
+  if (t.saturates && t.epilogue->activation == Activation::none) {
     if (t.residual == nullptr) return finish_saturated<V, P, false>(t, acc);
     return finish_saturated<V, P, true>(t, acc);
   }
@@ -207,7 +236,7 @@ void compute(const Tile& t) {
       _mm512_store_si512(spilled + (pixel * V + i) * 16, acc[pixel][i]);
     });
   });
-  finish_any<V, P>(t, spilled);
+  finish_any<V>(t, spilled, P);
 }
 
 using Compute = void (*)(const Tile&);

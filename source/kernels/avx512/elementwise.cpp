@@ -80,6 +80,7 @@ void run_all(const ElementwiseArguments& e, bool saturated) {
 bool saturates(const ElementwiseArguments& e) {
   const ElementwiseShape& s = *e.shape;
   if (s.a != ElementType::u8 || s.b != ElementType::u8) return false;
+  if (s.activation != Activation::none) return false;
   if (!saturation_clamps(e.epilogue, false, 0, s.channels)) return false;
   const float* also = s.kind == Kind::add       ? e.b_multiplier
                       : s.kind == Kind::rescale ? e.offset

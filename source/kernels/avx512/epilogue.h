@@ -32,16 +32,42 @@ OCTAVO_INLINE __m512 table_value(const int16_t* knots, __m512 f) {
 }
 
 // t of numerics.md before the residual, from f, for the channels c .. c + 15.
-OCTAVO_INLINE __m512 activate(const EpilogueArrays& e, __m512 f, int32_t c) {
-  if (e.activation == Activation::none) return f;
+template <Activation A>
+OCTAVO_INLINE __m512 activate_as(const EpilogueArrays& e, __m512 f, int32_t c) {
+  if constexpr (A == Activation::none) return f;
   const __m512 r = _mm512_loadu_ps(e.output_multiplier + c);
   const __m512 alpha = _mm512_set1_ps(e.alpha), beta = _mm512_set1_ps(e.beta);
-  if (e.activation == Activation::clip) return _mm512_mul_ps(clamp(f, alpha, beta), r);
-  if (e.activation == Activation::table) return _mm512_mul_ps(table_value(e.table, f), r);
+  if constexpr (A == Activation::clip) return _mm512_mul_ps(clamp(f, alpha, beta), r);
+  if constexpr (A == Activation::table) return _mm512_mul_ps(table_value(e.table, f), r);
   const __m512 gate = clamp(_mm512_add_ps(_mm512_mul_ps(f, alpha), beta), _mm512_setzero_ps(),
                             _mm512_set1_ps(1.0f));
-  if (e.activation == Activation::hard_sigmoid) return _mm512_mul_ps(gate, r);
+  if constexpr (A == Activation::hard_sigmoid) return _mm512_mul_ps(gate, r);
   return _mm512_mul_ps(_mm512_mul_ps(f, gate), r);
+}
+
+// Calls f with the activation as a constant: f.operator()<A>().
+template <class F>
+OCTAVO_INLINE void with_activation(Activation activation, const F& f) {
+  switch (activation) {
+    case Activation::none:
+      return f.template operator()<Activation::none>();
+    case Activation::clip:
+      return f.template operator()<Activation::clip>();
+    case Activation::hard_swish:
+      return f.template operator()<Activation::hard_swish>();
+    case Activation::hard_sigmoid:
+      return f.template operator()<Activation::hard_sigmoid>();
+    case Activation::table:
+      return f.template operator()<Activation::table>();
+  }
+}
+
+OCTAVO_INLINE __m512 activate(const EpilogueArrays& e, __m512 f, int32_t c) {
+  __m512 t = f;
+  with_activation(
+      e.activation, [&]<Activation A>()
+                        __attribute__((always_inline)) { t = activate_as<A>(e, f, c); });
+  return t;
 }
 
 // The stored values of 16 channels of a tensor. Lanes beyond a tensor's last channel
@@ -90,23 +116,36 @@ OCTAVO_INLINE void finish(const EpilogueArrays& e, __m512i accumulator, const st
   store(e, t, pixel, c, lanes);
 }
 
+// An upper bound of |t| before the residual, for the channels c .. c + 15.
+OCTAVO_INLINE __m512 largest_value(const EpilogueArrays& e, int32_t c) {
+  const __m512 sum = _mm512_set1_ps(2147483648.0f);  // of |float(acc)|
+  const __m512 f = _mm512_mul_ps(sum, _mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)));
+  if (e.activation == Activation::none) return f;
+  const __m512 r = _mm512_abs_ps(_mm512_loadu_ps(e.output_multiplier + c));
+  if (e.activation == Activation::hard_swish) return _mm512_mul_ps(f, r);
+  if (e.activation == Activation::hard_sigmoid) return r;
+  if (e.activation == Activation::table) return _mm512_mul_ps(r, _mm512_set1_ps(33554432.0f));
+  const __m512 alpha = _mm512_abs_ps(_mm512_set1_ps(e.alpha));
+  const __m512 beta = _mm512_abs_ps(_mm512_set1_ps(e.beta));
+  return _mm512_mul_ps(_mm512_max_ps(alpha, beta), r);
+}
+
 // Whether, for all of these channels, rounding first and saturating to 0..255 after is
-// the same as clamping first: the limits are those of u8, no activation, and t stays
-// below 2^31, so that its conversion is never out of range. Then packing with
-// saturation does the clamp for nothing.
+// the same as clamping first: the limits are those of u8, and t stays below 2^31, so that
+// its conversion is never out of range. Then packing with saturation does the clamp for
+// nothing.
 OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, bool residual, int32_t begin,
                                      int32_t end) {
-  if (e.activation != Activation::none || e.output != ElementType::u8) return false;
+  if (e.output != ElementType::u8) return false;
   if (residual && e.residual != ElementType::u8) return false;
   for (int32_t c = begin; c < end; c += 16) {
     const __mmask16 lanes = lanes16(end - c);
     const __m512 z = _mm512_cvtepi32_ps(_mm512_loadu_si512(e.zero + c));
-    const __m512 m = _mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c));
     __mmask16 ok = _mm512_cmp_ps_mask(_mm512_loadu_ps(e.lo + c),
                                       _mm512_sub_ps(_mm512_setzero_ps(), z), _CMP_EQ_OQ);
     ok &= _mm512_cmp_ps_mask(_mm512_loadu_ps(e.hi + c), _mm512_sub_ps(_mm512_set1_ps(255.0f), z),
                              _CMP_EQ_OQ);
-    ok &= _mm512_cmp_ps_mask(m, _mm512_set1_ps(0.5f), _CMP_LE_OQ);
+    ok &= _mm512_cmp_ps_mask(largest_value(e, c), _mm512_set1_ps(1073741824.0f), _CMP_LE_OQ);
     if (residual)
       ok &= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.residual_multiplier + c)),
                                _mm512_set1_ps(1048576.0f), _CMP_LE_OQ);

@@ -98,13 +98,15 @@ struct BlockEpilogue {
   alignas(64) int32_t residual_zero[64], zero[64];
   EpilogueArrays natural, ordered;
   int32_t channel, channels;  // the first, and how many of the block exist
-  bool saturates;
+  bool saturates;             // without activation or residual: see Saturation
+  bool packs;                 // whatever the activation
 
   void prepare(const EpilogueArrays& e, bool residual, int32_t first, int32_t count) {
     natural = ordered = e;
     channel = first;
     channels = count;
-    saturates = !residual && saturation_clamps(e, residual, first, first + count);
+    packs = saturation_clamps(e, residual, first, first + count);
+    saturates = packs && !residual && e.activation == Activation::none;
     to_lanes<Vec>(e.multiplier + first, multiplier);
     to_lanes<Vec>(e.zero + first, zero);
     ordered.multiplier = multiplier;
@@ -151,37 +153,59 @@ struct Saturation {
   }
 };
 
-// Any epilogue, from accumulators in memory (lane order).
+// The residual's values of the block, in lane order.
 template <class Vec>
-__attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const int32_t* sums,
-                                            const std::byte* residual, std::byte* pixel) {
+void load_residual(const BlockEpilogue<Vec>& e, const std::byte* residual, int32_t* x) {
+  alignas(64) int32_t natural[Vec::channels];
+  for (int i = 0; i < Vec::channels; i += 16)
+    _mm512_store_si512(natural + i, load_stored(residual, e.natural.residual, e.channel + i));
+  to_lanes<Vec>(natural, x);
+}
+
+// t of numerics.md, 16 values from index i of the block on; x: the residual or null.
+template <Activation A, class Vec>
+OCTAVO_INLINE __m512 value_at(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* x,
+                              int i) {
+  const __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + i)),
+                                 _mm512_load_ps(e.multiplier + i));
+  const __m512 t = activate_as<A>(e.ordered, f, i);
+  return x == nullptr ? t : add_residual(e.ordered, t, _mm512_load_si512(x + i), i);
+}
+
+// Any epilogue, from accumulators in memory (lane order).
+template <Activation A, class Vec>
+void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* x,
+               std::byte* pixel) {
   constexpr int n = Vec::channels;
-  alignas(64) int32_t stored[n], x[n];
-  alignas(64) float t[n];
-  if (residual != nullptr) {
-    for (int i = 0; i < n; i += 16)
-      _mm512_store_si512(stored + i, load_stored(residual, e.natural.residual, e.channel + i));
-    to_lanes<Vec>(stored, x);
-  }
-  for (int i = 0; i < n; i += 16) {
-    const __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(sums + i)),
-                                   _mm512_load_ps(e.multiplier + i));
-    __m512 value = activate(e.ordered, f, i);
-    if (residual != nullptr) value = add_residual(e.ordered, value, _mm512_load_si512(x + i), i);
-    if (e.natural.output == ElementType::u8)
-      _mm512_store_si512(stored + i, quantize(e.ordered, value, i));
-    else
-      _mm512_store_ps(t + i, value);
-  }
   if (e.natural.output == ElementType::u8) {
+    alignas(64) int32_t stored[n];
+    unroll<n / 16>([&](auto part) __attribute__((always_inline)) {
+      constexpr int i = decltype(part)::value * 16;
+      const __m512 t = value_at<A>(e, sums, x, i);
+      const __m512i q = e.packs
+                            ? _mm512_add_epi32(_mm512_cvtps_epi32(t), _mm512_load_si512(e.zero + i))
+                            : quantize(e.ordered, t, i);
+      _mm512_store_si512(stored + i, q);
+    });
     const auto low = Vec::packs(Vec::load(stored), Vec::load(stored + n / 4));
     const auto high = Vec::packs(Vec::load(stored + n / 2), Vec::load(stored + 3 * n / 4));
     return Vec::store(pixel + e.channel, Vec::packus(low, high), e.channels);
   }
-  alignas(64) float in_order[n];
+  alignas(64) float t[n], in_order[n];
+  for (int i = 0; i < n; i += 16) _mm512_store_ps(t + i, value_at<A>(e, sums, x, i));
   from_lanes<Vec>(t, in_order);
   for (int i = 0; i < e.channels; i += 16)
     store(e.natural, _mm512_load_ps(in_order + i), pixel, e.channel + i, lanes16(e.channels - i));
+}
+
+template <class Vec>
+__attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const int32_t* sums,
+                                            const std::byte* residual, std::byte* pixel) {
+  alignas(64) int32_t x[Vec::channels];
+  if (residual != nullptr) load_residual(e, residual, x);
+  with_activation(e.natural.activation, [&]<Activation A>() {
+    finish_as<A>(e, sums, residual == nullptr ? nullptr : x, pixel);
+  });
 }
 
 // The same from accumulators in registers.
