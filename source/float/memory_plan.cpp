@@ -136,22 +136,19 @@ class Planner {
     release_if_last(owner_[node.output], i);
   }
 
-  // An input that dies here, has the output's shape and shares memory with no other
-  // input; the node's output if there is none.
+  // An input that dies here and has the output's shape; the node's output if there is
+  // none. A second operand may be a view of the same memory: it has as many elements, so
+  // that every element is read where the output's is written.
   TensorId overwritten_input(size_t i) const {
     const Node& node = graph_.nodes[i];
     if (!in_place_[i]) return node.output;
     const bool reshape = std::holds_alternative<Reshape>(node.op);
     for (const TensorId candidate : node.inputs) {
       const TensorId owner = owner_[candidate];
-      const bool shared = std::any_of(node.inputs.begin(), node.inputs.end(), [&](TensorId other) {
-        return other != candidate && owner_[other] == owner;
-      });
       const bool same_shape =
           reshape || graph_.tensors[candidate].shape == graph_.tensors[node.output].shape;
       const auto live = size_.find(owner);
-      if (last_use_[owner] == i && same_shape && !shared && live != size_.end() &&
-          live->second > 0) {
+      if (last_use_[owner] == i && same_shape && live != size_.end() && live->second > 0) {
         return candidate;
       }
     }
