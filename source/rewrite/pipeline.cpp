@@ -52,6 +52,7 @@ constexpr Rewrite table[] = {
      reshape_into_conv},
     {"slice", "slices of channels are gathers", slice_to_gather},
     {"gather", "gathers merge and look through concat", merge_gathers},
+    {"concat", "channels of one tensor joined again are a gather", merge_concat},
     {"softmax", "a final softmax does not change the order of classes", remove_softmax},
 };
 

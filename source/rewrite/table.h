@@ -41,5 +41,6 @@ int linear_to_conv(Graph& graph);
 int reshape_into_conv(Graph& graph);
 int slice_to_gather(Graph& graph);
 int merge_gathers(Graph& graph);
+int merge_concat(Graph& graph);
 
 }  // namespace octavo

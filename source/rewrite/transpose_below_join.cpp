@@ -10,18 +10,32 @@ namespace octavo {
 
 namespace {
 
-// A permutation that one operand brings and that fits the output's axes.
+// The permutation that an operand brings. A map of one channel that is renamed from
+// [n, h, w, 1] to [n, 1, h, w] is a Reshape by now, but several of them joined along
+// channels are not.
+std::optional<Permutation> brought(const Editor& editor, const Node& node, TensorId input) {
+  if (const auto* transpose = made_by<Transpose>(editor, input)) return transpose->perm;
+  const auto* concat = std::get_if<Concat>(&node.op);
+  if (!concat || concat->axis != 1 || !made_by<Reshape>(editor, input)) return std::nullopt;
+  const Permutation to_nchw{0, 3, 1, 2};
+  const Shape& before = editor.shape(operand(editor, input, 0));
+  const bool renames = before.size() == 4 && before[3] == 1 && before[1] * before[2] > 1 &&
+                       shape_after(before, to_nchw) == editor.shape(input);
+  if (!renames) return std::nullopt;
+  return to_nchw;
+}
+
+// A permutation that one operand brings and that can be taken off all of them.
 std::optional<Permutation> common_permutation(const Editor& editor, const Node& node) {
   constexpr int most_tried = 4;  // a Concat of thousands may bring as many permutations
   const size_t rank = editor.shape(node.output).size();
   int tried = 0;
   for (const TensorId input : node.inputs) {
-    const auto* transpose = made_by<Transpose>(editor, input);
-    if (!transpose || transpose->perm.size() != rank) continue;
+    const std::optional<Permutation> perm = brought(editor, node, input);
+    if (!perm || perm->size() != rank) continue;
     if (++tried > most_tried) break;
-    const Permutation& perm = transpose->perm;
     const bool fits = std::all_of(node.inputs.begin(), node.inputs.end(), [&](TensorId other) {
-      return has_before_transpose(editor, other, perm);
+      return has_before_transpose(editor, other, *perm);
     });
     if (fits) return perm;
   }

@@ -186,10 +186,12 @@ TEST(NoActivation, GateOfAnotherTensor) {
   expect_untouched(build.finish(build.binary(Kind::multiply, other, gate)));
 }
 
-TEST(NoActivation, HardSigmoidGateOfAnotherSlope) {
-  Build build({1, 4, 4, 3});
-  const TensorId gate = build.unary(Curve::hard_sigmoid, build.input(), 0.2f, 0.5f);
-  expect_untouched(build.finish(build.binary(Kind::multiply, build.input(), gate)));
+TEST(NoActivation, HardSigmoidGateOfAnotherLine) {
+  for (const auto& [alpha, beta] : {std::pair{0.2f, 0.5f}, {1.0f / 6, 0.4f}}) {
+    Build build({1, 4, 4, 3});
+    const TensorId gate = build.unary(Curve::hard_sigmoid, build.input(), alpha, beta);
+    expect_untouched(build.finish(build.binary(Kind::multiply, build.input(), gate)));
+  }
 }
 
 TEST(NoActivation, GeluWithAnotherConstant) {

@@ -257,6 +257,32 @@ TEST(Affine, InputNormalizationIsAbsorbed) {
   EXPECT_FALSE(absorb_input_affine(absorbed, means, stds));
 }
 
+// A colour at a time: Gather, Unsqueeze, Mul, Add each, then Concat.
+TEST(Affine, InputTransformOfTorchvisionIsAbsorbed) {
+  Build build({1, 3, 6, 5});
+  std::vector<TensorId> colours;
+  const float scale[] = {0.229f / 0.5f, 0.224f / 0.5f, 0.225f / 0.5f};
+  for (int64_t c = 0; c < 3; ++c) {
+    const TensorId one = build.add(Gather{1, {c}}, {build.input()});
+    const TensorId flat = build.add(Reshape{{1, 6, 5}}, {one});
+    const TensorId back = build.add(Reshape{{1, 1, 6, 5}}, {flat});
+    const TensorId scaled = build.binary(Kind::multiply, back, build.number(scale[c]));
+    colours.push_back(build.binary(Kind::add, scaled, build.number(-0.1f * static_cast<float>(c))));
+  }
+  const TensorId joined = build.add(Concat{1}, colours);
+  const Graph before = build.finish(build.nchw_conv(joined, 4, 3));
+  Graph after = before;
+  test::rewrite_all(after);
+  EXPECT_EQ(test::operators(after), "channel_affine conv2d transpose");
+  test::expect_same_result(before, after);
+  std::vector<float> mean{0, 0, 0}, std{1, 1, 1};
+  EXPECT_TRUE(absorb_input_affine(after, mean, std));
+  for (size_t c = 0; c < 3; ++c) {
+    EXPECT_NEAR(std[c], 1 / scale[c], 1e-5);
+    EXPECT_NEAR(mean[c], 0.1f * static_cast<float>(c) / scale[c], 1e-5);
+  }
+}
+
 TEST(Affine, AbsorbingComposesWithTheNormalizationOutside) {
   Build build({1, 4, 4, 1});
   const TensorId scale = build.constant({1}, {2}), shift = build.constant({1}, {-1});

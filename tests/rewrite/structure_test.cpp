@@ -144,6 +144,27 @@ TEST(Gathers, AcrossOperandsStays) {
   EXPECT_EQ(test::apply("gather", graph), 0);
 }
 
+TEST(Gathers, ASplitJoinedAgainIsOneGather) {
+  Build build({1, 4, 5, 6});
+  const TensorId x = build.conv(build.input(), 6);
+  const TensorId a = build.add(Gather{3, {0, 1, 2}}, {x});
+  const TensorId b = build.add(Gather{3, {3, 4, 5}}, {x});
+  const Graph before = build.finish(build.unary(Curve::tanh, build.add(Concat{3}, {b, a})));
+  Graph after = before;
+  EXPECT_EQ(test::apply("concat", after), 1);
+  EXPECT_EQ(test::operators(after), "conv2d gather tanh");
+  test::expect_same_result(before, after);
+}
+
+TEST(Gathers, PartsOfTwoTensorsStayAConcat) {
+  Build build({1, 4, 5, 6});
+  const TensorId x = build.conv(build.input(), 6), y = build.conv(build.input(), 6);
+  const TensorId a = build.add(Gather{3, {0, 1, 2}}, {x});
+  const TensorId b = build.add(Gather{3, {3, 4, 5}}, {y});
+  Graph graph = build.finish(build.add(Concat{3}, {a, b}));
+  EXPECT_EQ(test::apply("concat", graph), 0);
+}
+
 TEST(Pool, WholeMapHasOneForm) {
   for (const int form : {0, 1, 2, 3}) {
     Build build({1, 4, 5, 6});
