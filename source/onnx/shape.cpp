@@ -95,7 +95,8 @@ Outputs range(NodeContext& node) {
   const double start = bounds[0]->number(0), limit = bounds[1]->number(0),
                delta = bounds[2]->number(0);
   const double steps = std::ceil((limit - start) / delta);
-  if (std::isnan(steps) || steps > 1e9 || std::abs(start) > 1e15 || std::abs(delta) > 1e15) {
+  const bool sensible = std::abs(start) <= 1e15 && std::abs(limit) <= 1e15 && steps <= 1e9;
+  if (!sensible) {  // or not a number
     return node.fail(concat("from ", start, " to ", limit, " by ", delta, " has no sensible end"));
   }
   const auto count = static_cast<int64_t>(std::max(steps, 0.0));

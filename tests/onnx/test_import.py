@@ -261,7 +261,8 @@ case("Slice_attributes", node("Slice", ["x"], starts=[1, -3], ends=[100, -1], ax
      opsets=(7, 9))
 for starts, ends, axes, steps in [
     ((1,), (2**63 - 1,), (2,), (1,)), ((0, 1), (8, 7), (2, 3), (2, 3)),
-    ((-1,), (-(2**63),), (3,), (-1,)), ((6, 0), (1, 3), (3, 1), (-2, 1)), ((-5,), (-1,), (-2,), (1,)),
+    ((-1,), (-(2**63),), (3,), (-1,)), ((6, 0), (1, 3), (3, 1), (-2, 1)),
+    ((-5,), (-1,), (-2,), (1,)),
 ]:
     case(f"Slice{starts}{ends}{steps}", node("Slice", ["x", "s", "e", "a", "t"]),
          {"s": ints(*starts), "e": ints(*ends), "a": ints(*axes), "t": ints(*steps)},
