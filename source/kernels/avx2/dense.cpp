@@ -70,17 +70,21 @@ struct Tile {
   const std::byte* bias;
   EpilogueArrays epilogue;                   // from the first channel on
   int32_t channels;                          // how many (of V * 8) exist
+  bool saturates, has_residual;              // see saturation_clamps
   ptrdiff_t output_offset, residual_offset;  // of the first channel in a pixel
   std::byte* output[most_pixels];
   const std::byte* residual[most_pixels];  // null without
 };
 
-OCTAVO_INLINE void finish_tile(const Tile& t, const int32_t* sums, int32_t pixels,
-                               int32_t vectors) {
-  for (int32_t p = 0; p < pixels; ++p)
-    for (int32_t v = 0; v < vectors; ++v)
-      finish(t.epilogue, load(sums + (p * vectors + v) * 8), t.residual[p], t.output[p], 8 * v,
-             t.channels - 8 * v);
+// `vectors` is 1 or 2; all that is read of the epilogue is copied out of the tile, or the
+// compiler would read it again after every store.
+void finish_tile(const Tile& t, const int32_t* sums, int32_t pixels, int32_t vectors) {
+  const EpilogueArrays e = t.epilogue;
+  const int32_t channels = t.channels;
+  with_activation(e.activation, [&]<Activation A>() {
+    for (int32_t p = 0; p < pixels; ++p)
+      finish<A>(e, sums + p * vectors * 8, t.residual[p], t.output[p], 0, channels);
+  });
 }
 
 template <int V, int P>
@@ -113,7 +117,19 @@ void compute(const Tile& t) {
       });
     }
   }
-  alignas(32) int32_t sums[P * V * 8];
+  if (t.saturates) {
+    const Saturation<V> saturation(t.epilogue, 0);
+    unroll<P>([&](auto p) __attribute__((always_inline)) {
+      constexpr int i = decltype(p)::value;
+      if (t.has_residual)
+        saturation.template store<true>(t.epilogue, sum[i], t.residual[i], t.output[i], 0,
+                                        t.channels);
+      else
+        saturation.template store<false>(t.epilogue, sum[i], nullptr, t.output[i], 0, t.channels);
+    });
+    return;
+  }
+  alignas(32) int32_t sums[P * V * 8 + 8];
   unroll<V * P>([&](auto i) __attribute__((always_inline)) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(sums + decltype(i)::value * 8),
                        sum[decltype(i)::value / V][decltype(i)::value % V]);
@@ -223,6 +239,7 @@ void run_chunk(const Chunk& k) {
   t.runs = l.runs;
   t.pairs = l.pairs;
   t.vector_bytes = l.vector_bytes;
+  t.has_residual = a.shape->has_residual;
   float room[7][16] = {};
   for (int32_t group = 0; group < a.shape->groups; ++group) {
     const int32_t first = group * l.group_outputs;
@@ -237,6 +254,8 @@ void run_chunk(const Chunk& k) {
       t.output_offset = (first + v * 8) * element_bytes(a.epilogue.output);
       t.residual_offset = (first + v * 8) * element_bytes(a.epilogue.residual);
       t.channels = smaller(end - v * 8, vectors * 8);
+      t.saturates = saturation_clamps(t.epilogue, t.has_residual, 0, t.channels) &&
+                    saturation_clamps(t.epilogue, t.has_residual, 8, t.channels - 8);
       run_vectors(k, group * l.group_inputs, vectors, t);
     }
   }

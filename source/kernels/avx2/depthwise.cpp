@@ -49,10 +49,24 @@ struct Strip {
   ptrdiff_t column_bytes, output_step, tap_step;  // between columns; of output columns, of taps
   const EpilogueArrays* epilogue;
   int32_t channel, channels;  // the block's first, and how many of it exist
+  bool saturates;             // see saturation_clamps; without residual
   std::byte* output[2];       // rows, at the strip's first pixel
   const std::byte* residual[2];
   ptrdiff_t output_bytes, residual_bytes;
 };
+
+// From sums [row][column][16] to the stored pixels.
+void finish_tile(const Strip& s, const int32_t* sums, int32_t rows, int32_t x, int32_t columns) {
+  const EpilogueArrays e = *s.epilogue;
+  const int32_t channel = s.channel, channels = s.channels;
+  with_activation(e.activation, [&]<Activation A>() {
+    for (int32_t r = 0; r < rows; ++r)
+      for (int32_t i = x; i < x + columns; ++i, sums += 16)
+        finish<A>(e, sums,
+                  s.residual[r] == nullptr ? nullptr : s.residual[r] + i * s.residual_bytes,
+                  s.output[r] + i * s.output_bytes, channel, channels);
+  });
+}
 
 // R rows by X columns of 16 channels, from output column x of the strip on.
 template <int R, int X>
@@ -83,18 +97,22 @@ void compute(const Strip& s, int32_t x) {
         });
       });
     }
+  if (s.saturates) {
+    const Saturation<2> saturation(*s.epilogue, s.channel);
+    unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+      constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
+      saturation.template store<false>(*s.epilogue, sum[r][column], nullptr,
+                                       s.output[r] + (x + column) * s.output_bytes, s.channel,
+                                       s.channels);
+    });
+    return;
+  }
   alignas(32) int32_t sums[R * X * 16];
   unroll<2 * R * X>([&](auto i) __attribute__((always_inline)) {
     constexpr int n = decltype(i)::value;
     _mm256_store_si256(reinterpret_cast<__m256i*>(sums + n * 8), sum[n / 2 / X][n / 2 % X][n % 2]);
   });
-  for (int32_t n = 0; n < 2 * R * X; ++n) {
-    const int32_t r = n / 2 / X, column = x + n / 2 % X, v = n % 2;
-    if (s.channels <= 8 * v) continue;
-    finish(*s.epilogue, load(sums + n * 8),
-           s.residual[r] == nullptr ? nullptr : s.residual[r] + column * s.residual_bytes,
-           s.output[r] + column * s.output_bytes, s.channel + 8 * v, s.channels - 8 * v);
-  }
+  finish_tile(s, sums, R, x, X);
 }
 
 using Compute = void (*)(const Strip&, int32_t x);
@@ -202,6 +220,8 @@ void run(const ConvolutionArguments& a) {
       s.weights[1] = s.weights[0] + block * 4 * l.taps;
       s.channel = c;
       s.channels = smaller(block, a.channel_end - c);
+      s.saturates = !shape.has_residual && saturation_clamps(a.epilogue, false, c, s.channels) &&
+                    saturation_clamps(a.epilogue, false, c + 8, s.channels - 8);
       run_rows(a, l, r, rows, s);
     }
     r += rows;

@@ -8,8 +8,8 @@ namespace {
 using Kind = ElementwiseShape::Kind;
 
 template <Kind K>
-OCTAVO_INLINE __m256 value(const ElementwiseArguments& e, const std::byte* a, const std::byte* b,
-                           int32_t c) {
+OCTAVO_INLINE __m256 value_of(const ElementwiseArguments& e, const std::byte* a, const std::byte* b,
+                              int32_t c) {
   const ElementwiseShape& s = *e.shape;
   const __m256 m = _mm256_loadu_ps(e.epilogue.multiplier + c);
   const __m256i left = centred(load_stored(a, s.a, c), e.a_zero + c);
@@ -37,7 +37,8 @@ void run_all(const ElementwiseArguments& e) {
         b = e.b.row[r] + (s.b_is_one_pixel ? 0 : x) * e.b.pixel_bytes;
       std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
       for (int32_t c = 0; c < s.channels; c += 8)
-        store(e.epilogue, activate(e.epilogue, value<K>(e, a, b, c), c), output, c, s.channels - c);
+        store(e.epilogue, activate(e.epilogue, value_of<K>(e, a, b, c), c), output, c,
+              s.channels - c);
     }
 }
 

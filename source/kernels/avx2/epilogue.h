@@ -27,16 +27,42 @@ OCTAVO_INLINE __m256 table_value(const int16_t* knots, __m256 f) {
 }
 
 // t of numerics.md before the residual, from f, for the channels c .. c + 7.
-OCTAVO_INLINE __m256 activate(const EpilogueArrays& e, __m256 f, int32_t c) {
-  if (e.activation == Activation::none) return f;
+template <Activation A>
+OCTAVO_INLINE __m256 activate_as(const EpilogueArrays& e, __m256 f, int32_t c) {
+  if constexpr (A == Activation::none) return f;
   const __m256 r = _mm256_loadu_ps(e.output_multiplier + c);
   const __m256 alpha = _mm256_set1_ps(e.alpha), beta = _mm256_set1_ps(e.beta);
-  if (e.activation == Activation::clip) return _mm256_mul_ps(clamp(f, alpha, beta), r);
-  if (e.activation == Activation::table) return _mm256_mul_ps(table_value(e.table, f), r);
+  if constexpr (A == Activation::clip) return _mm256_mul_ps(clamp(f, alpha, beta), r);
+  if constexpr (A == Activation::table) return _mm256_mul_ps(table_value(e.table, f), r);
   const __m256 gate = clamp(_mm256_add_ps(_mm256_mul_ps(f, alpha), beta), _mm256_setzero_ps(),
                             _mm256_set1_ps(1.0f));
-  if (e.activation == Activation::hard_sigmoid) return _mm256_mul_ps(gate, r);
+  if constexpr (A == Activation::hard_sigmoid) return _mm256_mul_ps(gate, r);
   return _mm256_mul_ps(_mm256_mul_ps(f, gate), r);
+}
+
+// Calls f with the activation as a constant: f.operator()<A>().
+template <class F>
+OCTAVO_INLINE void with_activation(Activation activation, const F& f) {
+  switch (activation) {
+    case Activation::none:
+      return f.template operator()<Activation::none>();
+    case Activation::clip:
+      return f.template operator()<Activation::clip>();
+    case Activation::hard_swish:
+      return f.template operator()<Activation::hard_swish>();
+    case Activation::hard_sigmoid:
+      return f.template operator()<Activation::hard_sigmoid>();
+    case Activation::table:
+      return f.template operator()<Activation::table>();
+  }
+}
+
+OCTAVO_INLINE __m256 activate(const EpilogueArrays& e, __m256 f, int32_t c) {
+  __m256 t = f;
+  with_activation(
+      e.activation, [&]<Activation A>()
+                        __attribute__((always_inline)) { t = activate_as<A>(e, f, c); });
+  return t;
 }
 
 // The stored values of 8 channels of a tensor. Lanes beyond a tensor's last channel
@@ -75,18 +101,124 @@ OCTAVO_INLINE void store(const EpilogueArrays& e, __m256 t, std::byte* pixel, in
   __builtin_memcpy(pixel + size * c, packed, static_cast<size_t>(size * smaller(count, 8)));
 }
 
-// From the accumulators of 8 channels to the stored values.
-OCTAVO_INLINE void finish(const EpilogueArrays& e, __m256i sum, const std::byte* residual,
-                          std::byte* pixel, int32_t c, int32_t count) {
+// t of numerics.md from the accumulators of 8 channels.
+template <Activation A>
+OCTAVO_INLINE __m256 value(const EpilogueArrays& e, __m256i sum, const std::byte* residual,
+                           int32_t c) {
   const __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(e.multiplier + c));
-  __m256 t = activate(e, f, c);
-  if (residual != nullptr) {
-    const __m256i x = centred(load_stored(residual, e.residual, c), e.residual_zero + c);
-    t = _mm256_add_ps(
-        t, _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_loadu_ps(e.residual_multiplier + c)));
-  }
-  store(e, t, pixel, c, count);
+  const __m256 t = activate_as<A>(e, f, c);
+  if (residual == nullptr) return t;
+  const __m256i x = centred(load_stored(residual, e.residual, c), e.residual_zero + c);
+  return _mm256_add_ps(
+      t, _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_loadu_ps(e.residual_multiplier + c)));
 }
+
+// Rounds and stores the first `count` of 16 channels as u8.
+OCTAVO_INLINE void store_bytes(const EpilogueArrays& e, __m256 t0, __m256 t1, std::byte* pixel,
+                               int32_t c, int32_t count) {
+  const __m256 low0 = _mm256_loadu_ps(e.lo + c), high0 = _mm256_loadu_ps(e.hi + c);
+  const __m256 low1 = _mm256_loadu_ps(e.lo + c + 8), high1 = _mm256_loadu_ps(e.hi + c + 8);
+  const __m256i q0 = _mm256_add_epi32(_mm256_cvtps_epi32(clamp(t0, low0, high0)), load(e.zero + c));
+  const __m256i q1 =
+      _mm256_add_epi32(_mm256_cvtps_epi32(clamp(t1, low1, high1)), load(e.zero + c + 8));
+  // Packing works in 128-bit lanes: the middle quarters change places.
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(q0, q1), 0xd8);
+  const __m128i bytes =
+      _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  if (count >= 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(pixel + c), bytes);
+  alignas(16) std::byte part[16];
+  _mm_store_si128(reinterpret_cast<__m128i*>(part), bytes);
+  __builtin_memcpy(pixel + c, part, static_cast<size_t>(count));
+}
+
+// From the accumulators of `count` of 16 channels to the stored values. All 16 entries
+// of the channel arrays are readable.
+template <Activation A>
+OCTAVO_INLINE void finish(const EpilogueArrays& e, const int32_t* sums, const std::byte* residual,
+                          std::byte* pixel, int32_t c, int32_t count) {
+  const __m256 t0 = value<A>(e, load(sums), residual, c);
+  if (e.output == ElementType::u8 && count > 8)
+    return store_bytes(e, t0, value<A>(e, load(sums + 8), residual, c + 8), pixel, c, count);
+  store(e, t0, pixel, c, count);
+  if (count > 8) store(e, value<A>(e, load(sums + 8), residual, c + 8), pixel, c + 8, count - 8);
+}
+
+OCTAVO_INLINE bool all_of(__m256 condition) {
+  return _mm256_movemask_ps(condition) == 0xff;
+}
+
+OCTAVO_INLINE __m256 magnitude(const float* p) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_loadu_ps(p));
+}
+
+// Whether, for the 8 channels from c on, rounding first and saturating to 0..255 after
+// is the same as clamping first: no activation, the limits are those of u8, and t stays
+// below 2^31, so that its conversion is never out of range. Then packing with saturation
+// does the clamp for nothing. Entries beyond a tensor's channels are zeros: `absent`.
+OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, bool residual, int32_t c,
+                                     int32_t count) {
+  if (e.activation != Activation::none || e.output != ElementType::u8) return false;
+  if (residual && e.residual != ElementType::u8) return false;
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256 absent =
+      _mm256_castsi256_ps(_mm256_cmpgt_epi32(lanes, _mm256_set1_epi32(count - 1)));
+  const __m256 z = _mm256_cvtepi32_ps(load(e.zero + c));
+  __m256 ok =
+      _mm256_cmp_ps(_mm256_loadu_ps(e.lo + c), _mm256_sub_ps(_mm256_setzero_ps(), z), _CMP_EQ_OQ);
+  ok = _mm256_and_ps(ok, _mm256_cmp_ps(_mm256_loadu_ps(e.hi + c),
+                                       _mm256_sub_ps(_mm256_set1_ps(255.0f), z), _CMP_EQ_OQ));
+  ok = _mm256_and_ps(ok,
+                     _mm256_cmp_ps(magnitude(e.multiplier + c), _mm256_set1_ps(0.5f), _CMP_LE_OQ));
+  if (residual)
+    ok = _mm256_and_ps(ok, _mm256_cmp_ps(magnitude(e.residual_multiplier + c),
+                                         _mm256_set1_ps(1048576.0f), _CMP_LE_OQ));
+  return all_of(_mm256_or_ps(ok, absent));
+}
+
+// V vectors of 8 channels of a pixel, where saturation clamps; what is the same for all
+// pixels of a tile stays in registers.
+template <int V>
+struct Saturation {
+  __m256 multiplier[V];
+  __m256i zero;
+
+  OCTAVO_INLINE Saturation(const EpilogueArrays& e, int32_t c) {
+    multiplier[0] = _mm256_loadu_ps(e.multiplier + c);
+    multiplier[V - 1] = _mm256_loadu_ps(e.multiplier + c + 8 * (V - 1));
+    zero = _mm256_packs_epi32(load(e.zero + c), load(e.zero + c + 8 * (V - 1)));
+  }
+
+  template <bool Residual>
+  OCTAVO_INLINE __m256i rounded(const EpilogueArrays& e, __m256i sum, int v,
+                                const std::byte* residual, int32_t c) const {
+    __m256 t = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier[v]);
+    if constexpr (Residual) {
+      const __m256i x = centred(load_stored(residual, ElementType::u8, c), e.residual_zero + c);
+      t = _mm256_add_ps(
+          t, _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_loadu_ps(e.residual_multiplier + c)));
+    }
+    return _mm256_cvtps_epi32(t);
+  }
+
+  template <bool Residual>
+  OCTAVO_INLINE void store(const EpilogueArrays& e, const __m256i (&sum)[V],
+                           const std::byte* residual, std::byte* pixel, int32_t c,
+                           int32_t count) const {
+    const __m256i q0 = rounded<Residual>(e, sum[0], 0, residual, c);
+    __m256i q1 = q0;
+    if constexpr (V == 2) q1 = rounded<Residual>(e, sum[1], 1, residual, c + 8);
+    // Packing works in 128-bit lanes: the middle quarters change places.
+    const __m256i words =
+        _mm256_permute4x64_epi64(_mm256_adds_epi16(_mm256_packs_epi32(q0, q1), zero), 0xd8);
+    const __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    auto* to = reinterpret_cast<__m128i*>(pixel + c);
+    if (count >= 8 * V) return V == 2 ? _mm_storeu_si128(to, bytes) : _mm_storel_epi64(to, bytes);
+    alignas(16) std::byte part[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(part), bytes);
+    __builtin_memcpy(pixel + c, part, static_cast<size_t>(count));
+  }
+};
 
 }  // namespace
 }  // namespace octavo::kernels::avx2
