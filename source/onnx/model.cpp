@@ -478,8 +478,10 @@ Result<ModelProto> parse_model(std::span<const std::byte> bytes) {
     return model;
   } catch (const Malformed& malformed) {
     return wrong(malformed.message);
-  } catch (const protozero::exception& exception) {
-    return wrong(exception.what());
+  } catch (const protozero::end_of_buffer_exception&) {
+    return wrong("a field ends behind the file or the message that holds it,");
+  } catch (const protozero::exception&) {
+    return wrong("no protobuf field can be read");
   }
 }
 
