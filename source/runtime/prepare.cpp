@@ -249,7 +249,8 @@ void prepare_steps(Program::Impl& impl) {
   }
 }
 
-// In floating point: a hostile plan can ask for more than 64 bits count.
+// Sessions' row tables are counted too. In floating point: a hostile plan can ask for
+// more than 64 bits count.
 double constant_bytes_estimate(const Program::Impl& impl) {
   constexpr double arrays = 12 * sizeof(float), windows = 3 * sizeof(int32_t);
   double bytes = 0;
@@ -257,8 +258,12 @@ double constant_bytes_estimate(const Program::Impl& impl) {
     const auto& shape = impl.plan.tensors[step.output].shape;
     bytes += arrays * (double{1} * shape[3] + channel_round) +
              windows * (double{1} * shape[1] + shape[2]);
+    // Row tables: of the output, of a residual, of the input with what is padded.
+    const auto& input = impl.plan.tensors[step.inputs[0]].shape;
+    bytes += sizeof(void*) * (2.0 * shape[1] + input[1]);
     if (const auto* op = std::get_if<ConvolutionStep>(&step.op)) {
       bytes += 2 * static_cast<double>(op->weights.size());
+      bytes += sizeof(void*) * (double{1} * op->pads[0] + op->pads[2]);
     }
   }
   for (const TensorLayout& tensor : impl.layout.tensors) {

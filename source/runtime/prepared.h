@@ -70,7 +70,7 @@ namespace octavo::runtime {
 // Fills impl.steps and the constants; the plan has passed verify().
 void prepare_steps(Program::Impl& impl);
 
-// About how many bytes prepare_steps will ask for.
+// About how many bytes prepare_steps and the row tables of a session will ask for.
 double constant_bytes_estimate(const Program::Impl& impl);
 
 }  // namespace octavo::runtime

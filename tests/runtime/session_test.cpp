@@ -139,6 +139,27 @@ TEST(Program, AnIsaThatCannotRunNamesThoseThatCan) {
   EXPECT_NE(other.error().message.find(foreign), std::string::npos);
 }
 
+TEST(Program, WhatIsTooLargeForTheMachineIsRefusedUntouched) {
+  Plan plan;
+  plan.picture_input = false;
+  plan.tensors.resize(1);
+  plan.tensors[0].shape = {1, 1, 1, 1 << 30};
+  // Arrays of a billion channels, 600 times.
+  for (uint32_t i = 0; i < 600; ++i) {
+    Step step;
+    step.op = RescaleStep{};
+    step.inputs = {0};
+    step.output = i + 1;
+    plan.tensors.push_back(plan.tensors[0]);
+    plan.steps.push_back(step);
+  }
+  plan.output = 600;
+  const auto program = Program::prepare(plan);
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.error().kind, ErrorKind::unsupported);
+  EXPECT_NE(program.error().message.find("MiB"), std::string::npos);
+}
+
 TEST(Program, TheEnvironmentChoosesWhereTheCallerDoesNot) {
   ASSERT_EQ(setenv("OCTAVO_ISA", "reference", 1), 0);
   const auto by_environment = Program::prepare(some_plan());
