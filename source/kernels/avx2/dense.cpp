@@ -45,6 +45,7 @@ Layout layout_of(const ConvolutionShape& s) {
 struct Scratch {
   int32_t rows;           // output rows at a time
   int32_t input_columns;  // of a widened row
+  int32_t pixels;         // output pixels at a time
   ptrdiff_t row_words, widened_bytes, pointer_bytes;
 };
 
@@ -57,13 +58,16 @@ Scratch scratch_of(const ConvolutionShape& s, const Layout& l, int32_t width) {
   // 16 more words: widening writes whole vectors, runs are read in whole pairs.
   k.widened_bytes = (k.rows * s.kernel_h * k.row_words + 16) * 2;
   k.widened_bytes = (k.widened_bytes + 31) / 32 * 32;
+  k.pixels = k.rows * width;
   k.pointer_bytes =
-      static_cast<ptrdiff_t>(l.runs) * most_pixels * static_cast<ptrdiff_t>(sizeof(void*));
+      (static_cast<ptrdiff_t>(l.runs) + 2) * k.pixels * static_cast<ptrdiff_t>(sizeof(void*));
   return k;
 }
 
 struct Tile {
-  const int16_t* const* inputs;  // [run][P]
+  const int16_t* const* inputs;  // [run][pixel of the chunk]
+  ptrdiff_t run_step;            // from a run's pointers to the next one's
+  ptrdiff_t input_offset;        // of the group's first channel in a pixel
   int32_t runs, pairs;
   const std::byte* weights;  // of the first vector
   ptrdiff_t vector_bytes;
@@ -72,8 +76,13 @@ struct Tile {
   int32_t channels;                          // how many (of V * 8) exist
   bool saturates, has_residual;              // see saturation_clamps
   ptrdiff_t output_offset, residual_offset;  // of the first channel in a pixel
-  std::byte* output[most_pixels];
-  const std::byte* residual[most_pixels];  // null without
+  std::byte* const* output;
+  const std::byte* const* residual;  // null without
+
+  OCTAVO_INLINE std::byte* output_pixel(int32_t p) const { return output[p] + output_offset; }
+  OCTAVO_INLINE const std::byte* residual_pixel(int32_t p) const {
+    return has_residual ? residual[p] + residual_offset : nullptr;
+  }
 };
 
 // `vectors` is 1 or 2; all that is read of the epilogue is copied out of the tile, or the
@@ -83,7 +92,7 @@ void finish_tile(const Tile& t, const int32_t* sums, int32_t pixels, int32_t vec
   const int32_t channels = t.channels;
   with_activation(e.activation, [&]<Activation A>() {
     for (int32_t p = 0; p < pixels; ++p)
-      finish<A>(e, sums + p * vectors * 8, t.residual[p], t.output[p], 0, channels);
+      finish<A>(e, sums + p * vectors * 8, t.residual_pixel(p), t.output_pixel(p), 0, channels);
   });
 }
 
@@ -96,10 +105,10 @@ void compute(const Tile& t) {
   });
   const std::byte* weights = t.weights;
   const int16_t* const* inputs = t.inputs;
-  for (int32_t run = 0; run < t.runs; ++run, inputs += P) {
+  for (int32_t run = 0; run < t.runs; ++run, inputs += t.run_step) {
     const int16_t* x[P];
     unroll<P>([&](auto p) __attribute__((always_inline)) {
-      x[decltype(p)::value] = inputs[decltype(p)::value];
+      x[decltype(p)::value] = inputs[decltype(p)::value] + t.input_offset;
     });
     const ptrdiff_t end = static_cast<ptrdiff_t>(t.pairs) * 2;
     for (ptrdiff_t k = 0; k < end; k += 2, weights += 32) {
@@ -122,10 +131,11 @@ void compute(const Tile& t) {
     unroll<P>([&](auto p) __attribute__((always_inline)) {
       constexpr int i = decltype(p)::value;
       if (t.has_residual)
-        saturation.template store<true>(t.epilogue, sum[i], t.residual[i], t.output[i], 0,
-                                        t.channels);
+        saturation.template store<true>(t.epilogue, sum[i], t.residual_pixel(i), t.output_pixel(i),
+                                        0, t.channels);
       else
-        saturation.template store<false>(t.epilogue, sum[i], nullptr, t.output[i], 0, t.channels);
+        saturation.template store<false>(t.epilogue, sum[i], nullptr, t.output_pixel(i), 0,
+                                         t.channels);
     });
     return;
   }
@@ -164,43 +174,58 @@ struct Chunk {
   const ConvolutionArguments* arguments;
   Layout layout;
   Scratch scratch;
-  int32_t row, rows;
+  int32_t row = 0, rows = 0;
   const int16_t* widened;  // [row][kernel row][column][channel]
+  const int16_t** inputs;  // tables of pixels: where their runs begin, [run][pixel],
+  std::byte** output;      // and what they are
+  const std::byte** residual;
 };
 
-void place_pixel(const Chunk& k, int32_t first_input, int32_t r, int32_t x, const int16_t** inputs,
-                 int32_t pixels) {
-  const ConvolutionShape& s = *k.arguments->shape;
-  for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-    const int16_t* run = k.widened + (r * s.kernel_h + ky) * k.scratch.row_words +
-                         static_cast<ptrdiff_t>(x) * s.stride_w * s.input_channels + first_input;
-    const int32_t taps = k.layout.merged ? 1 : s.kernel_w;
-    for (int32_t kx = 0; kx < taps; ++kx, inputs += pixels) {
-      *inputs = run;
-      run += static_cast<ptrdiff_t>(s.dilation_w) * s.input_channels;
+Chunk chunk_of(const ConvolutionArguments& a) {
+  Chunk k{};
+  k.arguments = &a;
+  k.layout = layout_of(*a.shape);
+  k.scratch = scratch_of(*a.shape, k.layout, a.output_width);
+  const ptrdiff_t table = k.scratch.pixels * static_cast<ptrdiff_t>(sizeof(void*));
+  std::byte* next = a.scratch;
+  k.widened = reinterpret_cast<const int16_t*>(next);
+  next += k.scratch.widened_bytes;
+  k.output = reinterpret_cast<std::byte**>(next);
+  next += table;
+  k.residual = reinterpret_cast<const std::byte**>(next);
+  next += table;
+  k.inputs = reinterpret_cast<const int16_t**>(next);
+  return k;
+}
+
+void place_pixels(const Chunk& k) {
+  const ConvolutionArguments& a = *k.arguments;
+  const ConvolutionShape& s = *a.shape;
+  const int32_t width = a.output_width, taps = k.layout.runs / s.kernel_h;  // runs a kernel row
+  for (int32_t r = 0; r < k.rows; ++r) {
+    std::byte* output = a.output.row[k.row + r];
+    for (int32_t x = 0; x < width; ++x) k.output[r * width + x] = output + x * a.output.pixel_bytes;
+    for (int32_t x = 0; s.has_residual && x < width; ++x)
+      k.residual[r * width + x] = a.residual.row[k.row + r] + x * a.residual.pixel_bytes;
+    for (int32_t run = 0; run < k.layout.runs; ++run) {
+      const int16_t* from = k.widened + (r * s.kernel_h + run / taps) * k.scratch.row_words +
+                            static_cast<ptrdiff_t>(run % taps) * s.dilation_w * s.input_channels;
+      const int16_t** to = k.inputs + static_cast<ptrdiff_t>(run) * k.scratch.pixels + r * width;
+      const ptrdiff_t step = static_cast<ptrdiff_t>(s.stride_w) * s.input_channels;
+      for (int32_t x = 0; x < width; ++x) to[x] = from + x * step;
     }
   }
 }
 
 // One or two vectors of output channels for all pixels of a chunk.
-void run_vectors(const Chunk& k, int32_t first_input, int32_t vectors, Tile& t) {
-  const ConvolutionArguments& a = *k.arguments;
-  const int16_t** inputs = reinterpret_cast<const int16_t**>(a.scratch + k.scratch.widened_bytes);
-  t.inputs = inputs;
-  const int32_t all = k.rows * a.output_width, tiles = divide_up(all, most_pixels);
-  int32_t r = 0, x = 0;
+void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
+  const int32_t all = k.rows * k.arguments->output_width, tiles = divide_up(all, most_pixels);
   for (int32_t i = 0; i < tiles; ++i) {
-    const int32_t pixels = (i + 1) * all / tiles - i * all / tiles;
-    for (int32_t p = 0; p < pixels; ++p) {
-      place_pixel(k, first_input, r, x, inputs + p, pixels);
-      const int32_t row = k.row + r;
-      t.output[p] = a.output.row[row] + x * a.output.pixel_bytes + t.output_offset;
-      t.residual[p] = a.shape->has_residual
-                          ? a.residual.row[row] + x * a.residual.pixel_bytes + t.residual_offset
-                          : nullptr;
-      if (++x == a.output_width) x = 0, ++r;
-    }
-    computes[vectors - 1][pixels - 1](t);
+    const int32_t from = i * all / tiles, to = (i + 1) * all / tiles;
+    t.inputs = k.inputs + from;
+    t.output = k.output + from;
+    t.residual = k.residual + from;
+    computes[vectors - 1][to - from - 1](t);
   }
 }
 
@@ -240,6 +265,7 @@ void run_chunk(const Chunk& k) {
   t.pairs = l.pairs;
   t.vector_bytes = l.vector_bytes;
   t.has_residual = a.shape->has_residual;
+  t.run_step = k.scratch.pixels;
   float room[7][16] = {};
   for (int32_t group = 0; group < a.shape->groups; ++group) {
     const int32_t first = group * l.group_outputs;
@@ -251,12 +277,13 @@ void run_chunk(const Chunk& k) {
       t.weights = a.packed + l.bias_bytes + index * l.vector_bytes;
       t.bias = a.packed + index * 32;
       t.epilogue = epilogue_from(a, first + v * 8, room);
+      t.input_offset = static_cast<ptrdiff_t>(group) * l.group_inputs;
       t.output_offset = (first + v * 8) * element_bytes(a.epilogue.output);
       t.residual_offset = (first + v * 8) * element_bytes(a.epilogue.residual);
       t.channels = smaller(end - v * 8, vectors * 8);
       t.saturates = saturation_clamps(t.epilogue, t.has_residual, 0, t.channels) &&
                     saturation_clamps(t.epilogue, t.has_residual, 8, t.channels - 8);
-      run_vectors(k, group * l.group_inputs, vectors, t);
+      run_vectors(k, vectors, t);
     }
   }
 }
@@ -302,8 +329,7 @@ size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
 
 void run(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
-  Chunk k{&a, layout_of(s), {}, 0, 0, reinterpret_cast<const int16_t*>(a.scratch)};
-  k.scratch = scratch_of(s, k.layout, a.output_width);
+  Chunk k = chunk_of(a);
   for (; k.row < a.output_rows; k.row += k.rows) {
     k.rows = smaller(k.scratch.rows, a.output_rows - k.row);
     int16_t* to = reinterpret_cast<int16_t*>(a.scratch);
@@ -311,6 +337,7 @@ void run(const ConvolutionArguments& a) {
       for (int32_t ky = 0; ky < s.kernel_h; ++ky, to += k.scratch.row_words)
         widen_row(a.input.row[(k.row + r) * s.stride_h + ky * s.dilation_h], a.input.pixel_bytes,
                   k.scratch.input_columns, s.input_channels, to);
+    place_pixels(k);
     run_chunk(k);
   }
 }
