@@ -14,6 +14,7 @@ long allocation_count() {
 }
 }  // namespace octavo::testing
 
+#ifndef OCTAVO_TEST_SANITIZED
 void* operator new(size_t bytes) {
   ++allocations;
   if (void* block = std::malloc(bytes == 0 ? 1 : bytes)) return block;
@@ -37,3 +38,4 @@ void operator delete(void* block, std::align_val_t) noexcept {
 void operator delete(void* block, size_t, std::align_val_t) noexcept {
   std::free(block);
 }
+#endif
