@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
+#include "evaluate/float_model.h"
 #include "evaluate/input.h"
 #include "evaluate/labels.h"
 #include "graph/graph.h"
@@ -86,6 +87,68 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
   return out;
 }
 
+// The calibration pictures that can be read, at most options.samples, spread over the classes.
+Result<Checked> calibration_samples(const Model& model, const BuildOptions& options) {
+  DataSetOptions data;
+  data.class_offset = options.class_offset;
+  data.classes = model.classes;
+  data.labels_needed = false;
+  auto samples = open_dataset(options.calibration, data);
+  if (!samples) return samples.error();
+  const size_t count = options.samples == 0 ? samples->size() : options.samples;
+  auto chosen = spread_samples(std::move(*samples), count, options.quantize.seed);
+  const bool tensors = is_tensor_file(chosen.front().path);
+  std::erase_if(chosen, [&](const Sample& s) { return is_tensor_file(s.path) != tensors; });
+  return check_samples(std::move(chosen), model, options.quantize);
+}
+
+size_t count_classes(const std::vector<Sample>& samples) {
+  std::set<int> classes;
+  for (const Sample& sample : samples) {
+    if (sample.label >= 0) classes.insert(sample.label);
+  }
+  return classes.size();
+}
+
+Status warn_of_overlap(const BuildOptions& options, const Model& model,
+                       const std::vector<Sample>& files, std::vector<std::string>& warnings) {
+  if (options.evaluation.empty()) return {};
+  DataSetOptions data;
+  data.class_offset = options.class_offset;
+  data.classes = model.classes;
+  auto evaluation = open_dataset(options.evaluation, data);
+  if (!evaluation) return evaluation.error();
+  auto overlap = count_overlap(files, *evaluation);
+  if (!overlap) return overlap.error();
+  if (*overlap > 0) {
+    warnings.push_back(concat(*overlap, " of ", files.size(),
+                              " calibration pictures are in the evaluation set too: its accuracy "
+                              "will look too good"));
+  }
+  return {};
+}
+
+CalibrationFeed make_feed(const Model& model, const std::vector<Sample>& files) {
+  CalibrationFeed feed;
+  feed.count = files.size();
+  for (const Sample& sample : files) feed.classes.push_back(sample.label);
+  if (is_tensor_file(files.front().path)) {
+    feed.values = [&](size_t i) -> Result<std::vector<float>> {
+      auto input = load_sample(model, files[i]);
+      if (!input) return input.error();
+      to_graph_input(model, input->values);
+      return std::move(input->values);
+    };
+  } else {
+    feed.pixels = [&](size_t i) -> Result<std::vector<uint8_t>> {
+      auto input = load_sample(model, files[i]);
+      if (!input) return input.error();
+      return std::move(input->pixels);
+    };
+  }
+  return feed;
+}
+
 // ---- what the plan says of itself
 
 std::string options_json(const BuildOptions& options) {
@@ -109,6 +172,18 @@ Status attach_labels(const BuildOptions& options, Plan& plan) {
   auto labels = read_labels(options.labels, plan.tensors[plan.output].shape[3]);
   if (!labels) return labels.error();
   plan.labels = std::move(*labels);
+  return {};
+}
+
+Status attach_provenance(const std::string& model_path, const BuildOptions& options,
+                         const Checked& checked, Plan& plan) {
+  auto bytes = read_file(model_path, uint64_t{1} << 32);
+  if (!bytes) return bytes.error();
+  auto model_sha256 = sha256_hex(*bytes);
+  if (!model_sha256) return model_sha256.error();
+  plan.provenance = {OCTAVO_VERSION,        std::move(*model_sha256),
+                     checked.sha256,        static_cast<int32_t>(checked.samples.size()),
+                     options_json(options), best_isa_name(machine_features())};
   return {};
 }
 
@@ -158,83 +233,37 @@ Result<std::string> sha256_hex(std::span<const std::byte> bytes) {
 }
 
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
-  const QuantizeOptions& q = options.quantize;
   auto model = open_model(model_path, options.model);
   if (!model) return model.error();
   if (!model->is_float()) return usage_error(concat(quoted(model_path), " is a plan already"));
-
-  DataSetOptions data_options;
-  data_options.class_offset = options.class_offset;
-  data_options.classes = model->classes;
-  data_options.labels_needed = false;
-  auto samples = open_dataset(options.calibration, data_options);
-  if (!samples) return samples.error();
-  const size_t count = options.samples == 0 ? samples->size() : options.samples;
-  auto chosen = spread_samples(std::move(*samples), count, q.seed);
-
-  const bool tensors = is_tensor_file(chosen.front().path);
-  std::erase_if(chosen, [&](const Sample& s) { return is_tensor_file(s.path) != tensors; });
-  auto checked = check_samples(std::move(chosen), *model, q);
+  auto checked = calibration_samples(*model, options);
   if (!checked) return checked.error();
+  const std::vector<Sample>& files = checked->samples;
 
   BuildResult result;
   result.notes = model->notes;
-  result.unreadable = std::move(checked->unreadable);
-  result.pictures = checked->samples.size();
-  if (!options.evaluation.empty()) {
-    data_options.labels_needed = true;
-    auto evaluation = open_dataset(options.evaluation, data_options);
-    if (!evaluation) return evaluation.error();
-    auto overlap = count_overlap(checked->samples, *evaluation);
-    if (!overlap) return overlap.error();
-    if (*overlap > 0) {
-      result.warnings.push_back(concat(*overlap, " of ", checked->samples.size(),
-                                       " calibration pictures are in the evaluation set too: its "
-                                       "accuracy will look too good"));
-    }
+  result.unreadable = checked->unreadable;
+  result.pictures = files.size();
+  result.classes_seen = count_classes(files);
+  if (const Status warned = warn_of_overlap(options, *model, files, result.warnings); !warned) {
+    return warned.error();
   }
-
-  CalibrationFeed feed;
-  feed.count = checked->samples.size();
-  const std::vector<Sample>& files = checked->samples;
-  if (tensors) {
-    feed.values = [&](size_t i) -> Result<std::vector<float>> {
-      auto input = load_sample(*model, files[i]);
-      if (!input) return input.error();
-      return std::move(input->values);
-    };
-  } else {
-    feed.pixels = [&](size_t i) -> Result<std::vector<uint8_t>> {
-      auto input = load_sample(*model, files[i]);
-      if (!input) return input.error();
-      return std::move(input->pixels);
-    };
-  }
-  std::set<int> classes;
-  for (const Sample& sample : files) {
-    feed.classes.push_back(sample.label);
-    if (sample.label >= 0) classes.insert(sample.label);
-  }
-  result.classes_seen = classes.size();
-
-  auto quantized =
-      quantize(*model->graph, model->picture_input ? &model->preprocess : nullptr, feed, q);
+  Preprocess seen_by_graph = model->preprocess;
+  seen_by_graph.mean = model->graph_mean;
+  seen_by_graph.std = model->graph_std;
+  auto quantized = quantize(*model->graph, model->picture_input ? &seen_by_graph : nullptr,
+                            make_feed(*model, files), options.quantize);
   if (!quantized) return quantized.error();
   result.plan = std::move(quantized->plan);
   for (std::string& warning : quantized->warnings) result.warnings.push_back(std::move(warning));
 
   Plan& plan = result.plan;
+  // Weights hold the file's own normalization; a float tensor still enters as the file says.
+  if (model->picture_input) plan.preprocess = model->preprocess;
   if (const Status labelled = attach_labels(options, plan); !labelled) return labelled.error();
-  auto model_bytes = read_file(model_path, uint64_t{1} << 32);
-  if (!model_bytes) return model_bytes.error();
-  auto model_sha256 = sha256_hex(*model_bytes);
-  if (!model_sha256) return model_sha256.error();
-  plan.provenance = {OCTAVO_VERSION,
-                     std::move(*model_sha256),
-                     std::move(checked->sha256),
-                     static_cast<int32_t>(result.pictures),
-                     options_json(options),
-                     best_isa_name(machine_features())};
+  if (const Status known = attach_provenance(model_path, options, *checked, plan); !known) {
+    return known.error();
+  }
   if (const Status golden = attach_golden(plan); !golden) return golden.error();
   if (const Status valid = verify(plan); !valid) return valid.error();
   return result;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "evaluate/float_model.h"
 #include "evaluate/input.h"
 #include "float/engine.h"
 #include "graph/graph.h"
@@ -156,6 +157,7 @@ class Worker {
       values.push_back((static_cast<float>(input.pixels[i]) - how.mean[i % channels]) /
                        how.std[i % channels]);
     }
+    to_graph_input(*float_model_, values);
     const auto classes = static_cast<size_t>(plan_->classes);
     std::vector<float> float_logits(classes), logits(classes);
     const FloatSession::Observer keep = [&](TensorId tensor, std::span<float> made) {

@@ -75,13 +75,14 @@ Result<std::optional<Preprocess>> stored_preprocess(const Graph& graph, int heig
   return std::optional<Preprocess>{how};
 }
 
-std::vector<float> normalize_table(const Preprocess& how) {
-  std::vector<float> table(256 * static_cast<size_t>(how.channels()));
-  for (int c = 0; c < how.channels(); ++c) {
+std::vector<float> normalize_table(const Model& model) {
+  const int channels = model.preprocess.channels();
+  std::vector<float> table(256 * static_cast<size_t>(channels));
+  for (int c = 0; c < channels; ++c) {
     for (int v = 0; v < 256; ++v) {
       table[static_cast<size_t>(c * 256 + v)] =
-          (static_cast<float>(v) - how.mean[static_cast<size_t>(c)]) /
-          how.std[static_cast<size_t>(c)];
+          (static_cast<float>(v) - model.graph_mean[static_cast<size_t>(c)]) /
+          model.graph_std[static_cast<size_t>(c)];
     }
   }
   return table;
@@ -128,10 +129,23 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
                                   model.input[2]);
     if (!how) return how.error();
     model.preprocess = *how;
-    absorb_input_affine(*graph, model.preprocess.mean, model.preprocess.std);
+    model.graph_mean = model.preprocess.mean;
+    model.graph_std = model.preprocess.std;
+    absorb_input_affine(*graph, model.graph_mean, model.graph_std);
   }
   model.graph = std::move(graph);
   return model;
+}
+
+void to_graph_input(const Model& model, std::span<float> values) {
+  const Preprocess& file = model.preprocess;
+  if (!model.picture_input || (file.mean == model.graph_mean && file.std == model.graph_std))
+    return;
+  const auto channels = static_cast<size_t>(model.input[2]);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t c = i % channels;
+    values[i] = (values[i] * file.std[c] + file.mean[c] - model.graph_mean[c]) / model.graph_std[c];
+  }
 }
 
 Result<Classifier> float_classifier(const Model& model) {
@@ -139,11 +153,14 @@ Result<Classifier> float_classifier(const Model& model) {
   if (!created) return created.error();
   const std::shared_ptr<FloatSession> session = std::move(*created);
   Classifier classifier;
-  classifier.values = [session](std::span<const float> values, std::span<float> logits) {
-    return session->run(values, logits);
+  classifier.values = [session, model, input = std::vector<float>()](
+                          std::span<const float> values, std::span<float> logits) mutable {
+    input.assign(values.begin(), values.end());
+    to_graph_input(model, input);
+    return session->run(input, logits);
   };
   const auto channels = static_cast<size_t>(model.input[2]);
-  classifier.pixels = [session, channels, table = normalize_table(model.preprocess),
+  classifier.pixels = [session, channels, table = normalize_table(model),
                        values = std::vector<float>()](std::span<const uint8_t> pixels,
                                                       std::span<float> logits) mutable {
     values.resize(pixels.size());

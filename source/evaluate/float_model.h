@@ -16,4 +16,7 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
                                const ModelOptions& options);
 Result<Classifier> float_classifier(const Model& model);
 
+// What the rewritten graph is fed, from a tensor that the file's network would be fed.
+void to_graph_input(const Model& model, std::span<float> values);
+
 }  // namespace octavo

@@ -46,6 +46,9 @@ struct ModelOptions {
 struct Model {
   std::string path;
   Preprocess preprocess;
+  // What `graph` is normalised by: preprocess's mean and std with the normalization that the
+  // file itself performs, which a rewrite took off the graph.
+  std::array<float, 3> graph_mean{0, 0, 0}, graph_std{1, 1, 1};
   bool picture_input = true;
   std::vector<std::string> labels;
   int classes = 0;
