@@ -419,7 +419,7 @@ def test_open_height_and_width_come_from_size(channels_last, tmp_path):
 
 def test_a_normalization_inside_the_file_applies_to_tensors_too(tmp_path):
     nodes = [node("Sub", ["x", "mean"], ["centred"]), node("Div", ["centred", "std"], ["normal"]),
-             node("Conv", ["normal", "w"])]
+             node("Conv", ["normal", "w"], pads=[1, 1, 1, 1])]
     constants = {"mean": floats(3, 1, 1), "std": floats(3, 1, 1, low=0.5), "w": floats(4, 3, 3, 3)}
     model = make_model(nodes, constants, 13, (1, 3, 8, 8))
     onnx.save(model, tmp_path / "model.onnx")
