@@ -138,10 +138,6 @@ class Builder {
       StoredTensor& tensor = choice_.tensors[root];
       for (double& scale : tensor.scale) scale *= 32767.0 / limit[root];
       tensor.levels = {-limit[root], limit[root]};
-      choice_.notes.push_back(
-          concat("tensor ", quoted(graph_.tensors[root].name), " keeps to ",
-                 std::bit_width(static_cast<uint32_t>(limit[root])),
-                 " bits and sign of its 16, so that its products stay inside int32"));
     }
     carry_scales(formed_, flow_, choice_.tensors);
   }
@@ -160,6 +156,25 @@ class Builder {
 Choice choose(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
               const InputMapping& mapping, const ChooseOptions& options) {
   return Builder(graph, formed, calibration, mapping, options).run();
+}
+
+std::vector<TensorId> one_pixel_tensors(const Graph& graph, const FormedSteps& formed) {
+  std::vector<bool> by_convolution(graph.tensors.size(), false), otherwise = by_convolution;
+  for (const auto& step : formed.steps) {
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const bool convolved = step.kind == StepKind::convolution && i == 0;
+      (convolved ? by_convolution : otherwise)[step.inputs[i]] = true;
+    }
+  }
+  std::vector<TensorId> out;
+  for (const auto& step : formed.steps) {
+    const auto shape = *stored_shape(graph.tensors[step.output].shape);
+    const bool one_pixel = shape[0] == 1 && shape[1] == 1 && shape[2] == 1;
+    if (one_pixel && !moves_only(step) && by_convolution[step.output] && !otherwise[step.output]) {
+      out.push_back(step.output);
+    }
+  }
+  return out;
 }
 
 Result<std::vector<TensorId>> int16_tensors(const Graph& graph, const FormedSteps& formed,

@@ -38,7 +38,6 @@ struct Choice {
   std::vector<StoredTensor> tensors;             // by tensor; no scale where nothing is stored
   std::vector<IntegerConvolution> convolutions;  // by step; empty for other kinds
   TensorId logits = 0;                           // the one f32 tensor
-  std::vector<std::string> notes;                // for the user: int16 ranges that were narrowed
 };
 
 struct ChooseOptions {
@@ -50,6 +49,10 @@ struct ChooseOptions {
 
 Choice choose(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
               const InputMapping& mapping, const ChooseOptions& options);
+
+// Tensors of one pixel that only convolutions read, as after a global pool: 16 bits cost next
+// to nothing there, and an error of a pooled feature reaches every class.
+std::vector<TensorId> one_pixel_tensors(const Graph& graph, const FormedSteps& formed);
 
 // The stored tensors that become 16-bit for these node names: the output of the step that
 // holds the node, and every tensor that shares its stored values. An unknown name is a

@@ -1,9 +1,11 @@
 #include "quantize/quantize.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "base/text.h"
+#include "quantize/compensate.h"
 #include "quantize/correct.h"
 #include "quantize/report.h"
 #include "quantize/warnings.h"
@@ -89,8 +91,10 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
   const InputMapping mapping = input_mapping(graph, how);
   auto formed = form_steps(graph);
   if (!formed) return formed.error();
-  auto wide = int16_tensors(graph, *formed, options.int16_nodes);
-  if (!wide) return wide.error();
+  auto named = int16_tensors(graph, *formed, options.int16_nodes);
+  if (!named) return named.error();
+  std::vector<TensorId> wide = one_pixel_tensors(graph, *formed);
+  wide.insert(wide.end(), named->begin(), named->end());
 
   Sweep sweep{options.threads, "calibrating", options.progress, options.stop};
   const CalibrateOptions calibrate_options{repair_pictures, options.method == RangeMethod::kl};
@@ -98,8 +102,14 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
   if (!calibration) return calibration.error();
 
   const ChooseOptions choose_options{options.method, options.percentile,
-                                     options.per_channel_weights, std::move(*wide)};
+                                     options.per_channel_weights, std::move(wide)};
   Choice choice = choose(graph, *formed, *calibration, mapping, choose_options);
+  sweep.what = "rounding weights";
+  if (const Status status =
+          compensate_weights(graph, *formed, *calibration, mapping, feed, sweep, choice);
+      !status) {
+    return status.error();
+  }
   const StepTables tables = make_tables(*formed, *calibration);
   sweep.what = "correcting biases";
   if (const Status status =
@@ -115,7 +125,13 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
   if (!report) return report.error();
   plan->report = std::move(*report);
   Quantized out{std::move(*plan), calibration_warnings(graph, *formed, *calibration, choice, feed)};
-  out.warnings.insert(out.warnings.end(), choice.notes.begin(), choice.notes.end());
+  for (const TensorId t : *named) {
+    const int32_t most = choice.tensors[t].levels.hi;
+    if (most == 32767) continue;
+    out.warnings.push_back(concat("tensor ", quoted(graph.tensors[t].name), " keeps to ",
+                                  std::bit_width(static_cast<uint32_t>(most)),
+                                  " bits and sign of its 16, so that sums of its products fit 32"));
+  }
   return out;
 }
 

@@ -97,11 +97,11 @@ double evidence(const TensorStatistics& statistics, int64_t channel) {
   return std::min(looks, static_cast<double>(moments.nonzero[static_cast<size_t>(channel)]));
 }
 
-// The largest of n normal values is near sqrt(2 ln n): how much farther ten thousand reach.
+// The largest of n values with an exponential tail is near ln n of its scale: how much
+// farther ten thousand would reach than those that were seen.
 double margin(double looks) {
   constexpr double enough = 1e4;
-  const double seen = std::max(looks, 3.0);
-  return std::max(1.0, std::sqrt(std::log(enough) / std::log(std::min(seen, enough))));
+  return std::log(enough) / std::log(std::clamp(looks, 8.0, enough));
 }
 
 double median_of(std::vector<double> values) {

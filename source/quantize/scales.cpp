@@ -8,7 +8,8 @@ namespace octavo {
 
 namespace {
 
-constexpr double clip_weight = 4.0;
+constexpr double clip_weight = 4.0;   // clipped pixels come together, their errors add up
+constexpr double weight_error = 0.5;  // what compensated rounding leaves of Delta^2 / 12
 constexpr std::array<double, 6> powers{1.0, 0.8, 0.6, 0.4, 0.2, 0.0};
 constexpr std::array<double, 4> sizes{1.0, 0.85, 0.7,
                                       0.5};  // of the widest channel; powers below 1
@@ -74,11 +75,15 @@ class Chooser {
     tensor.levels = levels_of(tensor.type);
     if (fixed(root)) return;
     RangePolicy policy{options_.method, options_.percentile, {}};
-    if (wide) policy.method = RangeMethod::maximum;  // nothing is gained by clipping 16 bits
+    if (wide) policy.method = RangeMethod::maximum;
     for (const auto& step : formed_.steps) {
       if (step.output == root) policy.bounds = bounds_of(step);
     }
     ranges_[root] = channel_ranges(calibration_.stored[root], policy);
+    // 16 bits have nothing to gain from clipping, and room for what calibration did not show.
+    for (auto& range : ranges_[root]) {
+      if (wide) range = {2 * range.lo, 2 * range.hi};
+    }
     if (uniform(root)) unite(ranges_[root]);
   }
 
@@ -207,7 +212,7 @@ class Chooser {
         moment += variance[first + c];
       }
       const double unit = widest / 127;
-      error += unit * unit / 12 * static_cast<double>(model.taps) * moment;
+      error += weight_error * unit * unit / 12 * static_cast<double>(model.taps) * moment;
     }
     return error / model.output_variance;
   }

@@ -1,0 +1,182 @@
+#include "quantize/tap_moments.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace octavo {
+
+namespace {
+
+constexpr int64_t one_block = 1536, many_taps_block = 512;
+constexpr int64_t windows_a_picture = 64;
+// Sums of products of 9-bit values stay inside int32 for this many windows.
+constexpr int64_t most_windows = 32768;
+
+TapMoments empty_moments(const Graph& graph, const FormedStep& step) {
+  const Node& node = graph.nodes[step.node];
+  const Shape& weight = graph.tensors[node.inputs[1]].shape;
+  TapMoments out;
+  out.groups = std::get<Conv2d>(node.op).groups;
+  out.taps = weight[1] * weight[2] * weight[3];
+  out.block = out.taps <= one_block ? out.taps : many_taps_block;
+  out.products.assign(out.block_offset(out.groups, 0), 0);
+  out.sums.assign(static_cast<size_t>(out.groups * out.taps), 0);
+  return out;
+}
+
+// Stored values less the zero point, 16 bits brought down to 8.
+struct Rounder {
+  std::vector<float> inverse_scale, lo, hi;
+  float coarser = 1;
+
+  int16_t operator()(float value, size_t c) const {
+    const float t = std::min(std::max(value * inverse_scale[c], lo[c]), hi[c]);
+    return static_cast<int16_t>(std::lrint(t * coarser));
+  }
+};
+
+Rounder rounder_of(const StoredTensor& tensor, bool picture, const InputMapping& mapping) {
+  Rounder out;
+  for (size_t c = 0; c < tensor.scale.size(); ++c) {
+    const double zero = picture ? mapping.mean[c] : tensor.zero_point[c];
+    out.inverse_scale.push_back(static_cast<float>(1 / tensor.scale[c]));
+    out.lo.push_back(static_cast<float>(tensor.levels.lo - zero));
+    out.hi.push_back(static_cast<float>(tensor.levels.hi - zero));
+  }
+  if (tensor.levels.hi > 255) out.coarser = 255.0f / static_cast<float>(tensor.levels.hi);
+  return out;
+}
+
+// One convolution's windows of one picture, [groups * taps][windows]: what is summed over is
+// contiguous.
+struct Windows {
+  std::vector<int16_t> values;
+  int64_t count = 0;
+};
+
+Windows sample_windows(const Graph& graph, const Node& node, std::span<const float> values,
+                       const Rounder& rounder, const TapMoments& moments, size_t picture) {
+  const auto& conv = std::get<Conv2d>(node.op);
+  const auto in = *stored_shape(graph.tensors[node.inputs[0]].shape);
+  const auto out_shape = *stored_shape(graph.tensors[node.output].shape);
+  const Shape& weight = graph.tensors[node.inputs[1]].shape;
+  const int64_t pixels = int64_t{out_shape[1]} * out_shape[2];
+  Windows out;
+  out.count = std::min(pixels, windows_a_picture);
+  out.values.assign(static_cast<size_t>(moments.groups * moments.taps * out.count), 0);
+  for (int64_t n = 0; n < out.count; ++n) {
+    // A step that shares no factor with most sizes moves the grid from picture to picture.
+    const int64_t pixel = (n * pixels / out.count + static_cast<int64_t>(picture) * 7919) % pixels;
+    const int64_t y0 = pixel / out_shape[2] * conv.stride[0] - conv.pads.top;
+    const int64_t x0 = pixel % out_shape[2] * conv.stride[1] - conv.pads.left;
+    for (int64_t ky = 0; ky < weight[1]; ++ky) {
+      const int64_t y = y0 + ky * conv.dilation[0];
+      for (int64_t kx = 0; kx < weight[2]; ++kx) {
+        const int64_t x = x0 + kx * conv.dilation[1];
+        if (y < 0 || y >= in[1] || x < 0 || x >= in[2]) continue;
+        const float* from = values.data() + (y * in[2] + x) * in[3];
+        const int64_t first = (ky * weight[2] + kx) * weight[3];
+        for (int64_t c = 0; c < in[3]; ++c) {
+          const int64_t tap = c / weight[3] * moments.taps + first + c % weight[3];
+          out.values[static_cast<size_t>(tap * out.count + n)] =
+              rounder(from[c], static_cast<size_t>(c));
+        }
+      }
+    }
+  }
+  return out;
+}
+
+int32_t dot(const int16_t* a, const int16_t* b, int64_t count) {
+  int32_t sum = 0;
+  for (int64_t n = 0; n < count; ++n) sum += int32_t{a[n]} * b[n];
+  return sum;
+}
+
+void add_windows(const Windows& windows, TapMoments& moments) {
+  if (moments.samples + windows.count > most_windows) return;
+  moments.samples += windows.count;
+  for (int64_t g = 0; g < moments.groups; ++g) {
+    const int16_t* group = windows.values.data() + g * moments.taps * windows.count;
+    for (int64_t k = 0; k < moments.taps; ++k) {
+      int64_t sum = 0;
+      for (int64_t n = 0; n < windows.count; ++n) sum += group[k * windows.count + n];
+      moments.sums[static_cast<size_t>(g * moments.taps + k)] += sum;
+    }
+    for (int64_t b = 0; b < moments.blocks(); ++b) {
+      const int64_t size = moments.block_size(b);
+      const int16_t* first = group + b * moments.block * windows.count;
+      int32_t* products = moments.products.data() + moments.block_offset(g, b);
+      for (int64_t i = 0; i < size; ++i) {
+        for (int64_t j = 0; j <= i; ++j) {
+          products[i * size + j] +=
+              dot(first + i * windows.count, first + j * windows.count, windows.count);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void TapMoments::merge(const TapMoments& other) {
+  if (taps == 0) {
+    *this = other;
+    return;
+  }
+  for (size_t i = 0; i < products.size(); ++i) products[i] += other.products[i];
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] += other.sums[i];
+  samples += other.samples;
+}
+
+Result<std::vector<TapMoments>> collect_tap_moments(const Graph& graph, const FormedSteps& formed,
+                                                    const Choice& choice,
+                                                    const InputMapping& mapping,
+                                                    const std::vector<size_t>& pictures,
+                                                    const CalibrationFeed& feed,
+                                                    const Sweep& sweep) {
+  auto sessions = create_sessions(graph, sweep.threads);
+  if (!sessions) return sessions.error();
+  std::vector<std::vector<uint32_t>> readers(graph.tensors.size());
+  std::vector<Rounder> rounders(formed.steps.size());
+  for (uint32_t s = 0; s < formed.steps.size(); ++s) {
+    const FormedStep& step = formed.steps[s];
+    if (step.kind != StepKind::convolution) continue;
+    readers[graph.nodes[step.node].inputs[0]].push_back(s);
+    const bool picture = mapping.picture && step.inputs[0] == graph.input;
+    rounders[s] = rounder_of(choice.tensors[step.inputs[0]], picture, mapping);
+  }
+  std::vector<std::vector<TapMoments>> by_worker(sessions->size());
+  for (auto& moments : by_worker) moments.resize(formed.steps.size());
+  const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
+  const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
+
+  const auto work = [&](size_t i, size_t, size_t worker) -> Status {
+    auto values = load_values(feed, pictures[i], mapping, inputs);
+    if (!values) return values.error();
+    const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
+      for (const uint32_t s : readers[t]) {
+        TapMoments& moments = by_worker[worker][s];
+        if (moments.taps == 0) moments = empty_moments(graph, formed.steps[s]);
+        const Node& node = graph.nodes[formed.steps[s].node];
+        add_windows(sample_windows(graph, node, seen, rounders[s], moments, i), moments);
+      }
+    };
+    std::vector<float> logits(outputs);
+    return (*sessions)[worker]->run(*values, logits, &observer);
+  };
+  if (const Status status = for_pictures(sweep, pictures.size(), work, [](size_t, size_t) {});
+      !status) {
+    return status.error();
+  }
+  std::vector<TapMoments> out = std::move(by_worker[0]);
+  for (size_t w = 1; w < by_worker.size(); ++w) {
+    for (size_t s = 0; s < out.size(); ++s) {
+      if (by_worker[w][s].taps != 0) out[s].merge(by_worker[w][s]);
+    }
+  }
+  return out;
+}
+
+}  // namespace octavo

@@ -1,0 +1,42 @@
+// Second moments of what the taps of each convolution read: which errors of its weights
+// cancel in its output and which add up.
+//
+// They are taken of the stored integers (less the zero point), so the sums are exact and do
+// not depend on the order in which threads add to them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "quantize/choose.h"
+
+namespace octavo {
+
+// Of one convolution. A group's taps are [kh, kw, channels of the group]; where there are
+// very many, products between blocks of them are left out.
+struct TapMoments {
+  int64_t groups = 0, taps = 0, block = 0;
+  std::vector<int32_t> products;  // [groups][blocks][block, block]; the last block may be smaller
+  std::vector<int64_t> sums;      // [groups, taps]
+  int64_t samples = 0;
+
+  int64_t blocks() const { return (taps + block - 1) / block; }
+  int64_t block_size(int64_t b) const { return b + 1 < blocks() ? block : taps - b * block; }
+  size_t block_offset(int64_t group, int64_t b) const {
+    const int64_t last = block_size(blocks() - 1);
+    const int64_t a_group = (blocks() - 1) * block * block + last * last;
+    return static_cast<size_t>(group * a_group + b * block * block);
+  }
+  void merge(const TapMoments& other);
+};
+
+// By step, empty for other kinds. Windows of the float network's values, rounded as
+// `choice` stores them, evenly spread over the pictures and their pixels.
+Result<std::vector<TapMoments>> collect_tap_moments(const Graph& graph, const FormedSteps& formed,
+                                                    const Choice& choice,
+                                                    const InputMapping& mapping,
+                                                    const std::vector<size_t>& pictures,
+                                                    const CalibrationFeed& feed,
+                                                    const Sweep& sweep);
+
+}  // namespace octavo
