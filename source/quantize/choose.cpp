@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "quantize/identity.h"
 #include "quantize/scales.h"
 
 namespace octavo {
@@ -12,16 +13,17 @@ namespace octavo {
 namespace {
 
 ScaledWeights scale_weights(const Graph& graph, const FormedStep& step, const StoredTensor& input,
-                            const ChannelMoments& moments) {
+                            const ChannelMoments& moments, const std::vector<double>& identity) {
   const Node& node = graph.nodes[step.node];
   const auto& conv = std::get<Conv2d>(node.op);
   const Tensor& weight = graph.tensors[node.inputs[1]];
   const int64_t group_channels = weight.shape[3];
+  const std::vector<float> real = weights_without(graph, step, identity);
   ScaledWeights out;
   out.outputs = weight.shape[0];
   out.taps = weight.shape[1] * weight.shape[2] * group_channels;
-  out.values.resize(weight.values->size());
-  out.importance.resize(weight.values->size());
+  out.values.resize(real.size());
+  out.importance.resize(real.size());
   out.row_scale.assign(static_cast<size_t>(out.outputs), 1.0);
   const int64_t outputs_per_group = out.outputs / conv.groups;
   for (size_t i = 0; i < out.values.size(); ++i) {
@@ -29,7 +31,7 @@ ScaledWeights scale_weights(const Graph& graph, const FormedStep& step, const St
     const auto c = static_cast<size_t>(o / outputs_per_group * group_channels +
                                        static_cast<int64_t>(i) % group_channels);
     const double scale = input.scale[c];
-    out.values[i] = (*weight.values)[i] * scale;
+    out.values[i] = real[i] * scale;
     // The mean's part of the error is constant and goes into the bias by correction.
     const auto channel = static_cast<int64_t>(c);
     const double mean = moments.mean(channel);
@@ -91,9 +93,10 @@ class Builder {
     const FormedStep& step = formed_.steps[s];
     if (step.kind != StepKind::convolution) return;
     const StoredTensor& input = choice_.tensors[step.inputs[0]];
-    const auto scaled =
-        scale_weights(graph_, step, input, calibration_.stored[step.inputs[0]].moments);
     IntegerConvolution& out = choice_.convolutions[s];
+    out.identity = find_identity(graph_, step);
+    const auto scaled = scale_weights(graph_, step, input,
+                                      calibration_.stored[step.inputs[0]].moments, out.identity);
     out.weights = quantize_weights(scaled, options_.per_channel_weights);
     out.real_bias = real_bias(graph_, step, scaled.outputs);
     out.offsets = tap_offsets(graph_, step, input, mapping_);

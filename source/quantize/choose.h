@@ -23,6 +23,9 @@ struct StoredTensor {
 struct IntegerConvolution {
   IntegerWeights weights;         // [o, kh, kw, c / groups]
   std::vector<double> real_bias;  // with the correction
+  // Factor of each output's own input that the step adds as a residual (identity.h); the
+  // weights are without it. Mostly empty.
+  std::vector<double> identity;
   // What a stored input must have subtracted to be zero, exactly: [groups][taps]. Zero
   // points; for a picture its mean.
   std::vector<std::vector<double>> offsets;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "quantize/identity.h"
+
 namespace octavo {
 
 namespace {
@@ -120,6 +122,7 @@ void compensate_step(const Graph& graph, const FormedStep& step, const TapMoment
                      const StoredTensor& input, IntegerConvolution& conv) {
   const Node& node = graph.nodes[step.node];
   const Tensor& weight = graph.tensors[node.inputs[1]];
+  const std::vector<float> real = weights_without(graph, step, conv.identity);
   const auto taps = static_cast<size_t>(moments.taps);
   const auto group_channels = static_cast<size_t>(weight.shape[3]);
   const auto per_group = static_cast<size_t>(conv.outputs_per_group);
@@ -134,7 +137,7 @@ void compensate_step(const Graph& graph, const FormedStep& step, const TapMoment
            o < static_cast<size_t>(g + 1) * per_group; ++o) {
         for (size_t k = 0; k < values.size(); ++k) {
           const size_t c = static_cast<size_t>(g) * group_channels + (first + k) % group_channels;
-          values[k] = (*weight.values)[o * taps + first + k] * input.scale[c];
+          values[k] = real[o * taps + first + k] * input.scale[c];
         }
         round_compensated(factor, values, conv.weights.unit[o],
                           std::span(rounded).subspan(o * taps + first, values.size()));

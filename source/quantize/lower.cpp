@@ -170,6 +170,7 @@ class Lowering {
     }
     out.name = graph_.nodes[step.nodes.back()].name;
     for (const TensorId input : step.inputs) out.inputs.push_back(tensor(input));
+    if (!choice_.convolutions[s].identity.empty()) out.inputs.push_back(out.inputs[0]);
     out.output = tensor(step.output);
     plan_.steps.push_back(std::move(out));
   }
@@ -215,7 +216,22 @@ class Lowering {
     out.weights = choice_.convolutions[s].weights.values;
     out.bias = stored_bias(choice_.convolutions[s]);
     out.epilogue = epilogue(s, choice_.convolutions[s].weights.unit);
+    add_identity(step, choice_.convolutions[s].identity, out.epilogue);
     return out;
+  }
+
+  // What identity.h took from the weights comes back as a residual: the step's own input.
+  void add_identity(const FormedStep& step, const std::vector<double>& identity,
+                    Epilogue& out) const {
+    if (identity.empty()) return;
+    std::vector<double> multiplier(identity.size());
+    for (size_t c = 0; c < identity.size(); ++c) {
+      const double factor =
+          std::copysign(std::max(std::fabs(identity[c]), 1e-12), identity[c]);  // never zero
+      multiplier[c] = factor * input_scale(step, 0, c) * per_real(step, c);
+    }
+    out.has_residual = true;
+    out.residual_multiplier = to_floats(multiplier);
   }
 
   StepOperator pool(size_t s) const {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "quantize/identity.h"
+
 namespace octavo {
 
 namespace {
@@ -151,7 +153,9 @@ class Chooser {
     }
     model.energy.assign(model.inputs.size(), 0.0);
     model.largest.assign(static_cast<size_t>(model.outputs * model.group_channels), 0.0f);
-    const float* w = weight.values->data();
+    // An identity that the step takes as a residual does not count among the weights' range.
+    const std::vector<float> real = weights_without(graph_, step, find_identity(graph_, step));
+    const float* w = real.data();
     for (int64_t o = 0; o < model.outputs; ++o) {
       const int64_t first = o / model.outputs_per_group * model.group_channels;
       for (int64_t tap = 0; tap < model.taps; ++tap) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/identity.h"
+
 namespace octavo {
 
 namespace {
@@ -54,6 +56,10 @@ void put_integer_weights(Graph& graph, const FormedStep& step, const IntegerConv
       const double w = integers.weights.values[o * taps + k];
       weights[o * taps + k] = static_cast<float>(w * unit / input_scale[c]);
       sum += w * zero_point[c];
+    }
+    if (!integers.identity.empty()) {
+      const auto own = static_cast<size_t>(own_tap(graph, step, static_cast<int64_t>(o)));
+      weights[o * taps + own] += static_cast<float>(integers.identity[o]);
     }
     real_bias[o] = static_cast<float>(sum * unit);
   }
