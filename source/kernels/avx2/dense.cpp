@@ -8,7 +8,8 @@
 // of input words is broadcast and meets a vector of 8 x 2 weights.
 //
 // Packed: the bias, int32, of whole vectors; then for each vector of output channels
-// all pairs of all runs, [vector][run][pair][8][2], int16. Vectors never cross a group.
+// all pairs of all runs, [vector][run][pair][8][2], widened as they are loaded. Vectors
+// never cross a group.
 #include "kernels/avx2/epilogue.h"
 #include "kernels/avx2/rows.h"
 
@@ -35,7 +36,7 @@ Layout layout_of(const ConvolutionShape& s) {
   l.pairs = divide_up(l.run_words, 2);
   l.group_vectors = divide_up(l.group_outputs, 8);
   l.vectors = l.group_vectors * s.groups;
-  l.vector_bytes = static_cast<ptrdiff_t>(l.runs) * l.pairs * 32;
+  l.vector_bytes = static_cast<ptrdiff_t>(l.runs) * l.pairs * 16;
   l.bias_bytes = static_cast<ptrdiff_t>(l.vectors) * 32;
   return l;
 }
@@ -52,7 +53,7 @@ struct Scratch {
 Scratch scratch_of(const ConvolutionShape& s, const Layout& l, int32_t width) {
   Scratch k;
   const bool pointwise = s.kernel_h == 1 && s.kernel_w == 1;
-  k.rows = pointwise ? larger(1, 32 / width) : 1;
+  k.rows = pointwise ? larger(1, 64 / width) : 1;
   k.input_columns = (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
   k.row_words = static_cast<ptrdiff_t>(k.input_columns) * s.input_channels;
   // 16 more words: widening writes whole vectors, runs are read in whole pairs.
@@ -111,10 +112,14 @@ void compute(const Tile& t) {
       x[decltype(p)::value] = inputs[decltype(p)::value] + t.input_offset;
     });
     const ptrdiff_t end = static_cast<ptrdiff_t>(t.pairs) * 2;
-    for (ptrdiff_t k = 0; k < end; k += 2, weights += 32) {
+    for (ptrdiff_t k = 0; k < end; k += 2, weights += 16) {
       __m256i w[V];
       unroll<V>([&](auto v) __attribute__((always_inline)) {
-        w[decltype(v)::value] = load(weights + decltype(v)::value * t.vector_bytes);
+        w[decltype(v)::value] =
+            _mm256_cvtepi8_epi16(load_half(weights + decltype(v)::value * t.vector_bytes));
+        keep_in_register(w[decltype(v)::value]);
+        // One pixel waits for its weights alone, which come from far.
+        if constexpr (P == 1) prefetch(weights + decltype(v)::value * t.vector_bytes + 1024);
       });
       unroll<P>([&](auto p) __attribute__((always_inline)) {
         constexpr int pixel = decltype(p)::value;
@@ -308,7 +313,7 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   const Layout l = layout_of(s);
   __builtin_memset(packed, 0, packed_bytes(s));
   int32_t* packed_bias = reinterpret_cast<int32_t*>(packed);
-  int16_t* packed_weights = reinterpret_cast<int16_t*>(packed + l.bias_bytes);
+  int8_t* packed_weights = reinterpret_cast<int8_t*>(packed + l.bias_bytes);
   for (int32_t o = 0; o < s.output_channels; ++o) {
     const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
     const int32_t vector = group * l.group_vectors + in_group / 8, lane = in_group % 8;
@@ -316,7 +321,7 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
     for (int32_t run = 0; run < l.runs; ++run)
       for (int32_t k = 0; k < l.run_words; ++k) {
         const ptrdiff_t pair = static_cast<ptrdiff_t>(run) * l.pairs + k / 2;
-        packed_weights[vector * (l.vector_bytes / 2) + pair * 16 + lane * 2 + k % 2] = *weights++;
+        packed_weights[vector * l.vector_bytes + pair * 16 + lane * 2 + k % 2] = *weights++;
       }
   }
 }

@@ -35,6 +35,15 @@ OCTAVO_INLINE void unroll(const F& f) {
   unroll_indices(f, std::make_integer_sequence<int, N>{});
 }
 
+OCTAVO_INLINE void prefetch(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+}
+
+// Stops gcc from computing a vector again wherever it is used.
+OCTAVO_INLINE void keep_in_register(__m256i& x) {
+  __asm__("" : "+x"(x));
+}
+
 OCTAVO_INLINE int32_t smaller(int32_t a, int32_t b) {
   return a < b ? a : b;
 }

@@ -214,6 +214,8 @@ void compute(const Tile& t) {
       unroll<V>([&](auto v) __attribute__((always_inline)) {
         constexpr int i = decltype(v)::value;
         w[i] = _mm512_loadu_si512(weights + i * step);
+        // One pixel waits for its weights alone, which come from far.
+        if constexpr (P == 1) prefetch(weights + i * step + 2048);
       });
       unroll<P>([&](auto p) __attribute__((always_inline)) {
         constexpr int pixel = decltype(p)::value;

@@ -62,6 +62,10 @@ OCTAVO_INLINE const uint8_t* bytes(const std::byte* p) {
   return reinterpret_cast<const uint8_t*>(p);
 }
 
+OCTAVO_INLINE void prefetch(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
+}
+
 OCTAVO_INLINE int32_t load_dword(const uint8_t* p) {
   int32_t value;
   __builtin_memcpy(&value, p, sizeof(value));
