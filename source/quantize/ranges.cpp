@@ -12,17 +12,24 @@ namespace {
 
 constexpr double automatic_clip_weight = 4.0;
 
-// Calls f(magnitude_low, width, count, negative) for every bin that is not empty.
+// Calls f(low, width, count, negative) for every bin that is not empty, in magnitudes. The last
+// bin of a side ends at the largest value seen.
 template <class Function>
 void for_bins(const TensorStatistics& statistics, int64_t channel, Function f) {
   const auto counts = statistics.histograms.counts(channel);
   const double width = statistics.histograms.bin_width(channel);
   const int half = statistics.histograms.half();
+  const auto c = static_cast<size_t>(channel);
+  const double highest = statistics.moments.maximum[c], lowest = -statistics.moments.minimum[c];
+  const auto shortened = [&](double low, double end) {
+    return std::clamp(end - low, 1e-6 * width, width);
+  };
   for (int i = 0; i < half; ++i) {
+    const double low = i * width;
     const uint32_t above = counts[static_cast<size_t>(half + i)];
     const uint32_t below = counts[static_cast<size_t>(half - 1 - i)];
-    if (above != 0) f(i * width, width, above, false);
-    if (below != 0) f(i * width, width, below, true);
+    if (above != 0) f(low, shortened(low, highest), above, false);
+    if (below != 0) f(low, shortened(low, lowest), below, true);
   }
 }
 

@@ -29,8 +29,17 @@ Preprocess small_preprocess() {
   return how;
 }
 
+// Adds 2 x to what a convolution of equal inputs and outputs gives, as merging branches does.
+void add_identity(Graph& graph, size_t node) {
+  Tensor& weight = graph.tensors[graph.nodes[node].inputs[1]];
+  auto values = *weight.values;
+  const auto channels = static_cast<size_t>(weight.shape[0]);
+  for (size_t o = 0; o < channels; ++o) values[(o * 9 + 4) * channels + o] += 2;
+  weight.values = std::make_shared<const std::vector<float>>(std::move(values));
+}
+
 // Every kind of step: a stem, a depthwise block with a residual, squeeze-and-excite, a
-// split, shuffle and join, a maximum, a table, a head.
+// split, shuffle and join, a maximum, a table, a merged identity, a head.
 Graph every_step(uint64_t seed) {
   GraphBuilder b({1, side, side, 3}, seed);
   const TensorId stem =
@@ -55,7 +64,10 @@ Graph every_step(uint64_t seed) {
   const TensorId shuffled = b.node("shuffle", Gather{3, shuffle}, {joined});
   Pool2d pool{Pool2d::Kind::maximum, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}};
   const TensorId pooled = b.node("maximum", pool, {shuffled});
-  const TensorId last = b.unary("last_act", Kind::relu, b.conv("last", pooled, 32));
+  const TensorId merged =
+      b.unary("merged_act", Kind::relu, b.conv("merged", pooled, 16, {3, 1, 1}));
+  add_identity(b.graph, b.graph.nodes.size() - 2);
+  const TensorId last = b.unary("last_act", Kind::relu, b.conv("last", merged, 32));
   b.node("flatten", Reshape{{1, 10}}, {b.conv("head", b.global_pool("mean", last), 10)});
   return b.graph;
 }
@@ -130,6 +142,14 @@ double logits_cosine(const Graph& graph, const Plan& plan, size_t count = 20) {
     agreement.add(a, integer_logits(*session, pixels, a.size()));
   }
   return agreement.cosine();
+}
+
+float sqnr_alone(const Plan& plan, const std::string& name) {
+  for (const auto& row : plan.report) {
+    if (plan.steps[row.step].name == name) return row.sqnr_alone_db;
+  }
+  ADD_FAILURE() << "no step " << name;
+  return 0;
 }
 
 TEST(Quantize, IntegersFollowTheFloatNetworkThroughEveryKindOfStep) {
@@ -236,20 +256,25 @@ TEST(Quantize, EightPicturesDoNotGiveNonsense) {
   EXPECT_NE(quantized->warnings[0].find("only 8 pictures"), std::string::npos);
 }
 
-float sqnr_alone(const Plan& plan, const std::string& name) {
-  for (const auto& row : plan.report) {
-    if (plan.steps[row.step].name == name) return row.sqnr_alone_db;
-  }
-  ADD_FAILURE() << "no step " << name;
-  return 0;
-}
-
 ElementType type_of(const Plan& plan, const std::string& step) {
   for (const auto& s : plan.steps) {
     if (s.name == step) return plan.tensors[s.output].type;
   }
   ADD_FAILURE() << "no step " << step;
   return ElementType::f32;
+}
+
+TEST(Quantize, AMergedIdentityIsTheStepsResidual) {
+  const Graph graph = every_step(11);
+  const Preprocess how = small_preprocess();
+  const auto quantized = quantize(graph, &how, pictures(40), {});
+  ASSERT_TRUE(quantized) << quantized.error().message;
+  for (const auto& step : quantized->plan.steps) {
+    if (step.name != "merged_act") continue;
+    ASSERT_EQ(step.inputs.size(), 2u);
+    EXPECT_EQ(step.inputs[0], step.inputs[1]);
+  }
+  EXPECT_GT(sqnr_alone(quantized->plan, "merged_act"), 38);
 }
 
 TEST(Quantize, ANamedNodeIsStoredWithSixteenBits) {
