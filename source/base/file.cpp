@@ -14,7 +14,9 @@ namespace octavo {
 
 namespace {
 
-std::string system_reason() { return std::strerror(errno); }
+std::string system_reason() {
+  return std::strerror(errno);
+}
 
 // Closes on every way out.
 struct Descriptor {
@@ -58,8 +60,8 @@ Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_
   if (!S_ISREG(info.st_mode)) return failed(concat(quoted(path), " is not a regular file"));
   const auto size = static_cast<uint64_t>(info.st_size);
   if (size > most_bytes) {
-    return rejected(concat(quoted(path), " has ", size, " bytes; the most that is read here is ",
-                           most_bytes));
+    return rejected(
+        concat(quoted(path), " has ", size, " bytes; the most that is read here is ", most_bytes));
   }
   std::vector<std::byte> bytes(size);
   size_t done = 0;
@@ -76,10 +78,27 @@ Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_
   return bytes;
 }
 
-Status write_file(const std::string& path, std::span<const std::byte> bytes, bool overwrite) {
-  if (!overwrite && ::access(path.c_str(), F_OK) == 0) {
-    return failed(concat(quoted(path), " exists; --overwrite replaces it"));
+Status check_writable(const std::string& path, bool overwrite) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (!S_ISREG(info.st_mode)) {
+      return failed(concat("cannot write ", quoted(path), ": it is ",
+                           S_ISDIR(info.st_mode) ? "a folder" : "no regular file"));
+    }
+    if (!overwrite) return usage_error(concat(quoted(path), " exists; --overwrite replaces it"));
+  } else if (errno != ENOENT) {
+    return failed(concat("cannot write ", quoted(path), ": ", system_reason()));
   }
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    return failed(concat("cannot write ", quoted(path), ": its folder: ", system_reason()));
+  }
+  return {};
+}
+
+Status write_file(const std::string& path, std::span<const std::byte> bytes, bool overwrite) {
+  if (const Status writable = check_writable(path, overwrite); !writable) return writable;
   Temporary temporary{path + ".XXXXXX"};
   Descriptor file{::mkostemp(temporary.path.data(), O_CLOEXEC)};
   if (file.fd < 0) {

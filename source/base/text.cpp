@@ -5,11 +5,10 @@
 
 namespace octavo {
 
-std::string quoted(std::string_view text) {
-  constexpr std::size_t longest_shown = 120;
+std::string printable(std::string_view text) {
   constexpr char digits[] = "0123456789abcdef";
-  std::string out = "'";
-  for (const char raw : text.substr(0, longest_shown)) {
+  std::string out;
+  for (const char raw : text) {
     const auto byte = static_cast<unsigned char>(raw);
     if (byte < 0x20 || byte == 0x7f) {
       out += "\\x";
@@ -19,8 +18,18 @@ std::string quoted(std::string_view text) {
       out += raw;
     }
   }
-  if (text.size() > longest_shown) out += "...";
-  return out + "'";
+  return out;
+}
+
+std::string quoted(std::string_view text) {
+  constexpr std::size_t longest_shown = 320;
+  if (text.size() <= longest_shown) return concat("'", printable(text), "'");
+  // Cut between characters: a continuation byte of UTF-8 begins none.
+  const auto inside = [&](std::size_t at) { return (text[at] & 0xc0) == 0x80; };
+  std::size_t head = longest_shown / 2, tail = text.size() - longest_shown / 2;
+  for (int i = 0; i < 3 && inside(head); ++i) --head;
+  for (int i = 0; i < 3 && inside(tail); ++i) ++tail;
+  return concat("'", printable(text.substr(0, head)), "...", printable(text.substr(tail)), "'");
 }
 
 std::string json_escaped(std::string_view text) {

@@ -34,13 +34,19 @@ std::string concat(const Parts&... parts) {
   return out;
 }
 
-// The text in single quotes with control bytes escaped and overlong text cut: a
-// name that comes from a file can be shown without breaking a line or a terminal.
+// The text with control bytes escaped: a name that comes from a file can be shown
+// without breaking a line or a terminal.
+std::string printable(std::string_view text);
+// The same in single quotes; of an overlong text the middle is cut out, so that the file
+// name at the end of a path stays.
 std::string quoted(std::string_view text);
 // Overloads so that std::quoted, which argument-dependent lookup also finds, never wins.
 inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }
 inline std::string quoted(std::string& text) { return quoted(std::string_view(text)); }
 inline std::string quoted(const char* text) { return quoted(std::string_view(text)); }
+
+// What some editors put in front of a text file, to be left out.
+inline constexpr std::string_view utf8_mark = "\xef\xbb\xbf";
 
 // The text as the inside of a JSON string; bytes that are no UTF-8 pass through.
 std::string json_escaped(std::string_view text);

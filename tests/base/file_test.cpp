@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/text.h"
+
 namespace octavo {
 namespace {
 
@@ -104,6 +106,30 @@ TEST_F(Files, AreNotOverwrittenUnasked) {
   EXPECT_EQ(*read_file(path("a"), 10), bytes_of("old"));
   ASSERT_TRUE(write_file(path("a"), bytes_of("new"), true));
   EXPECT_EQ(*read_file(path("a"), 10), bytes_of("new"));
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(Files, AreAskedAboutBeforeTheyAreMade) {
+  EXPECT_TRUE(check_writable(path("new"), false));
+  ASSERT_TRUE(write_file(path("old"), bytes_of("old"), false));
+  EXPECT_TRUE(check_writable(path("old"), true));
+  EXPECT_EQ(check_writable(path("old"), false).error().kind, ErrorKind::usage);
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const std::string long_name(300, 'x');
+  for (const std::string& name : {folder_.string(), path("pipe"), std::string("/dev/null"),
+                                  path("missing/new"), path("old/new"), path(long_name.c_str())}) {
+    const Status refused = check_writable(name, true);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().kind, ErrorKind::failed);
+    EXPECT_NE(refused.error().message.find(quoted(name)), std::string::npos)
+        << refused.error().message;
+  }
+}
+
+TEST_F(Files, ThatAreDevicesOrPipesAreNotReplaced) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(write_file(path("pipe"), bytes_of("new"), true));
+  EXPECT_TRUE(fs::is_fifo(path("pipe")));
   EXPECT_EQ(count(), 1u);
 }
 

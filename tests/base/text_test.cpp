@@ -32,9 +32,26 @@ TEST(Quoted, KeepsUtf8) {
   EXPECT_EQ(quoted("Zürich"), "'Zürich'");
 }
 
-TEST(Quoted, CutsWhatIsTooLong) {
-  const std::string shown = quoted(std::string(100'000, 'x'));
-  EXPECT_EQ(shown, "'" + std::string(120, 'x') + "...'");
+TEST(Quoted, CutsTheMiddleOfWhatIsTooLong) {
+  const std::string shown = quoted(std::string(100'000, 'x') + "/cat.jpg");
+  EXPECT_EQ(shown, "'" + std::string(160, 'x') + "..." + std::string(152, 'x') + "/cat.jpg'");
+}
+
+TEST(Quoted, CutsBetweenCharacters) {
+  std::string umlauts;
+  for (int i = 0; i < 200; ++i) umlauts += "\xc3\xbc";
+  std::string half;  // 80 characters of two bytes
+  for (int i = 0; i < 79; ++i) half += "\xc3\xbc";
+  EXPECT_EQ(quoted("x" + umlauts + "x"), "'x" + half + "..." + half + "x'");
+}
+
+TEST(Quoted, KeepsAPathOfOrdinaryLength) {
+  const std::string path = std::string(300, 'd') + "/cat.jpg";
+  EXPECT_EQ(quoted(path), "'" + path + "'");
+}
+
+TEST(Printable, EscapesOnlyControlBytes) {
+  EXPECT_EQ(printable("a\nb\x1b[0m 'Zürich'"), "a\\x0ab\\x1b[0m 'Zürich'");
 }
 
 TEST(Quoted, OfAStringIsNotStdQuoted) {
