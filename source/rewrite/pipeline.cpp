@@ -58,12 +58,17 @@ constexpr Rewrite table[] = {
 
 Status check_names(const std::vector<std::string>& disabled) {
   std::vector<std::string> names;
-  for (const Rewrite& rewrite : table) names.emplace_back(rewrite.name);
+  std::string all;
+  for (const Rewrite& rewrite : table) {
+    names.emplace_back(rewrite.name);
+    all += (all.empty() ? "" : ", ") + names.back();
+  }
   for (const std::string& name : disabled) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     const std::string near = nearest_name(name, names);
     return usage_error(concat("no rewrite is called ", quoted(name),
-                              near.empty() ? "" : concat(", did you mean ", quoted(near), "?")));
+                              near.empty() ? concat("; known are ", all)
+                                           : concat("; did you mean ", quoted(near), "?")));
   }
   return {};
 }
