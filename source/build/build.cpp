@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cmath>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -17,6 +19,8 @@
 #include "evaluate/labels.h"
 #include "graph/graph.h"
 #include "kernels/isa.h"
+#include "quantize/pictures.h"
+#include "quantize/warnings.h"
 #include "runtime/program.h"
 
 namespace octavo {
@@ -34,7 +38,8 @@ Result<NetworkInput> load_sample(const Model& model, const Sample& sample) {
 struct Checked {
   std::vector<Sample> samples;
   std::vector<std::string> unreadable;
-  std::string sha256;  // over the digests of the inputs, in order
+  std::string sha256;   // over the digests of the inputs, in order
+  size_t repeated = 0;  // files whose input is that of another before them
 };
 
 Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
@@ -68,9 +73,11 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
 
   Checked out;
   std::string digests;
+  std::set<std::string> distinct;
   for (size_t i = 0; i < samples.size(); ++i) {
     if (problem[i].empty()) {
       digests += digest[i];
+      out.repeated += distinct.insert(digest[i]).second ? 0 : 1;
       out.samples.push_back(std::move(samples[i]));
     } else {
       out.unreadable.push_back(problem[i]);
@@ -97,9 +104,19 @@ Result<Checked> calibration_samples(const Model& model, const BuildOptions& opti
   if (!samples) return samples.error();
   const size_t count = options.samples == 0 ? samples->size() : options.samples;
   auto chosen = spread_samples(std::move(*samples), count, options.quantize.seed);
+  // A network is fed pictures or tensors, not both: the other kind is named, not dropped.
   const bool tensors = is_tensor_file(chosen.front().path);
+  std::vector<std::string> others;
+  for (const Sample& sample : chosen) {
+    if (is_tensor_file(sample.path) == tensors) continue;
+    others.push_back(concat(quoted(sample.path), tensors ? " is a picture, among tensors"
+                                                         : " is a tensor, among pictures"));
+  }
   std::erase_if(chosen, [&](const Sample& s) { return is_tensor_file(s.path) != tensors; });
-  return check_samples(std::move(chosen), model, options.quantize);
+  auto checked = check_samples(std::move(chosen), model, options.quantize);
+  if (!checked) return checked.error();
+  checked->unreadable.insert(checked->unreadable.end(), others.begin(), others.end());
+  return checked;
 }
 
 size_t count_classes(const std::vector<Sample>& samples) {
@@ -147,6 +164,24 @@ CalibrationFeed make_feed(const Model& model, const std::vector<Sample>& files) 
     };
   }
   return feed;
+}
+
+// A network that is fed the wrong colour order is less sure of its answers.
+Status warn_of_color_order(const Graph& graph, const Preprocess& how, const CalibrationFeed& feed,
+                           const QuantizeOptions& options, std::vector<std::string>& warnings) {
+  const Sweep sweep{options.threads, "comparing colour orders", options.progress, options.stop};
+  const auto sure = compare_color_orders(graph, how, feed, sweep);
+  if (!sure) return sure.error();
+  if (sure->reversed_is_clearly_better()) {
+    const bool rgb = how.color == ColorOrder::rgb;
+    const auto percent = [](double share) { return static_cast<int>(std::lround(100 * share)); };
+    warnings.push_back(concat("the float network is surer of pictures in ", rgb ? "BGR" : "RGB",
+                              " order (", percent(sure->reversed),
+                              " % for its best class) than in ", rgb ? "RGB" : "BGR",
+                              " order as asked (", percent(sure->as_given), " %); --color ",
+                              rgb ? "bgr" : "rgb", " changes it"));
+  }
+  return {};
 }
 
 // ---- what the plan says of itself
@@ -233,6 +268,7 @@ Result<std::string> sha256_hex(std::span<const std::byte> bytes) {
 }
 
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
   auto model = open_model(model_path, options.model);
   if (!model) return model.error();
   if (!model->is_float()) return usage_error(concat(quoted(model_path), " is a plan already"));
@@ -245,14 +281,24 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   result.unreadable = checked->unreadable;
   result.pictures = files.size();
   result.classes_seen = count_classes(files);
+  if (checked->repeated > 0) {
+    result.warnings.push_back(concat(checked->repeated, " of ", files.size(),
+                                     " calibration pictures repeat another one"));
+  }
   if (const Status warned = warn_of_overlap(options, *model, files, result.warnings); !warned) {
     return warned.error();
   }
   Preprocess seen_by_graph = model->preprocess;
   seen_by_graph.mean = model->graph_mean;
   seen_by_graph.std = model->graph_std;
-  auto quantized = quantize(*model->graph, model->picture_input ? &seen_by_graph : nullptr,
-                            make_feed(*model, files), options.quantize);
+  const CalibrationFeed feed = make_feed(*model, files);
+  const Preprocess* how = model->picture_input ? &seen_by_graph : nullptr;
+  if (how) {
+    const Status warned =
+        warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
+    if (!warned) return warned.error();
+  }
+  auto quantized = quantize(*model->graph, how, feed, options.quantize);
   if (!quantized) return quantized.error();
   result.plan = std::move(quantized->plan);
   for (std::string& warning : quantized->warnings) result.warnings.push_back(std::move(warning));
@@ -266,6 +312,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   }
   if (const Status golden = attach_golden(plan); !golden) return golden.error();
   if (const Status valid = verify(plan); !valid) return valid.error();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }
 

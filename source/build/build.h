@@ -29,7 +29,7 @@ struct BuildResult {
   size_t classes_seen = 0;              // 0 where the data set has no labels
   std::vector<std::string> unreadable;  // one sentence a picture
   std::vector<std::string> warnings, notes;
-  double calibrate_seconds = 0;
+  double seconds = 0;  // that all of it took
 };
 
 // Quantizes, proves the plan by verify(), runs the golden inputs through the reference

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
 #include <random>
 
 #include "base/text.h"
@@ -12,8 +12,6 @@
 #include "evaluate/latency.h"
 
 namespace octavo::command {
-
-Json host_json();  // doctor.cpp
 
 namespace {
 
@@ -30,6 +28,12 @@ struct Options {
 struct Setting {
   int threads = 1, streams = 1;
 };
+
+// Of `asked`, what a model can do: the float engine takes one thread a picture.
+std::vector<Setting> possible(const Model& model, std::vector<Setting> asked) {
+  if (model.is_float()) std::erase_if(asked, [](const Setting& s) { return s.threads > 1; });
+  return asked;
+}
 
 struct Row {
   const Model* model = nullptr;
@@ -93,11 +97,10 @@ Result<Json> measure_layers(const Model& model, Table& table) {
   const Plan& plan = model.program->plan();
   auto session = Session::create(model.program, 1);
   if (!session) return session.error();
-  const NetworkInput input = noise(model);
   std::vector<float> logits(static_cast<size_t>(model.classes));
   constexpr size_t frames = 51;
   std::vector<std::vector<uint64_t>> ns(plan.steps.size());
-  std::vector<std::byte> bytes = golden_input(plan, 1);
+  const std::vector<std::byte> bytes = golden_input(plan, 1);
   for (size_t f = 0; f < frames; ++f) {
     std::vector<uint64_t> step_ns(plan.steps.size(), 0);
     if (const Status ran = (*session)->run_timed(bytes, logits, step_ns); !ran) return ran.error();
@@ -177,7 +180,10 @@ Result<std::vector<Setting>> settings(const Options& options) {
   auto streams = parse_counts("--streams", options.streams);
   if (!streams) return streams.error();
   for (const int s : *streams) {
-    if (s > 1 || out.empty()) out.push_back({1, s});
+    const bool known = std::any_of(out.begin(), out.end(), [s](const Setting& setting) {
+      return setting.threads == 1 && setting.streams == s;
+    });
+    if (!known) out.push_back({1, s});
   }
   return out;
 }
@@ -187,23 +193,19 @@ int run(const Options& options) {
   if (!model_options) return fail(model_options.error());
   auto asked = settings(options);
   if (!asked) return fail(asked.error());
-  std::vector<Model> models;
-  std::vector<double> load_ms;
-  for (const std::string& path : options.models) {
-    const auto start = std::chrono::steady_clock::now();
-    auto model = open_model(path, *model_options);
-    if (!model) return fail(model.error());
-    load_ms.push_back(
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-            .count());
-    for (const std::string& text : model->notes) note(options.output, path + ": " + text);
-    models.push_back(std::move(*model));
+  auto opened = open_models(options.models, *model_options);
+  if (!opened) return fail(opened.error());
+  const std::vector<Model>& models = *opened;
+  for (const Model& model : models) {
+    for (const std::string& text : model.notes) note(options.output, model.path + ": " + text);
+    if (possible(model, *asked).size() < asked->size()) {
+      note(options.output,
+           model.path + ": a float model runs on one thread, settings of more are left out");
+    }
   }
   std::vector<Row> rows;
   for (const Model& model : models) {
-    for (const Setting& setting : *asked) {
-      if (model.is_float() && setting.threads > 1)
-        continue;  // the float engine takes one a picture
+    for (const Setting& setting : possible(model, *asked)) {
       auto run = measure(model, setting, options);
       if (!run) return fail(run.error());
       rows.push_back({&model, setting, *run});
@@ -225,7 +227,7 @@ int run(const Options& options) {
   const Model& first = models.front();
   Json out = {{"host", host_json()},
               {"runs", rows_json(rows)},
-              {"load_ms", load_ms.front()},
+              {"load_ms", first.load_ms},
               {"arena_bytes", first.program ? first.program->arena_bytes() : 0},
               {"weight_bytes", first.program ? first.program->weight_bytes() : 0}};
   if (options.layers) out["layers"] = layers;
@@ -243,13 +245,14 @@ void add_bench(CLI::App& program, Action& action) {
   command->remove_option(command->get_option("--threads"));
   command->add_option("--threads", o->threads, "threads of one frame, for example 1,2,4");
   command->add_option("--streams", o->streams, "one-thread sessions at once, for example 1,2");
-  command->add_option("--seconds", o->seconds, "to measure each")->check(CLI::Range(0.01, 3600.0));
-  command->add_option("--frames", o->frames, "instead of seconds")->check(CLI::Range(1, 100000000));
-  command->add_option("--warmup", o->warmup, "seconds before")->check(CLI::Range(0.0, 600.0));
+  command->add_option("--seconds", o->seconds, "to measure each")->check(real_number(0.01, 3600));
+  command->add_option("--frames", o->frames, "instead of seconds")
+      ->check(whole_number(1, 100000000));
+  command->add_option("--warmup", o->warmup, "seconds before")->check(real_number(0, 600));
   command->add_option("--input", o->input,
                       "end to end: decode and preprocess this file each frame");
   command->add_option("--rate", o->rate, "frames due a second: deadline misses and jitter")
-      ->check(CLI::Range(0.001, 100000.0));
+      ->check(real_number(0.001, 100000));
   command->add_flag("--layers,!--no-layers", o->layers, "a row a step, in a pass of its own");
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });

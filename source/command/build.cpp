@@ -5,10 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <tuple>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/print.h"
@@ -31,20 +31,15 @@ struct Options {
   Output output;
 };
 
-Result<RangeMethod> parse_method(const std::string& text) {
-  const std::vector<std::string> names{"auto", "max", "percentile", "mse", "kl"};
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == text) return static_cast<RangeMethod>(i);
-  }
-  const std::string near = nearest_name(text, names);
-  return usage_error(concat("--method ", quoted(text), ": known are auto, max, percentile, mse, kl",
-                            near.empty() ? "" : concat("; did you mean ", near, "?")));
-}
-
 Result<BuildOptions> to_build_options(const Options& options, Progress& progress) {
   auto model = options.flags.parse();
   if (!model) return model.error();
-  auto method = parse_method(options.method);
+  auto method = choose<RangeMethod>("--method", options.method,
+                                    {{"auto", RangeMethod::automatic},
+                                     {"max", RangeMethod::maximum},
+                                     {"percentile", RangeMethod::percentile},
+                                     {"mse", RangeMethod::mse},
+                                     {"kl", RangeMethod::kl}});
   if (!method) return method.error();
   BuildOptions build;
   build.model = *model;
@@ -157,8 +152,7 @@ std::string verdict(const Measured& measured) {
   const Paired& paired = measured.evaluation.paired.front();
   return fmt::format(
       "on {} pictures int8 loses {:.1f} points of Top-1, 95 % interval [{:.1f}, {:.1f}], and "
-      "agrees "
-      "with float on {:.1f} %: {}",
+      "agrees with float on {:.1f} %: {}",
       paired.n, paired.drop, paired.drop_ci95.low, paired.drop_ci95.high,
       100.0 * static_cast<double>(paired.agree) / static_cast<double>(paired.n), paired.verdict);
 }
@@ -167,7 +161,7 @@ void print_summary(const Options& options, const BuildResult& built, const Measu
                    size_t float_bytes, size_t plan_bytes, const std::string& sha256) {
   fmt::print("calibration   {} pictures", built.pictures);
   if (built.classes_seen > 0) fmt::print(" of {} classes", built.classes_seen);
-  fmt::print(", {:.1f} s\n\n", built.calibrate_seconds);
+  fmt::print(", {:.1f} s\n\n", built.seconds);
   Table table({"", "Top-1 [95 %]", "Top-5", "size", "ms, 1 thread",
                fmt::format("ms, {} threads", measured.threads)},
               {false, true, true, true, true, true});
@@ -209,7 +203,11 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
                 {"all_threads", measured.ms_all}}}};
   if (measured.labelled) {
     const Paired& p = measured.evaluation.paired.front();
-    out["accuracy"] = {{"n", p.n}, {"drop", p.drop}, {"agree", p.agree}, {"verdict", p.verdict}};
+    out["accuracy"] = {{"n", p.n},
+                       {"drop", p.drop},
+                       {"agree", p.agree},
+                       {"verdict", p.verdict},
+                       {"unreadable", measured.evaluation.unreadable}};
   }
   out["blame"] = Json::array();
   for (const StepReport& step : most_to_blame(built.plan, 3)) {
@@ -230,10 +228,11 @@ Result<size_t> file_bytes(const std::string& path) {
 Status check_output(const Options& options) {
   if (options.dry_run) return {};
   if (options.output_path.empty()) return usage_error("-o OUT.octavo is needed (or --dry-run)");
-  if (!options.overwrite && std::filesystem::exists(options.output_path)) {
-    return usage_error(concat(quoted(options.output_path), " exists; --overwrite replaces it"));
+  std::error_code none_there;
+  if (std::filesystem::equivalent(options.output_path, options.model, none_there)) {
+    return usage_error(concat(quoted(options.output_path), " is the model itself"));
   }
-  return {};
+  return check_writable(options.output_path, options.overwrite);
 }
 
 int run(const Options& options) {
@@ -246,12 +245,9 @@ int run(const Options& options) {
     auto parsed = to_build_options(options, progress);
     if (!parsed) return fail(parsed.error());
     build = *parsed;
-    const auto start = std::chrono::steady_clock::now();
     auto result = build_plan(options.model, build);
     if (!result) return fail(result.error());
     built = std::move(*result);
-    built.calibrate_seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   for (const std::string& text : built.notes) note(options.output, text);
   for (const std::string& text : built.warnings) warning(options.output, text);
@@ -259,6 +255,9 @@ int run(const Options& options) {
 
   auto measured = measure(options, build, built.plan);
   if (!measured) return fail(measured.error());
+  for (const std::string& text : measured->evaluation.unreadable) {
+    warning(options.output, "left out of the evaluation: " + text);
+  }
   if (interrupted) return fail({ErrorKind::interrupted, "interrupted"});
   const std::vector<std::byte> bytes = serialize(built.plan);
   auto sha256 = sha256_hex(bytes);
@@ -274,7 +273,10 @@ int run(const Options& options) {
   } else {
     print_summary(options, built, *measured, *model_bytes, bytes.size(), *sha256);
   }
-  return built.unreadable.empty() ? exit_done : exit_code(ErrorKind::rejected);
+  const size_t unreadable = built.unreadable.size() + measured->evaluation.unreadable.size();
+  if (unreadable == 0) return exit_done;
+  return fail(unreadable_pictures(
+      unreadable, unreadable + built.pictures + measured->evaluation.pictures.size()));
 }
 
 }  // namespace
@@ -285,19 +287,23 @@ void add_build(CLI::App& program, Action& action) {
   command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
   command->add_option("-o,--output", o->output_path, "the plan to write (.octavo)");
   command->add_option("--calib", o->calibration, "calibration pictures")->required();
-  command->add_option("--samples", o->samples, "at most so many of them; 0: all");
+  command->add_option("--samples", o->samples, "at most so many of them; 0: all")
+      ->check(whole_number(0, INT64_MAX));
   command->add_option("--eval-data", o->evaluation,
                       "labelled pictures to measure float and int8 on");
-  command->add_option("--limit", o->limit, "only the first N of them");
-  command->add_option("--class-offset", o->class_offset, "added to every label");
+  command->add_option("--limit", o->limit, "only the first N of them; 0: all")
+      ->check(whole_number(0, INT64_MAX));
+  command->add_option("--class-offset", o->class_offset, "added to every label")
+      ->check(whole_number(-1000000, 1000000));
   command->add_option("--labels", o->labels, "class names to store, one a line");
   command->add_option("--method", o->method, "of ranges: auto, max, percentile, mse or kl");
   command->add_option("--percentile", o->percentile, "for --method percentile")
-      ->check(CLI::Range(50.0, 100.0));
+      ->check(real_number(50, 100));
   command->add_flag("--per-channel,!--per-tensor", o->per_channel,
                     "weight scales (default: per channel)");
   command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name");
-  command->add_option("--seed", o->seed, "of the choice of pictures");
+  command->add_option("--seed", o->seed, "of the choice of pictures")
+      ->check(whole_number(0, INT64_MAX));
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");
   command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
   o->flags.add(*command);

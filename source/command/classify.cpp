@@ -20,6 +20,7 @@ struct Options {
   Output output;
   int top = 5;
   std::string range = "full", matrix = "bt601", logits, labels;
+  bool overwrite = false;
 };
 
 struct Answer {
@@ -33,19 +34,29 @@ std::string label_of(const Model& model, int index) {
   return i < model.labels.size() ? model.labels[i] : concat("class ", index);
 }
 
-Result<PictureSource> source_of(const std::string& text, const Options& options) {
-  auto source = parse_source(text);
-  if (!source) return source.error();
-  source->range = options.range == "video" ? YuvRange::video : YuvRange::full;
-  source->matrix = options.matrix == "bt709" ? YuvMatrix::bt709 : YuvMatrix::bt601;
-  return source;
+// How the numbers of a YUV frame are meant.
+struct FrameColors {
+  YuvRange range = YuvRange::full;
+  YuvMatrix matrix = YuvMatrix::bt601;
+};
+
+Result<FrameColors> parse_colors(const Options& options) {
+  auto range = choose<YuvRange>("--range", options.range,
+                                {{"full", YuvRange::full}, {"video", YuvRange::video}});
+  if (!range) return range.error();
+  auto matrix = choose<YuvMatrix>("--matrix", options.matrix,
+                                  {{"bt601", YuvMatrix::bt601}, {"bt709", YuvMatrix::bt709}});
+  if (!matrix) return matrix.error();
+  return FrameColors{*range, *matrix};
 }
 
-Answer answer_one(const std::string& text, const Options& options, const Model& model,
+Answer answer_one(const std::string& text, const FrameColors& colors, const Model& model,
                   const Classifier& classifier) {
   Answer answer{text, std::vector<float>(static_cast<size_t>(model.classes)), ""};
-  auto source = source_of(text, options);
+  auto source = parse_source(text);
   if (!source) return {text, {}, source.error().message};
+  source->range = colors.range;
+  source->matrix = colors.matrix;
   auto input = load_network_input(model, *source);
   if (!input) return {text, {}, input.error().message};
   if (const Status ran = classify(classifier, *input, answer.logits); !ran) {
@@ -70,10 +81,10 @@ Json to_json(const Answer& answer, const Model& model, int top) {
 
 void print_answer(const Answer& answer, const Model& model, int top) {
   if (!answer.error.empty()) return;
-  fmt::print("{}\n", answer.input);
+  fmt::print("{}\n", printable(answer.input));
   int rank = 0;
   for (const Score& score : top_scores(answer.logits, top)) {
-    fmt::print("[{}] {}: {:.4f}\n", rank++, label_of(model, score.index), score.score);
+    fmt::print("[{}] {}: {:.4f}\n", rank++, printable(label_of(model, score.index)), score.score);
   }
 }
 
@@ -87,12 +98,18 @@ Status save_logits(const Options& options, const Model& model, const std::vector
     ++rows;
   }
   const int64_t shape[] = {rows, model.classes};
-  return write_file(options.logits, encode_npy(shape, values), true);
+  return write_file(options.logits, encode_npy(shape, values), options.overwrite);
 }
 
 int run(const Options& options) {
   auto model_options = options.flags.parse();
   if (!model_options) return fail(model_options.error());
+  auto colors = parse_colors(options);
+  if (!colors) return fail(colors.error());
+  if (!options.logits.empty()) {
+    const Status writable = check_writable(options.logits, options.overwrite);
+    if (!writable) return fail(writable.error());
+  }
   auto model = open_model(options.model, *model_options);
   if (!model) return fail(model.error());
   for (const std::string& text : model->notes) note(options.output, text);
@@ -107,7 +124,7 @@ int run(const Options& options) {
   std::vector<Answer> answers;
   size_t unread = 0;
   for (const std::string& input : options.inputs) {
-    answers.push_back(answer_one(input, options, *model, *classifier));
+    answers.push_back(answer_one(input, *colors, *model, *classifier));
     const Answer& answer = answers.back();
     if (!answer.error.empty()) {
       ++unread;
@@ -137,12 +154,12 @@ void add_classify(CLI::App& program, Action& action) {
       ->add_option("INPUT", options->inputs,
                    "JPEG, PNG, WebP, BMP, PPM, .npy, or a frame as FILE.nv12:WxH")
       ->required();
-  command->add_option("--top", options->top, "labels a picture")->check(CLI::Range(1, 1000000));
-  command->add_option("--range", options->range, "of YUV frames: full or video")
-      ->check(CLI::IsMember({"full", "video"}));
-  command->add_option("--matrix", options->matrix, "of YUV frames: bt601 or bt709")
-      ->check(CLI::IsMember({"bt601", "bt709"}));
+  command->add_option("--top", options->top, "labels a picture")->check(whole_number(1, 1000000));
+  command->add_option("--range", options->range, "of YUV frames: full or video");
+  command->add_option("--matrix", options->matrix, "of YUV frames: bt601 or bt709");
   command->add_option("--logits", options->logits, "write float32 [n, classes] to this .npy");
+  command->add_flag("--overwrite,!--no-overwrite", options->overwrite,
+                    "replace an existing .npy file");
   command->add_option("--labels", options->labels, "class names, one a line");
   options->flags.add(*command);
   add_output_flags(*command, options->output);

@@ -69,8 +69,8 @@ int run(const Options& options) {
   if (!model_options) return fail(model_options.error());
   auto model = open_model(options.model, *model_options);
   if (!model) return fail(model.error());
-  ModelOptions plan_options;
-  plan_options.isa = options.flags.isa;
+  ModelOptions plan_options = *model_options;
+  plan_options.beside_float = true;
   auto plan = open_model(options.plan, plan_options);
   if (!plan) return fail(plan.error());
   DataSetOptions data;
@@ -97,7 +97,9 @@ int run(const Options& options) {
   } else {
     print_text(*comparison);
   }
-  return comparison->unreadable.empty() ? exit_done : exit_code(ErrorKind::rejected);
+  return comparison->unreadable.empty()
+             ? exit_done
+             : fail(unreadable_pictures(comparison->unreadable.size(), samples->size()));
 }
 
 }  // namespace
@@ -109,7 +111,8 @@ void add_compare(CLI::App& program, Action& action) {
   command->add_option("MODEL", o->model, "the float model (.onnx)")->required();
   command->add_option("PLAN", o->plan, "the plan built from it (.octavo)")->required();
   command->add_option("--data", o->data, "pictures; labels are not needed")->required();
-  command->add_option("--limit", o->limit, "only the first N; 0: all");
+  command->add_option("--limit", o->limit, "only the first N; 0: all")
+      ->check(whole_number(0, INT64_MAX));
   o->flags.add(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -35,17 +36,18 @@ struct Gate {
 
 const std::vector<std::string> gate_figures{"drop", "top1", "top5", "agree", "drop_high"};
 
-Result<Gate> parse_gate(const std::string& text) {
+Result<Gate> parse_gate(const std::string& text, size_t models) {
   const size_t at = text.find_first_of("<>");
   if (at != std::string::npos && at + 1 < text.size() && text[at + 1] == '=') {
     Gate gate{text.substr(0, at), text[at] == '<', 0};
     const char* end = text.data() + text.size();
     const auto parsed = std::from_chars(text.data() + at + 2, end, gate.bound);
-    for (const std::string& known : gate_figures) {
-      if (known == gate.figure && parsed.ec == std::errc{} && parsed.ptr == end &&
-          std::isfinite(gate.bound)) {
-        return gate;
-      }
+    const bool known =
+        std::find(gate_figures.begin(), gate_figures.end(), gate.figure) != gate_figures.end();
+    if (known && parsed.ec == std::errc{} && parsed.ptr == end && std::isfinite(gate.bound)) {
+      const bool compares = gate.figure != "top1" && gate.figure != "top5";
+      if (!compares || models > 1) return gate;
+      return usage_error(concat("--gate ", gate.figure, " compares: name two models"));
     }
   }
   return usage_error(concat(
@@ -57,13 +59,10 @@ double percent(int64_t part, size_t n) {
   return 100.0 * static_cast<double>(part) / static_cast<double>(n);
 }
 
-Result<double> figure_of(const Evaluation& e, const std::string& figure) {
+double figure_of(const Evaluation& e, const std::string& figure) {
   const size_t n = e.pictures.size();
   if (figure == "top1") return percent(e.models.back().right1, n);
   if (figure == "top5") return percent(e.models.back().right5, n);
-  if (e.paired.empty()) {
-    return usage_error(concat("--gate ", figure, " compares: name two models"));
-  }
   const Paired& last = e.paired.back();
   if (figure == "agree") return percent(last.agree, n);
   return figure == "drop" ? last.drop : last.drop_ci95.high;
@@ -144,31 +143,25 @@ Status write_csv(const Options& options, const Evaluation& e) {
   return write_file(options.csv, std::as_bytes(std::span(text)), options.overwrite);
 }
 
-Result<std::vector<Model>> open_models(const Options& options, const ModelOptions& model_options) {
-  std::vector<Model> models;
-  for (const std::string& path : options.models) {
-    ModelOptions one = model_options;
-    if (path.ends_with(".octavo")) one.preprocess = {};  // a plan has its own
-    auto model = open_model(path, one);
-    if (!model) return model.error();
-    for (const std::string& text : model->notes) note(options.output, path + ": " + text);
-    models.push_back(std::move(*model));
-  }
-  return models;
-}
-
 int run(const Options& options) {
   interruptible();
   auto model_options = options.flags.parse();
   if (!model_options) return fail(model_options.error());
   std::optional<Gate> gate;
   if (!options.gate.empty()) {
-    auto parsed = parse_gate(options.gate);
+    auto parsed = parse_gate(options.gate, options.models.size());
     if (!parsed) return fail(parsed.error());
     gate = *parsed;
   }
-  auto models = open_models(options, *model_options);
+  if (!options.csv.empty()) {
+    const Status writable = check_writable(options.csv, options.overwrite);
+    if (!writable) return fail(writable.error());
+  }
+  auto models = open_models(options.models, *model_options);
   if (!models) return fail(models.error());
+  for (const Model& model : *models) {
+    for (const std::string& text : model.notes) note(options.output, model.path + ": " + text);
+  }
   if (!options.labels.empty()) {
     auto labels = read_labels(options.labels, models->front().classes);
     if (!labels) return fail(labels.error());
@@ -202,15 +195,12 @@ int run(const Options& options) {
     print_text(options, *evaluation);
   }
   if (!evaluation->unreadable.empty()) {
-    return fail(rejected(concat(evaluation->unreadable.size(), " of ", samples->size(),
-                                " pictures could not be read; the answer is over the other ",
-                                evaluation->pictures.size())));
+    return fail(unreadable_pictures(evaluation->unreadable.size(), samples->size()));
   }
   if (gate) {
-    auto value = figure_of(*evaluation, gate->figure);
-    if (!value) return fail(value.error());
-    if (gate->at_most ? *value > gate->bound : *value < gate->bound) {
-      return fail({ErrorKind::gate_missed, concat("gate missed: ", gate->figure, " is ", *value,
+    const double value = figure_of(*evaluation, gate->figure);
+    if (gate->at_most ? value > gate->bound : value < gate->bound) {
+      return fail({ErrorKind::gate_missed, concat("gate missed: ", gate->figure, " is ", value,
                                                   gate->at_most ? ", at most " : ", at least ",
                                                   gate->bound, " was asked")});
     }
@@ -226,8 +216,10 @@ void add_eval(CLI::App& program, Action& action) {
       "eval", "Top-1 and Top-5 with intervals; models paired against the first");
   command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
   command->add_option("--data", o->data, "labelled pictures")->required();
-  command->add_option("--limit", o->limit, "only the first N");
-  command->add_option("--class-offset", o->class_offset, "added to every label");
+  command->add_option("--limit", o->limit, "only the first N; 0: all")
+      ->check(whole_number(0, INT64_MAX));
+  command->add_option("--class-offset", o->class_offset, "added to every label")
+      ->check(whole_number(-1000000, 1000000));
   command->add_option("--labels", o->labels, "class names, one a line (checked against the model)");
   command->add_option("--csv", o->csv, "write a row a picture");
   command->add_option("--gate", o->gate, "exit 4 unless it holds, for example \"drop<=1.0\"");

@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/text.h"
 #include "evaluate/host.h"
 
 namespace octavo::command {
@@ -28,23 +27,27 @@ std::vector<std::string> split(std::string_view text, char at) {
   }
 }
 
-// The value of a flag that takes one of a few words.
-template <class Value>
-Result<Value> choose(const char* flag, const std::string& text,
-                     const std::vector<std::pair<std::string, Value>>& known) {
-  std::vector<std::string> names;
-  std::string all;
-  for (const auto& [name, value] : known) {
-    if (name == text) return value;
-    names.push_back(name);
-    all += (all.empty() ? "" : ", ") + name;
-  }
-  const std::string near = nearest_name(text, names);
-  return usage_error(concat(flag, " ", quoted(text), ": known are ", all,
-                            near.empty() ? "" : concat("; did you mean ", near, "?")));
+}  // namespace
+
+CLI::Validator whole_number(int64_t low, int64_t high) {
+  const auto check = [low, high](const std::string& text) {
+    const auto value = parse_number<int64_t>(text);
+    return value && *value >= low && *value <= high
+               ? std::string()
+               : concat(quoted(text), ": a whole number from ", low, " to ", high, " is needed");
+  };
+  return CLI::Validator(check, concat("INT in [", low, " - ", high, "]"));
 }
 
-}  // namespace
+CLI::Validator real_number(double low, double high) {
+  const auto check = [low, high](const std::string& text) {
+    const auto value = parse_number<double>(text);
+    return value && *value >= low && *value <= high
+               ? std::string()
+               : concat(quoted(text), ": a number from ", low, " to ", high, " is needed");
+  };
+  return CLI::Validator(check, concat("FLOAT in [", low, " - ", high, "]"));
+}
 
 Result<std::array<int, 2>> parse_size(const std::string& text) {
   const auto parts = split(text, 'x');
@@ -106,9 +109,11 @@ void PreprocessFlags::add(CLI::App& command) {
   command.add_option("--preset", preset, "torchvision, timm, tf, caffe or none")->group(group);
   command.add_option("--size", size, "HxW of the network's input")->group(group);
   command.add_option("--resize", resize, "the short side before the crop; 0: no resize")
-      ->check(CLI::Range(0, 16384))
+      ->check(whole_number(0, 16384))
       ->group(group);
-  command.add_option("--crop-pct", crop_pct, "or the crop's share of the short side")->group(group);
+  command.add_option("--crop-pct", crop_pct, "or the crop's share of the short side")
+      ->check(real_number(0.05, 1))
+      ->group(group);
   command.add_option("--interpolation", interpolation, "bilinear, bicubic or nearest")
       ->group(group);
   command.add_option("--mean", mean, "R,G,B in 0..255 units")->group(group);
@@ -169,7 +174,7 @@ Result<PreprocessChoice> PreprocessFlags::parse() const {
 void ModelFlags::add(CLI::App& command) {
   preprocess.add(command);
   command.add_option("--isa", isa, "instruction set to use (default: the best; also OCTAVO_ISA)");
-  command.add_option("--threads", threads, "default: physical cores")->check(CLI::Range(1, 1024));
+  command.add_option("--threads", threads, "default: physical cores")->check(whole_number(1, 1024));
   command.add_option("--disable", disable, "rewrites of a float graph to leave out, by name");
 }
 

@@ -1,11 +1,15 @@
 // Flags that several subcommands share, under the names of docs/reference.md.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "evaluate/model.h"
 
@@ -36,6 +40,27 @@ struct ModelFlags {
   Result<ModelOptions> parse() const;
   int thread_count() const;
 };
+
+// Checks of numbers: CLI11's own take -1 for an unsigned number and let NaN and
+// overflow pass.
+CLI::Validator whole_number(int64_t low, int64_t high);
+CLI::Validator real_number(double low, double high);
+
+// The value of a flag that takes one of a few words.
+template <class Value>
+Result<Value> choose(const char* flag, const std::string& text,
+                     const std::vector<std::pair<std::string, Value>>& known) {
+  std::vector<std::string> names;
+  std::string all;
+  for (const auto& [name, value] : known) {
+    if (name == text) return value;
+    names.push_back(name);
+    all += (all.empty() ? "" : ", ") + name;
+  }
+  const std::string near = nearest_name(text, names);
+  return usage_error(concat(flag, " ", quoted(text), ": known are ", all,
+                            near.empty() ? "" : concat("; did you mean ", near, "?")));
+}
 
 // "224x224" as height, width.
 Result<std::array<int, 2>> parse_size(const std::string& text);

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <new>
+#include <system_error>
 
 #include "base/text.h"
 #include "command/command.h"
@@ -143,7 +145,10 @@ int main(int argc, char** argv) {
     return code;
   } catch (const std::bad_alloc&) {
     return command::fail(unsupported("not enough memory"));
-  } catch (const std::exception& error) {  // fmt on a closed or full stdout
-    return command::fail(failed(error.what()));
+  } catch (const std::system_error& error) {  // fmt on a closed or full stdout; std::thread
+    return command::fail(failed(
+        concat("the system refused to write or to start a thread: ", error.code().message())));
+  } catch (const std::exception& error) {
+    return command::fail(failed(concat("a fault inside Octavo: ", error.what())));
   }
 }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/text.h"
+
 namespace octavo::command {
 
 namespace {
@@ -42,16 +44,22 @@ int exit_code(ErrorKind kind) {
 }
 
 int fail(const Error& error) {
-  fmt::print(stderr, "octavo: {}\n", error.message);
+  fmt::print(stderr, "octavo: {}\n", printable(error.message));
   return exit_code(error.kind);
 }
 
+Error unreadable_pictures(size_t unreadable, size_t all) {
+  return rejected(concat(unreadable, " of ", all,
+                         " pictures could not be read; the answer is over the other ",
+                         all - unreadable));
+}
+
 void note(const Output& output, std::string_view text) {
-  if (!output.quiet) fmt::print(stderr, "{}\n", text);
+  if (!output.quiet) fmt::print(stderr, "{}\n", printable(text));
 }
 
 void warning(const Output& output, std::string_view text) {
-  if (!output.quiet) fmt::print(stderr, "warning: {}\n", text);
+  if (!output.quiet) fmt::print(stderr, "warning: {}\n", printable(text));
 }
 
 void print_json(Json object) {
@@ -68,6 +76,7 @@ Table::Table(std::vector<std::string> header, std::vector<bool> right)
 
 void Table::add(std::vector<std::string> row) {
   row.resize(rows_.front().size());
+  for (std::string& cell : row) cell = printable(cell);
   rows_.push_back(std::move(row));
 }
 

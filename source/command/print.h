@@ -18,8 +18,13 @@ using Json = nlohmann::ordered_json;
 
 // One line on stderr; returns the exit code of the error's kind.
 int fail(const Error& error);
+// What ends a command that answered over those pictures that it could read.
+Error unreadable_pictures(size_t unreadable, size_t all);
 void note(const Output& output, std::string_view text);     // silent with -q
 void warning(const Output& output, std::string_view text);  // silent with -q
+
+// Facts on this machine, as doctor prints them and a measurement carries them.
+Json host_json();
 
 // {"schema_version": 1, ...} on stdout, indented.
 void print_json(Json object);

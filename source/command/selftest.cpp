@@ -48,6 +48,9 @@ std::vector<std::string> isas_to_run(const Options& options) {
 }
 
 int run(const Options& options) {
+  if (options.all_isa && !options.isa.empty()) {
+    return fail(usage_error("--isa and --all-isa exclude each other"));
+  }
   Result<Plan> plan = options.plan.empty() ? selftest_plan() : read_plan(options.plan);
   if (!plan) return fail(plan.error());
   if (plan->golden.empty()) {

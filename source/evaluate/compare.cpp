@@ -238,7 +238,8 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   auto tensors = match_steps(*float_model.graph, plan.program->plan());
   if (!tensors) return tensors.error();
   std::vector<Worker> workers;
-  for (int t = 0; t < options.threads; ++t) {
+  const auto wanted = static_cast<size_t>(std::max(options.threads, 1));
+  for (size_t t = 0; t < std::min(wanted, samples.size()); ++t) {
     auto worker = Worker::create(float_model, plan, *tensors);
     if (!worker) return worker.error();
     workers.push_back(std::move(*worker));

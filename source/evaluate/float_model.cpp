@@ -120,7 +120,9 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
   }
   if (model.picture_input) {
     auto stored = stored_preprocess(*graph, model.input[0], model.input[1], model.input[2]);
-    if (!stored) return stored.error();
+    if (!stored) {
+      return Error{stored.error().kind, concat(quoted(path), ": ", stored.error().message)};
+    }
     if (!*stored && options.preprocess.preset.empty() && !options.preprocess.mean) {
       model.notes.push_back(
           "the file does not say how pictures are preprocessed: --preset torchvision is assumed");

@@ -39,6 +39,7 @@ Result<std::vector<std::string>> read_labels(const std::string& path, int classe
   auto bytes = read_file(path, largest_label_bytes);
   if (!bytes) return bytes.error();
   std::string_view rest(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  if (rest.starts_with(utf8_mark)) rest.remove_prefix(utf8_mark.size());
   std::vector<std::string> labels;
   while (!rest.empty()) {
     const size_t end = rest.find('\n');

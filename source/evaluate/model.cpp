@@ -1,6 +1,7 @@
 #include "evaluate/model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "base/file.h"
@@ -23,12 +24,24 @@ bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes) 
   return path.ends_with(".octavo");  // a broken plan is reported as a plan
 }
 
-// What the user may still change of a plan: how a picture is cut, not what its numbers mean.
-Status override_preprocess(const PreprocessChoice& choice, Model& model) {
+// What was decided when the plan was built.
+Status refuse_float_options(const ModelOptions& options, const std::string& path) {
+  const PreprocessChoice& choice = options.preprocess;
   if (!choice.preset.empty() || choice.mean || choice.std) {
-    return usage_error(concat("mean, std and presets are part of ", quoted(model.path),
+    return usage_error(concat("mean, std and presets are part of ", quoted(path),
                               ": build the plan again to change them"));
   }
+  if (!options.disabled_rewrites.empty()) {
+    return usage_error(
+        concat(quoted(path), " is a plan, whose rewrites are done: --disable is for float models"));
+  }
+  return {};
+}
+
+// What the user may still change of a plan: how a picture is cut, not what its numbers mean.
+Status override_preprocess(PreprocessChoice choice, Model& model) {
+  choice.preset.clear();
+  choice.mean = choice.std = std::nullopt;
   auto how =
       resolve_preprocess(choice, model.preprocess, model.input[0], model.input[1], model.input[2]);
   if (!how) return how.error();
@@ -38,6 +51,11 @@ Status override_preprocess(const PreprocessChoice& choice, Model& model) {
 
 Result<Model> open_plan(const std::string& path, std::span<const std::byte> bytes,
                         const ModelOptions& options) {
+  if (!options.beside_float) {
+    if (const Status possible = refuse_float_options(options, path); !possible) {
+      return possible.error();
+    }
+  }
   auto plan = deserialize(bytes);
   if (!plan) return Error{plan.error().kind, concat(quoted(path), ": ", plan.error().message)};
   Model model;
@@ -73,9 +91,7 @@ Result<Classifier> plan_classifier(const Model& model, int threads) {
   return classifier;
 }
 
-}  // namespace
-
-Result<Model> open_model(const std::string& path, const ModelOptions& options) {
+Result<Model> open_either(const std::string& path, const ModelOptions& options) {
   auto bytes = read_file(path, largest_plan_bytes);
   if (!bytes) return bytes.error();
   if (looks_like_plan(path, *bytes)) return open_plan(path, *bytes, options);
@@ -84,6 +100,44 @@ Result<Model> open_model(const std::string& path, const ModelOptions& options) {
 #else
   return rejected(concat(quoted(path), " is no plan, and this build of Octavo reads plans only"));
 #endif
+}
+
+}  // namespace
+
+Result<Model> open_model(const std::string& path, const ModelOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  auto model = open_either(path, options);
+  if (!model) return model;
+  model->load_ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  PreprocessChoice choice = options.preprocess;
+  choice.size = std::nullopt;
+  if (!model->picture_input && choice != PreprocessChoice{}) {
+    return usage_error(concat(quoted(path),
+                              " is not fed pictures but tensors: no picture is "
+                              "preprocessed"));
+  }
+  return model;
+}
+
+Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,
+                                       const ModelOptions& options) {
+  ModelOptions one = options;
+  one.beside_float = paths.size() > 1;
+  std::vector<Model> models;
+  for (const std::string& path : paths) {
+    auto model = open_model(path, one);
+    if (!model) return model.error();
+    models.push_back(std::move(*model));
+  }
+  const bool all_plans =
+      std::none_of(models.begin(), models.end(), [](const Model& m) { return m.is_float(); });
+  if (all_plans && !paths.empty()) {
+    if (const Status possible = refuse_float_options(options, paths.front()); !possible) {
+      return possible.error();
+    }
+  }
+  return models;
 }
 
 Result<Classifier> make_classifier(const Model& model, int threads) {

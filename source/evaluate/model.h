@@ -28,6 +28,8 @@ struct PreprocessChoice {
   std::optional<std::array<float, 3>> mean, std;
   std::optional<ColorOrder> color;
   std::optional<bool> exif_rotate, via_nv12;
+
+  bool operator==(const PreprocessChoice&) const = default;
 };
 
 const std::vector<std::string>& preset_names();
@@ -41,6 +43,9 @@ struct ModelOptions {
   PreprocessChoice preprocess;
   std::string isa;  // "" for the best
   std::vector<std::string> disabled_rewrites;
+  // What only a float model takes (preset, mean, std, disabled rewrites) is meant for another
+  // one, so that it is no error for a plan.
+  bool beside_float = false;
 };
 
 struct Model {
@@ -56,12 +61,16 @@ struct Model {
   std::shared_ptr<const Program> program;    // a plan ...
   std::shared_ptr<const Graph> graph;        // ... or a float graph, rewritten
   std::vector<std::string> notes;            // what was assumed, for stderr
+  double load_ms = 0;                        // how long open_model took
 
   bool is_float() const { return graph != nullptr; }
 };
 
 // By content: a plan (magic) or ONNX. A runtime-only build reads plans.
 Result<Model> open_model(const std::string& path, const ModelOptions& options);
+// Several, to be compared: what only a float model takes is an error only where all are plans.
+Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,
+                                       const ModelOptions& options);
 
 // One frame: either the u8 tensor [h, w, c] that preprocessing gives, or the float
 // tensor [h, w, c] that a float network is fed. Used by one thread at a time.

@@ -66,6 +66,7 @@ Result<std::vector<ListedFile>> parse_list(std::string_view text, const std::str
                                            const DataSetOptions& options) {
   std::vector<ListedFile> files;
   size_t number = 0;
+  if (text.starts_with(utf8_mark)) text.remove_prefix(utf8_mark.size());
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = trimmed(text.substr(0, end));
