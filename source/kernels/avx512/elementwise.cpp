@@ -38,31 +38,49 @@ OCTAVO_INLINE void run_pixel(const ElementwiseArguments& e, ElementType a_type, 
   }
 }
 
-// Four vectors at a time where packing does the clamp; see saturation_clamps.
-template <Kind K>
-OCTAVO_INLINE void run_pixel_saturated(const ElementwiseArguments& e, const std::byte* a,
-                                       const std::byte* b, std::byte* output) {
+// V vectors from channel c on, `count` channels, where packing does the clamp; see
+// saturation_clamps.
+template <Kind K, int V>
+OCTAVO_INLINE void run_saturated(const ElementwiseArguments& e, const std::byte* a,
+                                 const std::byte* b, std::byte* output, int32_t c, int32_t count) {
   constexpr ElementType u8 = ElementType::u8;
   const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (int32_t c = 0; c < e.shape->channels; c += 64) {
-    __m512i q[4];
-    unroll<4>([&](auto v) __attribute__((always_inline)) {
-      constexpr int i = decltype(v)::value;
-      const __m512 f = value<K>(e, u8, u8, a, b, c + 16 * i);
-      q[i] =
-          _mm512_add_epi32(_mm512_cvtps_epi32(f), _mm512_loadu_si512(e.epilogue.zero + c + 16 * i));
-    });
-    const __m512i bytes =
-        _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
-    _mm512_mask_storeu_epi8(output + c, lanes64(e.shape->channels - c),
-                            _mm512_permutexvar_epi32(in_order, bytes));
-  }
+  __m512i q[4];
+  unroll<V>([&](auto v) __attribute__((always_inline)) {
+    constexpr int i = decltype(v)::value;
+    const __m512 f = value<K>(e, u8, u8, a, b, c + 16 * i);
+    q[i] =
+        _mm512_add_epi32(_mm512_cvtps_epi32(f), _mm512_loadu_si512(e.epilogue.zero + c + 16 * i));
+  });
+  unroll<4 - V>([&](auto v) __attribute__((always_inline)) { q[V + decltype(v)::value] = q[0]; });
+  const __m512i packed =
+      _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+  const __m512i bytes = _mm512_permutexvar_epi32(in_order, packed);
+  if (V == 1 && count == 16)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(output + c), _mm512_castsi512_si128(bytes));
+  else if (V == 4 && count == 64)
+    _mm512_storeu_si512(output + c, bytes);
+  else
+    _mm512_mask_storeu_epi8(output + c, lanes64(count), bytes);
+}
+
+template <Kind K>
+OCTAVO_INLINE void run_pixel_saturated(const ElementwiseArguments& e, const std::byte* a,
+                                       const std::byte* b, std::byte* output, int32_t channels) {
+  int32_t c = 0;
+  for (; c + 48 < channels; c += 64)
+    run_saturated<K, 4>(e, a, b, output, c, smaller(channels - c, 64));
+  if (c + 32 < channels) return run_saturated<K, 3>(e, a, b, output, c, channels - c);
+  if (c + 16 < channels) return run_saturated<K, 2>(e, a, b, output, c, channels - c);
+  if (c < channels) run_saturated<K, 1>(e, a, b, output, c, channels - c);
 }
 
 template <Kind K>
 void run_all(const ElementwiseArguments& e, bool saturated) {
   const ElementwiseShape& s = *e.shape;
   const bool has_b = K != Kind::rescale;
+  const ElementwiseArguments local = e;  // or the compiler reads it again after every store
+  const int32_t channels = s.channels;
   for (int32_t r = 0; r < e.rows; ++r)
     for (int32_t x = 0; x < e.width; ++x) {
       const std::byte* a = e.a.row[r] + x * e.a.pixel_bytes;
@@ -70,7 +88,7 @@ void run_all(const ElementwiseArguments& e, bool saturated) {
           has_b ? e.b.row[r] + (s.b_is_one_pixel ? 0 : x) * e.b.pixel_bytes : nullptr;
       std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
       if (saturated)
-        run_pixel_saturated<K>(e, a, b, output);
+        run_pixel_saturated<K>(local, a, b, output, channels);
       else
         run_pixel<K>(e, s.a, s.b, a, b, output);
     }
