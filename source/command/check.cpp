@@ -24,23 +24,41 @@ struct Options {
   Output output;
 };
 
+using TextByNode = std::map<std::string, std::string>;
+
+// `text` for a node of the graph and for those of the file that were merged into it.
+void set_text(const Node& node, const std::string& text, TextByNode& out) {
+  out[node.name] = text;
+  for (const std::string& merged : node.merged) out[merged] = text;
+}
+
 // For every node of the file, by name: the step that performs it.
-std::map<std::string, std::string> step_names(const Graph& graph, const FormedSteps& formed) {
-  std::map<std::string, std::string> out;
+TextByNode step_names(const Graph& graph, const FormedSteps& formed) {
+  TextByNode out;
   for (const FormedStep& step : formed.steps) {
     const std::string& name = graph.nodes[step.nodes.back()].name;
-    for (const uint32_t index : step.nodes) {
-      const Node& node = graph.nodes[index];
-      out[node.name] = name;
-      for (const std::string& merged : node.merged) out[merged] = name;
-    }
+    for (const uint32_t index : step.nodes) set_text(graph.nodes[index], name, out);
   }
   return out;
 }
 
+// For every node of the file that no integer step performs: why.
+TextByNode refusals(const Graph& graph, const std::vector<Refusal>& refused) {
+  TextByNode out;
+  for (const Refusal& refusal : refused) {
+    if (refusal.node) set_text(graph.nodes[*refusal.node], refusal.why, out);
+  }
+  return out;
+}
+
+std::string text_of(const TextByNode& texts, const std::string& node) {
+  const auto found = texts.find(node);
+  return found == texts.end() ? "" : found->second;
+}
+
 struct Checked {
   std::vector<ImportRow> rows;
-  std::map<std::string, std::string> steps;
+  TextByNode steps, refused;
   std::vector<std::string> notes;
   Status buildable;
 };
@@ -65,10 +83,10 @@ Result<Checked> check(const Options& options) {
     return out;
   }
   out.notes = model->notes;
-  auto formed = form_steps(*model->graph);
-  if (formed) {
-    out.steps = step_names(*model->graph, *formed);
-  } else {
+  const Formation formation = form_what_can(*model->graph);
+  out.steps = step_names(*model->graph, formation.formed);
+  out.refused = refusals(*model->graph, formation.refused);
+  if (const auto formed = form_steps(*model->graph); !formed) {
     out.buildable =
         Error{formed.error().kind, concat(quoted(options.model), ": ", formed.error().message)};
   }
@@ -82,11 +100,11 @@ int run(const Options& options) {
   Json nodes = Json::array();
   Table table({"node", "operator", "becomes", "part of step", "precision", "why not int8"});
   for (const ImportRow& row : checked->rows) {
-    const auto found = checked->steps.find(row.name);
-    const std::string step = found == checked->steps.end() ? "" : found->second;
+    const std::string refused = text_of(checked->refused, row.name);
+    const std::string step = refused.empty() ? text_of(checked->steps, row.name) : "";
     const bool missing = row.becomes.starts_with(unsupported);
     const std::string becomes = missing ? "unsupported" : row.becomes;
-    const std::string why = missing ? row.becomes.substr(unsupported.size()) : "";
+    const std::string why = missing ? row.becomes.substr(unsupported.size()) : refused;
     const std::string precision = step.empty() ? "" : "int8";
     table.add({row.name, row.op_type, becomes, step, precision, why});
     nodes.push_back({{"name", row.name},

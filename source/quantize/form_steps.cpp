@@ -79,19 +79,18 @@ class Former {
     }
   }
 
-  Result<FormedSteps> run() {
+  Formation run() {
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       if (!taken_[n]) form(n);
     }
     check_output();
-    if (!unsupported_.empty()) return rejected(message());
     // A step stands where its last node does: only there is its residual sure to be made.
     std::stable_sort(formed_.steps.begin(), formed_.steps.end(),
                      [](const auto& a, const auto& b) { return a.nodes.back() < b.nodes.back(); });
     for (auto& step : formed_.steps) {
       for (auto& input : step.inputs) input = formed_.stored_as[input];
     }
-    return std::move(formed_);
+    return {std::move(formed_), std::move(refused_)};
   }
 
  private:
@@ -104,17 +103,7 @@ class Former {
     return consumers_[t].size() == 1 && t != graph_.output ? consumers_[t][0] : no_node;
   }
 
-  void refuse(uint32_t n, const std::string& why) {
-    unsupported_.push_back(concat(quoted(node(n).name), " (", operator_name(node(n).op),
-                                  why.empty() ? "" : ": ", why, ")"));
-  }
-
-  std::string message() const {
-    std::string text = concat(unsupported_.size(), unsupported_.size() == 1 ? " node" : " nodes",
-                              " cannot become integer steps: ");
-    for (size_t i = 0; i < unsupported_.size(); ++i) text += (i == 0 ? "" : ", ") + unsupported_[i];
-    return text;
-  }
+  void refuse(uint32_t n, const std::string& why) { refused_.push_back({n, why}); }
 
   void form(uint32_t n) {
     const Node& at = node(n);
@@ -129,7 +118,10 @@ class Former {
     step.node = n;
     const std::string problem =
         std::visit([&](const auto& op) { return begin(op, at, step); }, at.op);
-    if (problem != "") return refuse(n, problem == "-" ? "" : problem);
+    if (problem != "") {
+      return refuse(
+          n, problem == "-" ? concat("there is no integer ", operator_name(at.op)) : problem);
+    }
     take(step, n);
     if (step.kind == StepKind::rescale) {
       if (const auto* unary = std::get_if<Unary>(&at.op)) {
@@ -395,19 +387,19 @@ class Former {
   }
 
   void check_output() {
-    if (!unsupported_.empty()) return;
+    if (!refused_.empty()) return;
     for (const auto& step : formed_.steps) {
       if (formed_.stored_as[graph_.output] != step.output) continue;
       const bool clamped = std::isfinite(step.lo) || std::isfinite(step.hi);
       if (moves_only(step) || (clamped && (step.has_residual || step.activation))) {
-        refuse(step.nodes.back(), "as the network's output");
+        refuse(step.nodes.back(), "it cannot be the network's output");
       }
       return;
     }
     if (!graph_.nodes.empty()) {
       refuse(static_cast<uint32_t>(graph_.nodes.size() - 1), "the network's output is its input");
     } else {
-      unsupported_.push_back("a network without nodes");
+      refused_.push_back({std::nullopt, "a network without nodes"});
     }
   }
 
@@ -415,7 +407,7 @@ class Former {
   std::vector<uint32_t> producers_;
   std::vector<std::vector<uint32_t>> consumers_;
   std::vector<bool> taken_;
-  std::vector<std::string> unsupported_;
+  std::vector<Refusal> refused_;
   FormedSteps formed_;
 };
 
@@ -481,8 +473,27 @@ RealRange activation_bounds(const Unary& unary) {
   }
 }
 
-Result<FormedSteps> form_steps(const Graph& graph) {
+Formation form_what_can(const Graph& graph) {
   return Former(graph).run();
+}
+
+Result<FormedSteps> form_steps(const Graph& graph) {
+  Formation formation = form_what_can(graph);
+  const auto& refused = formation.refused;
+  if (refused.empty()) return std::move(formation.formed);
+  std::string text = concat(refused.size(), refused.size() == 1 ? " node" : " nodes",
+                            " cannot become integer steps: ");
+  for (size_t i = 0; i < refused.size(); ++i) {
+    const std::string separator = i == 0 ? "" : "; ";
+    if (refused[i].node) {
+      const Node& node = graph.nodes[*refused[i].node];
+      text +=
+          concat(separator, quoted(node.name), " (", operator_name(node.op), "): ", refused[i].why);
+    } else {
+      text += separator + refused[i].why;
+    }
+  }
+  return rejected(std::move(text));
 }
 
 }  // namespace octavo

@@ -58,8 +58,20 @@ struct FormedSteps {
   std::vector<TensorId> stored_as;
 };
 
-// Partitions a verified graph that has been through the rewrites. Nodes that cannot
-// be integers yet are `rejected`, all named in one Error.
+// A node that cannot be integers yet.
+struct Refusal {
+  std::optional<uint32_t> node;  // none: the graph as a whole
+  std::string why;               // "there is no integer matmul", ...
+};
+
+struct Formation {
+  FormedSteps formed;  // of the nodes that can, where others are refused
+  std::vector<Refusal> refused;
+};
+
+// Partitions a verified graph that has been through the rewrites.
+Formation form_what_can(const Graph& graph);
+// The same; where a node is refused the Error, `rejected`, names all that are.
 Result<FormedSteps> form_steps(const Graph& graph);
 
 // The four dimensions [n, h, w, c] under which a tensor is stored; rank 2 is [n, 1, 1, c].

@@ -175,6 +175,37 @@ def test_build_warns_where_the_other_colour_order_is_clearly_better(small, tmp_p
         assert ("surer of pictures in RGB order" in done.stderr) == warned, done.stderr
 
 
+def make_normalizing_network(path):
+    """A convolution, a layer normalization over its channels, a head."""
+    from onnx import TensorProto, helper, numpy_helper, save
+    random = numpy.random.default_rng(SEED)
+    constants = {name: random.normal(0, 0.2, shape).astype(numpy.float32)
+                 for name, shape in (("w", (8, 3, 3, 3)), ("s", (8,)), ("b", (8,)), ("g", (4, 8)))}
+    node = helper.make_node
+    nodes = [node("Conv", ["input", "w"], ["c"], "conv"),
+             node("Transpose", ["c"], ["t"], "to_nhwc", perm=[0, 2, 3, 1]),
+             node("LayerNormalization", ["t", "s", "b"], ["l"], "norm", axis=-1),
+             node("Transpose", ["l"], ["u"], "to_nchw", perm=[0, 3, 1, 2]),
+             node("GlobalAveragePool", ["u"], ["p"], "pool"),
+             node("Flatten", ["p"], ["f"], "flatten"),
+             node("Gemm", ["f", "g"], ["logits"], "head", transB=1)]
+    graph = helper.make_graph(
+        nodes, "norm", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 4])],
+        [numpy_helper.from_array(v, k) for k, v in constants.items()])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+
+
+def test_check_says_of_each_node_why_it_cannot_be_int8(tmp_path):
+    make_normalizing_network(tmp_path / "norm.onnx")
+    found = answer("check", tmp_path / "norm.onnx", code=3)
+    assert not found["buildable"]
+    rows = {node["name"]: node for node in found["nodes"]}
+    assert rows["norm"]["why"] == "there is no integer layer_norm" and rows["norm"]["precision"] == ""
+    assert (rows["conv"]["precision"], rows["conv"]["why"]) == ("int8", "")
+    fails(3, "check", tmp_path / "norm.onnx", says=["1 node", "'norm' (layer_norm)"])
+
+
 def test_names_that_hold_control_bytes_cannot_steer_a_terminal(small, tmp_path):
     import onnx
     model = onnx.load(small.model)
