@@ -11,6 +11,7 @@ namespace octavo {
 namespace {
 
 constexpr double automatic_clip_weight = 4.0;
+constexpr double kl_floor = 0.7;  // of a channel's own least-error range
 
 // Calls f(low, width, count, negative) for every bin that is not empty, in magnitudes. The last
 // bin of a side ends at the largest value seen.
@@ -182,10 +183,13 @@ std::vector<ChannelRange> channel_ranges(const TensorStatistics& statistics,
       case RangeMethod::automatic:
         range = least_error_range(statistics, c, seen, automatic_clip_weight);
         break;
-      case RangeMethod::kl:
-        range.hi = std::min(seen.hi, threshold);
-        range.lo = std::max(seen.lo, -threshold);
+      case RangeMethod::kl: {
+        // One threshold for the tensor would cut off channels that reach farther than most.
+        const ChannelRange least = least_error_range(statistics, c, seen, 1.0);
+        range.hi = std::min(seen.hi, std::max(threshold, kl_floor * least.hi));
+        range.lo = std::max(seen.lo, std::min(-threshold, kl_floor * least.lo));
         break;
+      }
     }
   }
   allow_for_the_unseen(statistics, policy.bounds, ranges);

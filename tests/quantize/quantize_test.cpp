@@ -176,6 +176,20 @@ TEST(Quantize, EveryRangeMethodGivesAWorkingPlan) {
   }
 }
 
+TEST(Quantize, OneScaleForAllWeightsOnRequest) {
+  const Graph graph = every_step(13);
+  const Preprocess how = small_preprocess();
+  QuantizeOptions options;
+  const auto by_channel = quantize(graph, &how, pictures(40), options);
+  options.per_channel_weights = false;
+  const auto by_tensor = quantize(graph, &how, pictures(40), options);
+  ASSERT_TRUE(by_channel && by_tensor);
+  const double fine = logits_cosine(graph, by_channel->plan);
+  const double coarse = logits_cosine(graph, by_tensor->plan);
+  EXPECT_GT(coarse, 0.98);
+  EXPECT_GT(fine, coarse);
+}
+
 // The simulation is what corrections and the report are made from: it has to be the plan.
 TEST(Quantize, TheSimulationStoresWhatTheIntegersStore) {
   const Graph graph = every_step(5);
