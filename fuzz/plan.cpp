@@ -39,6 +39,8 @@ bool is_small(const Plan& plan) {
   for (const Step& step : plan.steps) {
     work += step_macs(plan, step);
     const auto& out = plan.tensors[step.output].shape;
+    work += 16 * int64_t{out[1]} * out[2] * out[3];
+    if (step.inputs.empty()) continue;
     const auto& in = plan.tensors[step.inputs[0]].shape;
     if (const auto* pool = std::get_if<PoolStep>(&step.op)) {
       const int64_t window =

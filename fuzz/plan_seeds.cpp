@@ -4,12 +4,15 @@
 #include "base/text.h"
 #include "plan/plan.h"
 #include "plan/random_plan.h"
+#include "plan/small_attention.h"
 #include "plan/small_plan.h"
 
 int main(int argument_count, char** arguments) {
   if (argument_count != 2) return 2;
   const std::string folder = arguments[1];
   if (!octavo::write_plan(octavo::testing::small_plan(), folder + "/small.octavo", true)) return 1;
+  const octavo::Plan attention = octavo::testing::small_attention();
+  if (!octavo::write_plan(attention, folder + "/attention.octavo", true)) return 1;
   for (uint64_t seed = 0; seed < 16; ++seed) {
     octavo::testing::RandomPlanOptions options;
     options.steps = 4;

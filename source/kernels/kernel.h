@@ -153,14 +153,101 @@ struct ElementwiseKernel {
   void (*run)(const ElementwiseArguments&);
 };
 
+// Over the channels of each pixel of a tensor with one zero point.
+struct NormalizeShape {
+  enum class Kind : uint8_t { layer_norm, l2, softmax } kind = Kind::layer_norm;
+  int32_t channels = 0;
+  ElementType input = ElementType::u8, output = ElementType::u8;
+  Activation activation = Activation::none;
+};
+
+struct NormalizeArguments {
+  const NormalizeShape* shape = nullptr;
+  EpilogueArrays epilogue;
+  int32_t input_zero = 0;
+  float least = 0;                // epsilon of a layer norm, floor of an L2 normalization
+  const float* offset = nullptr;  // layer norm only
+  const uint16_t *coarse = nullptr, *fine = nullptr;  // softmax only: 256 entries, 64 of slack
+  InputRows input;
+  OutputRows output;
+  int32_t rows = 0, width = 0;
+};
+
+struct NormalizeKernel {
+  const char* name;
+  FeatureSet requires_features;
+  bool (*accepts)(const NormalizeShape&);
+  void (*run)(const NormalizeArguments&);
+};
+
+// The product of two activations: a row of `a` (pixels of `depth` channels, one zero point)
+// by the same row of `b`, i8: `depth` pixels of `channels`, or transposed the other way round.
+struct MatMulShape {
+  int32_t depth = 0, channels = 0;
+  bool transpose_b = false;
+  ElementType a = ElementType::u8, output = ElementType::u8;
+  Activation activation = Activation::none;
+  bool has_residual = false;
+};
+
+struct MatMulArguments {
+  const MatMulShape* shape = nullptr;
+  EpilogueArrays epilogue;
+  int32_t a_zero = 0;
+  InputRows a, b, residual;
+  OutputRows output;
+  int32_t rows = 0, width = 0;
+  std::byte* scratch = nullptr;  // scratch_bytes of the kernel, 64-byte aligned
+};
+
+struct MatMulKernel {
+  const char* name;
+  FeatureSet requires_features;
+  bool (*accepts)(const MatMulShape&);
+  size_t (*scratch_bytes)(const MatMulShape&);
+  void (*run)(const MatMulArguments&);
+};
+
+struct ResizeShape {
+  int32_t channels = 0;
+  ElementType input = ElementType::u8, output = ElementType::u8;
+  Activation activation = Activation::none;
+};
+
+// Output row r lies between the rows upper.row[r] and lower.row[r] (pointers to column 0),
+// output column x between the columns column[x] and next_column[x].
+struct ResizeArguments {
+  const ResizeShape* shape = nullptr;
+  EpilogueArrays epilogue;
+  const int32_t* input_zero = nullptr;
+  InputRows upper, lower;  // of one pixel_bytes
+  OutputRows output;
+  int32_t rows = 0, width = 0;
+  const int32_t *row_weight = nullptr, *column_weight = nullptr;  // of the second, of 128
+  const int32_t *column = nullptr, *next_column = nullptr;
+};
+
+struct ResizeKernel {
+  const char* name;
+  FeatureSet requires_features;
+  bool (*accepts)(const ResizeShape&);
+  void (*run)(const ResizeArguments&);
+};
+
 // All kernels that this build holds, best first, the reference last; a caller takes
 // the first whose features are allowed and that accepts the shape.
 std::span<const ConvolutionKernel> convolution_kernels();
 std::span<const PoolKernel> pool_kernels();
 std::span<const ElementwiseKernel> elementwise_kernels();
+std::span<const NormalizeKernel> normalize_kernels();
+std::span<const MatMulKernel> matmul_kernels();
+std::span<const ResizeKernel> resize_kernels();
 
 const ConvolutionKernel& choose(const ConvolutionShape& shape, FeatureSet allowed);
 const PoolKernel& choose(const PoolShape& shape, FeatureSet allowed);
 const ElementwiseKernel& choose(const ElementwiseShape& shape, FeatureSet allowed);
+const NormalizeKernel& choose(const NormalizeShape& shape, FeatureSet allowed);
+const MatMulKernel& choose(const MatMulShape& shape, FeatureSet allowed);
+const ResizeKernel& choose(const ResizeShape& shape, FeatureSet allowed);
 
 }  // namespace octavo::kernels

@@ -77,6 +77,18 @@ std::span<const ElementwiseKernel> elementwise_kernels() {
   return rows;
 }
 
+std::span<const NormalizeKernel> normalize_kernels() {
+  return reference_normalize_kernels();
+}
+
+std::span<const MatMulKernel> matmul_kernels() {
+  return reference_matmul_kernels();
+}
+
+std::span<const ResizeKernel> resize_kernels() {
+  return reference_resize_kernels();
+}
+
 const ConvolutionKernel& choose(const ConvolutionShape& shape, FeatureSet allowed) {
   return first_that_fits(convolution_kernels(), shape, allowed);
 }
@@ -87,6 +99,18 @@ const PoolKernel& choose(const PoolShape& shape, FeatureSet allowed) {
 
 const ElementwiseKernel& choose(const ElementwiseShape& shape, FeatureSet allowed) {
   return first_that_fits(elementwise_kernels(), shape, allowed);
+}
+
+const NormalizeKernel& choose(const NormalizeShape& shape, FeatureSet allowed) {
+  return first_that_fits(normalize_kernels(), shape, allowed);
+}
+
+const MatMulKernel& choose(const MatMulShape& shape, FeatureSet allowed) {
+  return first_that_fits(matmul_kernels(), shape, allowed);
+}
+
+const ResizeKernel& choose(const ResizeShape& shape, FeatureSet allowed) {
+  return first_that_fits(resize_kernels(), shape, allowed);
 }
 
 }  // namespace octavo::kernels

@@ -219,6 +219,34 @@ StepOperator PlanReader::step_operator(const format::Step& stored) {
       return ConcatStep{};
     case format::Operator::Reshape:
       return ReshapeStep{};
+    case format::Operator::LayerNorm: {
+      const format::LayerNorm& norm = *stored.op_as_LayerNorm();
+      return LayerNormStep{norm.epsilon(), copied(norm.offset()), epilogue(*norm.epilogue())};
+    }
+    case format::Operator::L2Normalize: {
+      const format::L2Normalize& norm = *stored.op_as_L2Normalize();
+      return L2NormalizeStep{norm.floor(), epilogue(*norm.epilogue())};
+    }
+    case format::Operator::Softmax: {
+      const format::Softmax& softmax = *stored.op_as_Softmax();
+      return SoftmaxStep{copied(softmax.coarse()), copied(softmax.fine()),
+                         epilogue(*softmax.epilogue())};
+    }
+    case format::Operator::MatMul: {
+      const format::MatMul& product = *stored.op_as_MatMul();
+      return MatMulStep{product.transpose_b(), epilogue(*product.epilogue())};
+    }
+    case format::Operator::Resize: {
+      const format::Resize& resize = *stored.op_as_Resize();
+      return ResizeStep{copied(resize.row()), copied(resize.row_weight()), copied(resize.column()),
+                        copied(resize.column_weight()), epilogue(*resize.epilogue())};
+    }
+    case format::Operator::Permute: {
+      const format::Permute& permute = *stored.op_as_Permute();
+      return PermuteStep{copied(permute.dims()), copied(permute.perm())};
+    }
+    case format::Operator::ConstantTensor:
+      return ConstantStep{constant<int16_t>(*stored.op_as_ConstantTensor()->values(), "values")};
     case format::Operator::NONE:
       break;
   }

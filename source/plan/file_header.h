@@ -17,7 +17,7 @@ struct FormatVersion {
 };
 
 // Written by this version, and the newest that it reads.
-inline constexpr FormatVersion format_version{0, 1};
+inline constexpr FormatVersion format_version{0, 2};
 // Until 1.0 a new format may drop the older ones.
 inline constexpr FormatVersion oldest_read_format{0, 1};
 

@@ -16,11 +16,18 @@ inline constexpr size_t golden = size_t{1} << 10;
 inline constexpr size_t text_bytes = size_t{1} << 16;  // of any one name, label or option list
 // Of a tensor with its padding: 32 bits then hold every index and byte offset in it.
 inline constexpr int64_t elements = int64_t{1} << 30;
+// Over which a step normalizes: 64 bits then hold C * S2 exactly, 31 bits a sum of exponentials.
+inline constexpr int32_t normalized_channels = 65535;
+inline constexpr size_t permuted_axes = 6;
 inline constexpr int64_t picture_side = 1 << 16;
 
 // Multipliers: no product of the epilogue overflows and no NaN can arise.
 inline constexpr float smallest_multiplier = 0x1p-100f;
 inline constexpr float largest_multiplier = 0x1p40f;
 inline constexpr float largest_addend = 0x1p80f;  // offset, beta, and the clip that is reached
+
+// What keeps a normalization from dividing by zero, in squared and in plain stored units.
+inline constexpr float smallest_epsilon = 0x1p-100f, largest_epsilon = 0x1p80f;
+inline constexpr float smallest_floor = 0x1p-80f, largest_floor = 0x1p20f;
 
 }  // namespace octavo::plan_limit

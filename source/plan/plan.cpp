@@ -10,7 +10,9 @@ namespace octavo {
 
 std::string_view step_operator_name(const StepOperator& op) {
   static constexpr std::array<std::string_view, std::variant_size_v<StepOperator>> names{
-      "convolution", "", "add", "multiply", "rescale", "gather", "concat", "reshape"};
+      "convolution", "",       "add",     "multiply",   "rescale",
+      "gather",      "concat", "reshape", "layer_norm", "l2_normalize",
+      "softmax",     "matmul", "resize",  "permute",    "constant"};
   if (const auto* pool = std::get_if<PoolStep>(&op)) {
     return pool->kind == PoolStep::Kind::maximum ? "max_pool" : "average_pool";
   }
@@ -18,14 +20,20 @@ std::string_view step_operator_name(const StepOperator& op) {
 }
 
 int64_t step_macs(const Plan& plan, const Step& step) {
+  const auto& [n, h, w, c] = plan.tensors[step.output].shape;
+  if (std::holds_alternative<MatMulStep>(step.op)) {
+    return int64_t{n} * h * w * c * plan.tensors[step.inputs[0]].shape[3];
+  }
   const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
   if (convolution == nullptr) return 0;
   // Every output pixel meets every weight once.
-  const auto& [n, h, w, c] = plan.tensors[step.output].shape;
   return int64_t{n} * h * w * static_cast<int64_t>(convolution->weights.size());
 }
 
 int64_t step_parameters(const Step& step) {
+  if (const auto* constant = std::get_if<ConstantStep>(&step.op)) {
+    return static_cast<int64_t>(constant->values.size());
+  }
   const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
   if (convolution == nullptr) return 0;
   return static_cast<int64_t>(convolution->weights.size() + convolution->bias.size());

@@ -19,7 +19,7 @@
 
 namespace octavo {
 
-// i8 is the right operand of a product of two activations: zero point 0.
+// i8 is the right operand of a product of two activations: zero point 0, -127..127.
 enum class ElementType : uint8_t { u8 = 0, i8 = 1, i16 = 2, f32 = 3 };
 
 struct PlanTensor {
@@ -112,8 +112,63 @@ struct ConcatStep {};
 // where scale and zero point are one a tensor or the channel count stays.
 struct ReshapeStep {};
 
-using StepOperator = std::variant<ConvolutionStep, PoolStep, AddStep, MultiplyStep, RescaleStep,
-                                  GatherStep, ConcatStep, ReshapeStep>;
+// input: x, one scale and zero point a tensor. Over the channels of each pixel, C of them:
+// d[c] = C * (x[c] - z) - S1, V = C * S2 - S1 * S1, with S1 and S2 the sums of x - z and of
+// its square; f = (float(d[c]) * (1.0f / sqrt(float(V) + epsilon))) * multiplier[c] + offset[c].
+struct LayerNormStep {
+  float epsilon = 1;  // the network's, times C^2 / scale^2
+  std::vector<float> offset{0.0f};
+  Epilogue epilogue;
+};
+
+// input: x, one scale and zero point a tensor. With S2 as above,
+// f = float(x[c] - z) * (multiplier[c] / max(sqrt(float(S2)), floor)).
+struct L2NormalizeStep {
+  float floor = 1;  // the network's, divided by the scale
+  Epilogue epilogue;
+};
+
+// input: x, one scale and zero point a tensor. d = max x - x[c] over the channels of the
+// pixel; e[c] = (coarse[d >> 8] * fine[d & 255] + 2^14) >> 15;
+// f = float(e[c]) * (multiplier[c] / float(sum e)).
+struct SoftmaxStep {
+  std::vector<uint16_t> coarse, fine;  // 256 entries: rint(2^15 exp(-256 i scale)), (-i scale)
+  Epilogue epilogue;
+};
+
+// inputs: a [1, h, w, k] of one scale and zero point, b i8 [1, h, k, c], or [1, h, c, k] where
+// it is transposed, [residual]. A product for each h: acc = sum over k of (a - za) * b;
+// f = float(acc) * multiplier[c].
+struct MatMulStep {
+  bool transpose_b = false;
+  Epilogue epilogue;
+};
+
+// input: x. Two neighbours a direction: rows row[y] and min(row[y] + 1, h - 1) with the weights
+// 128 - row_weight[y] and row_weight[y], columns alike. acc = sum of wy * wx * (x - z[c]);
+// f = float(acc) * multiplier[c].
+struct ResizeStep {
+  std::vector<int32_t> row, row_weight;        // one entry an output row
+  std::vector<int32_t> column, column_weight;  // one entry an output column
+  Epilogue epilogue;
+};
+
+// input: x. Its values in row-major order under the dimensions `dims` (1 to 6 of them); axis i
+// of the output is axis perm[i] of these; stored row-major. Only where scale and zero
+// point are one a tensor, or the channels stay the last axis.
+struct PermuteStep {
+  std::vector<int32_t> dims, perm;
+};
+
+// No input. The stored values of the output, row-major.
+struct ConstantStep {
+  std::vector<int16_t> values;
+};
+
+using StepOperator =
+    std::variant<ConvolutionStep, PoolStep, AddStep, MultiplyStep, RescaleStep, GatherStep,
+                 ConcatStep, ReshapeStep, LayerNormStep, L2NormalizeStep, SoftmaxStep, MatMulStep,
+                 ResizeStep, PermuteStep, ConstantStep>;
 
 struct Step {
   std::string name;                 // of the node that gives the output, as in the file
@@ -135,9 +190,9 @@ struct Provenance {
 // What quantization cost at one step, measured on calibration pictures.
 struct StepReport {
   uint32_t step = 0;
-  float cosine = 1;         // of the dequantized output to float, all steps quantized
-  float sqnr_db = 0;        // the same, as signal over noise
-  float cosine_alone = 1;   // only this step quantized
+  float cosine = 1;        // of the dequantized output to float, all steps quantized
+  float sqnr_db = 0;       // the same, as signal over noise
+  float cosine_alone = 1;  // only this step quantized
   float sqnr_alone_db = 0;
 };
 
@@ -149,9 +204,9 @@ struct Golden {
 
 struct Plan {
   std::vector<PlanTensor> tensors;
-  std::vector<Step> steps;  // topological
-  uint32_t input = 0;       // u8 picture [1, h, w, c], or an ordinary quantized input
-  uint32_t output = 0;      // f32 [1, 1, 1, classes]
+  std::vector<Step> steps;    // topological
+  uint32_t input = 0;         // u8 picture [1, h, w, c], or an ordinary quantized input
+  uint32_t output = 0;        // f32 [1, 1, 1, classes]
   bool picture_input = true;  // a float input enters as clamp(rint(x*std + mean)); else by scale
   bool softmax_removed = false;
   Preprocess preprocess;

@@ -1,6 +1,7 @@
 // Plan -> file: header, FlatBuffer, constants. Children are made in named locals, one
 // after the other: as arguments of one call their order, and so the bytes, would be
 // the compiler's choice.
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -118,6 +119,42 @@ class OperatorWriter {
   }
   Offset<void> operator()(const ConcatStep&) { return format::CreateConcat(builder_).Union(); }
   Offset<void> operator()(const ReshapeStep&) { return format::CreateReshape(builder_).Union(); }
+  Offset<void> operator()(const LayerNormStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    const auto offset = builder_.CreateVector(step.offset);
+    return format::CreateLayerNorm(builder_, step.epsilon, offset, end).Union();
+  }
+  Offset<void> operator()(const L2NormalizeStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    return format::CreateL2Normalize(builder_, step.floor, end).Union();
+  }
+  Offset<void> operator()(const SoftmaxStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    const auto coarse = builder_.CreateVector(step.coarse);
+    const auto fine = builder_.CreateVector(step.fine);
+    return format::CreateSoftmax(builder_, coarse, fine, end).Union();
+  }
+  Offset<void> operator()(const MatMulStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    return format::CreateMatMul(builder_, step.transpose_b, end).Union();
+  }
+  Offset<void> operator()(const ResizeStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    const auto row = builder_.CreateVector(step.row);
+    const auto row_weight = builder_.CreateVector(step.row_weight);
+    const auto column = builder_.CreateVector(step.column);
+    const auto column_weight = builder_.CreateVector(step.column_weight);
+    return format::CreateResize(builder_, row, row_weight, column, column_weight, end).Union();
+  }
+  Offset<void> operator()(const PermuteStep& step) {
+    const auto dims = builder_.CreateVector(step.dims);
+    const auto perm = builder_.CreateVector(step.perm);
+    return format::CreatePermute(builder_, dims, perm).Union();
+  }
+  Offset<void> operator()(const ConstantStep& step) {
+    const auto values = constants_.add(step.values);
+    return format::CreateConstantTensor(builder_, &values).Union();
+  }
 
  private:
   FlatBufferBuilder& builder_;
@@ -133,7 +170,26 @@ static_assert(static_cast<int>(format::Operator::Convolution) == 1 &&
               static_cast<int>(format::Operator::Rescale) == 5 &&
               static_cast<int>(format::Operator::Gather) == 6 &&
               static_cast<int>(format::Operator::Concat) == 7 &&
-              static_cast<int>(format::Operator::Reshape) == 8);
+              static_cast<int>(format::Operator::Reshape) == 8 &&
+              static_cast<int>(format::Operator::LayerNorm) == 9 &&
+              static_cast<int>(format::Operator::L2Normalize) == 10 &&
+              static_cast<int>(format::Operator::Softmax) == 11 &&
+              static_cast<int>(format::Operator::MatMul) == 12 &&
+              static_cast<int>(format::Operator::Resize) == 13 &&
+              static_cast<int>(format::Operator::Permute) == 14 &&
+              static_cast<int>(format::Operator::ConstantTensor) == 15);
+
+// Plans of the first format's steps and types are files that its readers take.
+FormatVersion minimum_reader(const Plan& plan) {
+  constexpr size_t first_of_second_format = static_cast<size_t>(format::Operator::LayerNorm) - 1;
+  const bool new_step = std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
+    return step.op.index() >= first_of_second_format;
+  });
+  const bool new_type =
+      std::any_of(plan.tensors.begin(), plan.tensors.end(),
+                  [](const PlanTensor& tensor) { return tensor.type == ElementType::i8; });
+  return new_step || new_type ? FormatVersion{0, 2} : FormatVersion{0, 1};
+}
 
 Offset<format::Step> step(FlatBufferBuilder& builder, ConstantsWriter& constants,
                           const Step& value) {
@@ -201,6 +257,7 @@ std::vector<std::byte> serialize(const Plan& plan) {
   finish_plan(builder, constants, plan);
 
   FileHeader header;
+  header.minimum_reader = minimum_reader(plan);
   header.flatbuffer_offset = FileHeader::bytes;
   header.flatbuffer_bytes = builder.GetSize();
   header.constants_offset = align_constant(FileHeader::bytes + uint64_t{builder.GetSize()});

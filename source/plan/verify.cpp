@@ -17,8 +17,7 @@ Status verify_tensor(const Plan& plan, size_t index) {
     return bad("shape ", list_text(shape), " is not [1, h, w, c] of 1 to ", plan_limit::elements,
                " elements");
   }
-  if (tensor.type != ElementType::u8 && tensor.type != ElementType::i16 &&
-      tensor.type != ElementType::f32) {
+  if (tensor.type > ElementType::f32) {
     return bad("no step reads elements of type ", static_cast<int>(tensor.type));
   }
   if (tensor.type == ElementType::f32 && index != plan.output) {
@@ -117,6 +116,10 @@ Status verify_preprocess(const Plan& plan) {
 
 Status verify_input(const Plan& plan) {
   const PlanTensor& input = plan.tensors[plan.input];
+  // i8 is made by steps alone: a caller's values are not checked, and -128 is not one of its.
+  if (input.type != ElementType::u8 && input.type != ElementType::i16) {
+    return rejected(concat("the plan's input, ", quoted(input.name), ", must be u8 or i16"));
+  }
   if (!plan.picture_input) return {};
   const std::array<int32_t, 4> picture{1, plan.preprocess.height, plan.preprocess.width,
                                        plan.preprocess.channels()};

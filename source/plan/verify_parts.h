@@ -1,6 +1,7 @@
 // The parts of verify(): what holds for a tensor, an epilogue, a step.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string_view>
@@ -32,6 +33,11 @@ inline int32_t channels(const PlanTensor& tensor) {
   return tensor.shape[3];
 }
 
+// The largest value of a stored type; the smallest is 0 for u8, else its negative.
+inline int32_t largest_of(ElementType type) {
+  return type == ElementType::u8 ? UINT8_MAX : type == ElementType::i8 ? INT8_MAX : INT16_MAX;
+}
+
 // One entry, or one a channel.
 template <class T>
 bool fits_channels(const std::vector<T>& values, int32_t channel_count) {
@@ -55,9 +61,40 @@ inline bool is_addend(float value) {
 // exceeds plan_limit::elements.
 int64_t bounded_product(std::initializer_list<int64_t> factors);
 
+template <class T>
+bool is_uniform(const std::vector<T>& values) {
+  return std::all_of(values.begin(), values.end(), [&](T value) { return value == values[0]; });
+}
+inline bool is_uniform(const PlanTensor& tensor) {
+  return is_uniform(tensor.scale) && is_uniform(tensor.zero_point);
+}
+
+inline int64_t elements(const PlanTensor& tensor) {  // bounded by verify_tensor
+  return int64_t{tensor.shape[1]} * tensor.shape[2] * tensor.shape[3];
+}
+
 // Length one or one a channel, every entry a multiplier.
 Status verify_multipliers(const StepPlace& at, std::string_view what,
                           const std::vector<float>& values);
+
+Error wrong_shape(const StepPlace& at);
+// The output has the element type of every input.
+Status verify_moved_type(const StepPlace& at);
+// Whether values that may change their channel mean the same: one scale and zero point a
+// tensor, or `channels_stay`.
+Status verify_moved_freely(const StepPlace& at, bool channels_stay);
+// Length one or one a channel, every entry within 2^80 of zero.
+Status verify_offset(const StepPlace& at, const std::vector<float>& offset);
+
+// The steps of attention and of what stands around it (verify_attention.cpp).
+Status verify_operator(const StepPlace& at, const LayerNormStep& step);
+Status verify_operator(const StepPlace& at, const L2NormalizeStep& step);
+Status verify_operator(const StepPlace& at, const SoftmaxStep& step);
+Status verify_operator(const StepPlace& at, const MatMulStep& step,
+                       const std::vector<int32_t>& largest_stored);
+Status verify_operator(const StepPlace& at, const ResizeStep& step);
+Status verify_operator(const StepPlace& at, const PermuteStep& step);
+Status verify_operator(const StepPlace& at, const ConstantStep& step);
 
 Status verify_tensor(const Plan& plan, size_t index);
 // Everything of an epilogue; `residual` is null where the step takes none.

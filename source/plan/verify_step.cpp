@@ -73,14 +73,14 @@ Status verify_padded_size(const StepPlace& at, const Windows& windows) {
                   plan_limit::elements, " elements");
 }
 
-bool holds_integers(const PlanTensor& tensor) {
-  return tensor.type == ElementType::u8 || tensor.type == ElementType::i16;
-}
+}  // namespace
 
 Error wrong_shape(const StepPlace& at) {
   return at.error("an input of ", list_text(at.input(0).shape), " cannot give an output of ",
                   list_text(at.output().shape));
 }
+
+namespace {
 
 // Contract 1: no partial sum of an accumulator leaves int32, in whatever order it is
 // summed, and also where a kernel shifts its operand from u8 to i8.
@@ -145,6 +145,8 @@ Status verify_moved_channel(const StepPlace& at, size_t i, int32_t of, int32_t t
                   " and differs from it in scale or zero point");
 }
 
+}  // namespace
+
 Status verify_moved_type(const StepPlace& at) {
   for (size_t i = 0; i < at.step().inputs.size(); ++i) {
     if (at.input(i).type != at.output().type) {
@@ -153,6 +155,30 @@ Status verify_moved_type(const StepPlace& at) {
   }
   return {};
 }
+
+Status verify_moved_freely(const StepPlace& at, bool channels_stay) {
+  const PlanTensor& in = at.input(0);
+  const PlanTensor& out = at.output();
+  const bool uniform = is_uniform(in) && is_uniform(out);
+  if (!uniform && !channels_stay) {
+    return at.error("scales or zero points a channel need the channels to stay ", channels(in));
+  }
+  for (int32_t c = 0; c < (uniform ? 1 : channels(out)); ++c) {
+    if (const Status same = verify_moved_channel(at, 0, c, c); !same) return same;
+  }
+  return {};
+}
+
+Status verify_offset(const StepPlace& at, const std::vector<float>& offset) {
+  const int32_t count = channels(at.output());
+  if (!fits_channels(offset, count)) {
+    return at.error("its offset has ", offset.size(), " entries; one or ", count, " are expected");
+  }
+  if (std::all_of(offset.begin(), offset.end(), is_addend)) return {};
+  return at.error("an offset is not a number within 2^80 of zero");
+}
+
+namespace {
 
 Status verify_pool(const StepPlace& at, const PoolStep& step, int32_t largest_stored) {
   const Windows windows = windows_of(step, {1, 1});
@@ -210,14 +236,7 @@ Status verify_multiply(const StepPlace& at, const MultiplyStep& step) {
 
 Status verify_rescale(const StepPlace& at, const RescaleStep& step) {
   if (at.input(0).shape != at.output().shape) return wrong_shape(at);
-  const int32_t count = channels(at.output());
-  if (!fits_channels(step.offset, count)) {
-    return at.error("its offset has ", step.offset.size(), " entries; one or ", count,
-                    " are expected");
-  }
-  if (!std::all_of(step.offset.begin(), step.offset.end(), is_addend)) {
-    return at.error("an offset is not a number within 2^80 of zero");
-  }
+  if (const Status offset = verify_offset(at, step.offset); !offset) return offset;
   return verify_epilogue(at, step.epilogue, nullptr);
 }
 
@@ -260,28 +279,10 @@ Status verify_concat(const StepPlace& at) {
   return at.error("its inputs have ", filled, " channels together; the output has ", out[3]);
 }
 
-template <class T>
-bool is_uniform(const std::vector<T>& values) {
-  return std::all_of(values.begin(), values.end(), [&](T value) { return value == values[0]; });
-}
-
 Status verify_reshape(const StepPlace& at) {
-  const PlanTensor& in = at.input(0);
-  const PlanTensor& out = at.output();
-  const auto size = [](const std::array<int32_t, 4>& s) {
-    return int64_t{s[0]} * s[1] * s[2] * s[3];  // bounded by verify_tensor
-  };
-  if (size(in.shape) != size(out.shape)) return wrong_shape(at);
+  if (elements(at.input(0)) != elements(at.output())) return wrong_shape(at);
   if (const Status type = verify_moved_type(at); !type) return type;
-  const bool uniform = is_uniform(in.scale) && is_uniform(in.zero_point) && is_uniform(out.scale) &&
-                       is_uniform(out.zero_point);
-  if (!uniform && channels(in) != channels(out)) {
-    return at.error("scales or zero points a channel need the channels to stay ", channels(in));
-  }
-  for (int32_t c = 0; c < (uniform ? 1 : channels(out)); ++c) {
-    if (const Status same = verify_moved_channel(at, 0, c, c); !same) return same;
-  }
-  return {};
+  return verify_moved_freely(at, channels(at.input(0)) == channels(at.output()));
 }
 
 // Checks one step; one overload a type.
@@ -300,49 +301,84 @@ struct OperatorVerifier {
   Status operator()(const GatherStep& step) const { return verify_gather(at, step); }
   Status operator()(const ConcatStep&) const { return verify_concat(at); }
   Status operator()(const ReshapeStep&) const { return verify_reshape(at); }
+  Status operator()(const MatMulStep& step) const {
+    return verify_operator(at, step, largest_stored);
+  }
+  template <class Step>
+  Status operator()(const Step& step) const {
+    return verify_operator(at, step);
+  }
 };
 
 // Null for a step that moves stored values.
-const Epilogue* epilogue_of(const StepOperator& op) {
-  if (const auto* step = std::get_if<ConvolutionStep>(&op)) return &step->epilogue;
-  if (const auto* step = std::get_if<AddStep>(&op)) return &step->epilogue;
-  if (const auto* step = std::get_if<MultiplyStep>(&op)) return &step->epilogue;
-  if (const auto* step = std::get_if<RescaleStep>(&op)) return &step->epilogue;
-  const auto* pool = std::get_if<PoolStep>(&op);
-  return pool != nullptr && pool->kind == PoolStep::Kind::average ? &pool->epilogue : nullptr;
+struct EpilogueOf {
+  const Epilogue* operator()(const PoolStep& step) const {
+    return step.kind == PoolStep::Kind::average ? &step.epilogue : nullptr;
+  }
+  const Epilogue* operator()(const GatherStep&) const { return nullptr; }
+  const Epilogue* operator()(const ConcatStep&) const { return nullptr; }
+  const Epilogue* operator()(const ReshapeStep&) const { return nullptr; }
+  const Epilogue* operator()(const PermuteStep&) const { return nullptr; }
+  const Epilogue* operator()(const ConstantStep&) const { return nullptr; }
+  template <class Step>
+  const Epilogue* operator()(const Step& step) const {
+    return &step.epilogue;
+  }
+};
+
+template <class... Steps>
+bool is_one_of(const StepOperator& op) {
+  return (std::holds_alternative<Steps>(op) || ...);
 }
 
-Status verify_operand_count(const StepPlace& at, bool takes_residual) {
+Status verify_operand_count(const StepPlace& at, const Epilogue* epilogue) {
   const size_t count = at.step().inputs.size();
   const StepOperator& op = at.step().op;
-  if (std::holds_alternative<ConcatStep>(op)) {
+  if (is_one_of<ConcatStep>(op)) {
     if (count >= 1) return {};
     return at.error("it has no input");
   }
-  const bool pair = std::holds_alternative<AddStep>(op) || std::holds_alternative<MultiplyStep>(op);
-  const size_t expected = pair || takes_residual ? 2 : 1;
+  size_t expected = is_one_of<ConstantStep>(op)                        ? 0
+                    : is_one_of<AddStep, MultiplyStep, MatMulStep>(op) ? 2
+                                                                       : 1;
+  if (is_one_of<ConvolutionStep, MatMulStep>(op) && epilogue->has_residual) ++expected;
   if (count == expected) return {};
   return at.error("it has ", count, " inputs; ", expected, " are expected");
 }
 
-// Only what ends in an epilogue may store floats: the logits.
+// i8 moves, and is the right operand of a product. Only what ends in an epilogue may
+// store floats: the logits.
 Status verify_types(const StepPlace& at, const Epilogue* epilogue) {
+  const StepOperator& op = at.step().op;
+  const bool is_product = is_one_of<MatMulStep>(op);
+  const bool moves = is_one_of<GatherStep, ConcatStep, ReshapeStep, PermuteStep>(op);
   for (size_t i = 0; i < at.step().inputs.size(); ++i) {
-    if (!holds_integers(at.input(i))) {
-      return at.error("input ", i, " must be u8 or i16");
+    const ElementType type = at.input(i).type;
+    if (is_product && i == 1) {
+      if (type != ElementType::i8) return at.error("input 1 must be i8");
+      continue;
     }
+    const bool fits =
+        type == ElementType::u8 || type == ElementType::i16 || (moves && type == ElementType::i8);
+    if (!fits) return at.error("input ", i, " must be u8 or i16", moves ? ", or i8" : "");
   }
-  if (holds_integers(at.output()) || epilogue != nullptr) return {};
-  return at.error("its output must be u8 or i16");
+  if (at.output().type != ElementType::f32 || epilogue != nullptr) return {};
+  return at.error("its output must be u8 or i16, or i8");
 }
 
 int32_t largest_of_output(const StepPlace& at, const Epilogue* epilogue,
                           const std::vector<int32_t>& largest_stored) {
-  if (at.output().type != ElementType::i16) return UINT8_MAX;
+  if (at.output().type != ElementType::i16 && at.output().type != ElementType::i8) {
+    return UINT8_MAX;
+  }
   int32_t largest = 0;
   if (epilogue != nullptr) {
     for (const int32_t lo : epilogue->lo) largest = std::max(largest, std::abs(lo));
     for (const int32_t hi : epilogue->hi) largest = std::max(largest, std::abs(hi));
+    return largest;
+  }
+  if (const auto* constant = std::get_if<ConstantStep>(&at.step().op)) {
+    for (const int32_t value : constant->values) largest = std::max(largest, std::abs(value));
     return largest;
   }
   for (const uint32_t input : at.step().inputs) {
@@ -354,10 +390,8 @@ int32_t largest_of_output(const StepPlace& at, const Epilogue* epilogue,
 }  // namespace
 
 Status verify_step(const StepPlace& at, std::vector<int32_t>& largest_stored) {
-  const Epilogue* epilogue = epilogue_of(at.step().op);
-  const auto* convolution = std::get_if<ConvolutionStep>(&at.step().op);
-  const bool takes_residual = convolution != nullptr && convolution->epilogue.has_residual;
-  if (const Status count = verify_operand_count(at, takes_residual); !count) return count;
+  const Epilogue* epilogue = std::visit(EpilogueOf{}, at.step().op);
+  if (const Status count = verify_operand_count(at, epilogue); !count) return count;
   if (const Status types = verify_types(at, epilogue); !types) return types;
   if (const Status valid = std::visit(OperatorVerifier{at, largest_stored}, at.step().op); !valid) {
     return valid;

@@ -97,7 +97,9 @@ std::vector<TensorLayout> describe(const Plan& plan) {
     tensors[i].channels = tensor.shape[3];
     tensors[i].element_bytes = element_size(tensor.type);
   }
-  for (const Step& step : plan.steps) add_halo(plan, step, tensors[step.inputs[0]]);
+  for (const Step& step : plan.steps) {
+    if (!step.inputs.empty()) add_halo(plan, step, tensors[step.inputs[0]]);
+  }
   return tensors;
 }
 

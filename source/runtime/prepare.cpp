@@ -199,6 +199,115 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const RescaleStep& o
   return made;
 }
 
+PreparedNormalize prepare_normalize(Program::Impl& impl, const Step& step,
+                                    kernels::NormalizeShape::Kind kind, const Epilogue& epilogue) {
+  const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
+  PreparedNormalize made;
+  made.shape.kind = kind;
+  made.shape.channels = input.shape[3];
+  made.shape.input = input.type;
+  made.shape.output = impl.plan.tensors[step.output].type;
+  made.shape.activation = epilogue.activation;
+  made.kernel = &kernels::choose(made.shape, impl.features);
+  made.epilogue = expand_epilogue(impl, step, epilogue);
+  made.input_zero = input.zero_point[0];
+  return made;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const LayerNormStep& op) {
+  PreparedNormalize made =
+      prepare_normalize(impl, step, kernels::NormalizeShape::Kind::layer_norm, op.epilogue);
+  made.least = op.epsilon;
+  made.offset = expand<float>(impl.constants, op.offset, made.shape.channels);
+  return made;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const L2NormalizeStep& op) {
+  PreparedNormalize made =
+      prepare_normalize(impl, step, kernels::NormalizeShape::Kind::l2, op.epilogue);
+  made.least = op.floor;
+  return made;
+}
+
+const uint16_t* copy_exponentials(ConstantPool& pool, const std::vector<uint16_t>& table) {
+  uint16_t* copy = pool.allocate_array<uint16_t>(table.size() + channel_round, channel_round);
+  std::copy(table.begin(), table.end(), copy);
+  return copy;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const SoftmaxStep& op) {
+  PreparedNormalize made =
+      prepare_normalize(impl, step, kernels::NormalizeShape::Kind::softmax, op.epilogue);
+  made.coarse = copy_exponentials(impl.constants, op.coarse);
+  made.fine = copy_exponentials(impl.constants, op.fine);
+  return made;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const MatMulStep& op) {
+  const PlanTensor& a = impl.plan.tensors[step.inputs[0]];
+  const PlanTensor& output = impl.plan.tensors[step.output];
+  PreparedMatMul made;
+  made.shape.depth = a.shape[3];
+  made.shape.channels = output.shape[3];
+  made.shape.transpose_b = op.transpose_b;
+  made.shape.a = a.type;
+  made.shape.output = output.type;
+  made.shape.activation = op.epilogue.activation;
+  made.shape.has_residual = op.epilogue.has_residual;
+  made.kernel = &kernels::choose(made.shape, impl.features);
+  made.epilogue = expand_epilogue(impl, step, op.epilogue);
+  made.a_zero = a.zero_point[0];
+  impl.scratch_bytes = std::max(impl.scratch_bytes, made.kernel->scratch_bytes(made.shape));
+  return made;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const ResizeStep& op) {
+  const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
+  const auto next_of = [](std::vector<int32_t> index, int32_t size) {
+    for (int32_t& i : index) i = std::min(i + 1, size - 1);
+    return index;
+  };
+  const auto keep = [&](const std::vector<int32_t>& values) {
+    return expand<int32_t>(impl.constants, values, static_cast<int32_t>(values.size()));
+  };
+  PreparedResize made;
+  made.shape.channels = input.shape[3];
+  made.shape.input = input.type;
+  made.shape.output = impl.plan.tensors[step.output].type;
+  made.shape.activation = op.epilogue.activation;
+  made.kernel = &kernels::choose(made.shape, impl.features);
+  made.epilogue = expand_epilogue(impl, step, op.epilogue);
+  made.input_zero = expand_zero(impl, step.inputs[0]);
+  made.row = op.row;
+  made.next_row = next_of(op.row, input.shape[1]);
+  made.row_weight = keep(op.row_weight);
+  made.column = keep(op.column);
+  made.next_column = keep(next_of(op.column, input.shape[2]));
+  made.column_weight = keep(op.column_weight);
+  return made;
+}
+
+PreparedStep prepare(Program::Impl&, const Step&, const PermuteStep& op) {
+  return PreparedPermute{analyse_permute(op.dims, op.perm)};
+}
+
+void save_stored(std::byte* values, size_t index, int32_t element_bytes, int32_t stored) {
+  std::byte* entry = values + index * static_cast<size_t>(element_bytes);
+  if (element_bytes == 1) {
+    *entry = static_cast<std::byte>(stored);
+  } else if (element_bytes == 2) {
+    const auto value = static_cast<int16_t>(stored);
+    std::memcpy(entry, &value, sizeof value);
+  }
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const ConstantStep& op) {
+  const int32_t bytes = element_size(impl.plan.tensors[step.output].type);
+  std::byte* values = impl.constants.allocate(op.values.size() * static_cast<size_t>(bytes));
+  for (size_t i = 0; i < op.values.size(); ++i) save_stored(values, i, bytes, op.values[i]);
+  return PreparedConstant{values};
+}
+
 PreparedStep prepare(Program::Impl&, const Step&, const GatherStep& op) {
   return PreparedMove{PreparedMove::Kind::gather, analyse_gather(op.channels)};
 }
@@ -211,16 +320,6 @@ PreparedStep prepare(Program::Impl&, const Step&, const ReshapeStep&) {
   return PreparedMove{PreparedMove::Kind::reshape, {}};
 }
 
-void save_zero_point(std::byte* pixel, int32_t channel, int32_t element_bytes, int32_t zero) {
-  std::byte* entry = pixel + ptrdiff_t{channel} * element_bytes;
-  if (element_bytes == 1) {
-    *entry = static_cast<std::byte>(zero);
-  } else if (element_bytes == 2) {
-    const auto value = static_cast<int16_t>(zero);
-    std::memcpy(entry, &value, sizeof value);
-  }
-}
-
 // What padding reads: the row that stands above and below, and what halos are copied from.
 void make_zero_rows(Program::Impl& impl) {
   for (size_t i = 0; i < impl.layout.tensors.size(); ++i) {
@@ -230,8 +329,8 @@ void make_zero_rows(Program::Impl& impl) {
     std::byte* row = impl.constants.allocate(static_cast<size_t>(pixels * tensor.pixel_bytes));
     for (ptrdiff_t x = 0; x < pixels; ++x) {
       for (int32_t c = 0; c < tensor.channels; ++c) {
-        save_zero_point(row + x * tensor.pixel_bytes, c, tensor.element_bytes,
-                        of_channel(impl.plan.tensors[i].zero_point, c));
+        save_stored(row + x * tensor.pixel_bytes, static_cast<size_t>(c), tensor.element_bytes,
+                    of_channel(impl.plan.tensors[i].zero_point, c));
       }
     }
     tensor.zero_row = row + tensor.halo_left * tensor.pixel_bytes;
@@ -258,9 +357,13 @@ double constant_bytes_estimate(const Program::Impl& impl) {
     const auto& shape = impl.plan.tensors[step.output].shape;
     bytes += arrays * (double{1} * shape[3] + channel_round) +
              windows * (double{1} * shape[1] + shape[2]);
-    // Row tables: of the output, of a residual, of the input with what is padded.
-    const auto& input = impl.plan.tensors[step.inputs[0]].shape;
-    bytes += sizeof(void*) * (2.0 * shape[1] + input[1]);
+    // Row tables: of the output, of a residual, of two inputs with what is padded.
+    const bool has_input = !step.inputs.empty();
+    const double input_rows = has_input ? impl.plan.tensors[step.inputs[0]].shape[1] : 0;
+    bytes += sizeof(void*) * (3.0 * shape[1] + input_rows);
+    if (const auto* op = std::get_if<ConstantStep>(&step.op)) {
+      bytes += 2 * static_cast<double>(op->values.size());
+    }
     if (const auto* op = std::get_if<ConvolutionStep>(&step.op)) {
       bytes += 2 * static_cast<double>(op->weights.size());
       bytes += sizeof(void*) * (double{1} * op->pads[0] + op->pads[2]);

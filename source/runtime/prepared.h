@@ -40,6 +40,41 @@ struct PreparedElementwise {
   const float *b_multiplier = nullptr, *offset = nullptr;
 };
 
+struct PreparedNormalize {
+  kernels::NormalizeShape shape;
+  const kernels::NormalizeKernel* kernel = nullptr;
+  kernels::EpilogueArrays epilogue;
+  int32_t input_zero = 0;
+  float least = 0;
+  const float* offset = nullptr;
+  const uint16_t *coarse = nullptr, *fine = nullptr;
+};
+
+struct PreparedMatMul {
+  kernels::MatMulShape shape;
+  const kernels::MatMulKernel* kernel = nullptr;
+  kernels::EpilogueArrays epilogue;
+  int32_t a_zero = 0;
+};
+
+struct PreparedResize {
+  kernels::ResizeShape shape;
+  const kernels::ResizeKernel* kernel = nullptr;
+  kernels::EpilogueArrays epilogue;
+  const int32_t* input_zero = nullptr;
+  std::vector<int32_t> row, next_row;
+  const int32_t *row_weight = nullptr, *column = nullptr, *next_column = nullptr,
+                *column_weight = nullptr;
+};
+
+struct PreparedPermute {
+  Permutation order;
+};
+
+struct PreparedConstant {
+  const std::byte* values = nullptr;  // row-major in the output's type
+};
+
 // Stored values that only move: Gather, Concat and Reshape.
 struct PreparedMove {
   enum class Kind { gather, concat, reshape } kind = Kind::concat;
@@ -47,7 +82,8 @@ struct PreparedMove {
 };
 
 using PreparedStep =
-    std::variant<PreparedConvolution, PreparedPool, PreparedElementwise, PreparedMove>;
+    std::variant<PreparedConvolution, PreparedPool, PreparedElementwise, PreparedNormalize,
+                 PreparedMatMul, PreparedResize, PreparedPermute, PreparedConstant, PreparedMove>;
 
 }  // namespace octavo::runtime
 

@@ -97,6 +97,13 @@ const char* Program::kernel_name(size_t step) const {
   if (const auto* made = std::get_if<runtime::PreparedElementwise>(&prepared)) {
     return made->kernel->name;
   }
+  if (const auto* made = std::get_if<runtime::PreparedNormalize>(&prepared)) {
+    return made->kernel->name;
+  }
+  if (const auto* made = std::get_if<runtime::PreparedMatMul>(&prepared)) return made->kernel->name;
+  if (const auto* made = std::get_if<runtime::PreparedResize>(&prepared)) return made->kernel->name;
+  if (std::holds_alternative<runtime::PreparedPermute>(prepared)) return "permute";
+  if (std::holds_alternative<runtime::PreparedConstant>(prepared)) return "constant";
   switch (std::get<runtime::PreparedMove>(prepared).kind) {
     case runtime::PreparedMove::Kind::gather:
       return "gather";

@@ -12,7 +12,7 @@ using kernels::InputRows;
 using kernels::OutputRows;
 
 // Of one kernel of moderate speed; only the decision to share depends on it.
-constexpr double ns_per_mac = 1.0 / 100, ns_per_byte = 1.0 / 8;
+constexpr double ns_per_mac = 1.0 / 100, ns_per_byte = 1.0 / 8, ns_per_value = 1;
 
 class Maker {
  public:
@@ -84,6 +84,15 @@ class Maker {
     return {table.data(), layout(tensor).pixel_bytes};
   }
 
+  // Row index[r] for each row r of a cut.
+  InputRows picked_rows(uint32_t tensor, const std::vector<int32_t>& index, const Cut& cut) {
+    auto& table = new_read_table(static_cast<size_t>(cut.row_end - cut.row_begin));
+    for (int32_t r = cut.row_begin; r < cut.row_end; ++r) {
+      table.push_back(pixel(tensor, index[static_cast<size_t>(r)], 0));
+    }
+    return {table.data(), layout(tensor).pixel_bytes};
+  }
+
   // --- pieces ---
 
   HaloRows halo_rows(uint32_t tensor, int32_t row_begin, int32_t row_end) const {
@@ -141,6 +150,11 @@ class Maker {
   void add(const PreparedConvolution& made);
   void add(const PreparedPool& made);
   void add(const PreparedElementwise& made);
+  void add(const PreparedNormalize& made);
+  void add(const PreparedMatMul& made);
+  void add(const PreparedResize& made);
+  void add(const PreparedPermute& made);
+  void add(const PreparedConstant& made);
   void add(const PreparedMove& made);
   void add_concat();
   void add_gather(const GatherChannels& channels);
@@ -264,6 +278,109 @@ void Maker::add(const PreparedElementwise& made) {
   add_halos(cuts, are_cut_by_rows(cuts));
 }
 
+void Maker::add(const PreparedNormalize& made) {
+  const uint32_t x = step_->inputs[0];
+  WorkShape work = work_shape(is_flat(x) && is_flat(step_->output));
+  work.nanoseconds = ns_per_value * static_cast<double>(output().height * output().width) *
+                     static_cast<double>(output().channels);
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (const Cut& cut : cuts) {
+    const int32_t rows = cut.row_end - cut.row_begin;
+    kernels::NormalizeArguments n;
+    n.shape = &made.shape;
+    n.epilogue = made.epilogue;
+    n.input_zero = made.input_zero;
+    n.least = made.least;
+    n.offset = made.offset;
+    n.coarse = made.coarse;
+    n.fine = made.fine;
+    n.input = input_rows(x, cut.row_begin, rows, cut.column_begin);
+    n.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
+    n.rows = rows;
+    n.width = cut.column_end - cut.column_begin;
+    new_piece().work.push_back(NormalizeTask{made.kernel->run, n});
+  }
+  add_halos(cuts, are_cut_by_rows(cuts));
+}
+
+void Maker::add(const PreparedMatMul& made) {
+  WorkShape work = work_shape(false);
+  work.column_step = 4;  // one product may be all there is
+  work.nanoseconds = ns_per_mac * static_cast<double>(step_macs(program_.plan, *step_));
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (size_t i = 0; i < cuts.size(); ++i) {
+    const Cut& cut = cuts[i];
+    const int32_t rows = cut.row_end - cut.row_begin;
+    kernels::MatMulArguments m;
+    m.shape = &made.shape;
+    m.epilogue = made.epilogue;
+    m.a_zero = made.a_zero;
+    m.a = input_rows(step_->inputs[0], cut.row_begin, rows, cut.column_begin);
+    m.b = input_rows(step_->inputs[1], cut.row_begin, rows, 0);
+    if (made.shape.has_residual) {
+      m.residual = input_rows(step_->inputs[2], cut.row_begin, rows, cut.column_begin);
+    }
+    m.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
+    m.rows = rows;
+    m.width = cut.column_end - cut.column_begin;
+    m.scratch = scratch_ + i * scratch_stride_;
+    new_piece().work.push_back(MatMulTask{made.kernel->run, m});
+  }
+  add_halos(cuts, are_cut_by_rows(cuts));
+}
+
+void Maker::add(const PreparedResize& made) {
+  const uint32_t x = step_->inputs[0];
+  WorkShape work = work_shape(false);
+  work.nanoseconds = 4 * ns_per_byte * static_cast<double>(output().height * output().row_bytes);
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (const Cut& cut : cuts) {
+    const int32_t rows = cut.row_end - cut.row_begin;
+    kernels::ResizeArguments z;
+    z.shape = &made.shape;
+    z.epilogue = made.epilogue;
+    z.input_zero = made.input_zero;
+    z.upper = picked_rows(x, made.row, cut);
+    z.lower = picked_rows(x, made.next_row, cut);
+    z.output = output_rows(step_->output, cut.row_begin, rows, 0);
+    z.rows = rows;
+    z.width = output().width;
+    z.row_weight = made.row_weight + cut.row_begin;
+    z.column_weight = made.column_weight;
+    z.column = made.column;
+    z.next_column = made.next_column;
+    new_piece().work.push_back(ResizeTask{made.kernel->run, z});
+  }
+  add_halos(cuts, are_cut_by_rows(cuts));
+}
+
+// Runs, not rows, are cut: the values of a row come from everywhere.
+void Maker::add(const PreparedPermute& made) {
+  const uint32_t x = step_->inputs[0], y = step_->output;
+  WorkShape work;
+  work.rows = static_cast<int32_t>(made.order.runs);  // at most plan_limit::elements
+  work.nanoseconds = ns_per_value * static_cast<double>(made.order.runs) +
+                     ns_per_byte * static_cast<double>(output().height * output().row_bytes);
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (const Cut& cut : cuts) {
+    new_piece().work.push_back(PermuteTask{pixel(x, 0, 0), pixel(y, 0, 0), &layout(x), &layout(y),
+                                           &made.order, cut.row_begin, cut.row_end});
+  }
+  add_halos(cuts, false);
+}
+
+void Maker::add(const PreparedConstant& made) {
+  TensorLayout values = output();
+  values.pixel_bytes = values.channel_bytes();
+  values.row_bytes = values.width * values.pixel_bytes;
+  const std::vector<Cut> cuts = cut_move();
+  for (const Cut& cut : cuts) {
+    const PixelRows rows = pixel_rows(made.values, values, pixel(step_->output, 0, 0), cut);
+    new_piece().work.push_back(CopyTask{rows, values.channel_bytes()});
+  }
+  add_halos(cuts, true);
+}
+
 PixelRows Maker::pixel_rows(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
                             const Cut& cut) const {
   const TensorLayout& y_layout = output();
@@ -340,6 +457,12 @@ struct Runner {
   void operator()(const ConvolutionTask& task) const { task.run(task.arguments); }
   void operator()(const PoolTask& task) const { task.run(task.arguments); }
   void operator()(const ElementwiseTask& task) const { task.run(task.arguments); }
+  void operator()(const NormalizeTask& task) const { task.run(task.arguments); }
+  void operator()(const MatMulTask& task) const { task.run(task.arguments); }
+  void operator()(const ResizeTask& task) const { task.run(task.arguments); }
+  void operator()(const PermuteTask& task) const {
+    permute(task.x, *task.x_layout, task.y, *task.y_layout, *task.order, task.begin, task.end);
+  }
   void operator()(const CopyTask& task) const { copy_pixels(task.rows, task.bytes); }
   void operator()(const GatherTask& task) const {
     gather_pixels(task.rows, *task.channels, task.element_bytes);

@@ -40,8 +40,28 @@ struct ReshapeTask {
   const TensorLayout *x_layout = nullptr, *y_layout = nullptr;
 };
 
-using Work =
-    std::variant<ConvolutionTask, PoolTask, ElementwiseTask, CopyTask, GatherTask, ReshapeTask>;
+struct NormalizeTask {
+  void (*run)(const kernels::NormalizeArguments&);
+  kernels::NormalizeArguments arguments;
+};
+struct MatMulTask {
+  void (*run)(const kernels::MatMulArguments&);
+  kernels::MatMulArguments arguments;
+};
+struct ResizeTask {
+  void (*run)(const kernels::ResizeArguments&);
+  kernels::ResizeArguments arguments;
+};
+struct PermuteTask {
+  const std::byte* x = nullptr;
+  std::byte* y = nullptr;
+  const TensorLayout *x_layout = nullptr, *y_layout = nullptr;
+  const Permutation* order = nullptr;
+  ptrdiff_t begin = 0, end = 0;  // runs
+};
+
+using Work = std::variant<ConvolutionTask, PoolTask, ElementwiseTask, CopyTask, GatherTask,
+                          ReshapeTask, NormalizeTask, MatMulTask, ResizeTask, PermuteTask>;
 
 // What one thread does for one step.
 struct Piece {

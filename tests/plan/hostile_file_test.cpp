@@ -77,7 +77,7 @@ TEST(PlanFile, OfANewerFormatNamesTheVersionThatItNeeds) {
 
 TEST(PlanFile, OfANewerFormatThatOldReadersUnderstandIsRead) {
   auto file = serialize(testing::small_plan());
-  put_at<uint16_t>(file, 10, 2);  // format 0.2, minimum reader 0.1
+  put_at<uint16_t>(file, 10, 3);  // format 0.3, minimum reader 0.1
   renew_hash(file);
   EXPECT_EQ(fault_of(file), "");
 }

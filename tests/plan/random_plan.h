@@ -25,6 +25,7 @@ struct RandomPlanOptions {
   int largest_channels = 40;  // of most tensors
   int classes = 11;
   bool int16 = true;      // some tensors are i16
+  bool attention = true;  // also what format 0.2 added
   bool extremes = false;  // weights of -128 and 127, zero points 0 and 255, narrow clamps
 };
 
@@ -47,6 +48,7 @@ class RandomPlanMaker {
   PlanTensor& tensor(uint32_t id) { return plan_.tensors[id]; }
   Shape shape_of(uint32_t id) const { return plan_.tensors[id].shape; }
   bool is_i16(uint32_t id) const { return plan_.tensors[id].type == ElementType::i16; }
+  bool is_i8(uint32_t id) const { return plan_.tensors[id].type == ElementType::i8; }
   int32_t zero_point(uint32_t id, int32_t channel) const {
     const auto& values = plan_.tensors[id].zero_point;
     return values.size() == 1 ? values[0] : values[static_cast<size_t>(channel)];
@@ -78,7 +80,7 @@ class RandomPlanMaker {
     }
     plan_.tensors.push_back(std::move(made));
     reads_.push_back(0);
-    largest_.push_back(type == ElementType::i16 ? 32767 : 255);
+    largest_.push_back(type == ElementType::i16 ? 32767 : type == ElementType::i8 ? 127 : 255);
     return static_cast<uint32_t>(plan_.tensors.size() - 1);
   }
   ElementType some_type() {
@@ -124,15 +126,16 @@ class RandomPlanMaker {
     for (int attempt = 0; attempt < 4; ++attempt) {
       const auto id =
           static_cast<uint32_t>(random_.between(std::max<int64_t>(0, count - 5), count - 1));
-      if (reads_[id] == 0 || random_.chance(0.3f)) return id;
+      if (!is_i8(id) && (reads_[id] == 0 || random_.chance(0.3f))) return id;
     }
-    return static_cast<uint32_t>(count - 1);
+    return static_cast<uint32_t>(count - 1);  // never i8: its product follows at once
   }
+  // i8 tensors are read by what follows them at once, and by nothing else.
   template <class Predicate>
   std::vector<uint32_t> tensors_where(Predicate holds) const {
     std::vector<uint32_t> found;
     for (uint32_t id = 0; id < plan_.tensors.size(); ++id) {
-      if (holds(id)) found.push_back(id);
+      if (!is_i8(id) && holds(id)) found.push_back(id);
     }
     return found;
   }
@@ -142,7 +145,10 @@ class RandomPlanMaker {
   void fill_epilogue(Epilogue& epilogue, float spread, uint32_t output) {
     const int32_t channels = shape_of(output)[3];
     const ElementType type = tensor(output).type;
-    const float stored = type == ElementType::u8 ? 60.0f : type == ElementType::i16 ? 9000.0f : 4;
+    const float stored = type == ElementType::u8    ? 60.0f
+                         : type == ElementType::i16 ? 9000.0f
+                         : type == ElementType::i8  ? 40.0f
+                                                    : 4;
     epilogue.activation = static_cast<Activation>(random_.between(0, 4));
     const float argument = epilogue.activation == Activation::none    ? stored
                            : epilogue.activation == Activation::table ? 9000.0f
@@ -196,6 +202,10 @@ class RandomPlanMaker {
       largest = (1 << random_.integer(11, 15)) - 1;  // 12 to 16 bits
       smallest = -largest;
       largest_[output] = largest;
+    }
+    if (type == ElementType::i8) {
+      largest = 127;
+      smallest = -largest;
     }
     const bool narrow = random_.chance(options_.extremes ? 0.6f : 0.2f);
     const size_t length = narrow ? some_length(shape_of(output)[3]) : 1;
@@ -494,9 +504,195 @@ class RandomPlanMaker {
     add_step(ReshapeStep{}, {x}, output);
   }
 
+  // --- what format 0.2 added ---
+
+  bool is_uniform(uint32_t id) {
+    return tensor(id).scale.size() == 1 && tensor(id).zero_point.size() == 1;
+  }
+  void make_uniform(uint32_t id) {
+    tensor(id).scale.resize(1);
+    tensor(id).zero_point.resize(1);
+  }
+  float typical(uint32_t id) { return is_i16(id) ? 9000.0f : 90.0f; }
+
+  // x by a multiply-add, as a tensor of one scale and zero point.
+  uint32_t add_uniform_copy(uint32_t x, ElementType type) {
+    const uint32_t output = add_tensor(shape_of(x), type);
+    make_uniform(output);
+    RescaleStep step;
+    fill_epilogue(step.epilogue, typical(x), output);
+    return add_step(std::move(step), {x}, output);
+  }
+  uint32_t uniform(uint32_t x) { return is_uniform(x) ? x : add_uniform_copy(x, some_type()); }
+
+  void add_layer_norm(uint32_t from) {
+    const uint32_t x = uniform(from);
+    const uint32_t output = add_tensor(shape_of(x), some_type());
+    LayerNormStep step;
+    step.epsilon = random_.uniform(0.5f, 1000);
+    fill_epilogue(step.epilogue, 1, output);
+    step.epilogue.multiplier = of_either_sign(step.epilogue.multiplier);
+    step.offset = around(step.epilogue.multiplier[0], shape_of(x)[3]);
+    add_step(std::move(step), {x}, output);
+  }
+
+  void add_l2_normalize(uint32_t from) {
+    const uint32_t x = uniform(from);
+    const uint32_t output = add_tensor(shape_of(x), some_type());
+    L2NormalizeStep step;
+    step.floor = random_.uniform(0.01f, 10);
+    fill_epilogue(step.epilogue, 1 / std::sqrt(static_cast<float>(shape_of(x)[3])), output);
+    add_step(std::move(step), {x}, output);
+  }
+
+  // 2^15 times something that falls by a random factor from entry to entry.
+  std::vector<uint16_t> falling_table(int32_t least_factor) {
+    const int64_t factor = random_.between(least_factor, 65536);
+    std::vector<uint16_t> table{32768};
+    while (table.size() < 256) {
+      table.push_back(static_cast<uint16_t>(table.back() * factor >> 16));
+    }
+    return table;
+  }
+
+  uint32_t add_softmax(uint32_t from) {
+    const uint32_t x = uniform(from);
+    const uint32_t output = add_tensor(shape_of(x), some_type());
+    make_uniform(output);
+    SoftmaxStep step;
+    step.coarse = falling_table(1000);
+    step.fine = falling_table(60000);
+    fill_epilogue(step.epilogue, 2 / static_cast<float>(shape_of(x)[3]), output);
+    return add_step(std::move(step), {x}, output);
+  }
+
+  uint32_t add_constant(Shape shape, ElementType type) {
+    const uint32_t output = add_tensor(shape, type);
+    make_uniform(output);
+    const int32_t largest = type == ElementType::u8 ? 255 : type == ElementType::i8 ? 127 : 32767;
+    ConstantStep step;
+    step.values.resize(static_cast<size_t>(shape[1]) * static_cast<size_t>(shape[2]) *
+                       static_cast<size_t>(shape[3]));
+    largest_[output] = largest;
+    for (int16_t& value : step.values) {
+      value =
+          static_cast<int16_t>(random_.integer(type == ElementType::u8 ? 0 : -largest, largest));
+    }
+    return add_step(std::move(step), {}, output);
+  }
+
+  // Under the output shape, values of `dims` in the order of `perm`.
+  uint32_t add_permute(uint32_t x, PermuteStep step, Shape shape) {
+    const uint32_t output = add_tensor(shape, tensor(x).type);
+    tensor(output).scale = tensor(x).scale;
+    tensor(output).zero_point = tensor(x).zero_point;
+    largest_[output] = largest_[x];
+    return add_step(std::move(step), {x}, output);
+  }
+
+  uint32_t add_some_permute(uint32_t x) {
+    const Shape in = shape_of(x);
+    std::vector<int32_t> dims{in[1], in[2], in[3]};
+    if (in[3] % 2 == 0 && random_.chance(0.5f)) dims = {in[1], in[2], 2, in[3] / 2};
+    if (in[3] % 6 == 0 && random_.chance(0.5f)) dims = {1, in[1], in[2], 2, 3, in[3] / 6};
+    const bool channels_stay = !is_uniform(x);
+    if (channels_stay) dims = {in[1], in[2], in[3]};
+    std::vector<int32_t> perm;
+    for (size_t i = 0; i < dims.size(); ++i) perm.push_back(static_cast<int32_t>(i));
+    for (size_t i = dims.size() - (channels_stay ? 2 : 1); i > 0; --i) {
+      std::swap(perm[i], perm[static_cast<size_t>(random_.between(0, static_cast<int64_t>(i)))]);
+    }
+    const int32_t last = dims[static_cast<size_t>(perm.back())];
+    const int32_t first = dims[static_cast<size_t>(perm[0])];
+    const int32_t pixels = in[1] * in[2] * in[3] / last;
+    return add_permute(x, {dims, perm}, {1, first, pixels / first, last});
+  }
+
+  void add_resize(uint32_t x) {
+    const Shape in = shape_of(x);
+    const int32_t height = random_.integer(1, std::min(2 * in[1], 40));
+    const int32_t width = random_.integer(1, std::min(2 * in[2], 40));
+    const uint32_t output = add_tensor({1, height, width, in[3]}, some_type());
+    ResizeStep step;
+    for (int32_t y = 0; y < height; ++y) {
+      step.row.push_back(random_.integer(0, in[1] - 1));
+      step.row_weight.push_back(random_.integer(0, 128));
+    }
+    for (int32_t i = 0; i < width; ++i) {
+      step.column.push_back(random_.integer(0, in[2] - 1));
+      step.column_weight.push_back(random_.integer(0, 128));
+    }
+    fill_epilogue(step.epilogue, 16384 * typical(x), output);
+    add_step(std::move(step), {x}, output);
+  }
+
+  // The right operand of a product by a: of a's own values, or constant.
+  uint32_t add_right_operand(uint32_t a, bool transpose, int32_t& channels) {
+    const Shape in = shape_of(a);
+    if (random_.chance(0.3f)) {
+      channels = some_channels();
+      return add_constant(
+          transpose ? Shape{1, in[1], channels, in[3]} : Shape{1, in[1], in[3], channels},
+          ElementType::i8);
+    }
+    channels = in[2];
+    const uint32_t b = add_uniform_copy(a, ElementType::i8);
+    return transpose ? b
+                     : add_permute(b, {{in[1], in[2], in[3]}, {0, 2, 1}}, {1, in[1], in[3], in[2]});
+  }
+
+  uint32_t add_matmul(uint32_t from) {
+    uint32_t a = uniform(from);
+    const int64_t terms = is_i16(a) ? 1 : 2;
+    if (terms * shape_of(a)[3] * largest_[a] * 127 > INT32_MAX) {
+      a = add_uniform_copy(a, ElementType::u8);
+    }
+    const Shape in = shape_of(a);
+    MatMulStep step;
+    step.transpose_b = random_.chance(0.5f);
+    int32_t channels = 0;
+    const uint32_t b = add_right_operand(a, step.transpose_b, channels);
+    const Shape shape{1, in[1], in[2], channels};
+    const auto residuals = tensors_where([&](uint32_t id) { return shape_of(id) == shape; });
+    const uint32_t output = add_tensor(shape, some_type());
+    fill_epilogue(step.epilogue, typical(a) * 50 * std::sqrt(static_cast<float>(shape_of(a)[3])),
+                  output);
+    std::vector<uint32_t> inputs{a, b};
+    if (!residuals.empty() && random_.chance(0.4f)) {
+      inputs.push_back(random_.pick(residuals));
+      step.epilogue.has_residual = true;
+      const float ratio = (is_i16(output) ? 9000.0f : 60.0f) / typical(inputs[2]);
+      step.epilogue.residual_multiplier = of_either_sign(around(ratio, channels));
+    }
+    return add_step(std::move(step), std::move(inputs), output);
+  }
+
+  void add_some_constant(uint32_t x) {
+    const ElementType type = some_type();
+    const uint32_t constant = add_constant(shape_of(x), type);
+    add_sum(x, constant);
+  }
+
   void add_random_step() {
     const uint32_t x = some_tensor();
-    switch (random_.between(0, 11)) {
+    switch (random_.between(0, options_.attention ? 18 : 11)) {
+      case 12:
+        return add_layer_norm(x);
+      case 13:
+        return add_l2_normalize(x);
+      case 14:
+        add_softmax(x);
+        return;
+      case 15:
+        add_matmul(x);
+        return;
+      case 16:
+        return add_resize(x);
+      case 17:
+        add_some_permute(x);
+        return;
+      case 18:
+        return add_some_constant(x);
       case 0:
       case 1:
       case 2:

@@ -58,6 +58,30 @@ struct SameOperator {
   }
   bool operator()(const ConcatStep&, const ConcatStep&) const { return true; }
   bool operator()(const ReshapeStep&, const ReshapeStep&) const { return true; }
+  bool operator()(const LayerNormStep& a, const LayerNormStep& b) const {
+    return std::tie(a.epsilon, a.offset) == std::tie(b.epsilon, b.offset) &&
+           same(a.epilogue, b.epilogue);
+  }
+  bool operator()(const L2NormalizeStep& a, const L2NormalizeStep& b) const {
+    return a.floor == b.floor && same(a.epilogue, b.epilogue);
+  }
+  bool operator()(const SoftmaxStep& a, const SoftmaxStep& b) const {
+    return std::tie(a.coarse, a.fine) == std::tie(b.coarse, b.fine) && same(a.epilogue, b.epilogue);
+  }
+  bool operator()(const MatMulStep& a, const MatMulStep& b) const {
+    return a.transpose_b == b.transpose_b && same(a.epilogue, b.epilogue);
+  }
+  bool operator()(const ResizeStep& a, const ResizeStep& b) const {
+    return std::tie(a.row, a.row_weight, a.column, a.column_weight) ==
+               std::tie(b.row, b.row_weight, b.column, b.column_weight) &&
+           same(a.epilogue, b.epilogue);
+  }
+  bool operator()(const PermuteStep& a, const PermuteStep& b) const {
+    return std::tie(a.dims, a.perm) == std::tie(b.dims, b.perm);
+  }
+  bool operator()(const ConstantStep& a, const ConstantStep& b) const {
+    return a.values == b.values;
+  }
   template <class A, class B>
   bool operator()(const A&, const B&) const {
     return false;

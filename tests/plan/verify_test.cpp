@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                [](Plan& p) {
                  p.tensors[small::stem].shape = {1, 65536, 65536, 65536};
                }},
-        Breach{"TypeThatNothingReads", "no step reads elements of type 1",
+        Breach{"TypeThatNothingReads", "zero point 7 is not in [0, 0]",
                [](Plan& p) { p.tensors[small::stem].type = ElementType::i8; }},
         Breach{"UnknownType", "no step reads elements of type 4",
                [](Plan& p) { p.tensors[small::stem].type = static_cast<ElementType>(4); }},

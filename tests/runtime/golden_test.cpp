@@ -50,9 +50,7 @@ TEST(Golden, DigestIsXxh3) {
 }
 
 // Worked out once by the interpreter. Every compiler, ISA and architecture must agree.
-TEST(Golden, DigestOfAFixedPlanIsTheSameEverywhere) {
-  constexpr uint64_t expected = 15788054756142511917u;
-  const Plan plan = testing::random_plan(20, {.steps = 40, .largest_side = 24});
+void expect_digest_everywhere(const Plan& plan, uint64_t expected) {
   const std::vector<std::byte> input = golden_input(plan, 42);
   EXPECT_EQ(logits_digest(testing::interpret(plan, input).logits), expected);
   for (const std::string& isa : runnable_isas()) {
@@ -66,6 +64,16 @@ TEST(Golden, DigestOfAFixedPlanIsTheSameEverywhere) {
       EXPECT_EQ(logits_digest(logits), expected) << isa << ", " << threads << " threads";
     }
   }
+}
+
+TEST(Golden, DigestOfAFixedPlanIsTheSameEverywhere) {
+  const Plan plan = testing::random_plan(20, {.steps = 40, .largest_side = 24, .attention = false});
+  expect_digest_everywhere(plan, 15788054756142511917u);
+}
+
+TEST(Golden, DigestOfAFixedPlanWithAttentionIsTheSameEverywhere) {
+  const Plan plan = testing::random_plan(21, {.steps = 60, .largest_side = 24});
+  expect_digest_everywhere(plan, 12943997735371054996u);
 }
 
 TEST(Scores, AreSoftmax) {

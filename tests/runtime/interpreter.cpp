@@ -198,6 +198,118 @@ class Interpreter {
     });
   }
 
+  // Calls pixel(y, column) for each pixel of the output, in order.
+  template <class Pixel>
+  void each_pixel(const Pixel& pixel) {
+    for (int y = 0; y < out().shape[1]; ++y) {
+      for (int column = 0; column < out().shape[2]; ++column) pixel(y, column);
+    }
+  }
+  int64_t centred(int y, int column, int c) const {
+    return x()[index(in(), y, column, c)] - in().zero_point[0];
+  }
+
+  void run(const LayerNormStep& op) {
+    const int64_t count = in().shape[3];
+    each_pixel([&](int y, int column) {
+      int64_t s1 = 0, s2 = 0;
+      for (int c = 0; c < count; ++c) {
+        const int64_t value = centred(y, column, c);
+        s1 += value;
+        s2 += value * value;
+      }
+      const float deviation = std::sqrt(float(count * s2 - s1 * s1) + op.epsilon);
+      for (int c = 0; c < count; ++c) {
+        const float normal = float(count * centred(y, column, c) - s1) * (1.0f / deviation);
+        finish(op.epilogue, normal * at(op.epilogue.multiplier, c) + at(op.offset, c), y, column,
+               c);
+      }
+    });
+  }
+
+  void run(const L2NormalizeStep& op) {
+    each_pixel([&](int y, int column) {
+      int64_t s2 = 0;
+      for (int c = 0; c < in().shape[3]; ++c) {
+        s2 += centred(y, column, c) * centred(y, column, c);
+      }
+      const float length = std::max(std::sqrt(float(s2)), op.floor);
+      for (int c = 0; c < in().shape[3]; ++c) {
+        const float f = float(centred(y, column, c)) * (at(op.epilogue.multiplier, c) / length);
+        finish(op.epilogue, f, y, column, c);
+      }
+    });
+  }
+
+  void run(const SoftmaxStep& op) {
+    each_pixel([&](int y, int column) {
+      const int count = in().shape[3];
+      const auto first = x().begin() + std::ptrdiff_t(index(in(), y, column, 0));
+      const int32_t most = *std::max_element(first, first + count);
+      std::vector<uint64_t> e;
+      uint64_t sum = 0;
+      for (int c = 0; c < count; ++c) {
+        const auto d = size_t(most - first[c]);
+        const uint64_t product = uint64_t(op.coarse[d / 256]) * uint64_t(op.fine[d % 256]);
+        e.push_back((product + 16384) / 32768);
+        sum += e.back();
+      }
+      for (int c = 0; c < count; ++c) {
+        const float share = at(op.epilogue.multiplier, c) / float(sum);
+        finish(op.epilogue, float(e[size_t(c)]) * share, y, column, c);
+      }
+    });
+  }
+
+  void run(const MatMulStep& op) {
+    each_output([&](int y, int column, int c) {
+      int64_t acc = 0;
+      for (int k = 0; k < in().shape[3]; ++k) {
+        const size_t right = op.transpose_b ? index(in(1), y, c, k) : index(in(1), y, k, c);
+        acc += centred(y, column, k) * x(1)[right];
+      }
+      finish(op.epilogue, float(int32_t(acc)) * at(op.epilogue.multiplier, c), y, column, c);
+    });
+  }
+
+  void run(const ResizeStep& op) {
+    each_output([&](int y, int column, int c) {
+      int32_t acc = 0;
+      for (const int down : {0, 1}) {
+        for (const int right : {0, 1}) {
+          const int from_y = std::min(op.row[size_t(y)] + down, in().shape[1] - 1);
+          const int from_x = std::min(op.column[size_t(column)] + right, in().shape[2] - 1);
+          const int wy = down ? op.row_weight[size_t(y)] : 128 - op.row_weight[size_t(y)];
+          const int wx =
+              right ? op.column_weight[size_t(column)] : 128 - op.column_weight[size_t(column)];
+          acc += wy * wx * (x()[index(in(), from_y, from_x, c)] - at(in().zero_point, c));
+        }
+      }
+      finish(op.epilogue, float(acc) * at(op.epilogue.multiplier, c), y, column, c);
+    });
+  }
+
+  // Each source element knows its place: the other way round than the runtime does it.
+  void run(const PermuteStep& op) {
+    Values& made = made_.stored[step_->output];
+    made.resize(x().size());
+    for (size_t from = 0; from < x().size(); ++from) {
+      std::vector<size_t> place(op.dims.size());
+      size_t rest = from, to = 0;
+      for (size_t i = op.dims.size(); i-- > 0;) {
+        place[i] = rest % size_t(op.dims[i]);
+        rest /= size_t(op.dims[i]);
+      }
+      for (const int32_t axis : op.perm)
+        to = to * size_t(op.dims[size_t(axis)]) + place[size_t(axis)];
+      made[to] = x()[from];
+    }
+  }
+
+  void run(const ConstantStep& op) {
+    made_.stored[step_->output].assign(op.values.begin(), op.values.end());
+  }
+
   void run(const ReshapeStep&) { made_.stored[step_->output] = x(); }
 
   const Plan& plan_;

@@ -11,5 +11,8 @@ namespace octavo::kernels {
 std::span<const ConvolutionKernel> reference_convolution_kernels();
 std::span<const PoolKernel> reference_pool_kernels();
 std::span<const ElementwiseKernel> reference_elementwise_kernels();
+std::span<const NormalizeKernel> reference_normalize_kernels();
+std::span<const MatMulKernel> reference_matmul_kernels();
+std::span<const ResizeKernel> reference_resize_kernels();
 
 }  // namespace octavo::kernels

@@ -1,0 +1,303 @@
+// The kernels of attention: values worked out by hand for the reference, and equality with
+// it for every other row of the tables.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "kernels/tally.h"
+
+namespace octavo::kernels {
+namespace {
+
+const float* floats(const Guarded& array) {
+  return reinterpret_cast<const float*>(array.data());
+}
+const int32_t* integers(const Guarded& array) {
+  return reinterpret_cast<const int32_t*>(array.data());
+}
+const uint16_t* words(const Guarded& array) {
+  return reinterpret_cast<const uint16_t*>(array.data());
+}
+
+ElementType any_output(Random& random) {
+  return random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
+                        ElementType::i8, ElementType::f32});
+}
+Activation any_activation(Random& random) {
+  return random.one_of({Activation::none, Activation::none, Activation::none, Activation::clip,
+                        Activation::hard_swish, Activation::hard_sigmoid, Activation::table});
+}
+
+// --- by hand ---
+
+// The stored floats of one pixel of bytes, through every row that takes the shape.
+std::vector<std::vector<float>> normalized(NormalizeShape::Kind kind, std::vector<uint8_t> x,
+                                           int32_t zero, float least, float multiplier,
+                                           std::vector<uint16_t> coarse = {},
+                                           std::vector<uint16_t> fine = {}) {
+  NormalizeShape shape;
+  shape.kind = kind;
+  shape.channels = int32_t(x.size());
+  shape.output = ElementType::f32;
+  const std::vector<float> same(x.size(), multiplier), zeros(x.size(), 0.0f);
+  const Guarded m = channel_array<float>(same), offset = channel_array<float>(zeros);
+  coarse.resize(320);
+  fine.resize(320);
+  const Guarded a = channel_array<uint16_t>(coarse), b = channel_array<uint16_t>(fine);
+  x.resize(x.size() + slack_bytes);
+  NormalizeArguments n;
+  n.shape = &shape;
+  n.epilogue.output = ElementType::f32;
+  n.epilogue.multiplier = floats(m);
+  n.input_zero = zero;
+  n.least = least;
+  n.offset = floats(offset);
+  n.coarse = words(a);
+  n.fine = words(b);
+  const std::byte* input = reinterpret_cast<const std::byte*>(x.data());
+  n.input = {&input, ptrdiff_t(shape.channels)};
+  n.rows = n.width = 1;
+  std::vector<std::vector<float>> made;
+  for (const NormalizeKernel& kernel : normalize_kernels()) {
+    if (!runs_here(kernel.requires_features) || !kernel.accepts(shape)) continue;
+    made.emplace_back(size_t(shape.channels));
+    std::byte* output = reinterpret_cast<std::byte*>(made.back().data());
+    n.output = {&output, ptrdiff_t(shape.channels) * 4};
+    kernel.run(n);
+  }
+  return made;
+}
+
+TEST(Normalize, LayerNormOfFourValues) {
+  // x - z = (2, 4, 4, 6): S1 = 16, S2 = 72, d = (-8, 0, 0, 8), V = 288 - 256 = 32.
+  using Kind = NormalizeShape::Kind;
+  for (const auto& made : normalized(Kind::layer_norm, {12, 14, 14, 16}, 10, 32.0f, 3.0f)) {
+    EXPECT_EQ(made, (std::vector<float>{-3, 0, 0, 3}));  // sqrt(32 + 32) = 8
+  }
+}
+
+TEST(Normalize, L2OfFourValues) {
+  using Kind = NormalizeShape::Kind;
+  for (const auto& made : normalized(Kind::l2, {11, 9, 5, 13}, 10, 1.0f, 12.0f)) {
+    EXPECT_EQ(made, (std::vector<float>{2, -2, -10, 6}));  // sqrt(1 + 1 + 25 + 9) = 6
+  }
+  for (const auto& made : normalized(Kind::l2, {10, 10}, 10, 0.5f, 12.0f)) {
+    EXPECT_EQ(made, (std::vector<float>{0, 0}));
+  }
+  for (const auto& made : normalized(Kind::l2, {11, 10}, 10, 4.0f, 12.0f)) {
+    EXPECT_EQ(made, (std::vector<float>{3, 0})) << "the floor divides";
+  }
+}
+
+TEST(Normalize, SoftmaxIsThatOfRealNumbers) {
+  const double scale = 0.03;
+  std::vector<uint16_t> coarse, fine;
+  for (int i = 0; i < 256; ++i) {
+    coarse.push_back(uint16_t(std::rint(32768 * std::exp(-256 * i * scale))));
+    fine.push_back(uint16_t(std::rint(32768 * std::exp(-i * scale))));
+  }
+  const std::vector<uint8_t> x = {200, 180, 255, 0, 255, 77, 240};
+  double sum = 0;
+  for (const uint8_t value : x) sum += std::exp(value * scale);
+  const auto all = normalized(NormalizeShape::Kind::softmax, x, 0, 0, 1.0f, coarse, fine);
+  for (const auto& made : all) {
+    for (size_t i = 0; i < x.size(); ++i) {
+      EXPECT_NEAR(made[i], std::exp(x[i] * scale) / sum, 2e-5) << "channel " << i;
+    }
+  }
+  EXPECT_FALSE(all.empty());
+}
+
+// --- equality ---
+
+struct NormalizeCase {
+  NormalizeShape shape;
+  int32_t rows, width, zero;
+  float least;
+  RandomEpilogue epilogue;
+  Guarded offset, coarse, fine;
+  RandomRows input;
+
+  static float typical(const NormalizeShape& s) {
+    return s.kind == NormalizeShape::Kind::layer_norm ? 1.0f : 2 / float(s.channels);
+  }
+  static Guarded falling(Random& random, int32_t least_factor) {
+    std::vector<uint16_t> table{32768};
+    const int64_t factor = random.between(least_factor, 65536);
+    while (table.size() < 256) table.push_back(uint16_t(table.back() * factor >> 16));
+    table.resize(320);
+    return channel_array<uint16_t>(table);
+  }
+
+  NormalizeCase(Random& random, const NormalizeShape& s)
+      : shape(s),
+        rows(random.between(1, 3)),
+        width(random.between(1, 9)),
+        zero(s.input == ElementType::u8 ? random.between(0, 255) : 0),
+        least(random.one_of({0x1p-80f, 0.01f, 1.0f, 500.0f, 0x1p20f})),
+        epilogue(random, s.channels, s.output, s.activation, typical(s), false, ElementType::u8),
+        offset(channel_array<float>(random_multipliers(random, s.channels, 10.0f))),
+        coarse(falling(random, 1000)),
+        fine(falling(random, 60000)),
+        input(random, s.input, rows, width, s.channels, true, least_of(s.input), most_of(s.input)) {
+  }
+
+  void run(const NormalizeKernel& kernel, RandomRows& output) const {
+    NormalizeArguments n;
+    n.shape = &shape;
+    n.epilogue = epilogue.arrays();
+    n.input_zero = zero;
+    n.least = least;
+    n.offset = floats(offset);
+    n.coarse = words(coarse);
+    n.fine = words(fine);
+    n.input = {input.table(), input.pixel_bytes()};
+    n.output = {output.table(), output.pixel_bytes()};
+    n.rows = rows;
+    n.width = width;
+    kernel.run(n);
+  }
+};
+
+TEST(Equality, NormalizeKernelsEqualTheReference) {
+  using Kind = NormalizeShape::Kind;
+  Tally<NormalizeKernel> tally(normalize_kernels());
+  Random random(seed());
+  for (int i = 0; i < 500 && !testing::Test::HasFailure(); ++i) {
+    NormalizeShape s;
+    s.kind = random.one_of({Kind::layer_norm, Kind::l2, Kind::softmax});
+    s.channels = any_channels(random);
+    s.input = random.chance(50) ? ElementType::u8 : ElementType::i16;
+    s.output = any_output(random);
+    s.activation = any_activation(random);
+    const NormalizeCase work(random, s);
+    Random twin_a{uint64_t(i)}, twin_b{uint64_t(i)};
+    RandomRows expected(twin_a, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    RandomRows output(twin_b, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    expected.fill(std::byte{0xcd});
+    work.run(normalize_kernels().back(), expected);
+    tally.each(s, [&](const NormalizeKernel& kernel) {
+      output.fill(std::byte{0xcd});
+      work.run(kernel, output);
+      EXPECT_TRUE(output == expected)
+          << kernel.name << ": case " << i << ": kind " << int(s.kind) << " channels " << s.channels
+          << " types " << int(s.input) << " -> " << int(s.output) << " activation "
+          << int(s.activation);
+    });
+  }
+  tally.report();
+}
+
+struct MatMulCase {
+  MatMulShape shape;
+  int32_t rows, width, zero;
+  RandomEpilogue epilogue;
+  RandomRows a, b, residual;
+
+  static int32_t most_of_a(const MatMulShape& s) {
+    if (s.a == ElementType::u8) return 255;
+    return int32_t(std::min<int64_t>(32767, 2147483647 / (int64_t{s.depth} * 127)));
+  }
+  MatMulCase(Random& random, const MatMulShape& s)
+      : shape(s),
+        rows(random.between(1, 3)),
+        width(random.between(1, 20)),
+        zero(s.a == ElementType::u8 ? random.one_of({0, 255, random.between(0, 255)}) : 0),
+        epilogue(random, s.channels, s.output, s.activation,
+                 float(s.depth) * float(most_of_a(s)) * 60, s.has_residual, ElementType::i16),
+        a(random, s.a, rows, width, s.depth, true, s.a == ElementType::u8 ? 0 : -most_of_a(s),
+          most_of_a(s)),
+        b(random, ElementType::i8, rows, s.transpose_b ? s.channels : s.depth,
+          s.transpose_b ? s.depth : s.channels, true, -127, 127),
+        residual(random, ElementType::i16, rows, width, s.channels, true, -32767, 32767) {}
+
+  void run(const MatMulKernel& kernel, RandomRows& output) const {
+    Guarded scratch((kernel.scratch_bytes(shape) + 63) / 64 * 64);
+    MatMulArguments m;
+    m.shape = &shape;
+    m.epilogue = epilogue.arrays();
+    m.a_zero = zero;
+    m.a = {a.table(), a.pixel_bytes()};
+    m.b = {b.table(), b.pixel_bytes()};
+    m.residual = {residual.table(), residual.pixel_bytes()};
+    m.output = {output.table(), output.pixel_bytes()};
+    m.rows = rows;
+    m.width = width;
+    m.scratch = scratch.data();
+    kernel.run(m);
+  }
+};
+
+TEST(Equality, MatMulKernelsEqualTheReference) {
+  Tally<MatMulKernel> tally(matmul_kernels());
+  Random random(seed());
+  for (int i = 0; i < 500 && !testing::Test::HasFailure(); ++i) {
+    MatMulShape s;
+    s.depth = any_channels(random);
+    s.channels = any_channels(random);
+    s.transpose_b = random.chance(50);
+    s.a = random.chance(70) ? ElementType::u8 : ElementType::i16;
+    s.output = any_output(random);
+    s.activation = any_activation(random);
+    s.has_residual = s.output != ElementType::f32 && random.chance(30);
+    const MatMulCase work(random, s);
+    Random twin_a{uint64_t(i)}, twin_b{uint64_t(i)};
+    RandomRows expected(twin_a, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    RandomRows output(twin_b, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    expected.fill(std::byte{0xcd});
+    work.run(matmul_kernels().back(), expected);
+    tally.each(s, [&](const MatMulKernel& kernel) {
+      output.fill(std::byte{0xcd});
+      work.run(kernel, output);
+      EXPECT_TRUE(output == expected)
+          << kernel.name << ": case " << i << ": depth " << s.depth << " channels " << s.channels
+          << " transposed " << s.transpose_b << " types " << int(s.a) << " -> " << int(s.output)
+          << " activation " << int(s.activation) << " residual " << s.has_residual << " tile "
+          << work.rows << "x" << work.width;
+    });
+  }
+  tally.report();
+}
+
+// Both neighbours' weights, worked out by hand: rows 10, 30 above 50, 70.
+TEST(Resize, WeighsFourNeighbours) {
+  ResizeShape shape;
+  shape.channels = 1;
+  shape.output = ElementType::f32;
+  std::vector<uint8_t> above(2 + slack_bytes), below(2 + slack_bytes);
+  above[0] = 10;
+  above[1] = 30;
+  below[0] = 50;
+  below[1] = 70;
+  const Guarded m = channel_array<float>(std::vector{0x1p-14f});
+  const Guarded zero = channel_array<int32_t>(std::vector{4});
+  const int32_t row_weight = 32, column[] = {0, 1}, next[] = {1, 1}, weight[] = {64, 99};
+  const std::byte *upper = reinterpret_cast<const std::byte*>(above.data()),
+                  *lower = reinterpret_cast<const std::byte*>(below.data());
+  ResizeArguments z;
+  z.shape = &shape;
+  z.epilogue.output = ElementType::f32;
+  z.epilogue.multiplier = floats(m);
+  z.input_zero = integers(zero);
+  z.upper = {&upper, 1};
+  z.lower = {&lower, 1};
+  z.rows = 1;
+  z.width = 2;
+  z.row_weight = &row_weight;
+  z.column = column;
+  z.next_column = next;
+  z.column_weight = weight;
+  for (const ResizeKernel& kernel : resize_kernels()) {
+    if (!runs_here(kernel.requires_features) || !kernel.accepts(shape)) continue;
+    std::vector<float> made(2);
+    std::byte* output = reinterpret_cast<std::byte*>(made.data());
+    z.output = {&output, 4};
+    kernel.run(z);
+    EXPECT_EQ(made[0], 0.75f * 20 + 0.25f * 60 - 4);
+    EXPECT_EQ(made[1], 0.75f * 30 + 0.25f * 70 - 4);
+  }
+}
+
+}  // namespace
+}  // namespace octavo::kernels
