@@ -226,7 +226,7 @@ void place_pixels(const Chunk& k) {
 void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
   const int32_t all = k.rows * k.arguments->output_width, tiles = divide_up(all, most_pixels);
   for (int32_t i = 0; i < tiles; ++i) {
-    const int32_t from = i * all / tiles, to = (i + 1) * all / tiles;
+    const int32_t from = part_begin(i, all, tiles), to = part_begin(i + 1, all, tiles);
     t.inputs = k.inputs + from;
     t.output = k.output + from;
     t.residual = k.residual + from;

@@ -155,7 +155,7 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
     }
     const int32_t tiles = divide_up(width, most);
     for (int32_t i = 0; i < tiles; ++i) {
-      const int32_t from = i * width / tiles, to = (i + 1) * width / tiles;
+      const int32_t from = part_begin(i, width, tiles), to = part_begin(i + 1, width, tiles);
       computes[rows - 1][to - from - 1](s, from);
     }
   }

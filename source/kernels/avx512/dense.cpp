@@ -386,7 +386,7 @@ void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
   const int32_t tiles = divide_up(k.pixels, pixels_at_most[vectors - 1]);
   for (int32_t i = 0; i < tiles; ++i) {
     // Tiles of nearly equal size: 49 pixels are 4 x 6 + 5 x 5, not 8 x 6 + 1.
-    const int32_t from = i * k.pixels / tiles, to = (i + 1) * k.pixels / tiles;
+    const int32_t from = part_begin(i, k.pixels, tiles), to = part_begin(i + 1, k.pixels, tiles);
     t.inputs = k.inputs + from;
     t.output = k.output + from;
     if (k.arguments->shape->has_residual) t.residual = k.residual + from;

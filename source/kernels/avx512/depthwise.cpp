@@ -275,7 +275,7 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
     }
     const int32_t count = divide_up(width, tiles.most);
     for (int32_t i = 0; i < count; ++i) {
-      const int32_t from = i * width / count, to = (i + 1) * width / count;
+      const int32_t from = part_begin(i, width, count), to = part_begin(i + 1, width, count);
       tiles.compute[to - from - 1](strip, from);
     }
   }
@@ -376,7 +376,8 @@ void run(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
   const Layout l = layout_of(s);
   const int32_t columns = input_columns(s, l, smaller(l.strip, a.output_width));
-  Block* blocks = reinterpret_cast<Block*>(a.scratch + columns * l.row_groups * 256);
+  Block* blocks =
+      reinterpret_cast<Block*>(a.scratch + static_cast<ptrdiff_t>(columns) * l.row_groups * 256);
   const int32_t first = a.channel_begin / Wide::channels;
   const int32_t last = divide_up(a.channel_end, Wide::channels);
   for (int32_t i = first; i < last; ++i) {

@@ -133,7 +133,8 @@ void run_block(const ConvolutionArguments& a, int32_t channel, const std::byte* 
   for (int32_t r = 0; r < a.output_rows; ++r) {
     t.rows = a.input.row + r * s.stride_h;
     for (int32_t i = 0; i < tiles; ++i) {
-      const int32_t from = i * a.output_width / tiles, to = (i + 1) * a.output_width / tiles;
+      const int32_t from = part_begin(i, a.output_width, tiles),
+                    to = part_begin(i + 1, a.output_width, tiles);
       t.column = static_cast<ptrdiff_t>(from) * s.stride_w * t.pixel_bytes + channel;
       t.output = a.output.row[r] + from * a.output.pixel_bytes;
       if (s.has_residual) t.residual = a.residual.row[r] + from * a.residual.pixel_bytes;

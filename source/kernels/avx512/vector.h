@@ -58,6 +58,11 @@ OCTAVO_INLINE int32_t divide_up(int32_t a, int32_t b) {
   return (a + b - 1) / b;
 }
 
+// Where the i-th of `parts` nearly equal parts of 0 .. n begins.
+OCTAVO_INLINE int32_t part_begin(int32_t i, int32_t n, int32_t parts) {
+  return static_cast<int32_t>(static_cast<int64_t>(i) * n / parts);
+}
+
 OCTAVO_INLINE const uint8_t* bytes(const std::byte* p) {
   return reinterpret_cast<const uint8_t*>(p);
 }
