@@ -13,6 +13,8 @@ constexpr ConvolutionKernel convolutions[] = {
      avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
     {"avx2_groups", feature::avx2, avx2::dense::accepts_grouped, avx2::dense::unsplit,
      avx2::dense::packed_bytes, avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
+    {"avx2_wide", feature::avx2, avx2::wide::accepts, 16, avx2::wide::packed_bytes,
+     avx2::wide::pack, avx2::wide::scratch_bytes, avx2::wide::run},
 };
 
 constexpr PoolKernel pools[] = {

@@ -38,6 +38,15 @@ size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
 void run(const ConvolutionArguments& arguments);
 }  // namespace depthwise
 
+namespace wide {
+bool accepts(const ConvolutionShape& shape);
+size_t packed_bytes(const ConvolutionShape& shape);
+void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
+          std::byte* packed);
+size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+void run(const ConvolutionArguments& arguments);
+}  // namespace wide
+
 namespace pool {
 bool accepts(const PoolShape& shape);
 void run(const PoolArguments& arguments);

@@ -21,6 +21,8 @@ constexpr ConvolutionKernel convolutions[] = {
     {"avx512vnni_groups", vnni, avx512::dense::accepts_grouped, avx512::dense::unsplit,
      avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
      avx512::dense::run_grouped},
+    {"avx512_wide", feature::avx512, avx512::wide::accepts, 16, avx512::wide::packed_bytes,
+     avx512::wide::pack, avx512::wide::scratch_bytes, avx512::wide::run},
 };
 
 constexpr PoolKernel pools[] = {
