@@ -10,7 +10,6 @@ namespace octavo {
 
 namespace {
 
-constexpr double automatic_clip_weight = 4.0;
 constexpr double kl_floor = 0.7;  // of a channel's own least-error range
 
 // Calls f(low, width, count, negative) for every bin that is not empty, in magnitudes. The last

@@ -15,6 +15,9 @@ struct ChannelRange {
   double width() const { return hi - lo; }
 };
 
+// Clipped pixels come together, so their errors add up where those of rounding cancel.
+inline constexpr double automatic_clip_weight = 4.0;
+
 // How many values a stored type counts: real = (stored - zero_point) * scale.
 struct StoredLevels {
   int32_t lo = 0, hi = 255;
@@ -35,7 +38,7 @@ struct RangePolicy {
 // One range a channel. maximum: all that was seen. percentile: all but that share of
 // the channel's values at either end. mse: least storage_error. automatic: the same
 // with clipping counted more, since clipped pixels come together. kl: Migacz 2017 ("8-bit
-// inference with TensorRT") on the whole tensor; needs `whole`.
+// inference with TensorRT") on the whole tensor, with a floor a channel; needs `whole`.
 //
 // What few samples cannot tell is added: a margin that falls with their number, and for
 // channels that hardly fire a floor relative to the tensor's typical channel.

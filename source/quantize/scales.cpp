@@ -10,7 +10,6 @@ namespace octavo {
 
 namespace {
 
-constexpr double clip_weight = 4.0;   // clipped pixels come together, their errors add up
 constexpr double weight_error = 0.5;  // what compensated rounding leaves of Delta^2 / 12
 constexpr std::array<double, 6> powers{1.0, 0.8, 0.6, 0.4, 0.2, 0.0};
 constexpr std::array<double, 4> sizes{1.0, 0.85, 0.7,
@@ -185,7 +184,7 @@ class Chooser {
       out.zero_point.push_back(affine.zero_point);
       out.error.push_back(storage_error(calibration_.stored[root], static_cast<int64_t>(c),
                                         affine.scale, affine.zero_point, tensor.levels,
-                                        clip_weight));
+                                        automatic_clip_weight));
     }
     return out;
   }
