@@ -30,7 +30,7 @@ class Reader(CalibrationDataReader):
 
 def quantized_session(row, folder):
     prepared, out = folder / "prepared.onnx", folder / "int8.onnx"
-    quant_pre_process(str(row["path"]), str(prepared))
+    quant_pre_process(str(row["path"]), str(prepared), skip_symbolic_shape=True)
     name = onnxruntime.InferenceSession(str(prepared)).get_inputs()[0].name
     quantize_static(str(prepared), str(out), Reader(name, row), quant_format=QuantFormat.QDQ,
                     per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)

@@ -36,12 +36,17 @@ python_environment() {
   fi
 }
 
-# build PRESET TARGET...: configures once, then builds.
+# build PRESET TARGET...: configures once, then builds; shows the log only where it failed.
 build() {
-  local preset=$1
+  local preset=$1 log
   shift
-  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" >"build-$preset.log" 2>&1 ||
-    { cat "build-$preset.log"; return 1; }
-  rm -f "build-$preset.log"
-  ninja -C "build/$preset" "$@" | tail -n 1
+  mkdir -p build
+  log=build/$preset.log
+  if { [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"; } >"$log" 2>&1 &&
+    ninja -C "build/$preset" "$@" >>"$log" 2>&1; then
+    tail -n 1 "$log"
+  else
+    tail -n 60 "$log"
+    return 1
+  fi
 }
