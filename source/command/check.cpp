@@ -68,6 +68,10 @@ Result<Checked> check(const Options& options) {
   if (!model_options) return model_options.error();
   auto bytes = read_file(options.model, uint64_t{1} << 32);
   if (!bytes) return bytes.error();
+  if (looks_like_plan(options.model, *bytes)) {
+    return usage_error(
+        concat(quoted(options.model), " is a plan, built already; octavo inspect shows it"));
+  }
   const std::string parent = std::filesystem::path(options.model).parent_path().string();
   ImportOptions import_options;
   import_options.size = model_options->preprocess.size;

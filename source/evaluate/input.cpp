@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstring>
 
 #include "base/file.h"
@@ -70,6 +71,15 @@ Result<std::vector<float>> dump_values(const std::string& path, std::span<const 
   return to_nhwc(values, hwc);
 }
 
+Status check_finite(const std::string& path, const std::vector<float>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i])) continue;
+    return rejected(
+        concat(quoted(path), " has ", values[i], " among its values; finite ones are expected"));
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_tensor_file(const std::string& path) {
@@ -85,6 +95,7 @@ Result<NetworkInput> decode_network_input(const Model& model, const std::string&
     auto values = extension(path) == "npy" ? npy_values(path, bytes, model.input)
                                            : dump_values(path, bytes, model.input);
     if (!values) return values.error();
+    if (const Status finite = check_finite(path, *values); !finite) return finite.error();
     input.values = std::move(*values);
     return input;
   }

@@ -16,14 +16,6 @@ namespace {
 
 constexpr uint64_t largest_plan_bytes = uint64_t{1} << 32;
 
-bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes) {
-  constexpr char magic[] = "OCTAVO";
-  if (bytes.size() >= sizeof magic - 1 && std::memcmp(bytes.data(), magic, sizeof magic - 1) == 0) {
-    return true;
-  }
-  return path.ends_with(".octavo");  // a broken plan is reported as a plan
-}
-
 // What was decided when the plan was built.
 Status refuse_float_options(const ModelOptions& options, const std::string& path) {
   const PreprocessChoice& choice = options.preprocess;
@@ -103,6 +95,14 @@ Result<Model> open_either(const std::string& path, const ModelOptions& options) 
 }
 
 }  // namespace
+
+bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes) {
+  constexpr char magic[] = "OCTAVO";
+  if (bytes.size() >= sizeof magic - 1 && std::memcmp(bytes.data(), magic, sizeof magic - 1) == 0) {
+    return true;
+  }
+  return path.ends_with(".octavo");  // a broken plan is reported as a plan
+}
 
 Result<Model> open_model(const std::string& path, const ModelOptions& options) {
   const auto start = std::chrono::steady_clock::now();

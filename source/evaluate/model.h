@@ -20,7 +20,7 @@ struct Graph;
 
 // What the user said of the preprocessing; empty fields come from the file or the preset.
 struct PreprocessChoice {
-  std::string preset;  // torchvision, timm, tf, caffe, none, or "" (the file's own, else torchvision)
+  std::string preset;  // one of preset_names(), or "": the file's own, else torchvision
   std::optional<std::array<int, 2>> size;
   std::optional<int> resize_short;
   std::optional<double> crop_pct;
@@ -57,16 +57,19 @@ struct Model {
   bool picture_input = true;
   std::vector<std::string> labels;
   int classes = 0;
-  std::array<int, 3> input{0, 0, 0};         // h, w, c of what the network is fed
-  std::shared_ptr<const Program> program;    // a plan ...
-  std::shared_ptr<const Graph> graph;        // ... or a float graph, rewritten
-  std::vector<std::string> notes;            // what was assumed, for stderr
-  double load_ms = 0;                        // how long open_model took
+  std::array<int, 3> input{0, 0, 0};       // h, w, c of what the network is fed
+  std::shared_ptr<const Program> program;  // a plan ...
+  std::shared_ptr<const Graph> graph;      // ... or a float graph, rewritten
+  std::vector<std::string> notes;          // what was assumed, for stderr
+  double load_ms = 0;                      // how long open_model took
 
   bool is_float() const { return graph != nullptr; }
 };
 
-// By content: a plan (magic) or ONNX. A runtime-only build reads plans.
+// By its first bytes or, where it is broken, by its name.
+bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes);
+
+// A plan or ONNX, as it looks. A runtime-only build reads plans.
 Result<Model> open_model(const std::string& path, const ModelOptions& options);
 // Several, to be compared: what only a float model takes is an error only where all are plans.
 Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,

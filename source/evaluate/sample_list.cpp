@@ -26,7 +26,9 @@ Result<ListedFile> parse_line(std::string_view line, size_t number, const std::s
                               const DataSetOptions& options) {
   const std::string where = concat(quoted(name), " line ", number);
   if (line.find('\0') != std::string_view::npos) {
-    return rejected(concat(where, " is not text"));
+    return rejected(concat(where,
+                           " is not text; a data set is a folder, an uncompressed .tar, or a text "
+                           "file of `path class` lines"));
   }
   const auto [path, last] = split_last_word(line);
   const bool numeric = last.find_first_not_of("-0123456789") == std::string_view::npos;

@@ -87,7 +87,7 @@ Result<std::vector<int64_t>> float_shape(std::string_view header) {
   }
   if (!type->starts_with("'<f4'")) {
     return rejected(concat("the .npy file holds ",
-                           quoted(type->substr(0, type->find_first_of(",}"))),
+                           printable(type->substr(0, type->find_first_of(",}"))),
                            "; little-endian float32 ('<f4') is read: save array.astype('<f4')"));
   }
   if (!order->starts_with("False")) {

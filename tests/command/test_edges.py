@@ -142,6 +142,21 @@ def test_pictures_that_repeat_and_evaluation_pictures_that_cannot_be_read_are_sa
     assert "on 1 pictures" in done.stdout
 
 
+def test_tensors_that_are_not_finite_are_rejected(small, tmp_path):
+    values = numpy.zeros((1, 3, 32, 32), numpy.float32)
+    for bad in (numpy.nan, numpy.inf):
+        values[0, 1, 2, 3] = bad
+        numpy.save(tmp_path / "bad.npy", values)
+        for model in (small.model, small.plan):
+            fails(3, "classify", model, tmp_path / "bad.npy", says=["bad.npy", str(bad), "finite"])
+
+
+def test_files_of_the_wrong_kind_are_said_to_be_so(small, tmp_path):
+    fails(2, "check", small.plan, says=["is a plan", "octavo inspect"])
+    archive = shutil.make_archive(str(tmp_path / "set"), "gztar", small.evaluation)
+    fails(3, "eval", small.plan, "--data", archive, says=["uncompressed .tar"])
+
+
 def make_color_network(path):
     """Sure of pictures in which the first channel exceeds the last, of no others."""
     from onnx import TensorProto, helper, numpy_helper, save
@@ -175,35 +190,34 @@ def test_build_warns_where_the_other_colour_order_is_clearly_better(small, tmp_p
         assert ("surer of pictures in RGB order" in done.stderr) == warned, done.stderr
 
 
-def make_normalizing_network(path):
-    """A convolution, a layer normalization over its channels, a head."""
+def make_dividing_network(path):
+    """A convolution, divided by a function of itself, and a head."""
     from onnx import TensorProto, helper, numpy_helper, save
     random = numpy.random.default_rng(SEED)
     constants = {name: random.normal(0, 0.2, shape).astype(numpy.float32)
-                 for name, shape in (("w", (8, 3, 3, 3)), ("s", (8,)), ("b", (8,)), ("g", (4, 8)))}
+                 for name, shape in (("w", (8, 3, 3, 3)), ("g", (4, 8)))}
     node = helper.make_node
     nodes = [node("Conv", ["input", "w"], ["c"], "conv"),
-             node("Transpose", ["c"], ["t"], "to_nhwc", perm=[0, 2, 3, 1]),
-             node("LayerNormalization", ["t", "s", "b"], ["l"], "norm", axis=-1),
-             node("Transpose", ["l"], ["u"], "to_nchw", perm=[0, 3, 1, 2]),
-             node("GlobalAveragePool", ["u"], ["p"], "pool"),
+             node("Sigmoid", ["c"], ["s"], "sigmoid"),
+             node("Div", ["c", "s"], ["d"], "divide"),
+             node("GlobalAveragePool", ["d"], ["p"], "pool"),
              node("Flatten", ["p"], ["f"], "flatten"),
              node("Gemm", ["f", "g"], ["logits"], "head", transB=1)]
     graph = helper.make_graph(
-        nodes, "norm", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+        nodes, "divide", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 4])],
         [numpy_helper.from_array(v, k) for k, v in constants.items()])
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
 
 
 def test_check_says_of_each_node_why_it_cannot_be_int8(tmp_path):
-    make_normalizing_network(tmp_path / "norm.onnx")
-    found = answer("check", tmp_path / "norm.onnx", code=3)
+    make_dividing_network(tmp_path / "divide.onnx")
+    found = answer("check", tmp_path / "divide.onnx", code=3)
     assert not found["buildable"]
     rows = {node["name"]: node for node in found["nodes"]}
-    assert rows["norm"]["why"] == "there is no integer layer_norm" and rows["norm"]["precision"] == ""
+    assert rows["divide"]["why"].startswith("there is no integer") and rows["divide"]["precision"] == ""
     assert (rows["conv"]["precision"], rows["conv"]["why"]) == ("int8", "")
-    fails(3, "check", tmp_path / "norm.onnx", says=["1 node", "'norm' (layer_norm)"])
+    fails(3, "check", tmp_path / "divide.onnx", says=["1 node", "'divide'", "there is no integer"])
 
 
 def test_names_that_hold_control_bytes_cannot_steer_a_terminal(small, tmp_path):
