@@ -27,7 +27,7 @@ Result<std::string> select_isa(const std::string& asked) {
     for (const IsaName& isa : isa_names()) known.emplace_back(isa.name);
     const std::string near = nearest_name(name, known);
     return usage_error(concat("there is no ISA ", quoted(name),
-                              near.empty() ? "" : concat("; did you mean ", near, "?"),
+                              near.empty() ? "." : concat("; did you mean ", near, "?"),
                               " This machine runs ", names_text(runnable_isas())));
   }
   if ((*features & ~machine_features()) != 0) {
