@@ -3,14 +3,12 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <mutex>
 #include <set>
-#include <thread>
 
 #include "base/file.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
@@ -45,31 +43,24 @@ struct Checked {
 Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
                               const QuantizeOptions& options) {
   std::vector<std::string> problem(samples.size()), digest(samples.size());
-  std::atomic<size_t> next{0}, done{0};
-  std::mutex report;
-  const auto work = [&] {
-    for (size_t i = next++; i < samples.size(); i = next++) {
-      if (options.stop && *options.stop) return;
-      auto input = load_sample(model, samples[i]);
-      if (input) {
-        auto hashed = sha256_hex(input->pixels.empty()
-                                     ? std::as_bytes(std::span<const float>(input->values))
-                                     : std::as_bytes(std::span<const uint8_t>(input->pixels)));
-        (hashed ? digest[i] : problem[i]) = hashed ? *hashed : hashed.error().message;
-      } else {
-        problem[i] = input.error().message;
-      }
-      if (options.progress) {
-        const std::lock_guard lock(report);
-        options.progress(++done, samples.size(), "reading pictures");
-      }
+  Parallel how{options.threads, options.stop, {}};
+  if (options.progress) {
+    how.progress = [&](size_t done) { options.progress(done, samples.size(), "reading pictures"); };
+  }
+  const Status read = for_each_index(samples.size(), how, [&](size_t i, size_t) -> Status {
+    auto input = load_sample(model, samples[i]);
+    if (!input) {
+      problem[i] = input.error().message;
+      return {};
     }
-  };
-  std::vector<std::thread> helpers;
-  for (int t = 1; t < options.threads; ++t) helpers.emplace_back(work);
-  work();
-  for (std::thread& helper : helpers) helper.join();
-  if (options.stop && *options.stop) return Error{ErrorKind::interrupted, "interrupted"};
+    auto hashed =
+        sha256_hex(input->pixels.empty() ? std::as_bytes(std::span<const float>(input->values))
+                                         : std::as_bytes(std::span<const uint8_t>(input->pixels)));
+    if (!hashed) return hashed.error();
+    digest[i] = std::move(*hashed);
+    return {};
+  });
+  if (!read) return read.error();
 
   Checked out;
   std::string digests;

@@ -4,13 +4,12 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
-#include <mutex>
 #include <set>
-#include <thread>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/parallel.h"
 #include "base/text.h"
 #include "evaluate/input.h"
 
@@ -145,10 +144,6 @@ Result<Evaluation> merge(std::vector<Outcome> outcomes, size_t models, size_t th
       out.unreadable.push_back(std::move(outcome.unreadable));
       continue;
     }
-    if (!outcome.ran) {
-      const Error& error = outcome.ran.error();
-      return Error{error.kind, concat(quoted(outcome.record.path), ": ", error.message)};
-    }
     for (size_t m = 0; m < models; ++m) seconds[m] += outcome.seconds[m];
     out.pictures.push_back(std::move(outcome.record));
   }
@@ -196,27 +191,17 @@ Result<Evaluation> evaluate(const std::vector<Model>& models, const std::vector<
   }
 
   std::vector<Outcome> outcomes(samples.size());
-  std::atomic<size_t> next{0};
-  std::atomic<bool> failed_model{false};
-  std::mutex report;
-  size_t done = 0;
-  const auto stopped = [&] { return options.stop && *options.stop; };
-  const auto work = [&](Worker& worker) {
-    for (size_t i = next++; i < samples.size() && !stopped() && !failed_model; i = next++) {
-      outcomes[i] = worker.classify_all(samples[i]);
-      if (!outcomes[i].ran) failed_model = true;
-      const std::lock_guard lock(report);
-      if (options.progress) options.progress(++done, samples.size());
-    }
-  };
-  std::vector<std::thread> threads;
-  for (size_t t = 1; t < workers.size(); ++t) threads.emplace_back(work, std::ref(workers[t]));
-  work(workers.front());
-  for (std::thread& thread : threads) thread.join();
-  if (stopped()) return Error{ErrorKind::interrupted, "interrupted"};
-  if (failed_model) {  // pictures that were not reached do not count as read
-    std::erase_if(outcomes, [](const Outcome& outcome) { return bool(outcome.ran); });
+  Parallel how{static_cast<int>(workers.size()), options.stop, {}};
+  if (options.progress) {
+    how.progress = [&](size_t done) { options.progress(done, samples.size()); };
   }
+  const Status ran = for_each_index(samples.size(), how, [&](size_t i, size_t worker) -> Status {
+    outcomes[i] = workers[worker].classify_all(samples[i]);
+    if (outcomes[i].ran) return {};
+    const Error& error = outcomes[i].ran.error();
+    return Error{error.kind, concat(quoted(samples[i].path), ": ", error.message)};
+  });
+  if (!ran) return ran.error();
   return merge(std::move(outcomes), models.size(), workers.size());
 }
 

@@ -4,9 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <mutex>
-#include <thread>
 
+#include "base/parallel.h"
 #include "base/text.h"
 #include "evaluate/float_model.h"
 #include "evaluate/input.h"
@@ -245,21 +244,15 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
     workers.push_back(std::move(*worker));
   }
   std::vector<PictureSums> pictures(samples.size());
-  std::atomic<size_t> next{0}, done{0};
-  std::mutex report;
-  const auto work = [&](Worker& worker) {
-    for (size_t i = next++; i < samples.size(); i = next++) {
-      if (options.stop && *options.stop) return;
-      pictures[i] = worker.compare(samples[i]);
-      const std::lock_guard lock(report);
-      if (options.progress) options.progress(++done, samples.size());
-    }
-  };
-  std::vector<std::thread> threads;
-  for (size_t t = 1; t < workers.size(); ++t) threads.emplace_back(work, std::ref(workers[t]));
-  work(workers.front());
-  for (std::thread& thread : threads) thread.join();
-  if (options.stop && *options.stop) return Error{ErrorKind::interrupted, "interrupted"};
+  Parallel how{static_cast<int>(workers.size()), options.stop, {}};
+  if (options.progress) {
+    how.progress = [&](size_t done) { options.progress(done, samples.size()); };
+  }
+  const Status compared = for_each_index(samples.size(), how, [&](size_t i, size_t worker) {
+    pictures[i] = workers[worker].compare(samples[i]);
+    return Status();
+  });
+  if (!compared) return compared.error();
   Comparison out = merge(plan.program->plan(), pictures);
   if (out.pictures == 0) {
     return rejected(concat("none of the ", samples.size(),

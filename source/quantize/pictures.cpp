@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <thread>
 
+#include "base/parallel.h"
 #include "base/text.h"
 
 namespace octavo {
@@ -16,29 +16,17 @@ size_t sweep_slots(const Sweep& sweep) {
 Status for_pictures(const Sweep& sweep, size_t count,
                     const std::function<Status(size_t, size_t, size_t)>& work,
                     const std::function<void(size_t, size_t)>& merge) {
-  const auto workers = static_cast<size_t>(std::clamp(sweep.threads, 1, 256));
   const size_t slots = sweep_slots(sweep);
   for (size_t first = 0; first < count; first += slots) {
     const size_t block = std::min(slots, count - first);
-    std::vector<Status> outcomes(block);
-    std::atomic<size_t> next{0};
-    const auto run = [&](size_t worker) {
-      for (size_t slot = next++; slot < block; slot = next++) {
-        if (sweep.stop != nullptr && sweep.stop->load()) return;
-        outcomes[slot] = work(first + slot, slot, worker);
-      }
-    };
-    std::vector<std::thread> others;
-    for (size_t worker = 1; worker < std::min(workers, block); ++worker) {
-      others.emplace_back(run, worker);
-    }
-    run(0);
-    for (auto& other : others) other.join();
-    if (sweep.stop != nullptr && sweep.stop->load()) {
+    const Status done = for_each_index(
+        block, {std::clamp(sweep.threads, 1, 256), sweep.stop, {}},
+        [&](size_t slot, size_t worker) { return work(first + slot, slot, worker); });
+    if (!done && done.error().kind == ErrorKind::interrupted) {
       return Error{ErrorKind::interrupted, concat("interrupted while ", sweep.what)};
     }
+    if (!done) return done;
     for (size_t slot = 0; slot < block; ++slot) {
-      if (!outcomes[slot]) return outcomes[slot].error();
       merge(first + slot, slot);
     }
     if (sweep.progress) sweep.progress(first + block, count, sweep.what);

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests/command"))
 import program  # noqa: E402
 from program import BINARY  # noqa: E402
 
-PAGES = ["tutorial.md", "howto.md"]
+PAGES = ["../README.md", "tutorial.md", "howto.md"]
 
 
 def commands(page):
