@@ -19,9 +19,10 @@ def main():
         session = onnxruntime.InferenceSession(str(row["path"]), providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
         theirs = numpy.concatenate([session.run(None, {name: pillow_input(p, row)})[0] for p in pictures])
-        with tempfile.NamedTemporaryFile(suffix=".npy") as file:
-            octavo("classify", row["path"], *pictures, *preprocess_flags(row), "-q", "--logits", file.name)
-            ours = numpy.load(file.name)
+        with tempfile.TemporaryDirectory() as folder:
+            out = f"{folder}/logits.npy"
+            octavo("classify", row["path"], *pictures, *preprocess_flags(row), "-q", "--logits", out)
+            ours = numpy.load(out)
         difference = abs(ours - theirs).max() / abs(theirs).max()
         same = (ours.argmax(1) == theirs.argmax(1)).mean() * 100
         print(f"| {row['file']} | {difference:.2e} | {same:.0f} % |", flush=True)
