@@ -40,7 +40,7 @@ T run(const ConvolutionKernel& kernel, const OnePixel& p) {
   Guarded input(p.x.size() + slack_bytes);
   std::memcpy(input.data(), p.x.data(), p.x.size());
   Guarded residual(p.residual.size() + slack_bytes);
-  std::memcpy(residual.data(), p.residual.data(), p.residual.size());
+  std::copy(p.residual.begin(), p.residual.end(), reinterpret_cast<uint8_t*>(residual.data()));
 
   const Epilogue& e = p.epilogue;
   const Guarded m = channel_array<float>(e.multiplier),
