@@ -2,8 +2,10 @@
 // of the tables that takes the shape and that this machine runs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "kernels/guarded.h"
