@@ -93,9 +93,9 @@ Result<LatencyRun> measure(const Model& model, const Setting& setting, const Opt
 
 // The median of each step over many frames, in a pass of its own: reading the clock
 // at every step makes the whole slower.
-Result<Json> measure_layers(const Model& model, Table& table) {
+Result<Json> measure_layers(const Model& model, int threads, Table& table) {
   const Plan& plan = model.program->plan();
-  auto session = Session::create(model.program, 1);
+  auto session = Session::create(model.program, threads);
   if (!session) return session.error();
   std::vector<float> logits(static_cast<size_t>(model.classes));
   constexpr size_t frames = 51;
@@ -215,7 +215,7 @@ int run(const Options& options) {
   Table table({"step", "operator", "kernel", "us", "GMAC/s"}, {false, false, false, true, true});
   for (const Model& model : models) {
     if (!options.layers || model.is_float()) continue;
-    auto measured = measure_layers(model, table);
+    auto measured = measure_layers(model, asked->front().threads, table);
     if (!measured) return fail(measured.error());
     layers[model.path] = *measured;
   }
