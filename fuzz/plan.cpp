@@ -34,12 +34,12 @@ bool is_small(const Plan& plan) {
   constexpr int64_t most = 1 << 20;
   int64_t elements = 0, work = 0;
   for (const PlanTensor& tensor : plan.tensors) {
-    elements += int64_t{tensor.shape[1]} * tensor.shape[2] * tensor.shape[3];
+    elements += int64_t{tensor.shape[0]} * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
   }
   for (const Step& step : plan.steps) {
     work += step_macs(plan, step);
     const auto& out = plan.tensors[step.output].shape;
-    work += 16 * int64_t{out[1]} * out[2] * out[3];
+    work += 16 * int64_t{out[0]} * out[1] * out[2] * out[3];
     if (step.inputs.empty()) continue;
     const auto& in = plan.tensors[step.inputs[0]].shape;
     if (const auto* pool = std::get_if<PoolStep>(&step.op)) {

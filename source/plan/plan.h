@@ -24,7 +24,9 @@ enum class ElementType : uint8_t { u8 = 0, i8 = 1, i16 = 2, f32 = 3 };
 
 struct PlanTensor {
   std::string name;
-  std::array<int32_t, 4> shape{1, 1, 1, 1};  // [n, h, w, c]
+  // [n, h, w, c]. n is 1 but for what a step makes of one picture, its windows for example;
+  // each of the n maps is then computed, and padded, on its own.
+  std::array<int32_t, 4> shape{1, 1, 1, 1};
   ElementType type = ElementType::u8;
   // real = (stored - zero_point) * scale; one entry, or one a channel. Scales are
   // information (steps carry their own multipliers); zero points are also what
@@ -136,8 +138,8 @@ struct SoftmaxStep {
   Epilogue epilogue;
 };
 
-// inputs: a [1, h, w, k] of one scale and zero point, b i8 [1, h, k, c], or [1, h, c, k] where
-// it is transposed, [residual]. A product for each h: acc = sum over k of (a - za) * b;
+// inputs: a [n, h, w, k] of one scale and zero point, b i8 [n, h, k, c], or [n, h, c, k] where
+// it is transposed, [residual]. A product for each n and h: acc = sum over k of (a - za) * b;
 // f = float(acc) * multiplier[c].
 struct MatMulStep {
   bool transpose_b = false;

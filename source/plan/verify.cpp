@@ -13,8 +13,8 @@ Status verify_tensor(const Plan& plan, size_t index) {
     return rejected(concat("tensor ", index, " ", quoted(tensor.name), ": ", parts...));
   };
   const auto& shape = tensor.shape;
-  if (shape[0] != 1 || bounded_product({shape[1], shape[2], shape[3]}) < 1) {
-    return bad("shape ", list_text(shape), " is not [1, h, w, c] of 1 to ", plan_limit::elements,
+  if (bounded_product({shape[0], shape[1], shape[2], shape[3]}) < 1) {
+    return bad("shape ", list_text(shape), " is not [n, h, w, c] of 1 to ", plan_limit::elements,
                " elements");
   }
   if (tensor.type > ElementType::f32) {
@@ -120,6 +120,10 @@ Status verify_input(const Plan& plan) {
   if (input.type != ElementType::u8 && input.type != ElementType::i16) {
     return rejected(concat("the plan's input, ", quoted(input.name), ", must be u8 or i16"));
   }
+  if (input.shape[0] != 1) {
+    return rejected(concat("the plan's input, ", quoted(input.name), " of shape ",
+                           list_text(input.shape), ", must be one picture, [1, h, w, c]"));
+  }
   if (!plan.picture_input) return {};
   const std::array<int32_t, 4> picture{1, plan.preprocess.height, plan.preprocess.width,
                                        plan.preprocess.channels()};
@@ -132,7 +136,7 @@ Status verify_input(const Plan& plan) {
 Status verify_output(const Plan& plan) {
   const PlanTensor& output = plan.tensors[plan.output];
   const auto& shape = output.shape;
-  if (output.type != ElementType::f32 || shape[1] != 1 || shape[2] != 1) {
+  if (output.type != ElementType::f32 || shape[0] != 1 || shape[1] != 1 || shape[2] != 1) {
     return rejected(concat("the plan's output, ", quoted(output.name), " of shape ",
                            list_text(shape), ", must be f32 [1, 1, 1, classes]"));
   }

@@ -84,7 +84,7 @@ Status verify_operator(const StepPlace& at, const MatMulStep& step,
   const int32_t depth = a[3];
   const std::array<int32_t, 4> right = step.transpose_b ? std::array{a[0], a[1], out[3], depth}
                                                         : std::array{a[0], a[1], depth, out[3]};
-  if (out[1] != a[1] || out[2] != a[2]) return wrong_shape(at);
+  if (out[0] != a[0] || out[1] != a[1] || out[2] != a[2]) return wrong_shape(at);
   if (b != right) {
     return at.error("its second input has shape ", list_text(b), "; ", list_text(right),
                     " is expected");
@@ -107,7 +107,7 @@ Status verify_operator(const StepPlace& at, const MatMulStep& step,
 Status verify_operator(const StepPlace& at, const ResizeStep& step) {
   const auto& in = at.input(0).shape;
   const auto& out = at.output().shape;
-  if (in[3] != out[3]) return wrong_shape(at);
+  if (in[0] != out[0] || in[3] != out[3]) return wrong_shape(at);
   if (const Status ok = verify_axis(at, "row", step.row, step.row_weight, in[1], out[1]); !ok) {
     return ok;
   }

@@ -70,7 +70,7 @@ inline bool is_uniform(const PlanTensor& tensor) {
 }
 
 inline int64_t elements(const PlanTensor& tensor) {  // bounded by verify_tensor
-  return int64_t{tensor.shape[1]} * tensor.shape[2] * tensor.shape[3];
+  return int64_t{tensor.shape[0]} * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
 }
 
 // Length one or one a channel, every entry a multiplier.

@@ -65,7 +65,7 @@ Status verify_windows(const StepPlace& at, const Windows& windows) {
 Status verify_padded_size(const StepPlace& at, const Windows& windows) {
   const auto& in = at.input(0).shape;
   const auto& out = at.output().shape;
-  if (bounded_product({windows.vertical.padded(in[1], out[1]),
+  if (bounded_product({in[0], windows.vertical.padded(in[1], out[1]),
                        windows.horizontal.padded(in[2], out[2]), in[3]}) > 0) {
     return {};
   }
@@ -116,7 +116,7 @@ Status verify_convolution(const StepPlace& at, const ConvolutionStep& step,
     return at.error(in[3], " input and ", out[3], " output channels do not divide into ",
                     step.groups, " groups");
   }
-  if (!windows.vertical.gives_floor(in[1], out[1]) ||
+  if (in[0] != out[0] || !windows.vertical.gives_floor(in[1], out[1]) ||
       !windows.horizontal.gives_floor(in[2], out[2])) {
     return wrong_shape(at);
   }
@@ -190,7 +190,7 @@ Status verify_pool(const StepPlace& at, const PoolStep& step, int32_t largest_st
     return (window.gives_floor(size, output) || window.gives_ceil(size, output)) &&
            window.meets_pixels(size, output);
   };
-  if (in[3] != out[3] || !gives(windows.vertical, in[1], out[1]) ||
+  if (in[0] != out[0] || in[3] != out[3] || !gives(windows.vertical, in[1], out[1]) ||
       !gives(windows.horizontal, in[2], out[2])) {
     return wrong_shape(at);
   }

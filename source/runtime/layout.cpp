@@ -85,14 +85,15 @@ void add_halo(const Plan& plan, const Step& step, TensorLayout& x) {
   const int64_t right = std::max<int64_t>(0, last_read(1) - (x.width - 1));
   x.halo_left = std::max(x.halo_left, convolution->pads[1]);
   x.halo = std::max({x.halo, x.halo_left, static_cast<int32_t>(right)});
-  if (convolution->pads[0] > 0 || last_read(0) > x.height - 1) x.needs_zero_row = true;
+  if (convolution->pads[0] > 0 || last_read(0) > x.image_height() - 1) x.needs_zero_row = true;
 }
 
 std::vector<TensorLayout> describe(const Plan& plan) {
   std::vector<TensorLayout> tensors(plan.tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     const PlanTensor& tensor = plan.tensors[i];
-    tensors[i].height = tensor.shape[1];
+    tensors[i].images = tensor.shape[0];
+    tensors[i].height = tensor.shape[0] * tensor.shape[1];
     tensors[i].width = tensor.shape[2];
     tensors[i].channels = tensor.shape[3];
     tensors[i].element_bytes = element_size(tensor.type);

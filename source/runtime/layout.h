@@ -13,7 +13,9 @@
 namespace octavo::runtime {
 
 struct TensorLayout {
-  int32_t height = 0, width = 0, channels = 0;
+  int32_t images = 1;  // maps, one below the other
+  int32_t height = 0;  // rows of all of them
+  int32_t width = 0, channels = 0;
   int32_t element_bytes = 1;
   int32_t halo_left = 0;  // pixels before the first row
   int32_t halo = 0;       // pixels after every row, halo_left of them at least
@@ -25,6 +27,7 @@ struct TensorLayout {
   // where no consumer pads. zero_row points to the pixel of column 0.
   const std::byte* zero_row = nullptr;
 
+  int32_t image_height() const { return height / images; }
   ptrdiff_t channel_bytes() const { return ptrdiff_t{channels} * element_bytes; }
   // The whole map can be taken for one row.
   bool is_flat() const { return row_bytes == width * pixel_bytes; }

@@ -98,7 +98,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   made.pad_top = op.pads[0];
   made.pad_left = op.pads[1];
   // A map that is taken for one row is the widest that the kernel can meet.
-  const int64_t widest = int64_t{output.shape[1]} * output.shape[2];
+  const int64_t widest = int64_t{output.shape[0]} * output.shape[1] * output.shape[2];
   impl.scratch_bytes = std::max(
       impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, static_cast<int32_t>(widest)));
   return made;
@@ -358,15 +358,16 @@ double constant_bytes_estimate(const Program::Impl& impl) {
     bytes += arrays * (double{1} * shape[3] + channel_round) +
              windows * (double{1} * shape[1] + shape[2]);
     // Row tables: of the output, of a residual, of two inputs with what is padded.
+    const double images = shape[0];
     const bool has_input = !step.inputs.empty();
     const double input_rows = has_input ? impl.plan.tensors[step.inputs[0]].shape[1] : 0;
-    bytes += sizeof(void*) * (3.0 * shape[1] + input_rows);
+    bytes += sizeof(void*) * images * (3.0 * shape[1] + input_rows);
     if (const auto* op = std::get_if<ConstantStep>(&step.op)) {
       bytes += 2 * static_cast<double>(op->values.size());
     }
     if (const auto* op = std::get_if<ConvolutionStep>(&step.op)) {
       bytes += 2 * static_cast<double>(op->weights.size());
-      bytes += sizeof(void*) * (double{1} * op->pads[0] + op->pads[2]);
+      bytes += sizeof(void*) * images * (double{1} * op->pads[0] + op->pads[2]);
     }
   }
   for (const TensorLayout& tensor : impl.layout.tensors) {

@@ -14,6 +14,23 @@ using kernels::OutputRows;
 // Of one kernel of moderate speed; only the decision to share depends on it.
 constexpr double ns_per_mac = 1.0 / 100, ns_per_byte = 1.0 / 8, ns_per_value = 1;
 
+// Those rows of a cut that belong to one image, counted inside it.
+struct ImagePart {
+  int32_t image, row_begin, row_end;
+  int32_t rows() const { return row_end - row_begin; }
+};
+
+std::vector<ImagePart> image_parts(const Cut& cut, int32_t image_height) {
+  std::vector<ImagePart> parts;
+  for (int32_t row = cut.row_begin; row < cut.row_end;) {
+    const int32_t image = row / image_height, first = image * image_height;
+    const int32_t end = std::min(cut.row_end, first + image_height);
+    parts.push_back({image, row - first, end - first});
+    row = end;
+  }
+  return parts;
+}
+
 class Maker {
  public:
   Maker(const Program::Impl& program, std::byte* arena, std::byte* scratch, size_t scratch_stride,
@@ -52,13 +69,16 @@ class Maker {
     return tasks_.read_tables.back();
   }
 
-  // Rows row_begin .. row_begin + rows - 1 of a tensor; rows outside are the zero row.
-  InputRows input_rows(uint32_t tensor, int64_t row_begin, int64_t rows, int64_t column) {
+  // Rows row_begin .. row_begin + rows - 1 of one of a tensor's images; rows outside it are
+  // the zero row.
+  InputRows image_rows(uint32_t tensor, int32_t image, int64_t row_begin, int64_t rows,
+                       int64_t column) {
     const TensorLayout& t = layout(tensor);
     auto& table = new_read_table(static_cast<size_t>(rows));
+    const int64_t first = int64_t{image} * t.image_height();
     for (int64_t row = row_begin; row < row_begin + rows; ++row) {
-      if (row >= 0 && row < t.height) {
-        table.push_back(pixel(tensor, row, column));
+      if (row >= 0 && row < t.image_height()) {
+        table.push_back(pixel(tensor, first + row, column));
       } else if (t.needs_zero_row) {
         table.push_back(t.zero_row + column * t.pixel_bytes);
       } else {  // beyond a pool's map: never read
@@ -66,6 +86,15 @@ class Maker {
       }
     }
     return {table.data(), t.pixel_bytes};
+  }
+
+  // Rows of the tensor, whatever image they belong to.
+  InputRows input_rows(uint32_t tensor, int64_t row_begin, int64_t rows, int64_t column) {
+    auto& table = new_read_table(static_cast<size_t>(rows));
+    for (int64_t row = row_begin; row < row_begin + rows; ++row) {
+      table.push_back(pixel(tensor, row, column));
+    }
+    return {table.data(), layout(tensor).pixel_bytes};
   }
 
   OutputRows output_rows(uint32_t tensor, int64_t row_begin, int64_t rows, int64_t column) {
@@ -77,18 +106,21 @@ class Maker {
     return {table.data(), layout(tensor).pixel_bytes};
   }
 
-  // The same pixel in every row.
-  InputRows repeated_row(uint32_t tensor, int32_t rows) {
-    auto& table = new_read_table(static_cast<size_t>(rows));
-    table.assign(static_cast<size_t>(rows), pixel(tensor, 0, 0));
+  // The one pixel of an image in every row of it.
+  InputRows repeated_pixel(uint32_t tensor, const Cut& cut) {
+    auto& table = new_read_table(static_cast<size_t>(cut.row_end - cut.row_begin));
+    for (int32_t r = cut.row_begin; r < cut.row_end; ++r) {
+      table.push_back(pixel(tensor, r / output().image_height(), 0));
+    }
     return {table.data(), layout(tensor).pixel_bytes};
   }
 
-  // Row index[r] for each row r of a cut.
-  InputRows picked_rows(uint32_t tensor, const std::vector<int32_t>& index, const Cut& cut) {
-    auto& table = new_read_table(static_cast<size_t>(cut.row_end - cut.row_begin));
-    for (int32_t r = cut.row_begin; r < cut.row_end; ++r) {
-      table.push_back(pixel(tensor, index[static_cast<size_t>(r)], 0));
+  // Row index[r] of an image for each row r of its part.
+  InputRows picked_rows(uint32_t tensor, const std::vector<int32_t>& index, const ImagePart& part) {
+    auto& table = new_read_table(static_cast<size_t>(part.rows()));
+    const int64_t first = int64_t{part.image} * layout(tensor).image_height();
+    for (int32_t r = part.row_begin; r < part.row_end; ++r) {
+      table.push_back(pixel(tensor, first + index[static_cast<size_t>(r)], 0));
     }
     return {table.data(), layout(tensor).pixel_bytes};
   }
@@ -189,25 +221,30 @@ void Maker::add(const PreparedConvolution& made) {
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (size_t i = 0; i < cuts.size(); ++i) {
     const Cut& cut = cuts[i];
-    const int32_t rows = cut.row_end - cut.row_begin;
-    kernels::ConvolutionArguments a;
-    a.shape = &shape;
-    a.packed = made.packed;
-    a.epilogue = made.epilogue;
-    const int64_t first_row = int64_t{cut.row_begin} * shape.stride_h - made.pad_top;
-    const int64_t read_rows = int64_t{rows - 1} * shape.stride_h + made.dilated_rows;
-    const int64_t first_column = int64_t{cut.column_begin} * shape.stride_w - made.pad_left;
-    a.input = input_rows(x, first_row, read_rows, first_column);
-    a.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
-    if (shape.has_residual) {
-      a.residual = input_rows(step_->inputs.back(), cut.row_begin, rows, cut.column_begin);
+    Piece& piece = new_piece();
+    // Where no window looks beyond its own row, all images are one.
+    const int32_t image_height = flat ? 1 : output().image_height();
+    for (const ImagePart& part : image_parts(cut, image_height)) {
+      const int32_t row = part.image * image_height + part.row_begin;  // of the output
+      kernels::ConvolutionArguments a;
+      a.shape = &shape;
+      a.packed = made.packed;
+      a.epilogue = made.epilogue;
+      const int64_t first_row = int64_t{part.row_begin} * shape.stride_h - made.pad_top;
+      const int64_t read_rows = int64_t{part.rows() - 1} * shape.stride_h + made.dilated_rows;
+      const int64_t first_column = int64_t{cut.column_begin} * shape.stride_w - made.pad_left;
+      a.input = image_rows(x, part.image, first_row, read_rows, first_column);
+      a.output = output_rows(step_->output, row, part.rows(), cut.column_begin);
+      if (shape.has_residual) {
+        a.residual = input_rows(step_->inputs.back(), row, part.rows(), cut.column_begin);
+      }
+      a.output_rows = part.rows();
+      a.output_width = cut.column_end - cut.column_begin;
+      a.channel_begin = cut.channel_begin;
+      a.channel_end = cut.channel_end;
+      a.scratch = scratch_ + i * scratch_stride_;
+      piece.work.push_back(ConvolutionTask{made.kernel->run, a});
     }
-    a.output_rows = rows;
-    a.output_width = cut.column_end - cut.column_begin;
-    a.channel_begin = cut.channel_begin;
-    a.channel_end = cut.channel_end;
-    a.scratch = scratch_ + i * scratch_stride_;
-    new_piece().work.push_back(ConvolutionTask{made.kernel->run, a});
   }
   add_halos(cuts, are_cut_by_rows(cuts));
 }
@@ -222,26 +259,29 @@ void Maker::add(const PreparedPool& made) {
       ns_per_byte * window * static_cast<double>(output().height * output().row_bytes);
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (const Cut& cut : cuts) {
-    const int32_t rows = cut.row_end - cut.row_begin;
-    kernels::PoolArguments a;
-    a.shape = &shape;
-    a.epilogue = made.epilogue;
-    a.input_zero = made.input_zero;
-    const int64_t first_row = int64_t{cut.row_begin} * shape.stride_h - made.pad_top;
-    const int64_t read_rows = int64_t{rows - 1} * shape.stride_h + shape.kernel_h;
-    a.input = input_rows(x, first_row, read_rows, -int64_t{made.pad_left});
-    a.output = output_rows(step_->output, cut.row_begin, rows, 0);
-    a.output_rows = rows;
-    a.output_width = output().width;
-    a.row_from = made.row_from + cut.row_begin;
-    a.row_to = made.row_to + cut.row_begin;
-    a.row_count = made.row_count + cut.row_begin;
-    a.column_from = made.column_from;
-    a.column_to = made.column_to;
-    a.column_count = made.column_count;
-    a.channel_begin = cut.channel_begin;
-    a.channel_end = cut.channel_end;
-    new_piece().work.push_back(PoolTask{made.kernel->run, a});
+    Piece& piece = new_piece();
+    for (const ImagePart& part : image_parts(cut, output().image_height())) {
+      kernels::PoolArguments a;
+      a.shape = &shape;
+      a.epilogue = made.epilogue;
+      a.input_zero = made.input_zero;
+      const int64_t first_row = int64_t{part.row_begin} * shape.stride_h - made.pad_top;
+      const int64_t read_rows = int64_t{part.rows() - 1} * shape.stride_h + shape.kernel_h;
+      a.input = image_rows(x, part.image, first_row, read_rows, -int64_t{made.pad_left});
+      const int32_t row = part.image * output().image_height() + part.row_begin;
+      a.output = output_rows(step_->output, row, part.rows(), 0);
+      a.output_rows = part.rows();
+      a.output_width = output().width;
+      a.row_from = made.row_from + part.row_begin;
+      a.row_to = made.row_to + part.row_begin;
+      a.row_count = made.row_count + part.row_begin;
+      a.column_from = made.column_from;
+      a.column_to = made.column_to;
+      a.column_count = made.column_count;
+      a.channel_begin = cut.channel_begin;
+      a.channel_end = cut.channel_end;
+      piece.work.push_back(PoolTask{made.kernel->run, a});
+    }
   }
   add_halos(cuts, are_cut_by_rows(cuts));
 }
@@ -250,8 +290,9 @@ void Maker::add(const PreparedElementwise& made) {
   const kernels::ElementwiseShape& shape = made.shape;
   const uint32_t a = step_->inputs[0];
   const bool has_b = shape.kind != kernels::ElementwiseShape::Kind::rescale;
-  const bool flat = is_flat(a) && is_flat(step_->output) &&
-                    (!has_b || shape.b_is_one_pixel || is_flat(step_->inputs[1]));
+  const bool flat =
+      is_flat(a) && is_flat(step_->output) &&
+      (!has_b || (shape.b_is_one_pixel ? output().images == 1 : is_flat(step_->inputs[1])));
   WorkShape work = work_shape(flat);
   work.nanoseconds = ns_per_byte * static_cast<double>(output().height * output().row_bytes);
   const std::vector<Cut> cuts = cut_work(work, threads_);
@@ -267,7 +308,7 @@ void Maker::add(const PreparedElementwise& made) {
     e.a = input_rows(a, cut.row_begin, rows, cut.column_begin);
     if (has_b) {
       e.b = shape.b_is_one_pixel
-                ? repeated_row(step_->inputs[1], rows)
+                ? repeated_pixel(step_->inputs[1], cut)
                 : input_rows(step_->inputs[1], cut.row_begin, rows, cut.column_begin);
     }
     e.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
@@ -335,21 +376,24 @@ void Maker::add(const PreparedResize& made) {
   work.nanoseconds = 4 * ns_per_byte * static_cast<double>(output().height * output().row_bytes);
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (const Cut& cut : cuts) {
-    const int32_t rows = cut.row_end - cut.row_begin;
-    kernels::ResizeArguments z;
-    z.shape = &made.shape;
-    z.epilogue = made.epilogue;
-    z.input_zero = made.input_zero;
-    z.upper = picked_rows(x, made.row, cut);
-    z.lower = picked_rows(x, made.next_row, cut);
-    z.output = output_rows(step_->output, cut.row_begin, rows, 0);
-    z.rows = rows;
-    z.width = output().width;
-    z.row_weight = made.row_weight + cut.row_begin;
-    z.column_weight = made.column_weight;
-    z.column = made.column;
-    z.next_column = made.next_column;
-    new_piece().work.push_back(ResizeTask{made.kernel->run, z});
+    Piece& piece = new_piece();
+    for (const ImagePart& part : image_parts(cut, output().image_height())) {
+      kernels::ResizeArguments z;
+      z.shape = &made.shape;
+      z.epilogue = made.epilogue;
+      z.input_zero = made.input_zero;
+      z.upper = picked_rows(x, made.row, part);
+      z.lower = picked_rows(x, made.next_row, part);
+      const int32_t row = part.image * output().image_height() + part.row_begin;
+      z.output = output_rows(step_->output, row, part.rows(), 0);
+      z.rows = part.rows();
+      z.width = output().width;
+      z.row_weight = made.row_weight + part.row_begin;
+      z.column_weight = made.column_weight;
+      z.column = made.column;
+      z.next_column = made.next_column;
+      piece.work.push_back(ResizeTask{made.kernel->run, z});
+    }
   }
   add_halos(cuts, are_cut_by_rows(cuts));
 }

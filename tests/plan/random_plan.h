@@ -276,7 +276,7 @@ class RandomPlanMaker {
     step.stride = {v.stride, h.stride};
     step.dilation = {v.dilation, h.dilation};
     step.pads = {v.before, h.before, v.after, h.after};
-    const uint32_t output = add_tensor({1, v.output, h.output, outputs}, type);
+    const uint32_t output = add_tensor({shape_of(x)[0], v.output, h.output, outputs}, type);
     const float spread = fill_weights(step, x, outputs);
     fill_epilogue(step.epilogue, spread, output);
     std::vector<uint32_t> inputs{x};
@@ -315,10 +315,15 @@ class RandomPlanMaker {
     add_convolution(x, step, v, h, outputs, some_type());
   }
 
+  bool are_maps_equal(uint32_t a, uint32_t b) const {
+    const Shape x = shape_of(a), y = shape_of(b);
+    return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+  }
+
   void add_residual_convolution(uint32_t x) {
     const Shape in = shape_of(x);
-    const uint32_t residual = random_.pick(tensors_where(
-        [&](uint32_t id) { return shape_of(id)[1] == in[1] && shape_of(id)[2] == in[2]; }));
+    const uint32_t residual =
+        random_.pick(tensors_where([&](uint32_t id) { return are_maps_equal(id, x); }));
     const int32_t outputs = shape_of(residual)[3];
     ConvolutionStep step;
     step.groups = in[3] == outputs && random_.chance(0.3f) ? in[3] : 1;
@@ -330,7 +335,7 @@ class RandomPlanMaker {
 
   uint32_t add_pool(uint32_t x, PoolStep step, int32_t height, int32_t width, ElementType type) {
     const Shape in = shape_of(x);
-    const uint32_t output = add_tensor({1, height, width, in[3]}, type);
+    const uint32_t output = add_tensor({in[0], height, width, in[3]}, type);
     if (step.kind == PoolStep::Kind::maximum) {
       tensor(output).scale = tensor(x).scale;
       tensor(output).zero_point = tensor(x).zero_point;
@@ -375,7 +380,7 @@ class RandomPlanMaker {
 
   // A tensor that add and multiply take beside x: of its shape, or one pixel of it.
   uint32_t some_partner(uint32_t x) {
-    const Shape shape = shape_of(x), pixel{1, 1, 1, shape[3]};
+    const Shape shape = shape_of(x), pixel{shape[0], 1, 1, shape[3]};
     return random_.pick(
         tensors_where([&](uint32_t id) { return shape_of(id) == shape || shape_of(id) == pixel; }));
   }
@@ -450,7 +455,7 @@ class RandomPlanMaker {
       }
     }
     const auto count = static_cast<int32_t>(step.channels.size());
-    const uint32_t output = add_tensor({1, in[1], in[2], count}, tensor(x).type);
+    const uint32_t output = add_tensor({in[0], in[1], in[2], count}, tensor(x).type);
     std::vector<std::pair<uint32_t, int32_t>> origins;
     for (const int32_t channel : step.channels) origins.emplace_back(x, channel);
     largest_[output] = 0;
@@ -472,10 +477,8 @@ class RandomPlanMaker {
   }
 
   void add_some_concat(uint32_t x) {
-    const auto partners = tensors_where([&](uint32_t id) {
-      return shape_of(id)[1] == shape_of(x)[1] && shape_of(id)[2] == shape_of(x)[2] &&
-             tensor(id).type == tensor(x).type;
-    });
+    const auto partners = tensors_where(
+        [&](uint32_t id) { return are_maps_equal(id, x) && tensor(id).type == tensor(x).type; });
     std::vector<uint32_t> inputs{x};
     int32_t channels = shape_of(x)[3];
     for (int64_t i = random_.between(0, 3); i > 0; --i) {
@@ -487,21 +490,36 @@ class RandomPlanMaker {
     add_concat(inputs);
   }
 
+  int32_t divisor_up_to_4(int32_t size) {
+    std::vector<int32_t> divisors;
+    for (int32_t i = 1; i <= 4; ++i) {
+      if (size % i == 0) divisors.push_back(i);
+    }
+    return random_.pick(divisors);
+  }
+
   void add_reshape(uint32_t x) {
     const Shape in = shape_of(x);
     const bool uniform = tensor(x).scale.size() == 1 && tensor(x).zero_point.size() == 1;
-    const int32_t elements = in[1] * in[2] * in[3];
-    Shape shape{1, in[2], in[1], in[3]};
-    if (uniform && elements <= 16 * options_.largest_channels && random_.chance(0.7f)) {
+    const int32_t elements = in[0] * in[1] * in[2] * in[3];
+    Shape shape{1, in[0] * in[2], in[1], in[3]};
+    if (options_.attention && random_.chance(0.4f)) {
+      const int32_t maps = divisor_up_to_4(in[0] * in[1]);
+      shape = {maps, in[0] * in[1] / maps, in[2], in[3]};
+    } else if (uniform && elements <= 16 * options_.largest_channels && random_.chance(0.7f)) {
       shape = {1, 1, 1, elements};
     } else if (random_.chance(0.5f)) {
-      shape = {1, 1, in[1] * in[2], in[3]};
+      shape = {1, 1, in[0] * in[1] * in[2], in[3]};
     }
+    add_reshaped(x, shape);
+  }
+
+  uint32_t add_reshaped(uint32_t x, Shape shape) {
     const uint32_t output = add_tensor(shape, tensor(x).type);
     tensor(output).scale = tensor(x).scale;
     tensor(output).zero_point = tensor(x).zero_point;
     largest_[output] = largest_[x];
-    add_step(ReshapeStep{}, {x}, output);
+    return add_step(ReshapeStep{}, {x}, output);
   }
 
   // --- what format 0.2 added ---
@@ -571,8 +589,8 @@ class RandomPlanMaker {
     make_uniform(output);
     const int32_t largest = type == ElementType::u8 ? 255 : type == ElementType::i8 ? 127 : 32767;
     ConstantStep step;
-    step.values.resize(static_cast<size_t>(shape[1]) * static_cast<size_t>(shape[2]) *
-                       static_cast<size_t>(shape[3]));
+    step.values.resize(static_cast<size_t>(shape[0]) * static_cast<size_t>(shape[1]) *
+                       static_cast<size_t>(shape[2]) * static_cast<size_t>(shape[3]));
     largest_[output] = largest;
     for (int16_t& value : step.values) {
       value =
@@ -591,7 +609,8 @@ class RandomPlanMaker {
   }
 
   uint32_t add_some_permute(uint32_t x) {
-    const Shape in = shape_of(x);
+    Shape in = shape_of(x);
+    in[1] *= in[0];
     std::vector<int32_t> dims{in[1], in[2], in[3]};
     if (in[3] % 2 == 0 && random_.chance(0.5f)) dims = {in[1], in[2], 2, in[3] / 2};
     if (in[3] % 6 == 0 && random_.chance(0.5f)) dims = {1, in[1], in[2], 2, 3, in[3] / 6};
@@ -605,14 +624,15 @@ class RandomPlanMaker {
     const int32_t last = dims[static_cast<size_t>(perm.back())];
     const int32_t first = dims[static_cast<size_t>(perm[0])];
     const int32_t pixels = in[1] * in[2] * in[3] / last;
-    return add_permute(x, {dims, perm}, {1, first, pixels / first, last});
+    const int32_t maps = divisor_up_to_4(first);
+    return add_permute(x, {dims, perm}, {maps, first / maps, pixels / first, last});
   }
 
   void add_resize(uint32_t x) {
     const Shape in = shape_of(x);
     const int32_t height = random_.integer(1, std::min(2 * in[1], 40));
     const int32_t width = random_.integer(1, std::min(2 * in[2], 40));
-    const uint32_t output = add_tensor({1, height, width, in[3]}, some_type());
+    const uint32_t output = add_tensor({in[0], height, width, in[3]}, some_type());
     ResizeStep step;
     for (int32_t y = 0; y < height; ++y) {
       step.row.push_back(random_.integer(0, in[1] - 1));
@@ -632,13 +652,14 @@ class RandomPlanMaker {
     if (random_.chance(0.3f)) {
       channels = some_channels();
       return add_constant(
-          transpose ? Shape{1, in[1], channels, in[3]} : Shape{1, in[1], in[3], channels},
+          transpose ? Shape{in[0], in[1], channels, in[3]} : Shape{in[0], in[1], in[3], channels},
           ElementType::i8);
     }
     channels = in[2];
     const uint32_t b = add_uniform_copy(a, ElementType::i8);
     return transpose ? b
-                     : add_permute(b, {{in[1], in[2], in[3]}, {0, 2, 1}}, {1, in[1], in[3], in[2]});
+                     : add_permute(b, {{in[0] * in[1], in[2], in[3]}, {0, 2, 1}},
+                                   {in[0], in[1], in[3], in[2]});
   }
 
   uint32_t add_matmul(uint32_t from) {
@@ -652,7 +673,7 @@ class RandomPlanMaker {
     step.transpose_b = random_.chance(0.5f);
     int32_t channels = 0;
     const uint32_t b = add_right_operand(a, step.transpose_b, channels);
-    const Shape shape{1, in[1], in[2], channels};
+    const Shape shape{in[0], in[1], in[2], channels};
     const auto residuals = tensors_where([&](uint32_t id) { return shape_of(id) == shape; });
     const uint32_t output = add_tensor(shape, some_type());
     fill_epilogue(step.epilogue, typical(a) * 50 * std::sqrt(static_cast<float>(shape_of(a)[3])),
@@ -722,7 +743,9 @@ class RandomPlanMaker {
   // fully connected layer to the logits.
   void add_head() {
     std::vector<uint32_t> pooled;
-    for (const uint32_t id : tensors_where([&](uint32_t i) { return reads_[i] == 0; })) {
+    for (uint32_t id : tensors_where([&](uint32_t i) { return reads_[i] == 0; })) {
+      const Shape in = shape_of(id);
+      if (in[0] > 1) id = add_reshaped(id, {1, in[0] * in[1], in[2], in[3]});
       pooled.push_back(add_global_pool(id, ElementType::u8));
     }
     const uint32_t joined = pooled.size() == 1 ? pooled[0] : add_concat(pooled);

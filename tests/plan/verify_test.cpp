@@ -97,13 +97,23 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Tensor, BrokenRule,
     ::testing::Values(
-        Breach{"BatchOfTwo", "not [1, h, w, c]",
+        Breach{"TwoMapsOfOnePicture", "cannot give an output",
                [](Plan& p) { p.tensors[small::stem].shape[0] = 2; }},
-        Breach{"EmptyShape", "not [1, h, w, c]",
+        Breach{"TwoPictures", "must be one picture",
+               [](Plan& p) {
+                 p.picture_input = false;
+                 p.tensors[small::input].shape[0] = 2;
+               }},
+        Breach{"TwoRowsOfLogits", "must be f32 [1, 1, 1, classes]",
+               [](Plan& p) { p.tensors[small::logits].shape[0] = 2; }},
+        Breach{"NoMaps", "not [n, h, w, c]", [](Plan& p) { p.tensors[small::stem].shape[0] = 0; }},
+        Breach{"TooManyMaps", "not [n, h, w, c]",
+               [](Plan& p) { p.tensors[small::stem].shape[0] = 1 << 30; }},
+        Breach{"EmptyShape", "not [n, h, w, c]",
                [](Plan& p) { p.tensors[small::stem].shape[1] = 0; }},
-        Breach{"NegativeShape", "not [1, h, w, c]",
+        Breach{"NegativeShape", "not [n, h, w, c]",
                [](Plan& p) { p.tensors[small::stem].shape[2] = -4; }},
-        Breach{"TooLarge", "not [1, h, w, c]",
+        Breach{"TooLarge", "not [n, h, w, c]",
                [](Plan& p) {
                  p.tensors[small::stem].shape = {1, 65536, 65536, 65536};
                }},

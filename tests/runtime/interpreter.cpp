@@ -44,6 +44,12 @@ class Interpreter {
     }
   }
 
+  // Rows are counted through all n maps of a tensor.
+  static int rows(const PlanTensor& t) { return t.shape[0] * t.shape[1]; }
+  // Of row y of the output: its map's first row in tensor t, and y inside the map.
+  int map_begin(const PlanTensor& t, int y) const { return y / out().shape[1] * t.shape[1]; }
+  int inside_map(int y) const { return y % out().shape[1]; }
+
   static size_t index(const PlanTensor& t, int y, int column, int c) {
     return (size_t(y) * size_t(t.shape[2]) + size_t(column)) * size_t(t.shape[3]) + size_t(c);
   }
@@ -51,7 +57,7 @@ class Interpreter {
   // Calls value(y, x, channel) for each element of the output, in order.
   template <class Value>
   void each_output(const Value& value) {
-    for (int y = 0; y < out().shape[1]; ++y) {
+    for (int y = 0; y < rows(out()); ++y) {
       for (int column = 0; column < out().shape[2]; ++column) {
         for (int c = 0; c < out().shape[3]; ++c) value(y, column, c);
       }
@@ -105,12 +111,13 @@ class Interpreter {
         for (int kx = 0; kx < op.kernel[1]; ++kx) {
           for (int i = 0; i < per_group; ++i) {
             const int c = o / outputs * per_group + i;
-            const int from_y = y * op.stride[0] + ky * op.dilation[0] - op.pads[0];
+            const int from_y = inside_map(y) * op.stride[0] + ky * op.dilation[0] - op.pads[0];
             const int from_x = column * op.stride[1] + kx * op.dilation[1] - op.pads[1];
             const bool inside =
                 from_y >= 0 && from_y < input.shape[1] && from_x >= 0 && from_x < input.shape[2];
+            const int from_row = map_begin(input, y) + from_y;
             const int32_t value =
-                inside ? x()[index(input, from_y, from_x, c)] : at(input.zero_point, c);
+                inside ? x()[index(input, from_row, from_x, c)] : at(input.zero_point, c);
             const size_t w =
                 ((size_t(o) * size_t(op.kernel[0]) + size_t(ky)) * size_t(op.kernel[1]) +
                  size_t(kx)) *
@@ -130,14 +137,14 @@ class Interpreter {
       int32_t maximum = INT32_MIN, sum = 0, n = 0;
       for (int ky = 0; ky < op.kernel[0]; ++ky) {
         for (int kx = 0; kx < op.kernel[1]; ++kx) {
-          const int from_y = y * op.stride[0] + ky - op.pads[0];
+          const int from_y = inside_map(y) * op.stride[0] + ky - op.pads[0];
           const int from_x = column * op.stride[1] + kx - op.pads[1];
           const bool inside =
               from_y >= 0 && from_y < input.shape[1] && from_x >= 0 && from_x < input.shape[2];
           const bool padding = !inside && from_y < input.shape[1] + op.pads[2] &&
                                from_x < input.shape[2] + op.pads[3];
           if (inside) {
-            const int32_t value = x()[index(input, from_y, from_x, c)];
+            const int32_t value = x()[index(input, map_begin(input, y) + from_y, from_x, c)];
             maximum = std::max(maximum, value);
             sum += value - at(input.zero_point, c);
             ++n;
@@ -159,7 +166,8 @@ class Interpreter {
   int32_t difference(size_t i, int y, int column, int c) const {
     const PlanTensor& t = in(i);
     const bool one_pixel = t.shape != out().shape;
-    return x(i)[index(t, one_pixel ? 0 : y, one_pixel ? 0 : column, c)] - at(t.zero_point, c);
+    const int row = one_pixel ? map_begin(t, y) : y;
+    return x(i)[index(t, row, one_pixel ? 0 : column, c)] - at(t.zero_point, c);
   }
 
   void run(const AddStep& op) {
@@ -201,7 +209,7 @@ class Interpreter {
   // Calls pixel(y, column) for each pixel of the output, in order.
   template <class Pixel>
   void each_pixel(const Pixel& pixel) {
-    for (int y = 0; y < out().shape[1]; ++y) {
+    for (int y = 0; y < rows(out()); ++y) {
       for (int column = 0; column < out().shape[2]; ++column) pixel(y, column);
     }
   }
@@ -277,9 +285,10 @@ class Interpreter {
       int32_t acc = 0;
       for (const int down : {0, 1}) {
         for (const int right : {0, 1}) {
-          const int from_y = std::min(op.row[size_t(y)] + down, in().shape[1] - 1);
+          const size_t row = size_t(inside_map(y));
+          const int from_y = map_begin(in(), y) + std::min(op.row[row] + down, in().shape[1] - 1);
           const int from_x = std::min(op.column[size_t(column)] + right, in().shape[2] - 1);
-          const int wy = down ? op.row_weight[size_t(y)] : 128 - op.row_weight[size_t(y)];
+          const int wy = down ? op.row_weight[row] : 128 - op.row_weight[row];
           const int wx =
               right ? op.column_weight[size_t(column)] : 128 - op.column_weight[size_t(column)];
           acc += wy * wx * (x()[index(in(), from_y, from_x, c)] - at(in().zero_point, c));
