@@ -12,6 +12,7 @@
 #include "evaluate/float_model.h"
 #include "graph/graph.h"
 #include "onnx/import.h"
+#include "quantize/prepare.h"
 #include "quantize/steps.h"
 
 namespace octavo::command {
@@ -36,6 +37,7 @@ void set_text(const Node& node, const std::string& text, TextByNode& out) {
 TextByNode step_names(const Graph& graph, const FormedSteps& formed) {
   TextByNode out;
   for (const FormedStep& step : formed.steps) {
+    if (step.nodes.empty()) continue;  // a constant
     const std::string& name = graph.nodes[step.nodes.back()].name;
     for (const uint32_t index : step.nodes) set_text(graph.nodes[index], name, out);
   }
@@ -87,10 +89,11 @@ Result<Checked> check(const Options& options) {
     return out;
   }
   out.notes = model->notes;
-  const Formation formation = form_what_can(*model->graph);
-  out.steps = step_names(*model->graph, formation.formed);
-  out.refused = refusals(*model->graph, formation.refused);
-  if (const auto formed = form_steps(*model->graph); !formed) {
+  const Graph graph = prepare_for_steps(*model->graph, model->picture_input);
+  const Formation formation = form_what_can(graph);
+  out.steps = step_names(graph, formation.formed);
+  out.refused = refusals(graph, formation.refused);
+  if (const auto formed = form_steps(graph); !formed) {
     out.buildable =
         Error{formed.error().kind, concat(quoted(options.model), ": ", formed.error().message)};
   }

@@ -45,6 +45,16 @@ struct WorkerHistograms {
   }
 };
 
+void see_constant(const Graph& graph, TensorId t, Calibration& result) {
+  const auto& values = *graph.tensors[t].values;
+  TensorStatistics& seen = result.stored[t];
+  seen.moments = ChannelMoments::of(values, channel_count(graph.tensors[t]));
+  seen.pictures = 1;
+  WorkerHistograms histograms;
+  histograms.add(values, seen.moments, false);
+  seen.histograms = std::move(histograms.channels);
+}
+
 struct PictureRecord {
   std::vector<ChannelMoments> moments;  // by tensor
   std::string unreadable;
@@ -120,6 +130,9 @@ Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
   if (result.readable.empty()) {
     return rejected(concat("no calibration picture could be read; the first of ", feed.count, ": ",
                            result.unreadable.empty() ? "(none given)" : result.unreadable[0]));
+  }
+  for (const auto& step : formed.steps) {
+    if (step.kind == StepKind::constant) see_constant(graph, step.output, result);
   }
   for (auto& of_worker : histograms) {
     for (size_t t = 0; t < tensors; ++t) {

@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 
-#include "base/text.h"
 #include "quantize/identity.h"
 #include "quantize/scales.h"
 
@@ -109,6 +108,10 @@ class Builder {
 
   // The largest magnitude of stored input with which every row keeps inside int32.
   int64_t room(size_t s) const {
+    if (formed_.steps[s].kind == StepKind::matmul) {
+      const int64_t depth = channel_count(graph_.tensors[formed_.steps[s].inputs[0]]);
+      return std::min<int64_t>(32767, INT32_MAX / (127 * depth));
+    }
     const IntegerConvolution& conv = choice_.convolutions[s];
     const size_t taps = conv.offsets[0].size();
     int64_t least = 32767;
@@ -126,17 +129,20 @@ class Builder {
     std::vector<int32_t> limit(graph_.tensors.size(), 32767);
     for (size_t s = 0; s < formed_.steps.size(); ++s) {
       const FormedStep& step = formed_.steps[s];
-      if (step.kind != StepKind::convolution ||
-          choice_.tensors[step.inputs[0]].type != ElementType::i16) {
-        continue;
-      }
+      const bool sums = step.kind == StepKind::convolution || step.kind == StepKind::matmul;
+      if (!sums || choice_.tensors[step.inputs[0]].type != ElementType::i16) continue;
       build(s, false);
       const auto most = static_cast<int32_t>(room(s));
       for (const auto& origin : flow_.origins[step.inputs[0]]) {
         limit[origin.root] = std::min(limit[origin.root], most);
       }
     }
+    for (const TensorId root : flow_.roots) {  // tied roots keep one scale
+      int32_t& least = limit[flow_.tied[root]];
+      least = std::min(least, limit[root]);
+    }
     for (const TensorId root : flow_.roots) {
+      limit[root] = std::min(limit[root], limit[flow_.tied[root]]);
       if (limit[root] == 32767) continue;
       StoredTensor& tensor = choice_.tensors[root];
       for (double& scale : tensor.scale) scale *= 32767.0 / limit[root];
@@ -159,76 +165,6 @@ class Builder {
 Choice choose(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
               const InputMapping& mapping, const ChooseOptions& options) {
   return Builder(graph, formed, calibration, mapping, options).run();
-}
-
-std::vector<TensorId> one_pixel_tensors(const Graph& graph, const FormedSteps& formed) {
-  std::vector<bool> by_convolution(graph.tensors.size(), false), otherwise = by_convolution;
-  for (const auto& step : formed.steps) {
-    for (size_t i = 0; i < step.inputs.size(); ++i) {
-      const bool convolved = step.kind == StepKind::convolution && i == 0;
-      (convolved ? by_convolution : otherwise)[step.inputs[i]] = true;
-    }
-  }
-  std::vector<TensorId> out;
-  for (const auto& step : formed.steps) {
-    const auto shape = *stored_shape(graph.tensors[step.output].shape);
-    const bool one_pixel = shape[0] == 1 && shape[1] == 1 && shape[2] == 1;
-    if (one_pixel && !moves_only(step) && by_convolution[step.output] && !otherwise[step.output]) {
-      out.push_back(step.output);
-    }
-  }
-  return out;
-}
-
-Result<std::vector<TensorId>> int16_tensors(const Graph& graph, const FormedSteps& formed,
-                                            const std::vector<std::string>& names) {
-  std::vector<std::string> known;
-  for (const auto& node : graph.nodes) {
-    known.push_back(node.name);
-    known.insert(known.end(), node.merged.begin(), node.merged.end());
-  }
-  std::vector<bool> wide(graph.tensors.size(), false);
-  for (const auto& name : names) {
-    bool found = false;
-    for (const auto& step : formed.steps) {
-      for (const uint32_t n : step.nodes) {
-        const Node& node = graph.nodes[n];
-        if (node.name == name ||
-            std::find(node.merged.begin(), node.merged.end(), name) != node.merged.end()) {
-          found = wide[step.output] = true;
-        }
-      }
-    }
-    if (found) continue;
-    const bool elsewhere = std::find(known.begin(), known.end(), name) != known.end();
-    if (elsewhere)
-      return usage_error(concat("node ", quoted(name), " stores nothing that could be 16-bit"));
-    const std::string nearest = nearest_name(name, known);
-    return usage_error(concat("no node is named ", quoted(name),
-                              nearest.empty() ? "" : concat("; the nearest is ", quoted(nearest))));
-  }
-  // Values that are only moved have one type on both sides.
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const auto& step : formed.steps) {
-      if (!moves_only(step)) continue;
-      bool any = wide[step.output];
-      for (const TensorId input : step.inputs) any = any || wide[input];
-      if (!any) continue;
-      std::vector<TensorId> all = step.inputs;
-      all.push_back(step.output);
-      for (const TensorId t : all) {
-        changed = changed || !wide[t];
-        wide[t] = true;
-      }
-    }
-  }
-  wide[formed.stored_as[graph.output]] = false;
-  std::vector<TensorId> out;
-  for (size_t t = 0; t < wide.size(); ++t) {
-    if (wide[t]) out.push_back(static_cast<TensorId>(t));
-  }
-  return out;
 }
 
 }  // namespace octavo

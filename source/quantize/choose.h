@@ -47,20 +47,10 @@ struct ChooseOptions {
   RangeMethod method = RangeMethod::automatic;
   double percentile = 99.999;
   bool per_channel_weights = true;
-  std::vector<TensorId> int16;  // stored tensors, closed under moves (see int16_tensors)
+  std::vector<ElementType> types;  // by tensor (types.h); empty: u8
 };
 
 Choice choose(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
               const InputMapping& mapping, const ChooseOptions& options);
-
-// Tensors of one pixel that only convolutions read, as after a global pool: 16 bits cost next
-// to nothing there, and an error of a pooled feature reaches every class.
-std::vector<TensorId> one_pixel_tensors(const Graph& graph, const FormedSteps& formed);
-
-// The stored tensors that become 16-bit for these node names: the output of the step that
-// holds the node, and every tensor that shares its stored values. An unknown name is a
-// usage error with the nearest one.
-Result<std::vector<TensorId>> int16_tensors(const Graph& graph, const FormedSteps& formed,
-                                            const std::vector<std::string>& names);
 
 }  // namespace octavo

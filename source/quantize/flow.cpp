@@ -17,12 +17,22 @@ void add_root(const Graph& graph, TensorId t, ChannelFlow& flow) {
   for (int64_t c = 0; c < channels; ++c) flow.origins[t].push_back({t, static_cast<int32_t>(c)});
 }
 
-// A reshape that changes the number of channels: every channel may hold any value.
-void tie(const std::vector<ChannelOrigin>& from, ChannelFlow& flow) {
+// All of these channels need one scale: another shape may put any value into any of them, and
+// a normalization or a product sums over them. (Named apart from std::tie.)
+void tie_scales(const std::vector<ChannelOrigin>& from, ChannelFlow& flow) {
   for (const auto& origin : from) {
     flow.uniform[origin.root] = true;
     flow.tied[find_tie(flow.tied, origin.root)] = find_tie(flow.tied, from[0].root);
   }
+}
+
+bool mixes_channels(const Graph& graph, const FormedStep& step) {
+  const int64_t from = channel_count(graph.tensors[step.inputs[0]]);
+  if (step.kind == StepKind::reshape) return channel_count(graph.tensors[step.output]) != from;
+  if (step.kind != StepKind::permute) return false;
+  const auto last = static_cast<int32_t>(step.perm.size()) - 1;
+  return step.perm.back() != last || step.dims.back() != from ||
+         channel_count(graph.tensors[step.output]) != from;
 }
 
 void move_channels(const Graph& graph, const FormedStep& step, ChannelFlow& flow) {
@@ -31,9 +41,8 @@ void move_channels(const Graph& graph, const FormedStep& step, ChannelFlow& flow
     const auto& from = flow.origins[input];
     if (step.kind == StepKind::gather) {
       for (const int32_t c : step.channels) to.push_back(from[static_cast<size_t>(c)]);
-    } else if (step.kind == StepKind::reshape &&
-               static_cast<size_t>(channel_count(graph.tensors[step.output])) != from.size()) {
-      tie(from, flow);
+    } else if (mixes_channels(graph, step)) {
+      tie_scales(from, flow);
       to.assign(static_cast<size_t>(channel_count(graph.tensors[step.output])), from[0]);
     } else {
       to.insert(to.end(), from.begin(), from.end());
@@ -60,7 +69,9 @@ ChannelFlow trace_channels(const Graph& graph, const FormedSteps& formed) {
       continue;
     }
     add_root(graph, step.output, flow);
-    for (const TensorId input : step.inputs) {
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      const TensorId input = step.inputs[i];
+      if (needs_one_scale(step, i)) tie_scales(flow.origins[input], flow);
       for (const auto& origin : flow.origins[input]) {
         auto& readers = flow.readers[origin.root];
         if (readers.empty() || readers.back() != s) readers.push_back(s);

@@ -18,8 +18,9 @@ struct ChannelOrigin {
 struct ChannelFlow {
   std::vector<std::vector<ChannelOrigin>> origins;  // by stored tensor, one a channel
   std::vector<TensorId> roots;                      // in the order in which they are made
-  // Roots that must have one scale and zero point for all of their channels, since a reshape
-  // mixes them; tied[r] == tied[s] where two roots must share it. Index: tensor; itself otherwise.
+  // Roots that must have one scale and zero point for all of their channels, since another shape
+  // mixes them or a step sums over them; tied[r] == tied[s] where two roots must share it.
+  // Index: tensor; itself otherwise.
   std::vector<bool> uniform;
   std::vector<TensorId> tied;
   // For each root the indices of the non-moving steps that read its values.

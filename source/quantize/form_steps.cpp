@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/text.h"
 #include "quantize/steps.h"
@@ -9,6 +10,7 @@ namespace octavo {
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr size_t most_axes = 6;  // of a permute step
 
 bool is_no_change_of_storage(const Graph& graph, const Node& node) {
   if (!std::holds_alternative<Reshape>(node.op)) return false;
@@ -53,26 +55,14 @@ bool is_activation(const Unary& unary) {
   return false;
 }
 
-// A constant operand as one value a channel of a tensor with `channels` of them; empty
-// if it varies along any other axis.
-std::vector<double> by_channel(const Tensor& constant, int64_t channels) {
-  const auto& values = *constant.values;
-  const auto count = static_cast<int64_t>(values.size());
-  const bool last_axis_only = count == 1 || (count == channels && !constant.shape.empty() &&
-                                             constant.shape.back() == channels);
-  if (!last_axis_only) return {};
-  std::vector<double> out(static_cast<size_t>(channels));
-  for (size_t c = 0; c < out.size(); ++c) out[c] = values[count == 1 ? 0 : c];
-  return out;
-}
-
 class Former {
  public:
   explicit Former(const Graph& graph)
       : graph_(graph),
         producers_(producers(graph)),
         consumers_(consumers(graph)),
-        taken_(graph.nodes.size(), false) {
+        taken_(graph.nodes.size(), false),
+        constant_stored_(graph.tensors.size(), false) {
     formed_.stored_as.resize(graph.tensors.size());
     for (size_t i = 0; i < formed_.stored_as.size(); ++i) {
       formed_.stored_as[i] = static_cast<TensorId>(i);
@@ -85,8 +75,11 @@ class Former {
     }
     check_output();
     // A step stands where its last node does: only there is its residual sure to be made.
+    const auto place = [](const FormedStep& step) {
+      return step.nodes.empty() ? -1 : static_cast<int64_t>(step.nodes.back());
+    };
     std::stable_sort(formed_.steps.begin(), formed_.steps.end(),
-                     [](const auto& a, const auto& b) { return a.nodes.back() < b.nodes.back(); });
+                     [&](const auto& a, const auto& b) { return place(a) < place(b); });
     for (auto& step : formed_.steps) {
       for (auto& input : step.inputs) input = formed_.stored_as[input];
     }
@@ -123,6 +116,9 @@ class Former {
           n, problem == "-" ? concat("there is no integer ", operator_name(at.op)) : problem);
     }
     take(step, n);
+    if (step.kind == StepKind::reshape) extend_move(step);
+    if (step.kind == StepKind::l2_normalize) take_quotient(step);
+    if (step.kind == StepKind::matmul) extend_factor(step);
     if (step.kind == StepKind::rescale) {
       if (const auto* unary = std::get_if<Unary>(&at.op)) {
         set_activation(step, *unary);
@@ -191,10 +187,10 @@ class Former {
       step.activated = step.output;
       reader = next(step);
     }
-    if (step.kind == StepKind::convolution && reader != no_node &&
-        residual_convolution(reader) == step.node) {
+    if (takes_residual(step) && reader != no_node && residual_product(reader) == step.node) {
       const auto& operands = node(reader).inputs;
       step.inputs.push_back(operands[operands[0] == step.output ? 1 : 0]);
+      if (constant(step.inputs.back())) store_constant(step.inputs.back());
       step.has_residual = true;
       if (unary != nullptr) step.activation = *unary;
       take(step, reader);
@@ -205,34 +201,116 @@ class Former {
     if (unary == nullptr || !is_clamp(*unary)) extend_clamp(step);
   }
 
-  // The convolution whose unrounded result an addition takes: its output (after its
+  static bool takes_residual(const FormedStep& step) {
+    return step.kind == StepKind::convolution || step.kind == StepKind::matmul;
+  }
+
+  // The convolution or product whose unrounded result an addition takes: its output (after its
   // activation) has no other reader. Of two the later: the other is stored anyway.
-  uint32_t residual_convolution(uint32_t n) const {
+  uint32_t residual_product(uint32_t n) const {
     const auto* binary = std::get_if<Binary>(&node(n).op);
     if (binary == nullptr || binary->kind != Binary::Kind::add) return no_node;
     const auto& inputs = node(n).inputs;
-    if (inputs[0] == inputs[1] || constant(inputs[0]) || constant(inputs[1])) return no_node;
+    if (inputs[0] == inputs[1]) return no_node;
     if (stored_shape(tensor(inputs[0]).shape) != stored_shape(tensor(inputs[1]).shape))
       return no_node;
-    const uint32_t first = convolution_behind(inputs[0]), second = convolution_behind(inputs[1]);
+    const uint32_t first = product_behind(inputs[0]), second = product_behind(inputs[1]);
     if (first == no_node || second == no_node) return first == no_node ? second : first;
     return std::max(first, second);
   }
 
-  uint32_t convolution_behind(TensorId t) const {
-    bool activation_seen = false;
+  uint32_t product_behind(TensorId t) const {
+    bool activation_seen = false, factor_seen = false;
     while (sole_reader(t) != no_node && producers_[t] != no_node) {
       const uint32_t maker = producers_[t];
       const Node& made_by = node(maker);
-      if (std::holds_alternative<Conv2d>(made_by.op)) return maker;
-      if (activation_at(maker) != nullptr && !activation_seen) {
+      if (std::holds_alternative<Conv2d>(made_by.op)) return factor_seen ? no_node : maker;
+      if (std::holds_alternative<MatMul>(made_by.op)) return maker;
+      if (activation_at(maker) != nullptr && !activation_seen && !factor_seen) {
         activation_seen = true;
+      } else if (!factor_of(maker).empty()) {
+        factor_seen = true;
       } else if (!is_no_change_of_storage(graph_, made_by)) {
         return no_node;
       }
       t = made_by.inputs[0];
     }
     return no_node;
+  }
+
+  // x * factor[c] with constants, if that is what the node does; empty otherwise.
+  std::vector<double> factor_of(uint32_t n) const {
+    const Node& at = node(n);
+    if (!std::holds_alternative<ChannelAffine>(at.op)) return {};
+    FormedStep step;
+    if (!begin(std::get<ChannelAffine>(at.op), at, step).empty()) return {};
+    const auto is_zero = [](double value) { return value == 0; };
+    return std::all_of(step.offset.begin(), step.offset.end(), is_zero) ? step.factor
+                                                                        : std::vector<double>{};
+  }
+
+  // A product of two activations -> [factor a channel]: part of its multiplier.
+  void extend_factor(FormedStep& step) {
+    for (uint32_t reader = next(step); reader != no_node; reader = next(step)) {
+      const auto factor = factor_of(reader);
+      if (factor.size() != step.factor.size()) return;
+      for (size_t c = 0; c < factor.size(); ++c) step.factor[c] *= factor[c];
+      take(step, reader);
+    }
+  }
+
+  // reshapes -> [transpose] -> reshapes: one step, whatever ranks lie between.
+  void extend_move(FormedStep& step) {
+    step.dims = to_int32(tensor(step.output).shape);
+    const auto take_reshapes = [&] {
+      uint32_t reader = sole_reader(step.output);
+      while (reader != no_node && std::holds_alternative<Reshape>(node(reader).op)) {
+        take(step, reader);
+        reader = sole_reader(step.output);
+      }
+      return reader;
+    };
+    if (const auto* turned = std::get_if<Transpose>(&node(step.node).op)) {
+      turn(step, *turned, tensor(step.inputs[0]).shape);
+    } else {
+      const uint32_t reader = take_reshapes();
+      const auto* transpose =
+          reader == no_node ? nullptr : std::get_if<Transpose>(&node(reader).op);
+      if (transpose == nullptr) return;
+      turn(step, *transpose, tensor(step.output).shape);
+      take(step, reader);
+    }
+    take_reshapes();
+  }
+
+  static void turn(FormedStep& step, const Transpose& transpose, const Shape& shape) {
+    step.kind = StepKind::permute;
+    step.dims = to_int32(shape);
+    step.perm.assign(transpose.perm.begin(), transpose.perm.end());
+  }
+
+  static std::vector<int32_t> to_int32(const Shape& shape) {
+    std::vector<int32_t> out;
+    for (const int64_t size : shape) out.push_back(static_cast<int32_t>(size));
+    return out;
+  }
+
+  // l2 norm -> [lower bound] -> x / norm.
+  void take_quotient(FormedStep& step) {
+    for (uint32_t reader = sole_reader(step.output); step.output != quotient_of_[step.node];
+         reader = sole_reader(step.output)) {
+      take(step, reader);
+    }
+  }
+
+  // A constant as large as the tensor that it is combined with is stored like an activation.
+  void store_constant(TensorId t) {
+    if (constant_stored_[t]) return;
+    constant_stored_[t] = true;
+    FormedStep step;
+    step.kind = StepKind::constant;
+    step.output = step.accumulated = step.activated = t;
+    finish(step);
   }
 
   // begin(...): what the node computes. "" if it can be a step, "-" if this operator
@@ -260,18 +338,99 @@ class Former {
   }
 
   std::string begin(const Reduce& op, const Node& at, FormedStep& step) {
+    if (op.kind == Reduce::Kind::l2) return begin_l2_normalize(op, at, step);
     const auto& shape = tensor(at.inputs[0]).shape;
-    if (op.kind != Reduce::Kind::mean || shape.size() != 4 || op.axes != std::vector<int>{1, 2}) {
-      return "only a mean over height and width can";
+    const bool of_map = shape.size() == 4 && op.axes == std::vector<int>{1, 2};
+    const bool of_tokens = shape.size() == 3 && op.axes == std::vector<int>{1};
+    if (op.kind != Reduce::Kind::mean || !(of_map || of_tokens)) {
+      return "only a mean over height and width, or over tokens, can";
     }
     step.kind = StepKind::pool;
     step.pool.kind = Pool2d::Kind::average;
-    step.pool.kernel = {static_cast<int>(shape[1]), static_cast<int>(shape[2])};
+    step.pool.kernel = {of_map ? static_cast<int>(shape[1]) : 1,
+                        static_cast<int>(shape[of_map ? 2 : 1])};
     step.inputs = {at.inputs[0]};
     return "";
   }
 
-  std::string begin(const ChannelAffine& op, const Node& at, FormedStep& step) {
+  // Only as x / max(norm of x, floor) over the channels: the norm itself is never stored.
+  std::string begin_l2_normalize(const Reduce& op, const Node& at, FormedStep& step) {
+    const TensorId x = at.inputs[0];
+    const auto last = static_cast<int>(tensor(x).shape.size()) - 1;
+    if (op.axes != std::vector<int>{last}) return "a norm over other axes than the last";
+    TensorId norm = at.output;
+    uint32_t reader = sole_reader(norm);
+    double floor = 0;
+    if (reader != no_node) {
+      if (const auto* unary = std::get_if<Unary>(&node(reader).op)) {
+        if (unary->kind != Unary::Kind::clip || activation_bounds(*unary).hi < infinity) {
+          return "a norm that does not divide what it was taken from";
+        }
+        floor = std::max(0.0f, unary->alpha);
+        norm = node(reader).output;
+        reader = sole_reader(norm);
+      }
+    }
+    const auto* binary = reader == no_node ? nullptr : std::get_if<Binary>(&node(reader).op);
+    if (binary == nullptr || binary->kind != Binary::Kind::divide || node(reader).inputs[0] != x ||
+        node(reader).inputs[1] != norm) {
+      return "a norm that does not divide what it was taken from";
+    }
+    if (x == graph_.input) return "of the network's input";
+    step.kind = StepKind::l2_normalize;
+    step.epsilon = floor;
+    step.inputs = {x};
+    quotient_of_[producers_[at.output]] = node(reader).output;
+    return "";
+  }
+
+  std::string begin(const LayerNorm& op, const Node& at, FormedStep& step) {
+    if (at.inputs[0] == graph_.input) return "of the network's input";
+    if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
+    step.kind = StepKind::layer_norm;
+    step.epsilon = op.epsilon;
+    const auto channels = channel_count(tensor(at.output));
+    step.factor = by_channel(tensor(at.inputs[1]), channels);
+    step.offset = by_channel(tensor(at.inputs[2]), channels);
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const Softmax& op, const Node& at, FormedStep& step) {
+    if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1) {
+      return concat("along axis ", op.axis);
+    }
+    if (at.inputs[0] == graph_.input) return "of the network's input";
+    step.kind = StepKind::softmax;
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const MatMul& op, const Node& at, FormedStep& step) {
+    const TensorId a = at.inputs[0], b = at.inputs[1];
+    if (constant(a) || constant(b)) return "one side is a constant";
+    if (at.inputs.size() > 2) return "with a bias";
+    if (a == graph_.input || b == graph_.input) return "of the network's input";
+    const Shape &left = tensor(a).shape, &right = tensor(b).shape;
+    const bool batches = left.size() >= 3 && left.size() == right.size() &&
+                         std::equal(left.begin(), left.end() - 2, right.begin());
+    if (!batches) return concat("of shapes ", list_text(left), " and ", list_text(right));
+    step.kind = StepKind::matmul;
+    step.transpose_b = op.transpose_b;
+    step.factor.assign(static_cast<size_t>(channel_count(tensor(at.output))), 1.0);
+    step.inputs = {a, b};
+    return "";
+  }
+
+  std::string begin(const Resize& op, const Node& at, FormedStep& step) {
+    if (op.mode == Resize::Mode::cubic) return "by cubic interpolation";
+    if (at.inputs[0] == graph_.input) return "of the network's input";
+    step.kind = StepKind::resize;
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const ChannelAffine& op, const Node& at, FormedStep& step) const {
     const Shape& shape = tensor(at.inputs[0]).shape;
     if (op.axis != static_cast<int>(shape.size()) - 1) return concat("along axis ", op.axis);
     if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
@@ -318,7 +477,7 @@ class Former {
     const TensorId x = at.inputs[first_constant ? 1 : 0], k = at.inputs[first_constant ? 0 : 1];
     if (tensor(x).shape != tensor(at.output).shape) return "a constant larger than the tensor";
     const auto value = by_channel(tensor(k), channel_count(tensor(x)));
-    if (value.empty()) return concat("a constant of shape ", list_text(tensor(k).shape));
+    if (value.empty()) return begin_with_whole_constant(op, x, k, first_constant, step);
     step.kind = StepKind::rescale;
     step.inputs = {x};
     step.factor.assign(value.size(), 1.0);
@@ -344,6 +503,21 @@ class Former {
           return "-";
       }
     }
+    return "";
+  }
+
+  std::string begin_with_whole_constant(const Binary& op, TensorId x, TensorId k,
+                                        bool first_constant, FormedStep& step) {
+    using Kind = Binary::Kind;
+    const bool fits = op.kind == Kind::add || op.kind == Kind::multiply ||
+                      (op.kind == Kind::subtract && !first_constant);
+    if (!fits || tensor(k).shape != tensor(x).shape || x == graph_.input) {
+      return concat("a constant of shape ", list_text(tensor(k).shape));
+    }
+    step.kind = op.kind == Kind::multiply ? StepKind::multiply : StepKind::add;
+    step.subtract = op.kind == Kind::subtract;
+    step.inputs = {x, k};
+    store_constant(k);
     return "";
   }
 
@@ -380,8 +554,14 @@ class Former {
   }
 
   std::string begin(const Reshape&, const Node& at, FormedStep& step) {
-    if (!stored_shape(tensor(at.inputs[0]).shape)) return "-";
     step.kind = StepKind::reshape;
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const Transpose& op, const Node& at, FormedStep& step) {
+    if (op.perm.size() > most_axes) return concat("of ", op.perm.size(), " axes");
+    step.kind = StepKind::reshape;  // extend_move makes more of it
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -406,72 +586,13 @@ class Former {
   const Graph& graph_;
   std::vector<uint32_t> producers_;
   std::vector<std::vector<uint32_t>> consumers_;
-  std::vector<bool> taken_;
+  std::vector<bool> taken_, constant_stored_;
+  std::map<uint32_t, TensorId> quotient_of_;  // x / norm, by the node of the norm
   std::vector<Refusal> refused_;
   FormedSteps formed_;
 };
 
 }  // namespace
-
-bool moves_only(const FormedStep& step) {
-  switch (step.kind) {
-    case StepKind::gather:
-    case StepKind::concat:
-    case StepKind::reshape:
-      return true;
-    case StepKind::pool:
-      return step.pool.kind == Pool2d::Kind::maximum;
-    default:
-      return false;
-  }
-}
-
-std::optional<std::array<int32_t, 4>> stored_shape(const Shape& shape) {
-  std::array<int32_t, 4> out{1, 1, 1, 1};
-  if (shape.empty() || shape.size() > 4) return std::nullopt;
-  for (const int64_t size : shape) {
-    if (size < 1 || size > std::numeric_limits<int32_t>::max()) return std::nullopt;
-  }
-  const size_t rank = shape.size();
-  out[3] = static_cast<int32_t>(shape[rank - 1]);
-  if (rank >= 2) out[0] = static_cast<int32_t>(shape[0]);
-  if (rank >= 3) out[2] = static_cast<int32_t>(shape[rank - 2]);
-  if (rank == 4) out[1] = static_cast<int32_t>(shape[1]);
-  return out;
-}
-
-RealRange activation_bounds(const Unary& unary) {
-  using Kind = Unary::Kind;
-  switch (unary.kind) {
-    case Kind::relu:
-      return {0, infinity};
-    case Kind::clip:  // exporters write a missing bound as the largest float
-      return {unary.alpha < -1e30f ? -infinity : unary.alpha,
-              unary.beta > 1e30f ? infinity : unary.beta};
-    case Kind::sigmoid:
-    case Kind::hard_sigmoid:
-      return {0, 1};
-    case Kind::tanh:
-    case Kind::erf:
-      return {-1, 1};
-    case Kind::hard_swish:
-      return {-0.375f, infinity};
-    case Kind::silu:
-      return {-0.2784646f, infinity};
-    case Kind::gelu:
-    case Kind::gelu_tanh:
-      return {-0.1700408f, infinity};
-    case Kind::mish:
-      return {-0.3088411f, infinity};
-    case Kind::softplus:
-    case Kind::absolute:
-      return {0, infinity};
-    case Kind::elu:
-      return {std::min(0.0f, -unary.alpha), infinity};
-    default:
-      return {};
-  }
-}
 
 Formation form_what_can(const Graph& graph) {
   return Former(graph).run();

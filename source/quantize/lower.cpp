@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "graph/resize_taps.h"
 
 namespace octavo {
 
@@ -168,7 +169,8 @@ class Lowering {
       if (n != step.nodes.back()) out.merged.push_back(node.name);
       out.merged.insert(out.merged.end(), node.merged.begin(), node.merged.end());
     }
-    out.name = graph_.nodes[step.nodes.back()].name;
+    out.name = step.nodes.empty() ? graph_.tensors[step.output].name
+                                  : graph_.nodes[step.nodes.back()].name;
     for (const TensorId input : step.inputs) out.inputs.push_back(tensor(input));
     if (!choice_.convolutions[s].identity.empty()) out.inputs.push_back(out.inputs[0]);
     out.output = tensor(step.output);
@@ -188,6 +190,20 @@ class Lowering {
         return multiply(s);
       case StepKind::rescale:
         return rescale(s);
+      case StepKind::layer_norm:
+        return layer_norm(s);
+      case StepKind::l2_normalize:
+        return l2_normalize(s);
+      case StepKind::softmax:
+        return softmax(s);
+      case StepKind::matmul:
+        return matmul(s);
+      case StepKind::resize:
+        return resize(s);
+      case StepKind::permute:
+        return PermuteStep{step.dims, step.perm};
+      case StepKind::constant:
+        return constant(s);
       case StepKind::gather:
         return GatherStep{step.channels};
       case StepKind::concat:
@@ -292,11 +308,105 @@ class Lowering {
       real[c] *= std::fabs(factor) < 1e-12 ? std::copysign(1e-12, factor) : factor;
     }
     out.epilogue = epilogue(s, real);
+    out.offset = to_argument_units(s, out.epilogue, std::move(offset));
+    return out;
+  }
+
+  // Real offsets in the units that the epilogue's multiplier leads to.
+  std::vector<float> to_argument_units(size_t s, const Epilogue& epilogue,
+                                       std::vector<double> offset) const {
     for (size_t c = 0; c < offset.size(); ++c) {
-      if (out.epilogue.activation == Activation::none) offset[c] *= per_real(step, c);
+      if (epilogue.activation == Activation::none) offset[c] *= per_real(formed_.steps[s], c);
       if (tables_[s]) offset[c] /= tables_[s]->argument_unit;
     }
-    out.offset = to_floats(offset);
+    return to_floats(offset);
+  }
+
+  // The sums are in the input's units, where the network's epsilon is C^2 / scale^2 as large.
+  StepOperator layer_norm(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    const double channels = static_cast<double>(step.factor.size());
+    const double unit = input_scale(step, 0, 0);
+    LayerNormStep out;
+    out.epsilon = static_cast<float>(
+        std::clamp(step.epsilon * channels * channels / (unit * unit), 0x1p-100, 0x1p80));
+    std::vector<double> real = step.factor;
+    for (double& factor : real) {  // multipliers are never zero
+      if (std::fabs(factor) < 1e-12) factor = std::copysign(1e-12, factor);
+    }
+    out.epilogue = epilogue(s, real);
+    out.offset = to_argument_units(s, out.epilogue, step.offset);
+    return out;
+  }
+
+  StepOperator l2_normalize(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    L2NormalizeStep out;
+    out.floor =
+        static_cast<float>(std::clamp(step.epsilon / input_scale(step, 0, 0), 0x1p-80, 0x1p20));
+    out.epilogue = epilogue(s, std::vector<double>(output_channels(step), 1.0));
+    return out;
+  }
+
+  StepOperator softmax(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    const double unit = input_scale(step, 0, 0);
+    SoftmaxStep out;
+    for (int i = 0; i < 256; ++i) {
+      out.coarse.push_back(static_cast<uint16_t>(std::rint(32768 * std::exp(-256 * i * unit))));
+      out.fine.push_back(static_cast<uint16_t>(std::rint(32768 * std::exp(-i * unit))));
+    }
+    out.epilogue = epilogue(s, std::vector<double>(output_channels(step), 1.0));
+    return out;
+  }
+
+  StepOperator matmul(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    std::vector<double> real = step.factor;
+    for (double& factor : real) {
+      if (std::fabs(factor) < 1e-12) factor = std::copysign(1e-12, factor);
+      factor *= input_scale(step, 0, 0) * input_scale(step, 1, 0);
+    }
+    MatMulStep out;
+    out.transpose_b = step.transpose_b;
+    out.epilogue = epilogue(s, real);
+    return out;
+  }
+
+  StepOperator resize(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    const auto& op = std::get<Resize>(graph_.nodes[step.node].op);
+    const auto in = *stored_shape(graph_.tensors[step.inputs[0]].shape);
+    ResizeStep out;
+    put_taps(resize_taps(op, in[1], op.height, op.scale_h), out.row, out.row_weight);
+    put_taps(resize_taps(op, in[2], op.width, op.scale_w), out.column, out.column_weight);
+    std::vector<double> real = input_scales(step, 0);
+    for (double& scale : real) scale /= 128 * 128;
+    out.epilogue = epilogue(s, real);
+    return out;
+  }
+
+  // One or two neighbours, the second weighted in 128ths.
+  static void put_taps(const std::vector<ResizeTaps>& taps, std::vector<int32_t>& from,
+                       std::vector<int32_t>& weight) {
+    for (const ResizeTaps& tap : taps) {
+      from.push_back(static_cast<int32_t>(tap.index[0]));
+      const float second = tap.count == 2 ? tap.weight[1] : 0.0f;
+      weight.push_back(static_cast<int32_t>(std::lrint(128 * second)));
+    }
+  }
+
+  StepOperator constant(size_t s) const {
+    const TensorId t = formed_.steps[s].output;
+    const StoredTensor& stored = choice_.tensors[t];
+    ConstantStep out;
+    size_t c = 0;
+    for (const float value : *graph_.tensors[t].values) {
+      const double level = std::rint(value / stored.scale[c]) + stored.zero_point[c];
+      out.values.push_back(static_cast<int16_t>(std::clamp(
+          level, static_cast<double>(stored.levels.lo), static_cast<double>(stored.levels.hi))));
+      if (++c == stored.scale.size()) c = 0;
+    }
     return out;
   }
 

@@ -7,7 +7,9 @@
 #include "base/text.h"
 #include "quantize/compensate.h"
 #include "quantize/correct.h"
+#include "quantize/prepare.h"
 #include "quantize/report.h"
+#include "quantize/types.h"
 #include "quantize/warnings.h"
 
 namespace octavo {
@@ -48,53 +50,18 @@ Status check_call(const Graph& graph, const Preprocess* how, const CalibrationFe
   return {};
 }
 
-bool takes_pictures(const Node& node, TensorId input) {
-  if (node.inputs.empty() || node.inputs[0] != input) return false;
-  return std::holds_alternative<Conv2d>(node.op) || std::holds_alternative<ChannelAffine>(node.op);
-}
-
-// Scale and zero point of a picture are its std and mean, which only a convolution or a
-// multiply-add can take exactly: anything else reads it through one that changes nothing.
-Graph with_picture_stored(const Graph& graph) {
-  const bool all_take = std::all_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return std::count(node.inputs.begin(), node.inputs.end(), graph.input) == 0 ||
-           takes_pictures(node, graph.input);
-  });
-  if (all_take) return graph;
-  Graph out = graph;
-  const Tensor& picture = graph.tensors[graph.input];
-  const int64_t channels = channel_count(picture);
-  const auto count = static_cast<size_t>(channels);
-  const TensorId one =
-      out.add_constant("picture.scale", {channels}, std::vector<float>(count, 1.0f));
-  const TensorId zero =
-      out.add_constant("picture.shift", {channels}, std::vector<float>(count, 0.0f));
-  const TensorId stored = out.add_tensor(picture.name + ".stored", picture.shape);
-  for (Node& node : out.nodes) {
-    if (takes_pictures(node, graph.input)) continue;
-    std::replace(node.inputs.begin(), node.inputs.end(), graph.input, stored);
-  }
-  ChannelAffine affine;
-  affine.axis = static_cast<int>(picture.shape.size()) - 1;
-  out.nodes.insert(out.nodes.begin(),
-                   Node{picture.name + ".stored", {}, affine, {graph.input, one, zero}, stored});
-  return out;
-}
-
 }  // namespace
 
 Result<Quantized> quantize(const Graph& original, const Preprocess* how,
                            const CalibrationFeed& feed, const QuantizeOptions& options) {
   if (const Status status = check_call(original, how, feed, options); !status)
     return status.error();
-  const Graph graph = how != nullptr ? with_picture_stored(original) : original;
+  const Graph graph = prepare_for_steps(original, how != nullptr);
   const InputMapping mapping = input_mapping(graph, how);
   auto formed = form_steps(graph);
   if (!formed) return formed.error();
-  auto named = int16_tensors(graph, *formed, options.int16_nodes);
-  if (!named) return named.error();
-  std::vector<TensorId> wide = one_pixel_tensors(graph, *formed);
-  wide.insert(wide.end(), named->begin(), named->end());
+  auto types = stored_types(graph, *formed, options.int16_nodes);
+  if (!types) return types.error();
 
   Sweep sweep{options.threads, "calibrating", options.progress, options.stop};
   const CalibrateOptions calibrate_options{repair_pictures, options.method == RangeMethod::kl};
@@ -102,7 +69,7 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
   if (!calibration) return calibration.error();
 
   const ChooseOptions choose_options{options.method, options.percentile,
-                                     options.per_channel_weights, std::move(wide)};
+                                     options.per_channel_weights, std::move(types->of)};
   Choice choice = choose(graph, *formed, *calibration, mapping, choose_options);
   sweep.what = "rounding weights";
   if (const Status status =
@@ -125,7 +92,7 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
   if (!report) return report.error();
   plan->report = std::move(*report);
   Quantized out{std::move(*plan), calibration_warnings(graph, *formed, *calibration, choice, feed)};
-  for (const TensorId t : *named) {
+  for (const TensorId t : types->named) {
     const int32_t most = choice.tensors[t].levels.hi;
     if (most == 32767) continue;
     out.warnings.push_back(concat("tensor ", quoted(graph.tensors[t].name), " keeps to ",

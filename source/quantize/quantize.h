@@ -1,9 +1,9 @@
 // Float graph + calibration pictures -> plan. Four stages, each testable alone:
 //
 //   form_steps   which nodes make one step (bias, activation, residual, gate): the rounding points
-//   calibrate    stream the pictures through the float graph, keep statistics of every rounding point
-//   choose       ranges, scales a channel, integer weights, bias correction
-//   lower        integer steps: a Plan
+//   calibrate    stream the pictures through the float graph, keep statistics of every rounding
+//   point choose       ranges, scales a channel, integer weights, bias correction lower integer
+//   steps: a Plan
 //
 // It knows neither kernels nor files. The same pictures in the same order give the
 // same plan at any thread count: statistics merge in the order of the pictures.
@@ -27,7 +27,8 @@ struct QuantizeOptions {
   RangeMethod method = RangeMethod::automatic;
   float percentile = 99.999f;
   bool per_channel_weights = true;
-  std::vector<std::string> int16_nodes;  // outputs of these nodes become 16-bit; unknown: usage error
+  std::vector<std::string>
+      int16_nodes;  // outputs of these nodes become 16-bit; unknown: usage error
   uint64_t seed = 1;
   int threads = 1;
   // Called from one thread at a time: done of total, and what is being done.

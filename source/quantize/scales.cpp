@@ -16,7 +16,8 @@ constexpr std::array<double, 4> sizes{1.0, 0.85, 0.7,
                                       0.5};  // of the widest channel; powers below 1
 
 StoredLevels levels_of(ElementType type) {
-  return type == ElementType::i16 ? StoredLevels{-32767, 32767} : StoredLevels{0, 255};
+  if (type == ElementType::i16) return {-32767, 32767};
+  return type == ElementType::i8 ? StoredLevels{-127, 127} : StoredLevels{0, 255};
 }
 
 // What scales of its input do to a convolution, without its weights at hand.
@@ -70,9 +71,8 @@ class Chooser {
 
   void find_ranges(TensorId root) {
     StoredTensor& tensor = tensors_[root];
-    const bool wide =
-        std::find(options_.int16.begin(), options_.int16.end(), root) != options_.int16.end();
-    tensor.type = wide ? ElementType::i16 : ElementType::u8;
+    tensor.type = options_.types.empty() ? ElementType::u8 : options_.types[root];
+    const bool wide = tensor.type == ElementType::i16;
     tensor.levels = levels_of(tensor.type);
     if (fixed(root)) return;
     RangePolicy policy{options_.method, options_.percentile, {}};
@@ -90,6 +90,7 @@ class Chooser {
 
   static RealRange bounds_of(const FormedStep& step) {
     RealRange bounds{step.lo, step.hi};
+    if (step.kind == StepKind::softmax) return {0, 1};
     if (step.activation && !step.has_residual) {
       const auto [lo, hi] = activation_bounds(*step.activation);
       bounds = {std::max(bounds.lo, lo), std::min(bounds.hi, hi)};
@@ -291,9 +292,9 @@ void carry_scales(const FormedSteps& formed, const ChannelFlow& flow,
 
 Affine affine_for(const ChannelRange& range, double width, ElementType type) {
   const double stretched = std::max(width, 1e-20);
-  if (type == ElementType::i16) {
+  if (type != ElementType::u8) {
     const double largest = std::max(-range.lo, range.hi) / range.width() * stretched;
-    return {largest / 32767, 0};
+    return {largest / levels_of(type).hi, 0};
   }
   const double scale = stretched / 255;
   const double zero = range.width() > 0 ? -range.lo / range.width() * 255 : 0;

@@ -99,6 +99,13 @@ Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const 
   }
   for (size_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];
+    if (step.kind == StepKind::constant) {
+      Tensor& constant = out.graph.tensors[step.output];
+      std::vector<float> values = *constant.values;
+      rounding_of(&step, choice.tensors[step.output]).apply(values);
+      constant.values = std::make_shared<const std::vector<float>>(std::move(values));
+      continue;
+    }
     const StoredTensor& from = choice.tensors[step.inputs[0]];
     const bool from_picture = mapping.picture && step.inputs[0] == graph.input;
     if (step.kind == StepKind::convolution) {

@@ -23,15 +23,23 @@ enum class StepKind : uint8_t {
   add,
   multiply,
   rescale,
+  layer_norm,
+  l2_normalize,
+  softmax,
+  matmul,
+  resize,
   gather,
   concat,
-  reshape
+  reshape,
+  permute,
+  constant
 };
 
 struct FormedStep {
   StepKind kind = StepKind::rescale;
-  uint32_t node = 0;                // the node that gives the step its arithmetic
-  std::vector<uint32_t> nodes;      // all of its nodes, ascending; the last makes `output`
+  uint32_t node = 0;  // the node that gives the step its arithmetic
+  // All of its nodes, ascending; the last makes `output`. None where that is a constant.
+  std::vector<uint32_t> nodes;
   std::vector<TensorId> inputs;     // stored tensors as the plan's step wants them, residual last
   TensorId accumulated = 0;         // what the activation reads; the output where there is none
   std::optional<Unary> activation;  // inside the step; relu and clip only where a residual follows
@@ -41,15 +49,23 @@ struct FormedStep {
   float hi = std::numeric_limits<float>::infinity();
   TensorId output = 0;
 
-  Pool2d pool;                         // pool: with the kernel of a global one written out
-  bool subtract = false;               // add: a - b
-  std::vector<double> factor, offset;  // rescale: x * factor[c] + offset[c], one entry a channel
-  std::vector<int32_t> channels;       // gather: which channels of the input
+  Pool2d pool;               // pool: with the kernel of a global one written out
+  bool subtract = false;     // add: a - b
+  bool transpose_b = false;  // matmul
+  // rescale: x * factor[c] + offset[c], one entry a channel. matmul: factor of the product.
+  std::vector<double> factor, offset;
+  std::vector<int32_t> channels;    // gather: which channels of the input
+  std::vector<int32_t> dims, perm;  // permute: the input's dimensions and their new order
+  double epsilon = 0;               // layer_norm, and the least norm of l2_normalize
 };
 
-// A maximum, a selection, a joining, another shape: stored values move unchanged, so
+// A maximum, a selection, a joining, another shape or order: stored values move unchanged, so
 // their scales move along.
 bool moves_only(const FormedStep& step);
+
+// Whether input `i` of the step must have one scale and zero point for all of its channels:
+// normalizations and products sum over them.
+bool needs_one_scale(const FormedStep& step, size_t i);
 
 struct FormedSteps {
   std::vector<FormedStep> steps;  // in an order in which inputs are made before they are read
@@ -69,18 +85,22 @@ struct Formation {
   std::vector<Refusal> refused;
 };
 
-// Partitions a verified graph that has been through the rewrites.
+// Partitions a verified graph that has been through the rewrites and prepare_for_steps.
 Formation form_what_can(const Graph& graph);
 // The same; where a node is refused the Error, `rejected`, names all that are.
 Result<FormedSteps> form_steps(const Graph& graph);
 
-// The four dimensions [n, h, w, c] under which a tensor is stored; rank 2 is [n, 1, 1, c].
-// Empty if its rank or size does not fit.
+// The four dimensions [n, h, w, c] under which a tensor is stored; rank 2 is [n, 1, 1, c], and
+// more than four leave their first ones to n. Empty if its size does not fit.
 std::optional<std::array<int32_t, 4>> stored_shape(const Shape& shape);
 
 inline int64_t channel_count(const Tensor& tensor) {
   return tensor.shape.empty() ? 1 : tensor.shape.back();
 }
+
+// A constant operand as one value a channel of a tensor with `channels` of them; empty
+// if it varies along any other axis.
+std::vector<double> by_channel(const Tensor& constant, int64_t channels);
 
 // The bounds that an activation's result keeps to whatever its argument.
 struct RealRange {

@@ -10,6 +10,7 @@
 #include "quantize/build_graph.h"
 #include "quantize/correct.h"
 #include "quantize/report.h"
+#include "quantize/types.h"
 #include "quantize/warnings.h"
 #include "runtime/program.h"
 
@@ -310,9 +311,9 @@ TEST(Quantize, SixteenBitsSpreadOverEverythingThatMovesTogether) {
   const auto formed = form_steps(graph);
   ASSERT_TRUE(formed);
   // "silu" is joined with a part of "residual", shuffled and pooled.
-  const auto tensors = int16_tensors(graph, *formed, {"silu"});
-  ASSERT_TRUE(tensors) << tensors.error().message;
-  EXPECT_EQ(tensors->size(), 7u);  // silu, join, shuffle, maximum, left, right, residual
+  const auto types = stored_types(graph, *formed, {"silu"});
+  ASSERT_TRUE(types) << types.error().message;
+  EXPECT_EQ(types->named.size(), 7u);  // silu, join, shuffle, maximum, left, right, residual
 }
 
 TEST(Quantize, AnUnknownSixteenBitNodeNamesTheNearest) {

@@ -1,0 +1,141 @@
+#include "quantize/prepare.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "quantize/steps.h"
+
+namespace octavo {
+
+namespace {
+
+class Preparation {
+ public:
+  Preparation(const Graph& graph, bool picture) : out_(graph), picture_(picture) {}
+
+  Graph run() {
+    if (picture_) store_picture();
+    for (Node& node : out_.nodes) write_out_constant(node);
+    store_right_operands();
+    return std::move(out_);
+  }
+
+ private:
+  // x * 1 + 0, stored as `name`; to be put in front of a node that reads it.
+  Node copy_of(TensorId x, const std::string& name) {
+    const Shape shape = out_.tensors[x].shape;
+    const auto count = static_cast<size_t>(shape.back());
+    const TensorId one =
+        out_.add_constant(name + ".scale", {shape.back()}, std::vector<float>(count, 1.0f));
+    const TensorId zero =
+        out_.add_constant(name + ".shift", {shape.back()}, std::vector<float>(count, 0.0f));
+    ChannelAffine affine;
+    affine.axis = static_cast<int>(shape.size()) - 1;
+    return Node{name, {}, affine, {x, one, zero}, out_.add_tensor(name, shape)};
+  }
+
+  bool takes_pictures(const Node& node) const {
+    if (node.inputs.empty() || node.inputs[0] != out_.input) return false;
+    return std::holds_alternative<Conv2d>(node.op) ||
+           std::holds_alternative<ChannelAffine>(node.op);
+  }
+
+  void store_picture() {
+    const auto reads_otherwise = [&](const Node& node) {
+      return std::count(node.inputs.begin(), node.inputs.end(), out_.input) != 0 &&
+             !takes_pictures(node);
+    };
+    if (std::none_of(out_.nodes.begin(), out_.nodes.end(), reads_otherwise)) return;
+    Node stored = copy_of(out_.input, out_.tensors[out_.input].name + ".stored");
+    for (Node& node : out_.nodes) {
+      if (takes_pictures(node)) continue;
+      std::replace(node.inputs.begin(), node.inputs.end(), out_.input, stored.output);
+    }
+    out_.nodes.insert(out_.nodes.begin(), std::move(stored));
+  }
+
+  void write_out_constant(Node& node) {
+    auto* binary = std::get_if<Binary>(&node.op);
+    if (binary == nullptr) return;
+    const bool first = out_.tensors[node.inputs[0]].is_constant();
+    if (first == out_.tensors[node.inputs[1]].is_constant()) return;
+    TensorId& operand = node.inputs[first ? 0 : 1];
+    const Tensor constant = out_.tensors[operand];
+    const Shape whole = out_.tensors[node.output].shape;
+    const bool as_large = out_.tensors[node.inputs[first ? 1 : 0]].shape == whole;
+    if (!as_large || !by_channel(constant, whole.back()).empty()) return;
+    const bool divides = binary->kind == Binary::Kind::divide && !first;
+    if (constant.shape == whole && !divides) return;
+    std::vector<float> values = broadcast(constant, whole);
+    if (divides) {
+      for (float& value : values) value = 1.0f / value;
+      if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+        return;
+      }
+      binary->kind = Binary::Kind::multiply;
+    }
+    operand = out_.add_constant(constant.name, whole, std::move(values));
+  }
+
+  static std::vector<float> broadcast(const Tensor& constant, const Shape& whole) {
+    Shape from(whole.size() - constant.shape.size(), 1);
+    from.insert(from.end(), constant.shape.begin(), constant.shape.end());
+    std::vector<float> out(static_cast<size_t>(element_count(whole)));
+    Shape at(whole.size(), 0);
+    for (float& value : out) {
+      size_t index = 0;
+      for (size_t axis = 0; axis < whole.size(); ++axis) {
+        const int64_t here = from[axis] == 1 ? 0 : at[axis];
+        index = index * static_cast<size_t>(from[axis]) + static_cast<size_t>(here);
+      }
+      value = (*constant.values)[index];
+      for (size_t axis = whole.size(); axis-- > 0 && ++at[axis] == whole[axis];) at[axis] = 0;
+    }
+    return out;
+  }
+
+  void store_right_operands() {
+    const auto makers = producers(out_);
+    const auto readers = consumers(out_);
+    std::vector<Node> nodes;
+    for (Node node : out_.nodes) {
+      if (std::holds_alternative<MatMul>(node.op) && !out_.tensors[node.inputs[1]].is_constant() &&
+          !(node.inputs[0] != node.inputs[1] && stored_for_one(node.inputs[1], makers, readers))) {
+        nodes.push_back(copy_of(node.inputs[1], out_.tensors[node.inputs[1]].name + ".right"));
+        node.inputs[1] = nodes.back().output;
+      }
+      nodes.push_back(std::move(node));
+    }
+    out_.nodes = std::move(nodes);
+  }
+
+  // Whether nothing else reads the values, back to the node that computes them.
+  bool stored_for_one(TensorId t, const std::vector<uint32_t>& makers,
+                      const std::vector<std::vector<uint32_t>>& readers) const {
+    for (;;) {
+      if (readers[t].size() != 1 || makers[t] == no_node || t == out_.output) return false;
+      const Node& maker = out_.nodes[makers[t]];
+      if (std::holds_alternative<Reshape>(maker.op) ||
+          std::holds_alternative<Transpose>(maker.op)) {
+        t = maker.inputs[0];
+        continue;
+      }
+      const auto* pool = std::get_if<Pool2d>(&maker.op);
+      return !std::holds_alternative<Gather>(maker.op) &&
+             !std::holds_alternative<Slice>(maker.op) &&
+             !std::holds_alternative<Concat>(maker.op) &&
+             (pool == nullptr || pool->kind == Pool2d::Kind::average);
+    }
+  }
+
+  Graph out_;
+  bool picture_;
+};
+
+}  // namespace
+
+Graph prepare_for_steps(const Graph& graph, bool picture) {
+  return Preparation(graph, picture).run();
+}
+
+}  // namespace octavo

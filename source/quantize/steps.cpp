@@ -1,0 +1,105 @@
+#include "quantize/steps.h"
+
+#include <algorithm>
+
+namespace octavo {
+
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+}  // namespace
+
+bool moves_only(const FormedStep& step) {
+  switch (step.kind) {
+    case StepKind::gather:
+    case StepKind::concat:
+    case StepKind::reshape:
+    case StepKind::permute:
+      return true;
+    case StepKind::pool:
+      return step.pool.kind == Pool2d::Kind::maximum;
+    default:
+      return false;
+  }
+}
+
+bool needs_one_scale(const FormedStep& step, size_t i) {
+  switch (step.kind) {
+    case StepKind::layer_norm:
+    case StepKind::l2_normalize:
+    case StepKind::softmax:
+      return i == 0;
+    case StepKind::matmul:
+      return i < 2;
+    default:
+      return false;
+  }
+}
+
+std::optional<std::array<int32_t, 4>> stored_shape(const Shape& shape) {
+  constexpr int64_t most = std::numeric_limits<int32_t>::max();
+  const size_t rank = shape.size();
+  if (rank == 0) return std::nullopt;
+  std::array<int64_t, 4> out{1, 1, 1, shape[rank - 1]};
+  if (rank >= 3) out[2] = shape[rank - 2];
+  if (rank >= 4) out[1] = shape[rank - 3];
+  const size_t leading = rank >= 4 ? rank - 3 : 1;
+  for (size_t axis = 0; axis < leading && axis + 1 < rank; ++axis) {
+    if (shape[axis] < 1 || shape[axis] > most) return std::nullopt;
+    out[0] *= shape[axis];
+    if (out[0] > most) return std::nullopt;
+  }
+  std::array<int32_t, 4> stored{};
+  for (size_t axis = 0; axis < 4; ++axis) {
+    if (out[axis] < 1 || out[axis] > most) return std::nullopt;
+    stored[axis] = static_cast<int32_t>(out[axis]);
+  }
+  return stored;
+}
+
+RealRange activation_bounds(const Unary& unary) {
+  using Kind = Unary::Kind;
+  switch (unary.kind) {
+    case Kind::relu:
+      return {0, infinity};
+    case Kind::clip:  // exporters write a missing bound as the largest float
+      return {unary.alpha < -1e30f ? -infinity : unary.alpha,
+              unary.beta > 1e30f ? infinity : unary.beta};
+    case Kind::sigmoid:
+    case Kind::hard_sigmoid:
+      return {0, 1};
+    case Kind::tanh:
+    case Kind::erf:
+      return {-1, 1};
+    case Kind::hard_swish:
+      return {-0.375f, infinity};
+    case Kind::silu:
+      return {-0.2784646f, infinity};
+    case Kind::gelu:
+    case Kind::gelu_tanh:
+      return {-0.1700408f, infinity};
+    case Kind::mish:
+      return {-0.3088411f, infinity};
+    case Kind::softplus:
+    case Kind::absolute:
+      return {0, infinity};
+    case Kind::elu:
+      return {std::min(0.0f, -unary.alpha), infinity};
+    default:
+      return {};
+  }
+}
+
+std::vector<double> by_channel(const Tensor& constant, int64_t channels) {
+  const auto& values = *constant.values;
+  const auto count = static_cast<int64_t>(values.size());
+  const bool last_axis_only = count == 1 || (count == channels && !constant.shape.empty() &&
+                                             constant.shape.back() == channels);
+  if (!last_axis_only) return {};
+  std::vector<double> out(static_cast<size_t>(channels));
+  for (size_t c = 0; c < out.size(); ++c) out[c] = values[count == 1 ? 0 : c];
+  return out;
+}
+
+}  // namespace octavo

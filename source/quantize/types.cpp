@@ -1,0 +1,129 @@
+#include "quantize/types.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace octavo {
+
+namespace {
+
+class Typer {
+ public:
+  Typer(const Graph& graph, const FormedSteps& formed) : graph_(graph), formed_(formed) {
+    types_.of.assign(graph.tensors.size(), ElementType::u8);
+  }
+
+  Result<StoredTypes> run(const std::vector<std::string>& int16_nodes) {
+    for (const auto& step : formed_.steps) {
+      if (step.kind == StepKind::constant) types_.of[step.output] = ElementType::i16;
+      if (step.kind == StepKind::softmax) types_.of[step.inputs[0]] = ElementType::i16;
+      if (step.kind == StepKind::matmul) types_.of[step.inputs[1]] = ElementType::i8;
+    }
+    widen_one_pixel_tensors();
+    spread();
+    for (const auto& name : int16_nodes) {
+      if (const Status status = widen_named(name); !status) return status.error();
+    }
+    spread();
+    types_.of[formed_.stored_as[graph_.output]] = ElementType::u8;
+    for (size_t t = 0; t < named_.size(); ++t) {
+      if (named_[t]) types_.named.push_back(static_cast<TensorId>(t));
+    }
+    return std::move(types_);
+  }
+
+ private:
+  void widen_one_pixel_tensors() {
+    std::vector<bool> by_convolution(graph_.tensors.size(), false), otherwise = by_convolution;
+    for (const auto& step : formed_.steps) {
+      for (size_t i = 0; i < step.inputs.size(); ++i) {
+        const bool convolved = step.kind == StepKind::convolution && i == 0;
+        (convolved ? by_convolution : otherwise)[step.inputs[i]] = true;
+      }
+    }
+    for (const auto& step : formed_.steps) {
+      const auto shape = *stored_shape(graph_.tensors[step.output].shape);
+      const bool one_pixel = shape[0] == 1 && shape[1] == 1 && shape[2] == 1;
+      if (one_pixel && !moves_only(step) && by_convolution[step.output] &&
+          !otherwise[step.output]) {
+        types_.of[step.output] = ElementType::i16;
+      }
+    }
+  }
+
+  Status widen_named(const std::string& name) {
+    named_.resize(graph_.tensors.size(), false);
+    bool found = false;
+    for (const auto& step : formed_.steps) {
+      const bool holds = std::any_of(step.nodes.begin(), step.nodes.end(), [&](uint32_t n) {
+        const Node& node = graph_.nodes[n];
+        return node.name == name ||
+               std::find(node.merged.begin(), node.merged.end(), name) != node.merged.end();
+      });
+      if (!holds) continue;
+      found = true;
+      if (types_.of[step.output] == ElementType::i8) {
+        return usage_error(concat("node ", quoted(name),
+                                  " gives the right operand of a product, which is 8-bit always"));
+      }
+      if (step.output == formed_.stored_as[graph_.output]) continue;
+      types_.of[step.output] = ElementType::i16;
+      named_[step.output] = true;
+    }
+    return found ? Status{} : unknown(name);
+  }
+
+  Status unknown(const std::string& name) const {
+    std::vector<std::string> known;
+    for (const auto& node : graph_.nodes) {
+      known.push_back(node.name);
+      known.insert(known.end(), node.merged.begin(), node.merged.end());
+    }
+    if (std::find(known.begin(), known.end(), name) != known.end()) {
+      return usage_error(concat("node ", quoted(name), " stores nothing that could be 16-bit"));
+    }
+    const std::string nearest = nearest_name(name, known);
+    return usage_error(concat("no node is named ", quoted(name),
+                              nearest.empty() ? "" : concat("; the nearest is ", quoted(nearest))));
+  }
+
+  // Values that are only moved have one type on both sides.
+  void spread() {
+    named_.resize(graph_.tensors.size(), false);
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const auto& step : formed_.steps) {
+        if (!moves_only(step)) continue;
+        std::vector<TensorId> all = step.inputs;
+        all.push_back(step.output);
+        for (const ElementType type : {ElementType::i8, ElementType::i16}) {
+          const auto has_type = [&](TensorId t) { return types_.of[t] == type; };
+          if (std::none_of(all.begin(), all.end(), has_type)) continue;
+          const bool any_named =
+              std::any_of(all.begin(), all.end(), [&](TensorId t) { return named_[t]; });
+          for (const TensorId t : all) {
+            changed = changed || !has_type(t) || named_[t] != any_named;
+            types_.of[t] = type;
+            named_[t] = any_named;
+          }
+          break;
+        }
+      }
+    }
+  }
+
+  const Graph& graph_;
+  const FormedSteps& formed_;
+  StoredTypes types_;
+  std::vector<bool> named_;  // by tensor
+};
+
+}  // namespace
+
+Result<StoredTypes> stored_types(const Graph& graph, const FormedSteps& formed,
+                                 const std::vector<std::string>& int16_nodes) {
+  return Typer(graph, formed).run(int16_nodes);
+}
+
+}  // namespace octavo
