@@ -78,15 +78,42 @@ std::span<const ElementwiseKernel> elementwise_kernels() {
 }
 
 std::span<const NormalizeKernel> normalize_kernels() {
-  return reference_normalize_kernels();
+  static const std::vector<NormalizeKernel> rows = join<NormalizeKernel>({
+#ifdef OCTAVO_AVX512_KERNELS
+      avx512_normalize_kernels(),
+#endif
+#ifdef OCTAVO_AVX2_KERNELS
+      avx2_normalize_kernels(),
+#endif
+      reference_normalize_kernels(),
+  });
+  return rows;
 }
 
 std::span<const MatMulKernel> matmul_kernels() {
-  return reference_matmul_kernels();
+  static const std::vector<MatMulKernel> rows = join<MatMulKernel>({
+#ifdef OCTAVO_AVX512_KERNELS
+      avx512_matmul_kernels(),
+#endif
+#ifdef OCTAVO_AVX2_KERNELS
+      avx2_matmul_kernels(),
+#endif
+      reference_matmul_kernels(),
+  });
+  return rows;
 }
 
 std::span<const ResizeKernel> resize_kernels() {
-  return reference_resize_kernels();
+  static const std::vector<ResizeKernel> rows = join<ResizeKernel>({
+#ifdef OCTAVO_AVX512_KERNELS
+      avx512_resize_kernels(),
+#endif
+#ifdef OCTAVO_AVX2_KERNELS
+      avx2_resize_kernels(),
+#endif
+      reference_resize_kernels(),
+  });
+  return rows;
 }
 
 const ConvolutionKernel& choose(const ConvolutionShape& shape, FeatureSet allowed) {

@@ -133,15 +133,16 @@ struct NormalizeCase {
   NormalizeCase(Random& random, const NormalizeShape& s)
       : shape(s),
         rows(random.between(1, 3)),
-        width(random.between(1, 9)),
-        zero(s.input == ElementType::u8 ? random.between(0, 255) : 0),
+        width(s.channels > 1000 ? 1 : random.between(1, 9)),
+        zero(s.input == ElementType::u8 ? random.one_of({0, 255, random.between(0, 255)}) : 0),
         least(random.one_of({0x1p-80f, 0.01f, 1.0f, 500.0f, 0x1p20f})),
         epilogue(random, s.channels, s.output, s.activation, typical(s), false, ElementType::u8),
         offset(channel_array<float>(random_multipliers(random, s.channels, 10.0f))),
         coarse(falling(random, 1000)),
         fine(falling(random, 60000)),
-        input(random, s.input, rows, width, s.channels, true, least_of(s.input), most_of(s.input)) {
-  }
+        input(random, s.input, rows, width, s.channels, true,
+              s.input == ElementType::u8 ? 0 : INT16_MIN /* a plan's input is not checked */,
+              most_of(s.input)) {}
 
   void run(const NormalizeKernel& kernel, RandomRows& output) const {
     NormalizeArguments n;
@@ -167,7 +168,10 @@ TEST(Equality, NormalizeKernelsEqualTheReference) {
   for (int i = 0; i < 500 && !testing::Test::HasFailure(); ++i) {
     NormalizeShape s;
     s.kind = random.one_of({Kind::layer_norm, Kind::l2, Kind::softmax});
-    s.channels = any_channels(random);
+    // Up to what plans may hold now and then: sums that need every bit they have.
+    s.channels = random.chance(4)
+                     ? random.one_of({4096, 4097, 32767, 65535, random.between(1000, 65535)})
+                     : any_channels(random);
     s.input = random.chance(50) ? ElementType::u8 : ElementType::i16;
     s.output = any_output(random);
     s.activation = any_activation(random);
@@ -297,6 +301,80 @@ TEST(Resize, WeighsFourNeighbours) {
     EXPECT_EQ(made[0], 0.75f * 20 + 0.25f * 60 - 4);
     EXPECT_EQ(made[1], 0.75f * 30 + 0.25f * 70 - 4);
   }
+}
+
+struct ResizeCase {
+  ResizeShape shape;
+  int32_t rows, width, columns;
+  std::vector<int32_t> row_weight, column_weight, column, next_column;
+  RandomEpilogue epilogue;
+  Guarded zero;
+  RandomRows upper, lower;
+
+  ResizeCase(Random& random, const ResizeShape& s)
+      : shape(s),
+        rows(random.between(1, 3)),
+        width(random.between(1, 12)),
+        columns(random.between(1, 9)),
+        epilogue(random, s.channels, s.output, s.activation, 16384.0f * float(most_of(s.input)) / 3,
+                 false, ElementType::u8),
+        zero(channel_array<int32_t>(random_zeros(random, s.channels, s.input))),
+        upper(random, s.input, rows, columns, s.channels, true, least_of(s.input),
+              most_of(s.input)),
+        lower(random, s.input, rows, columns, s.channels, true, least_of(s.input),
+              most_of(s.input)) {
+    const auto weight = [&] { return random.one_of({0, 128, 64, random.between(0, 128)}); };
+    for (int32_t r = 0; r < rows; ++r) row_weight.push_back(weight());
+    for (int32_t x = 0; x < width; ++x) {
+      column_weight.push_back(weight());
+      column.push_back(random.between(0, columns - 1));
+      next_column.push_back(std::min(column.back() + 1, columns - 1));
+    }
+  }
+
+  void run(const ResizeKernel& kernel, RandomRows& output) const {
+    ResizeArguments z;
+    z.shape = &shape;
+    z.epilogue = epilogue.arrays();
+    z.input_zero = integers(zero);
+    z.upper = {upper.table(), upper.pixel_bytes()};
+    z.lower = {lower.table(), lower.pixel_bytes()};
+    z.output = {output.table(), output.pixel_bytes()};
+    z.rows = rows;
+    z.width = width;
+    z.row_weight = row_weight.data();
+    z.column_weight = column_weight.data();
+    z.column = column.data();
+    z.next_column = next_column.data();
+    kernel.run(z);
+  }
+};
+
+TEST(Equality, ResizeKernelsEqualTheReference) {
+  Tally<ResizeKernel> tally(resize_kernels());
+  Random random(seed());
+  for (int i = 0; i < 300 && !testing::Test::HasFailure(); ++i) {
+    ResizeShape s;
+    s.channels = any_channels(random);
+    s.input = random.chance(50) ? ElementType::u8 : ElementType::i16;
+    s.output = any_output(random);
+    s.activation = any_activation(random);
+    const ResizeCase work(random, s);
+    if (work.upper.pixel_bytes() != work.lower.pixel_bytes()) continue;
+    Random twin_a{uint64_t(i)}, twin_b{uint64_t(i)};
+    RandomRows expected(twin_a, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    RandomRows output(twin_b, s.output, work.rows, work.width, s.channels, false, 0, 1);
+    expected.fill(std::byte{0xcd});
+    work.run(resize_kernels().back(), expected);
+    tally.each(s, [&](const ResizeKernel& kernel) {
+      output.fill(std::byte{0xcd});
+      work.run(kernel, output);
+      EXPECT_TRUE(output == expected)
+          << kernel.name << ": case " << i << ": channels " << s.channels << " types "
+          << int(s.input) << " -> " << int(s.output) << " activation " << int(s.activation);
+    });
+  }
+  tally.report();
 }
 
 }  // namespace

@@ -11,5 +11,8 @@ namespace octavo::kernels {
 std::span<const ConvolutionKernel> avx2_convolution_kernels();
 std::span<const PoolKernel> avx2_pool_kernels();
 std::span<const ElementwiseKernel> avx2_elementwise_kernels();
+std::span<const NormalizeKernel> avx2_normalize_kernels();
+std::span<const MatMulKernel> avx2_matmul_kernels();
+std::span<const ResizeKernel> avx2_resize_kernels();
 
 }  // namespace octavo::kernels

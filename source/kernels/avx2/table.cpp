@@ -27,6 +27,15 @@ constexpr ElementwiseKernel elementwises[] = {
 
 }  // namespace
 
+std::span<const NormalizeKernel> avx2_normalize_kernels() {
+  return {};
+}
+std::span<const MatMulKernel> avx2_matmul_kernels() {
+  return {};
+}
+std::span<const ResizeKernel> avx2_resize_kernels() {
+  return {};
+}
 std::span<const ConvolutionKernel> avx2_convolution_kernels() {
   return convolutions;
 }

@@ -187,9 +187,8 @@ void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
     return;
   }
   for (int32_t p = 0; p < pixels; ++p)
-    for (int32_t v = 0; v < V; ++v)
-      finish(*t.epilogue, _mm512_load_si512(sums + (p * V + v) * 16), t.residual_pixel(p),
-             t.output_pixel(p), t.channel + 16 * v, lanes16(t.channels - 16 * v));
+    finish_pixels(*t.epilogue, {sums + p * V * 16, 1, V, t.residual_pixel(p), 0, t.output_pixel(p),
+                                0, t.channel, t.channels});
 }
 
 template <int V, int P>
@@ -286,10 +285,6 @@ void gather_windows(const ConvolutionArguments& a, const Layout& l, int32_t r, i
   }
 }
 
-ptrdiff_t element_bytes(ElementType type) {
-  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
-}
-
 // The parts of the scratch: tables of a chunk, its gathered windows, arrays of one group.
 struct Scratch {
   ptrdiff_t table_bytes, gathered_bytes, array_bytes;
@@ -299,7 +294,7 @@ Scratch scratch_of(const ConvolutionShape& s, const Layout& l) {
   constexpr ptrdiff_t pointer = sizeof(void*);
   return {(l.taps + 2) * most_chunk * pointer,
           l.gathered ? (most_chunk * window_bytes(l) + 63) / 64 * 64 : 0,
-          s.groups > 1 ? 7 * l.group_vectors * 64 : 0};
+          s.groups > 1 ? static_cast<ptrdiff_t>(group_arrays_bytes(l.group_outputs)) : 0};
 }
 
 // Consecutive output pixels, in row-major order, and where they are.
@@ -421,29 +416,6 @@ Tile tile_of(const Chunk& k) {
   return t;
 }
 
-// The epilogue of one group, copied to where whole vectors may be read.
-EpilogueArrays group_epilogue(const ConvolutionArguments& a, const Layout& l, int32_t first,
-                              float* arrays) {
-  const size_t room = static_cast<size_t>(l.group_vectors) * 16;
-  const size_t used = static_cast<size_t>(l.group_outputs) * sizeof(float);
-  const auto copy = [&](const auto*& array) {
-    float* to = arrays;
-    arrays += room;
-    __builtin_memset(to, 0, room * sizeof(float));
-    __builtin_memcpy(to, array + first, used);
-    array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(to);
-  };
-  EpilogueArrays e = a.epilogue;
-  copy(e.multiplier);
-  copy(e.lo);
-  copy(e.hi);
-  copy(e.zero);
-  if (e.activation != Activation::none) copy(e.output_multiplier);
-  if (a.shape->has_residual) copy(e.residual_multiplier);
-  if (a.shape->has_residual) copy(e.residual_zero);
-  return e;
-}
-
 }  // namespace
 
 bool accepts(const ConvolutionShape& s) {
@@ -461,6 +433,15 @@ bool accepts_grouped(const ConvolutionShape& s) {
 size_t packed_bytes(const ConvolutionShape& s) {
   const Layout l = layout_of(s);
   return static_cast<size_t>(l.bias_bytes + l.vectors * l.vector_bytes);
+}
+
+std::byte* packed_column(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+  const Layout l = layout_of(s);
+  return packed + l.bias_bytes + vector * l.vector_bytes;
+}
+
+int32_t* packed_bias(int32_t vector, std::byte* packed) {
+  return reinterpret_cast<int32_t*>(packed) + 16 * static_cast<ptrdiff_t>(vector);
 }
 
 void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
@@ -509,7 +490,8 @@ void run_grouped(const ConvolutionArguments& a) {
   for (next_chunk(k, most_chunk); k.pixels > 0; next_chunk(k, most_chunk)) {
     for (int32_t group = 0; group < s.groups; ++group) {
       const int32_t first = group * l.group_outputs;
-      const EpilogueArrays epilogue = group_epilogue(a, l, first, arrays);
+      const EpilogueArrays epilogue =
+          group_epilogue(a.epilogue, s.has_residual, first, l.group_outputs, arrays);
       t.epilogue = &epilogue;
       t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
       t.input_offset = static_cast<ptrdiff_t>(group) * l.group_inputs;

@@ -100,20 +100,86 @@ OCTAVO_INLINE void store(const EpilogueArrays& e, __m512 t, std::byte* pixel, in
     return;
   }
   const __m512i q = quantize(e, t, c);
-  if (e.output == ElementType::i16)
-    _mm256_mask_storeu_epi16(pixel + 2 * c, lanes, _mm512_cvtepi32_epi16(q));
-  else  // u8 and i8 are the same low byte
-    _mm_mask_storeu_epi8(pixel + c, lanes, _mm512_cvtepi32_epi8(q));
+  if (e.output == ElementType::i16) {
+    const __m256i words = _mm512_cvtepi32_epi16(q);
+    if (lanes == 0xffff)
+      return _mm256_storeu_si256(reinterpret_cast<__m256i*>(pixel + 2 * c), words);
+    return _mm256_mask_storeu_epi16(pixel + 2 * c, lanes, words);
+  }
+  const __m128i low = _mm512_cvtepi32_epi8(q);  // u8 and i8 are the same low byte
+  if (lanes == 0xffff) return _mm_storeu_si128(reinterpret_cast<__m128i*>(pixel + c), low);
+  _mm_mask_storeu_epi8(pixel + c, lanes, low);
 }
 
-// From the accumulators of 16 channels to the stored values, whatever the epilogue.
-OCTAVO_INLINE void finish(const EpilogueArrays& e, __m512i accumulator, const std::byte* residual,
-                          std::byte* pixel, int32_t c, __mmask16 lanes) {
+// From the accumulators of 16 channels to the stored values.
+template <Activation A>
+OCTAVO_INLINE void finish_as(const EpilogueArrays& e, __m512i accumulator,
+                             const std::byte* residual, std::byte* pixel, int32_t c,
+                             __mmask16 lanes) {
   const __m512 f =
       _mm512_mul_ps(_mm512_cvtepi32_ps(accumulator), _mm512_loadu_ps(e.multiplier + c));
-  __m512 t = activate(e, f, c);
+  __m512 t = activate_as<A>(e, f, c);
   if (residual != nullptr) t = add_residual(e, t, load_stored(residual, e.residual, c), c);
   store(e, t, pixel, c, lanes);
+}
+
+// Accumulators of some pixels of a row, [pixel][vectors][16], and where they go.
+struct TileSums {
+  const int32_t* values;
+  int32_t pixels, vectors;
+  const std::byte* residual;  // of the first pixel; null without
+  ptrdiff_t residual_bytes;
+  std::byte* output;
+  ptrdiff_t output_bytes;
+  int32_t channel, channels;  // the first, and how many exist
+};
+
+// Whatever the epilogue; its code exists once an activation, not once a tile.
+__attribute__((noinline, unused)) void finish_pixels(const EpilogueArrays& epilogue,
+                                                     const TileSums& sums) {
+  const EpilogueArrays e = epilogue;  // or it is read again after every store
+  with_activation(
+      e.activation, [&]<Activation A>() __attribute__((always_inline)) {
+        for (int32_t p = 0; p < sums.pixels; ++p) {
+          const std::byte* residual =
+              sums.residual == nullptr ? nullptr : sums.residual + p * sums.residual_bytes;
+          std::byte* output = sums.output + p * sums.output_bytes;
+          for (int32_t v = 0; 16 * v < sums.channels; ++v)
+            finish_as<A>(e, _mm512_load_si512(sums.values + (p * sums.vectors + v) * 16), residual,
+                         output, sums.channel + 16 * v, lanes16(sums.channels - 16 * v));
+        }
+      });
+}
+
+OCTAVO_INLINE ptrdiff_t element_bytes(ElementType type) {
+  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
+}
+
+// The channels first .. first + count - 1 of an epilogue, copied to where whole vectors may
+// be read: group_arrays_bytes at `arrays`.
+OCTAVO_INLINE size_t group_arrays_bytes(int32_t count) {
+  return 7 * static_cast<size_t>(divide_up(count, 16)) * 64;
+}
+__attribute__((unused)) EpilogueArrays group_epilogue(const EpilogueArrays& whole, bool residual,
+                                                      int32_t first, int32_t count, float* arrays) {
+  const size_t room = static_cast<size_t>(divide_up(count, 16)) * 16;
+  const size_t used = static_cast<size_t>(count) * sizeof(float);
+  const auto copy = [&](const auto*& array) {
+    float* to = arrays;
+    arrays += room;
+    __builtin_memset(to, 0, room * sizeof(float));
+    __builtin_memcpy(to, array + first, used);
+    array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(to);
+  };
+  EpilogueArrays e = whole;
+  copy(e.multiplier);
+  copy(e.lo);
+  copy(e.hi);
+  copy(e.zero);
+  if (e.activation != Activation::none) copy(e.output_multiplier);
+  if (residual) copy(e.residual_multiplier);
+  if (residual) copy(e.residual_zero);
+  return e;
 }
 
 // An upper bound of |t| before the residual, for the channels c .. c + 15.

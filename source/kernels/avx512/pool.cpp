@@ -1,5 +1,5 @@
-// Pools. Maximum: bytes, 64 channels at a time. Average: sums of 32 channels as 16-bit
-// integers, widened before they can overflow; a global average is one large window.
+// Pools. Maximum: 64 bytes at a time. Average: sums of 32 channels, of bytes as 16-bit
+// integers that are widened before they can overflow; a global average is one large window.
 #include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
 
@@ -34,6 +34,17 @@ void maximum(const Window& w, int32_t begin, int32_t end, std::byte* output) {
   }
 }
 
+void maximum_of_words(const Window& w, int32_t begin, int32_t end, std::byte* output) {
+  for (int32_t c = begin; c < end; c += 32) {
+    __m512i largest = _mm512_set1_epi16(INT16_MIN);
+    for (int32_t y = 0; y < w.rows; ++y)
+      for (int32_t x = 0; x < w.columns; ++x)
+        largest = _mm512_max_epi16(largest, _mm512_loadu_si512(w.pixel(y, x) + ptrdiff_t{2} * c));
+    _mm512_mask_storeu_epi16(output + ptrdiff_t{2} * c, static_cast<__mmask32>(lanes64(end - c)),
+                             largest);
+  }
+}
+
 // Sums of stored values of the channels c .. c + 31.
 struct Sums {
   __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
@@ -61,6 +72,18 @@ Sums sum_window(const Window& w, int32_t c) {
   return sums;
 }
 
+Sums sum_window_of_words(const Window& w, int32_t c) {
+  Sums sums;
+  for (int32_t y = 0; y < w.rows; ++y)
+    for (int32_t x = 0; x < w.columns; ++x) {
+      const __m512i words = _mm512_loadu_si512(w.pixel(y, x) + ptrdiff_t{2} * c);
+      sums.low = _mm512_add_epi32(sums.low, _mm512_cvtepi16_epi32(_mm512_castsi512_si256(words)));
+      sums.high =
+          _mm512_add_epi32(sums.high, _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(words, 1)));
+    }
+  return sums;
+}
+
 // From the sum of stored values of 16 channels to the stored average.
 void finish_average(const PoolArguments& a, __m512i sum, int32_t pixels, __m512 reciprocal,
                     std::byte* output, int32_t c) {
@@ -78,7 +101,8 @@ void average(const PoolArguments& a, const Window& w, int32_t count, std::byte* 
       _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_set1_ps(static_cast<float>(count)));
   const int32_t pixels = w.rows * w.columns;
   for (int32_t c = a.channel_begin; c < a.channel_end; c += 32) {
-    const Sums sums = sum_window(w, c);
+    const Sums sums =
+        a.shape->input == ElementType::u8 ? sum_window(w, c) : sum_window_of_words(w, c);
     finish_average(a, sums.low, pixels, reciprocal, output, c);
     if (c + 16 < a.channel_end) finish_average(a, sums.high, pixels, reciprocal, output, c + 16);
   }
@@ -89,7 +113,7 @@ void average(const PoolArguments& a, const Window& w, int32_t count, std::byte* 
 namespace pool {
 
 bool accepts(const PoolShape& s) {
-  return s.input == ElementType::u8;
+  return s.input == ElementType::u8 || s.input == ElementType::i16;
 }
 
 void run(const PoolArguments& a) {
@@ -97,10 +121,12 @@ void run(const PoolArguments& a) {
     for (int32_t x = 0; x < a.output_width; ++x) {
       const Window window = window_of(a, r, x);
       std::byte* output = a.output.row[r] + x * a.output.pixel_bytes;
-      if (a.shape->kind == PoolStep::Kind::maximum)
+      if (a.shape->kind == PoolStep::Kind::average)
+        average(a, window, a.row_count[r] * a.column_count[x], output);
+      else if (a.shape->input == ElementType::u8)
         maximum(window, a.channel_begin, a.channel_end, output);
       else
-        average(a, window, a.row_count[r] * a.column_count[x], output);
+        maximum_of_words(window, a.channel_begin, a.channel_end, output);
     }
 }
 

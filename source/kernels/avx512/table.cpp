@@ -11,6 +11,9 @@ constexpr FeatureSet vnni = feature::avx512 | feature::avx512vnni;
 constexpr ConvolutionKernel convolutions[] = {
     {"avx512vnni_depthwise", vnni, avx512::depthwise::accepts, 64, avx512::depthwise::packed_bytes,
      avx512::depthwise::pack, avx512::depthwise::scratch_bytes, avx512::depthwise::run},
+    {"avx512vnni_depthwise_wide", vnni, avx512::depthwise_wide::accepts, 32,
+     avx512::depthwise_wide::packed_bytes, avx512::depthwise_wide::pack,
+     avx512::depthwise_wide::scratch_bytes, avx512::depthwise_wide::run},
     {"avx512vnni_pointwise", vnni, avx512::dense::accepts_pointwise, 16,
      avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
      avx512::dense::run},
@@ -21,8 +24,11 @@ constexpr ConvolutionKernel convolutions[] = {
     {"avx512vnni_groups", vnni, avx512::dense::accepts_grouped, avx512::dense::unsplit,
      avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
      avx512::dense::run_grouped},
-    {"avx512_wide", feature::avx512, avx512::wide::accepts, 16, avx512::wide::packed_bytes,
+    {"avx512vnni_wide", vnni, avx512::wide::accepts, 16, avx512::wide::packed_bytes,
      avx512::wide::pack, avx512::wide::scratch_bytes, avx512::wide::run},
+    {"avx512vnni_wide_groups", vnni, avx512::wide::accepts_grouped, avx512::dense::unsplit,
+     avx512::wide::packed_bytes, avx512::wide::pack, avx512::wide::scratch_bytes,
+     avx512::wide::run_grouped},
 };
 
 constexpr PoolKernel pools[] = {
@@ -33,8 +39,32 @@ constexpr ElementwiseKernel elementwises[] = {
     {"avx512_elementwise", feature::avx512, avx512::elementwise::accepts, avx512::elementwise::run},
 };
 
+constexpr NormalizeKernel normalizes[] = {
+    {"avx512_layer_norm", feature::avx512, avx512::layer_norm::accepts, avx512::layer_norm::run},
+    {"avx512_l2", feature::avx512, avx512::l2::accepts, avx512::l2::run},
+    {"avx512_softmax", feature::avx512, avx512::softmax::accepts, avx512::softmax::run},
+};
+
+constexpr ResizeKernel resizes[] = {
+    {"avx512_resize", feature::avx512, avx512::resize::accepts, avx512::resize::run},
+};
+
+constexpr MatMulKernel matmuls[] = {
+    {"avx512vnni_matmul", vnni, avx512::matmul::accepts, avx512::matmul::scratch_bytes,
+     avx512::matmul::run},
+};
+
 }  // namespace
 
+std::span<const NormalizeKernel> avx512_normalize_kernels() {
+  return normalizes;
+}
+std::span<const MatMulKernel> avx512_matmul_kernels() {
+  return matmuls;
+}
+std::span<const ResizeKernel> avx512_resize_kernels() {
+  return resizes;
+}
 std::span<const ConvolutionKernel> avx512_convolution_kernels() {
   return convolutions;
 }

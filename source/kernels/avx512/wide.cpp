@@ -1,102 +1,207 @@
-// Pointwise convolution of 16-bit activations by vpmaddwd: what stands behind a global
-// pool, one pixel and many channels. A pair of products is exact: 2 * 32768 * 128 < 2^31.
+// Dense convolution of 16-bit activations by vpdpwssd: pointwise, k x k, fully connected
+// and in groups. Sums are exact: no pair of products is saturated.
 //
-// Packed, for each block of 16 output channels: the bias, then [pair of inputs][channel]
-// [2 inputs] as int8, zero behind the last input.
+// A tile is P pixels of a row by V vectors of 16 output channels; a pair of inputs is
+// broadcast and meets a vector of 16 x 2 weights, 8-bit in memory and widened on the way.
+//
+// Packed, for each vector of output channels (these never cross a group): the bias, then
+// [tap][pair of inputs][channel][2 inputs] as int8, zero behind a tap's last input.
 #include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
 
 namespace octavo::kernels::avx512::wide {
 namespace {
 
-constexpr int32_t block = 16;
+constexpr int32_t most_pixels = 6;
 
-int32_t pairs_of(const ConvolutionShape& s) {
-  return divide_up(s.input_channels, 2);
+struct Layout {
+  int32_t group_inputs, group_outputs, group_vectors, vectors, pairs;
+  ptrdiff_t vector_bytes;
+};
+
+Layout layout_of(const ConvolutionShape& s) {
+  Layout l;
+  l.group_inputs = s.input_channels / s.groups;
+  l.group_outputs = s.output_channels / s.groups;
+  l.group_vectors = divide_up(l.group_outputs, 16);
+  l.vectors = l.group_vectors * s.groups;
+  l.pairs = divide_up(l.group_inputs, 2);
+  l.vector_bytes = 64 + static_cast<ptrdiff_t>(s.kernel_h) * s.kernel_w * l.pairs * 32;
+  return l;
 }
 
-ptrdiff_t block_bytes(const ConvolutionShape& s) {
-  return block * (4 + 2 * static_cast<ptrdiff_t>(pairs_of(s)));
-}
+// What a tile reads and writes.
+struct Tile {
+  const ConvolutionShape* shape;
+  const std::byte* const* rows;  // of the input, of the windows' first row
+  ptrdiff_t column;              // bytes from a row's start to the first window and channel
+  ptrdiff_t pixel_bytes;
+  int32_t pairs;
+  const std::byte* packed;  // of the first vector
+  ptrdiff_t vector_bytes;
+  const EpilogueArrays* epilogue;
+  int32_t channel, channels;  // the first of the epilogue's, and how many (of V * 16) exist
+  std::byte* output;          // the first pixel, the group's first channel
+  const std::byte* residual;  // null without
+  ptrdiff_t output_bytes, residual_bytes;
+};
 
-// B blocks of one pixel: independent sums hide the latency of the products.
-template <int B>
-void compute(const ConvolutionShape& s, const EpilogueArrays& e, const std::byte* packed,
-             const uint8_t* input, const std::byte* residual, std::byte* output, int32_t channel,
-             int32_t channel_end) {
-  const ptrdiff_t size = block_bytes(s);
-  __m512i sum[B];
-  unroll<B>([&](auto b) __attribute__((always_inline)) {
-    sum[decltype(b)::value] = _mm512_loadu_si512(packed + decltype(b)::value * size);
+template <int V, int P>
+void compute(const Tile& t) {
+  const ConvolutionShape& s = *t.shape;
+  const ptrdiff_t vector_bytes = t.vector_bytes, pairs = t.pairs;
+  const ptrdiff_t step = s.stride_w * t.pixel_bytes;
+  __m512i acc[P][V];
+  unroll<V>([&](auto v) __attribute__((always_inline)) {
+    constexpr int i = decltype(v)::value;
+    const __m512i bias = _mm512_loadu_si512(t.packed + i * vector_bytes);
+    unroll<P>([&](auto p) __attribute__((always_inline)) { acc[decltype(p)::value][i] = bias; });
   });
-  const std::byte* weights = packed + block * 4;
-  const int32_t pairs = pairs_of(s);
-  for (int32_t p = 0; p < pairs; ++p) {
-    const __m512i pair = _mm512_set1_epi32(load_dword(input + 4 * static_cast<ptrdiff_t>(p)));
-    unroll<B>([&](auto b) __attribute__((always_inline)) {
-      constexpr int i = decltype(b)::value;
-      const __m512i w = _mm512_cvtepi8_epi16(
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + i * size)));
-      sum[i] = _mm512_add_epi32(sum[i], _mm512_madd_epi16(pair, w));
-    });
-    weights += 2 * block;
+  const std::byte* weights = t.packed + 64;
+  for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
+    const uint8_t* from = bytes(t.rows[ky * s.dilation_h]) + t.column;
+    for (int32_t kx = 0; kx < s.kernel_w; ++kx, from += s.dilation_w * t.pixel_bytes) {
+      const uint8_t* x[P];
+      unroll<P>([&](auto p) __attribute__((always_inline)) {
+        x[decltype(p)::value] = from + decltype(p)::value * step;
+      });
+      for (ptrdiff_t k = 0; k < pairs; ++k, weights += 32) {
+        __m512i w[V];
+        unroll<V>([&](auto v) __attribute__((always_inline)) {
+          constexpr int i = decltype(v)::value;
+          w[i] = _mm512_cvtepi8_epi16(
+              _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + i * vector_bytes)));
+        });
+        unroll<P>([&](auto p) __attribute__((always_inline)) {
+          constexpr int pixel = decltype(p)::value;
+          const __m512i pair = _mm512_set1_epi32(load_dword(x[pixel] + 4 * k));
+          unroll<V>([&](auto v) __attribute__((always_inline)) {
+            constexpr int i = decltype(v)::value;
+            acc[pixel][i] = _mm512_dpwssd_epi32(acc[pixel][i], pair, w[i]);
+          });
+        });
+      }
+    }
   }
-  unroll<B>([&](auto b) __attribute__((always_inline)) {
-    constexpr int i = decltype(b)::value;
-    const int32_t c = channel + i * block;
-    finish(e, sum[i], residual, output, c, lanes16(channel_end - c));
+  alignas(64) int32_t sums[P * V * 16];
+  unroll<P * V>([&](auto i) __attribute__((always_inline)) {
+    constexpr int pixel = decltype(i)::value / V, vector = decltype(i)::value % V;
+    _mm512_store_si512(sums + decltype(i)::value * 16, acc[pixel][vector]);
   });
+  finish_pixels(*t.epilogue, {sums, P, V, t.residual, t.residual_bytes, t.output, t.output_bytes,
+                              t.channel, t.channels});
+}
+
+using Compute = void (*)(const Tile&);
+
+constexpr Compute computes[4][most_pixels] = {
+    {compute<1, 1>, compute<1, 2>, compute<1, 3>, compute<1, 4>, compute<1, 5>, compute<1, 6>},
+    {compute<2, 1>, compute<2, 2>, compute<2, 3>, compute<2, 4>, compute<2, 5>, compute<2, 6>},
+    {compute<3, 1>, compute<3, 2>, compute<3, 3>, compute<3, 4>, compute<3, 5>, compute<3, 6>},
+    {compute<4, 1>, compute<4, 2>, compute<4, 3>, compute<4, 4>, compute<4, 5>, compute<4, 6>}};
+
+// Output channels [begin, end) of one group, counted from the group's first, of row r.
+void run_group(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t group,
+               int32_t begin, int32_t end, Tile& t) {
+  const ConvolutionShape& s = *a.shape;
+  const ptrdiff_t first_input = ptrdiff_t{2} * group * l.group_inputs;
+  const ptrdiff_t first_output =
+      static_cast<ptrdiff_t>(group) * l.group_outputs * element_bytes(a.epilogue.output);
+  const ptrdiff_t first_residual =
+      static_cast<ptrdiff_t>(group) * l.group_outputs * element_bytes(a.epilogue.residual);
+  t.rows = a.input.row + r * s.stride_h;
+  const int32_t last = divide_up(end, 16);
+  for (int32_t vector = begin / 16; vector < last;) {
+    const int32_t blocks = divide_up(last - vector, 4);  // of nearly equal width
+    const int32_t vectors = divide_up(last - vector, blocks);
+    t.packed = a.packed + (group * l.group_vectors + vector) * l.vector_bytes;
+    t.channel = vector * 16;
+    t.channels = smaller(end - vector * 16, vectors * 16);
+    const int32_t tiles = divide_up(a.output_width, most_pixels);
+    for (int32_t i = 0; i < tiles; ++i) {
+      const int32_t from = part_begin(i, a.output_width, tiles),
+                    to = part_begin(i + 1, a.output_width, tiles);
+      t.column = static_cast<ptrdiff_t>(from) * s.stride_w * t.pixel_bytes + first_input;
+      t.output = a.output.row[r] + from * t.output_bytes + first_output;
+      if (s.has_residual) t.residual = a.residual.row[r] + from * t.residual_bytes + first_residual;
+      computes[vectors - 1][to - from - 1](t);
+    }
+    vector += vectors;
+  }
+}
+
+Tile tile_of(const ConvolutionArguments& a, const Layout& l) {
+  Tile t{};
+  t.shape = a.shape;
+  t.pixel_bytes = a.input.pixel_bytes;
+  t.pairs = l.pairs;
+  t.vector_bytes = l.vector_bytes;
+  t.epilogue = &a.epilogue;
+  t.output_bytes = a.output.pixel_bytes;
+  t.residual_bytes = a.residual.pixel_bytes;
+  return t;
 }
 
 }  // namespace
 
 bool accepts(const ConvolutionShape& s) {
-  return s.input == ElementType::i16 && s.pointwise() && s.groups == 1;
+  return s.input == ElementType::i16 && s.groups == 1;
+}
+
+bool accepts_grouped(const ConvolutionShape& s) {
+  return s.input == ElementType::i16 && s.groups > 1 && s.output_channels < dense::unsplit;
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
-  return static_cast<size_t>(divide_up(s.output_channels, block) * block_bytes(s));
+  const Layout l = layout_of(s);
+  return static_cast<size_t>(l.vectors * l.vector_bytes);
+}
+
+std::byte* packed_column(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+  return packed + vector * layout_of(s).vector_bytes + 64;
+}
+
+int32_t* packed_bias(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+  return reinterpret_cast<int32_t*>(packed + vector * layout_of(s).vector_bytes);
 }
 
 void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
           std::byte* packed) {
+  const Layout l = layout_of(s);
   __builtin_memset(packed, 0, packed_bytes(s));
   for (int32_t o = 0; o < s.output_channels; ++o) {
-    std::byte* at = packed + o / block * block_bytes(s);
-    const int32_t lane = o % block;
-    __builtin_memcpy(at + 4 * static_cast<ptrdiff_t>(lane), bias + o, sizeof(int32_t));
-    at += block * 4;
-    for (int32_t k = 0; k < s.input_channels; ++k) {
-      const int8_t w = weights[static_cast<ptrdiff_t>(o) * s.input_channels + k];
-      at[(static_cast<ptrdiff_t>(k / 2) * block + lane) * 2 + k % 2] = static_cast<std::byte>(w);
-    }
+    const int32_t in_group = o % l.group_outputs, lane = in_group % 16;
+    const int32_t vector = o / l.group_outputs * l.group_vectors + in_group / 16;
+    packed_bias(s, vector, packed)[lane] = bias[o];
+    std::byte* to = packed_column(s, vector, packed) + 2 * lane;
+    for (int32_t tap = 0; tap < s.kernel_h * s.kernel_w; ++tap, to += l.pairs * 32)
+      for (int32_t k = 0; k < l.group_inputs; ++k)
+        to[k / 2 * 32 + k % 2] = static_cast<std::byte>(*weights++);
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape&, int32_t) {
-  return 0;
+size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
+  const Layout l = layout_of(s);
+  return s.groups > 1 ? group_arrays_bytes(l.group_outputs) : 0;
 }
 
 void run(const ConvolutionArguments& a) {
+  const Layout l = layout_of(*a.shape);
+  Tile t = tile_of(a, l);
+  for (int32_t r = 0; r < a.output_rows; ++r)
+    run_group(a, l, r, 0, a.channel_begin, a.channel_end, t);
+}
+
+void run_grouped(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
-  constexpr int32_t at_once = 4;
-  for (int32_t r = 0; r < a.output_rows; ++r) {
-    for (int32_t x = 0; x < a.output_width; ++x) {
-      const uint8_t* input = bytes(a.input.row[r * s.stride_h]) +
-                             static_cast<ptrdiff_t>(x) * s.stride_w * a.input.pixel_bytes;
-      const std::byte* residual =
-          s.has_residual ? a.residual.row[r] + x * a.residual.pixel_bytes : nullptr;
-      std::byte* output = a.output.row[r] + x * a.output.pixel_bytes;
-      int32_t c = a.channel_begin;
-      for (; c + (at_once - 1) * block < a.channel_end; c += at_once * block) {
-        compute<at_once>(s, a.epilogue, a.packed + c / block * block_bytes(s), input, residual,
-                         output, c, a.channel_end);
-      }
-      for (; c < a.channel_end; c += block) {
-        compute<1>(s, a.epilogue, a.packed + c / block * block_bytes(s), input, residual, output, c,
-                   a.channel_end);
-      }
-    }
+  const Layout l = layout_of(s);
+  Tile t = tile_of(a, l);
+  for (int32_t group = 0; group < s.groups; ++group) {
+    const EpilogueArrays epilogue =
+        group_epilogue(a.epilogue, s.has_residual, group * l.group_outputs, l.group_outputs,
+                       reinterpret_cast<float*>(a.scratch));
+    t.epilogue = &epilogue;
+    for (int32_t r = 0; r < a.output_rows; ++r) run_group(a, l, r, group, 0, l.group_outputs, t);
   }
 }
 

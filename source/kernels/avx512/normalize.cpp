@@ -1,0 +1,164 @@
+// Layer norm and L2 normalization: the sums of a pixel as exact integers, one square root and
+// one division, correctly rounded as IEEE 754 has them, then 16 channels at a time.
+#include "kernels/avx512/epilogue.h"
+#include "kernels/avx512/rows.h"
+
+namespace octavo::kernels::avx512 {
+namespace {
+
+// Of x - z over the channels of a pixel.
+struct Moments {
+  int64_t sum, squares;
+};
+
+// 32 words of |x - z| <= 255: pairs stay below 2^18, and 65535 channels are 2048 turns.
+Moments byte_moments(const std::byte* x, int32_t zero, int32_t channels) {
+  const __m512i z = _mm512_set1_epi16(static_cast<int16_t>(zero)), ones = _mm512_set1_epi16(1);
+  __m512i sum = _mm512_setzero_si512(), squares = _mm512_setzero_si512();
+  for (int32_t c = 0; c < channels; c += 32) {
+    const __m256i stored = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + c));
+    const auto lanes = static_cast<__mmask32>(lanes64(channels - c));
+    const __m512i d = _mm512_maskz_sub_epi16(lanes, _mm512_cvtepu8_epi16(stored), z);
+    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(d, ones));
+    squares = _mm512_add_epi32(squares, _mm512_madd_epi16(d, d));
+  }
+  // The squares of all lanes may need 33 bits.
+  const __m512i both = _mm512_add_epi64(_mm512_and_si512(squares, _mm512_set1_epi64(0xffffffff)),
+                                        _mm512_srli_epi64(squares, 32));
+  return {_mm512_reduce_add_epi32(sum), _mm512_reduce_add_epi64(both)};
+}
+
+// A pair of squares is at most 2^31, without a sign; the zero point of i16 is 0.
+Moments word_moments(const std::byte* x, int32_t channels) {
+  const __m512i ones = _mm512_set1_epi16(1), low_half = _mm512_set1_epi64(0xffffffff);
+  __m512i sum = _mm512_setzero_si512(), squares = _mm512_setzero_si512();
+  for (int32_t c = 0; c < channels; c += 32) {
+    const auto lanes = static_cast<__mmask32>(lanes64(channels - c));
+    const __m512i d = _mm512_maskz_loadu_epi16(lanes, x + ptrdiff_t{2} * c);
+    const __m512i pairs = _mm512_madd_epi16(d, d);
+    sum = _mm512_add_epi32(sum, _mm512_madd_epi16(d, ones));
+    squares = _mm512_add_epi64(squares, _mm512_and_si512(pairs, low_half));
+    squares = _mm512_add_epi64(squares, _mm512_srli_epi64(pairs, 32));
+  }
+  const __m512i wide = _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(sum)),
+                                        _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sum, 1)));
+  return {_mm512_reduce_add_epi64(wide), _mm512_reduce_add_epi64(squares)};
+}
+
+template <ElementType T>
+Moments moments(const NormalizeArguments& n, const std::byte* x) {
+  if constexpr (T == ElementType::u8) return byte_moments(x, n.input_zero, n.shape->channels);
+  return word_moments(x, n.shape->channels);
+}
+
+float square_root(float x) {
+  return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+}
+
+template <ElementType T>
+OCTAVO_INLINE __m512i centred(const std::byte* x, __m512i zero, int32_t c) {
+  return _mm512_sub_epi32(load_stored(x, T, c), zero);
+}
+
+// d and C * (x - z) fit into 32 bits: see accepts.
+template <ElementType T, Activation A>
+void layer_norm_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
+  const EpilogueArrays& e = n.epilogue;
+  const int32_t channels = n.shape->channels;
+  const Moments m = moments<T>(n, x);
+  const int64_t variance = channels * m.squares - m.sum * m.sum;
+  const float deviation = square_root(static_cast<float>(variance) + n.least);
+  const __m512 scale = _mm512_set1_ps(1.0f / deviation);
+  const __m512i zero = _mm512_set1_epi32(n.input_zero), count = _mm512_set1_epi32(channels);
+  const __m512i sum = _mm512_set1_epi32(static_cast<int32_t>(m.sum));
+  for (int32_t c = 0; c < channels; c += 16) {
+    const __m512i d = _mm512_sub_epi32(_mm512_mullo_epi32(centred<T>(x, zero, c), count), sum);
+    const __m512 scaled = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(d), scale),
+                                        _mm512_loadu_ps(e.multiplier + c));
+    const __m512 f = _mm512_add_ps(scaled, _mm512_loadu_ps(n.offset + c));
+    store(e, activate_as<A>(e, f, c), y, c, lanes16(channels - c));
+  }
+}
+
+bool is_one_value(const float* values, int32_t count) {
+  for (int32_t c = 1; c < count; ++c)
+    if (values[c] != values[0]) return false;
+  return true;
+}
+
+// One: all multipliers are one, and one quotient serves all channels.
+template <ElementType T, Activation A, bool One>
+void l2_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
+  const EpilogueArrays& e = n.epilogue;
+  const int32_t channels = n.shape->channels;
+  const float root = square_root(static_cast<float>(moments<T>(n, x).squares));
+  const float length = root > n.least ? root : n.least;
+  const __m512 divisor = _mm512_set1_ps(length);
+  const __m512 shared = _mm512_set1_ps(e.multiplier[0] / length);
+  const __m512i zero = _mm512_set1_epi32(n.input_zero);
+  for (int32_t c = 0; c < channels; c += 16) {
+    const __m512 quotient =
+        One ? shared : _mm512_div_ps(_mm512_loadu_ps(e.multiplier + c), divisor);
+    const __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(centred<T>(x, zero, c)), quotient);
+    store(e, activate_as<A>(e, f, c), y, c, lanes16(channels - c));
+  }
+}
+
+template <class Pixel>
+OCTAVO_INLINE void each_pixel(const NormalizeArguments& n, const Pixel& pixel) {
+  for (int32_t r = 0; r < n.rows; ++r)
+    for (int32_t x = 0; x < n.width; ++x)
+      pixel(n.input.row[r] + x * n.input.pixel_bytes, n.output.row[r] + x * n.output.pixel_bytes);
+}
+
+template <ElementType T>
+void layer_norm_all(const NormalizeArguments& arguments) {
+  const NormalizeArguments n = arguments;  // or it is read again after every store
+  with_activation(n.epilogue.activation, [&]<Activation A>() {
+    each_pixel(n, [&](const std::byte* x, std::byte* y) { layer_norm_pixel<T, A>(n, x, y); });
+  });
+}
+
+template <ElementType T>
+void l2_all(const NormalizeArguments& arguments) {
+  const NormalizeArguments n = arguments;
+  const bool one = is_one_value(n.epilogue.multiplier, n.shape->channels);
+  with_activation(n.epilogue.activation, [&]<Activation A>() {
+    each_pixel(n, [&](const std::byte* x, std::byte* y) {
+      one ? l2_pixel<T, A, true>(n, x, y) : l2_pixel<T, A, false>(n, x, y);
+    });
+  });
+}
+
+bool takes(const NormalizeShape& s, NormalizeShape::Kind kind) {
+  return s.kind == kind && (s.input == ElementType::u8 || s.input == ElementType::i16);
+}
+
+}  // namespace
+
+namespace layer_norm {
+
+// |d| <= C * 65535 stays inside 32 bits.
+bool accepts(const NormalizeShape& s) {
+  return takes(s, NormalizeShape::Kind::layer_norm) && s.channels <= 32767;
+}
+
+void run(const NormalizeArguments& n) {
+  n.shape->input == ElementType::u8 ? layer_norm_all<ElementType::u8>(n)
+                                    : layer_norm_all<ElementType::i16>(n);
+}
+
+}  // namespace layer_norm
+
+namespace l2 {
+
+bool accepts(const NormalizeShape& s) {
+  return takes(s, NormalizeShape::Kind::l2);
+}
+
+void run(const NormalizeArguments& n) {
+  n.shape->input == ElementType::u8 ? l2_all<ElementType::u8>(n) : l2_all<ElementType::i16>(n);
+}
+
+}  // namespace l2
+}  // namespace octavo::kernels::avx512
