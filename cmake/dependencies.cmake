@@ -33,6 +33,7 @@ if(NOT OCTAVO_RUNTIME_ONLY)
   find_path(OCTAVO_PROTOZERO_DIR protozero/pbf_reader.hpp REQUIRED)
   find_package(OpenSSL REQUIRED COMPONENTS Crypto)
   find_package(LibArchive REQUIRED)
+  find_package(yaml-cpp REQUIRED)
 endif()
 
 # The program's: parsing, printing.

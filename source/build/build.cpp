@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
+#include "evaluate/file_tree.h"
 #include "evaluate/float_model.h"
 #include "evaluate/input.h"
 #include "evaluate/labels.h"
@@ -25,10 +26,29 @@ namespace octavo {
 
 namespace {
 
-Result<NetworkInput> load_sample(const Model& model, const Sample& sample) {
+// A value that is no pixel's becomes the nearest one, as a picture's would.
+std::vector<uint8_t> to_pixels(const std::vector<float>& values) {
+  std::vector<uint8_t> out(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    out[i] = static_cast<uint8_t>(std::lrint(std::min(std::max(values[i], 0.0f), 255.0f)));
+  }
+  return out;
+}
+
+Result<NetworkInput> load_sample(const Model& model, const Sample& sample,
+                                 const std::optional<Dumps>& dumps) {
   auto bytes = read_sample(sample);
   if (!bytes) return bytes.error();
-  return decode_network_input(model, sample.path, *bytes);
+  const bool has_header = sample.path.ends_with(".npy");
+  if (!dumps || has_header) {
+    auto input = decode_network_input(model, sample.path, *bytes);
+    if (!input || !dumps || !dumps->pixels) return input;
+    return NetworkInput{to_pixels(input->values), {}};
+  }
+  auto values = decode_dump(sample.path, *bytes, model.input, dumps->format);
+  if (!values) return values.error();
+  if (dumps->pixels) return NetworkInput{to_pixels(*values), {}};
+  return NetworkInput{{}, std::move(*values)};
 }
 
 // Leaves out what cannot be read, naming it. Every file is read once here, so that
@@ -38,17 +58,20 @@ struct Checked {
   std::vector<std::string> unreadable;
   std::string sha256;   // over the digests of the inputs, in order
   size_t repeated = 0;  // files whose input is that of another before them
+  int brightest = 0;    // pixel of all
 };
 
 Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
-                              const QuantizeOptions& options) {
+                              const BuildOptions& build) {
+  const QuantizeOptions& options = build.quantize;
   std::vector<std::string> problem(samples.size()), digest(samples.size());
+  std::vector<uint8_t> brightest(samples.size());
   Parallel how{options.threads, options.stop, {}};
   if (options.progress) {
     how.progress = [&](size_t done) { options.progress(done, samples.size(), "reading pictures"); };
   }
   const Status read = for_each_index(samples.size(), how, [&](size_t i, size_t) -> Status {
-    auto input = load_sample(model, samples[i]);
+    auto input = load_sample(model, samples[i], build.dumps);
     if (!input) {
       problem[i] = input.error().message;
       return {};
@@ -58,6 +81,7 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
                                          : std::as_bytes(std::span<const uint8_t>(input->pixels)));
     if (!hashed) return hashed.error();
     digest[i] = std::move(*hashed);
+    for (const uint8_t pixel : input->pixels) brightest[i] = std::max(brightest[i], pixel);
     return {};
   });
   if (!read) return read.error();
@@ -68,6 +92,7 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
   for (size_t i = 0; i < samples.size(); ++i) {
     if (problem[i].empty()) {
       digests += digest[i];
+      out.brightest = std::max<int>(out.brightest, brightest[i]);
       out.repeated += distinct.insert(digest[i]).second ? 0 : 1;
       out.samples.push_back(std::move(samples[i]));
     } else {
@@ -85,16 +110,28 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
   return out;
 }
 
+// Every file of the folder, in the order of their paths.
+Result<std::vector<Sample>> open_dumps(const std::string& folder) {
+  auto tree = list_folder(folder);
+  if (!tree) return tree.error();
+  std::vector<Sample> samples;
+  for (const FileTree::File& file : tree->files) samples.push_back(tree->sample(file, -1));
+  if (samples.empty()) return rejected(concat(quoted(folder), " holds no files"));
+  return samples;
+}
+
 // The calibration pictures that can be read, at most options.samples, spread over the classes.
 Result<Checked> calibration_samples(const Model& model, const BuildOptions& options) {
   DataSetOptions data;
   data.class_offset = options.class_offset;
   data.classes = model.classes;
   data.labels_needed = false;
-  auto samples = open_dataset(options.calibration, data);
+  auto samples =
+      options.dumps ? open_dumps(options.calibration) : open_dataset(options.calibration, data);
   if (!samples) return samples.error();
   const size_t count = options.samples == 0 ? samples->size() : options.samples;
   auto chosen = spread_samples(std::move(*samples), count, options.quantize.seed);
+  if (options.dumps) return check_samples(std::move(chosen), model, options);
   // A network is fed pictures or tensors, not both: the other kind is named, not dropped.
   const bool tensors = is_tensor_file(chosen.front().path);
   std::vector<std::string> others;
@@ -104,7 +141,7 @@ Result<Checked> calibration_samples(const Model& model, const BuildOptions& opti
                                                          : " is a tensor, among pictures"));
   }
   std::erase_if(chosen, [&](const Sample& s) { return is_tensor_file(s.path) != tensors; });
-  auto checked = check_samples(std::move(chosen), model, options.quantize);
+  auto checked = check_samples(std::move(chosen), model, options);
   if (!checked) return checked.error();
   checked->unreadable.insert(checked->unreadable.end(), others.begin(), others.end());
   return checked;
@@ -136,25 +173,46 @@ Status warn_of_overlap(const BuildOptions& options, const Model& model,
   return {};
 }
 
-CalibrationFeed make_feed(const Model& model, const std::vector<Sample>& files) {
+CalibrationFeed make_feed(const Model& model, const std::vector<Sample>& files,
+                          const std::optional<Dumps>& dumps) {
   CalibrationFeed feed;
   feed.count = files.size();
   for (const Sample& sample : files) feed.classes.push_back(sample.label);
-  if (is_tensor_file(files.front().path)) {
+  if (dumps ? !dumps->pixels : is_tensor_file(files.front().path)) {
     feed.values = [&](size_t i) -> Result<std::vector<float>> {
-      auto input = load_sample(model, files[i]);
+      auto input = load_sample(model, files[i], dumps);
       if (!input) return input.error();
       to_graph_input(model, input->values);
       return std::move(input->values);
     };
   } else {
     feed.pixels = [&](size_t i) -> Result<std::vector<uint8_t>> {
-      auto input = load_sample(model, files[i]);
+      auto input = load_sample(model, files[i], dumps);
       if (!input) return input.error();
       return std::move(input->pixels);
     };
   }
   return feed;
+}
+
+void warn_of_dark_dumps(const Checked& checked, const BuildOptions& options,
+                        std::vector<std::string>& warnings) {
+  constexpr int darkest_whole_set = 8;  // normalized values reach 3, values in 0..1 reach 1
+  if (!options.dumps || !options.dumps->pixels || checked.brightest > darkest_whole_set) return;
+  warnings.push_back(concat("no value of the dumps is above ", checked.brightest,
+                            ": pixels from 0 to 255 are expected, before mean and scale"));
+}
+
+// int16 by the names of the rewritten graph.
+Status name_int16(const Graph& graph, const BuildOptions& options, QuantizeOptions& quantize,
+                  std::vector<std::string>& notes) {
+  auto resolved = resolve_int16(graph, options.int16);
+  if (!resolved) return resolved.error();
+  std::vector<std::string>& names = quantize.int16_nodes;
+  names.insert(names.end(), resolved->names.begin(), resolved->names.end());
+  notes.insert(notes.end(), resolved->notes.begin(), resolved->notes.end());
+  if (options.all_int16) names = all_step_nodes(graph);
+  return {};
 }
 
 // A network that is fed the wrong colour order is less sure of its answers.
@@ -177,13 +235,13 @@ Status warn_of_color_order(const Graph& graph, const Preprocess& how, const Cali
 
 // ---- what the plan says of itself
 
-std::string options_json(const BuildOptions& options) {
+std::string options_json(const BuildOptions& options, const QuantizeOptions& q) {
   constexpr const char* methods[] = {"auto", "max", "percentile", "mse", "kl"};
-  const QuantizeOptions& q = options.quantize;
   std::string out = concat(
       "{\"method\":\"", methods[static_cast<int>(q.method)], "\",\"percentile\":", q.percentile,
       ",\"per_channel\":", q.per_channel_weights, ",\"seed\":", q.seed, ",\"int16\":[");
-  for (size_t i = 0; i < q.int16_nodes.size(); ++i) {
+  if (options.all_int16) out += "\"*\"";
+  for (size_t i = 0; !options.all_int16 && i < q.int16_nodes.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(q.int16_nodes[i]), "\"");
   }
   out += "],\"disabled\":[";
@@ -201,15 +259,15 @@ Status attach_labels(const BuildOptions& options, Plan& plan) {
   return {};
 }
 
-Status attach_provenance(const std::string& model_path, const BuildOptions& options,
+Status attach_provenance(const std::string& model_path, const std::string& options,
                          const Checked& checked, Plan& plan) {
   auto bytes = read_file(model_path, uint64_t{1} << 32);
   if (!bytes) return bytes.error();
   auto model_sha256 = sha256_hex(*bytes);
   if (!model_sha256) return model_sha256.error();
-  plan.provenance = {OCTAVO_VERSION,        std::move(*model_sha256),
-                     checked.sha256,        static_cast<int32_t>(checked.samples.size()),
-                     options_json(options), best_isa_name(machine_features())};
+  plan.provenance = {OCTAVO_VERSION, std::move(*model_sha256),
+                     checked.sha256, static_cast<int32_t>(checked.samples.size()),
+                     options,        best_isa_name(machine_features())};
   return {};
 }
 
@@ -282,14 +340,20 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   Preprocess seen_by_graph = model->preprocess;
   seen_by_graph.mean = model->graph_mean;
   seen_by_graph.std = model->graph_std;
-  const CalibrationFeed feed = make_feed(*model, files);
+  warn_of_dark_dumps(*checked, options, result.warnings);
+  QuantizeOptions how_to_quantize = options.quantize;
+  if (const Status named = name_int16(*model->graph, options, how_to_quantize, result.notes);
+      !named) {
+    return named.error();
+  }
+  const CalibrationFeed feed = make_feed(*model, files, options.dumps);
   const Preprocess* how = model->picture_input ? &seen_by_graph : nullptr;
   if (how) {
     const Status warned =
         warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
     if (!warned) return warned.error();
   }
-  auto quantized = quantize(*model->graph, how, feed, options.quantize);
+  auto quantized = quantize(*model->graph, how, feed, how_to_quantize);
   if (!quantized) return quantized.error();
   result.plan = std::move(quantized->plan);
   for (std::string& warning : quantized->warnings) result.warnings.push_back(std::move(warning));
@@ -298,11 +362,21 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   // Weights hold the file's own normalization; a float tensor still enters as the file says.
   if (model->picture_input) plan.preprocess = model->preprocess;
   if (const Status labelled = attach_labels(options, plan); !labelled) return labelled.error();
-  if (const Status known = attach_provenance(model_path, options, *checked, plan); !known) {
+  if (const Status known =
+          attach_provenance(model_path, options_json(options, how_to_quantize), *checked, plan);
+      !known) {
     return known.error();
   }
   if (const Status golden = attach_golden(plan); !golden) return golden.error();
   if (const Status valid = verify(plan); !valid) return valid.error();
+  if (options.measure_output) {
+    constexpr size_t most_compared = 16;
+    auto distance =
+        measure_output(*model, plan, std::min(files.size(), most_compared),
+                       [&](size_t i) { return load_sample(*model, files[i], options.dumps); });
+    if (!distance) return distance.error();
+    result.output = *distance;
+  }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

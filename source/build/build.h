@@ -3,15 +3,25 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "build/int16_names.h"
+#include "build/output_distance.h"
+#include "evaluate/input.h"
 #include "evaluate/model.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
 
 namespace octavo {
+
+// Calibration files without a header, whatever they are called.
+struct Dumps {
+  DumpFormat format;
+  bool pixels = true;  // 0..255 before mean and std; else what the network is fed
+};
 
 struct BuildOptions {
   ModelOptions model;
@@ -20,7 +30,11 @@ struct BuildOptions {
   std::string evaluation;   // DATA for the overlap warning; may be empty
   std::string labels;       // FILE of class names; may be empty
   int class_offset = 0;
-  QuantizeOptions quantize;  // threads, progress and stop are used throughout
+  std::optional<Dumps> dumps;        // none: the files of `calibration` say what they are
+  std::vector<NodePrecision> int16;  // beside quantize.int16_nodes
+  bool all_int16 = false;            // every step's output
+  bool measure_output = false;       // fills BuildResult::output
+  QuantizeOptions quantize;          // threads, progress and stop are used throughout
 };
 
 struct BuildResult {
@@ -29,7 +43,8 @@ struct BuildResult {
   size_t classes_seen = 0;              // 0 where the data set has no labels
   std::vector<std::string> unreadable;  // one sentence a picture
   std::vector<std::string> warnings, notes;
-  double seconds = 0;  // that all of it took
+  std::optional<OutputDistance> output;  // over some of the calibration inputs
+  double seconds = 0;                    // that all of it took
 };
 
 // Quantizes, proves the plan by verify(), runs the golden inputs through the reference

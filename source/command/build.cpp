@@ -1,4 +1,5 @@
 // octavo build MODEL.onnx -o OUT.octavo --calib DATA: calibrate, quantize, write the plan.
+// --config FILE.yaml says the same in hb_mapper's words; flags go before it.
 
 #include "build/build.h"
 
@@ -10,7 +11,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "build/hb_options.h"
 #include "command/flags.h"
+#include "command/hb_style.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/latency.h"
@@ -20,44 +23,99 @@ namespace octavo::command {
 namespace {
 
 struct Options {
-  std::string model, output_path, calibration, labels, evaluation, method = "auto";
+  std::string model, output_path, calibration, labels, evaluation, method, config, style;
   std::vector<std::string> int16;
   size_t samples = 300, limit = 0;
   int class_offset = 0;
   uint64_t seed = 1;
   double percentile = 99.999;
-  bool per_channel = true, overwrite = false, dry_run = false;
+  bool per_channel = true, all_int16 = false, overwrite = false, dry_run = false;
   ModelFlags flags;
   Output output;
+  const CLI::App* command = nullptr;
+
+  bool given(const char* flag) const { return command->get_option(flag)->count() > 0; }
 };
 
-Result<BuildOptions> to_build_options(const Options& options, Progress& progress) {
+// What flags say of the preprocessing goes before what a configuration says.
+PreprocessChoice over(PreprocessChoice below, const PreprocessChoice& flags) {
+  if (!flags.preset.empty()) {
+    below.preset = flags.preset;
+    below.mean = below.std = std::nullopt;
+    below.color = std::nullopt;
+  }
+  if (flags.size) below.size = flags.size;
+  if (flags.resize_short) below.resize_short = flags.resize_short;
+  if (flags.crop_pct) below.crop_pct = flags.crop_pct;
+  if (flags.interpolation) below.interpolation = flags.interpolation;
+  if (flags.mean) below.mean = flags.mean;
+  if (flags.std) below.std = flags.std;
+  if (flags.color) below.color = flags.color;
+  if (flags.exif_rotate) below.exif_rotate = flags.exif_rotate;
+  if (flags.via_nv12) below.via_nv12 = flags.via_nv12;
+  return below;
+}
+
+// Sets what a flag was given for.
+Status apply_flags(const Options& options, BuildOptions& build) {
   auto model = options.flags.parse();
   if (!model) return model.error();
-  auto method = choose<RangeMethod>("--method", options.method,
-                                    {{"auto", RangeMethod::automatic},
-                                     {"max", RangeMethod::maximum},
-                                     {"percentile", RangeMethod::percentile},
-                                     {"mse", RangeMethod::mse},
-                                     {"kl", RangeMethod::kl}});
-  if (!method) return method.error();
-  BuildOptions build;
+  model->preprocess = over(build.model.preprocess, model->preprocess);
+  model->feature_map = build.model.feature_map;
+  model->output_node = build.model.output_node;
   build.model = *model;
+  if (options.given("--method")) {
+    auto method = choose<RangeMethod>("--method", options.method,
+                                      {{"auto", RangeMethod::automatic},
+                                       {"max", RangeMethod::maximum},
+                                       {"percentile", RangeMethod::percentile},
+                                       {"mse", RangeMethod::mse},
+                                       {"kl", RangeMethod::kl}});
+    if (!method) return method.error();
+    build.quantize.method = *method;
+  }
+  if (options.given("--percentile")) {
+    build.quantize.percentile = static_cast<float>(options.percentile);
+  }
+  if (options.given("--per-channel")) build.quantize.per_channel_weights = options.per_channel;
+  if (options.given("--int16")) {
+    build.int16.clear();
+    build.all_int16 = false;
+    build.quantize.int16_nodes = split_commas(options.int16);
+  }
+  if (options.given("--all-int16")) build.all_int16 = options.all_int16;
   build.calibration = options.calibration;
   build.samples = options.samples;
   build.evaluation = options.evaluation;
   build.labels = options.labels;
   build.class_offset = options.class_offset;
-  build.quantize.method = *method;
-  build.quantize.percentile = static_cast<float>(options.percentile);
-  build.quantize.per_channel_weights = options.per_channel;
-  build.quantize.int16_nodes = split_commas(options.int16);
+  build.measure_output = options.style == "hb";
   build.quantize.seed = options.seed;
   build.quantize.threads = options.flags.thread_count();
   build.quantize.stop = &interrupted;
-  build.quantize.progress = [&progress](size_t done, size_t total, const char* what) {
-    progress.show(done, total, what);
-  };
+  return {};
+}
+
+// The configuration, then the flags. Paths of the configuration are written into `options`.
+Result<BuildOptions> to_build_options(Options& options) {
+  BuildOptions build;
+  if (!options.config.empty()) {
+    auto config = read_hb_config(options.config);
+    if (!config) return config.error();
+    auto said = hb_build(*config, options.config, {options.model, options.calibration});
+    if (!said) return said.error();
+    for (const std::string& text : said->notes) note(options.output, text);
+    options.model = said->model;
+    options.calibration = said->options.calibration;
+    if (options.output_path.empty()) options.output_path = said->output;
+    build = std::move(said->options);
+  }
+  const char* missing = options.model.empty() ? "MODEL" : "--calib DATA";
+  if (options.model.empty() || options.calibration.empty()) {
+    return usage_error(
+        concat(missing, " is required, or --config FILE.yaml (octavo build --help)"));
+  }
+  if (const Status applied = apply_flags(options, build); !applied) return applied.error();
   return build;
 }
 
@@ -159,6 +217,7 @@ std::string verdict(const Measured& measured) {
 
 void print_summary(const Options& options, const BuildResult& built, const Measured& measured,
                    size_t float_bytes, size_t plan_bytes, const std::string& sha256) {
+  if (options.style == "hb") fmt::print("{}\n", hb_build_tables(built.plan, *built.output));
   fmt::print("calibration   {} pictures", built.pictures);
   if (built.classes_seen > 0) fmt::print(" of {} classes", built.classes_seen);
   fmt::print(", {:.1f} s\n\n", built.seconds);
@@ -232,19 +291,51 @@ Status check_output(const Options& options) {
   if (std::filesystem::equivalent(options.output_path, options.model, none_there)) {
     return usage_error(concat(quoted(options.output_path), " is the model itself"));
   }
-  return check_writable(options.output_path, options.overwrite);
+  // A configuration's working_dir is made when the plan is written.
+  const std::filesystem::path path(options.output_path);
+  std::filesystem::path folder = path.parent_path();
+  if (options.config.empty() || options.given("--output") || folder.empty() ||
+      std::filesystem::exists(folder, none_there)) {
+    return check_writable(options.output_path, options.overwrite);
+  }
+  while (!folder.empty() && !std::filesystem::exists(folder, none_there)) {
+    folder = folder.parent_path();
+  }
+  return check_writable(folder / path.filename(), true);
 }
 
-int run(const Options& options) {
+Status write_output(const Options& options, const Plan& plan) {
+  const std::filesystem::path folder = std::filesystem::path(options.output_path).parent_path();
+  std::error_code problem;
+  if (!options.config.empty() && !options.given("--output") && !folder.empty()) {
+    std::filesystem::create_directories(folder, problem);
+    if (problem) {
+      return failed(
+          concat("cannot make the folder ", quoted(folder.string()), ": ", problem.message()));
+    }
+  }
+  return write_plan(plan, options.output_path, options.overwrite);
+}
+
+Status check_style(const Options& options) {
+  if (const Status known = check_hb_style(options.style); !known) return known;
+  if (options.style.empty() || !options.output.json) return {};
+  return usage_error("--style is about tables, --json has none");
+}
+
+int run(Options options) {
   interruptible();
+  if (const Status good = check_style(options); !good) return fail(good.error());
+  auto parsed = to_build_options(options);
+  if (!parsed) return fail(parsed.error());
+  BuildOptions build = std::move(*parsed);
   if (const Status possible = check_output(options); !possible) return fail(possible.error());
   BuildResult built;
-  BuildOptions build;
   {
     Progress progress(options.output);
-    auto parsed = to_build_options(options, progress);
-    if (!parsed) return fail(parsed.error());
-    build = *parsed;
+    build.quantize.progress = [&progress](size_t done, size_t total, const char* what) {
+      progress.show(done, total, what);
+    };
     auto result = build_plan(options.model, build);
     if (!result) return fail(result.error());
     built = std::move(*result);
@@ -265,7 +356,7 @@ int run(const Options& options) {
   auto model_bytes = file_bytes(options.model);
   if (!model_bytes) return fail(model_bytes.error());
   if (!options.dry_run) {
-    const Status written = write_plan(built.plan, options.output_path, options.overwrite);
+    const Status written = write_output(options, built.plan);
     if (!written) return fail(written.error());
   }
   if (options.output.json) {
@@ -284,9 +375,11 @@ int run(const Options& options) {
 void add_build(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("build", "calibrate and quantize a float model");
-  command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
+  o->command = command;
+  command->add_option("MODEL", o->model, "a float model (.onnx)");
   command->add_option("-o,--output", o->output_path, "the plan to write (.octavo)");
-  command->add_option("--calib", o->calibration, "calibration pictures")->required();
+  command->add_option("--calib", o->calibration, "calibration pictures");
+  command->add_option("--config", o->config, "a YAML file of hb_mapper; flags go before it");
   command->add_option("--samples", o->samples, "at most so many of them; 0: all")
       ->check(whole_number(0, INT64_MAX));
   command->add_option("--eval-data", o->evaluation,
@@ -302,10 +395,12 @@ void add_build(CLI::App& program, Action& action) {
   command->add_flag("--per-channel,!--per-tensor", o->per_channel,
                     "weight scales (default: per channel)");
   command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name");
+  command->add_flag("--all-int16,!--no-all-int16", o->all_int16, "every node's output");
   command->add_option("--seed", o->seed, "of the choice of pictures")
       ->check(whole_number(0, INT64_MAX));
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");
   command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
+  command->add_option("--style", o->style, "hb: also the tables that hb_mapper prints");
   o->flags.add(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });

@@ -124,7 +124,8 @@ void PreprocessFlags::add(CLI::App& command) {
                     .add_flag("--exif-rotate,!--no-exif-rotate", exif_rotate,
                               "turn pictures as their EXIF orientation says")
                     ->group(group);
-  command.add_option("--via", via, "nv12: send each picture through NV12 first")->group(group);
+  command.add_option("--via", via, "nv12: send each picture through NV12 first; none: not")
+      ->group(group);
 }
 
 Result<PreprocessChoice> PreprocessFlags::parse() const {
@@ -164,7 +165,7 @@ Result<PreprocessChoice> PreprocessFlags::parse() const {
   }
   if (exif_option != nullptr && exif_option->count() > 0) choice.exif_rotate = exif_rotate;
   if (!via.empty()) {
-    auto parsed = choose<bool>("--via", via, {{"nv12", true}});
+    auto parsed = choose<bool>("--via", via, {{"nv12", true}, {"none", false}});
     if (!parsed) return parsed.error();
     choice.via_nv12 = *parsed;
   }

@@ -23,14 +23,6 @@ constexpr std::string_view extensions[] = {"jpg",  "jpeg", "jpe", "jfif", "png",
                                            "webp", "bmp",  "ppm", "pgm",  "pnm",
                                            "npy",  "raw",  "bin", "rgb",  "rgbchw"};
 
-bool is_sample_file(std::string_view path) {
-  const size_t dot = path.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  std::string ending(path.substr(dot + 1));
-  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return std::find(std::begin(extensions), std::end(extensions), ending) != std::end(extensions);
-}
-
 bool in_folder(std::string_view path) {
   return path.find('/') != std::string_view::npos;
 }
@@ -187,6 +179,14 @@ Result<std::vector<Sample>> all_samples(const std::string& path, const DataSetOp
 }
 
 }  // namespace
+
+bool is_sample_file(std::string_view path) {
+  const size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  std::string ending(path.substr(dot + 1));
+  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::find(std::begin(extensions), std::end(extensions), ending) != std::end(extensions);
+}
 
 Result<std::vector<std::byte>> read_sample(const Sample& sample) {
   if (sample.archive.empty()) return read_file(sample.path, largest_sample_bytes);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -43,6 +44,9 @@ struct DataSetOptions {
 // it is read. Errors: nothing to read; a label that is missing, no number, or outside the
 // classes, naming file and line.
 Result<std::vector<Sample>> open_dataset(const std::string& path, const DataSetOptions& options);
+
+// Whether a folder's file counts: by its extension.
+bool is_sample_file(std::string_view path);
 
 // `count` of the samples, spread evenly over the classes; the same for the same seed.
 // Any first part of the answer is spread evenly too.

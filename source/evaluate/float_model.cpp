@@ -94,6 +94,7 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
                                const ModelOptions& options) {
   ImportOptions import_options;
   import_options.size = options.preprocess.size;
+  import_options.output_node = options.output_node;
   const std::string folder = std::filesystem::path(path).parent_path().string();
   auto imported = import_onnx(bytes, folder.empty() ? "." : folder, import_options);
   if (!imported) {
@@ -111,7 +112,8 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
   const Shape& output = graph->tensors[graph->output].shape;
   model.classes = static_cast<int>(element_count(output));
   const Shape& input = graph->tensors[graph->input].shape;
-  model.picture_input = input.size() == 4 && (input[3] == 1 || input[3] == 3);
+  model.picture_input =
+      !options.feature_map && input.size() == 4 && (input[3] == 1 || input[3] == 3);
   if (input.size() == 4) {
     model.input = {static_cast<int>(input[1]), static_cast<int>(input[2]),
                    static_cast<int>(input[3])};

@@ -40,10 +40,20 @@ std::vector<float> to_nhwc(const std::vector<float>& values, const std::array<in
   return out;
 }
 
+Status check_finite(const std::string& path, const std::vector<float>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i])) continue;
+    return rejected(
+        concat(quoted(path), " has ", values[i], " among its values; finite ones are expected"));
+  }
+  return {};
+}
+
 Result<std::vector<float>> npy_values(const std::string& path, std::span<const std::byte> bytes,
                                       const std::array<int, 3>& hwc) {
   auto array = decode_npy(bytes);
   if (!array) return in_file(path, array.error());
+  if (const Status finite = check_finite(path, array->values); !finite) return finite.error();
   std::vector<int64_t> shape = array->shape;
   if (shape.size() == 4 && shape.front() == 1) shape.erase(shape.begin());
   const std::vector<int64_t> nhwc{hwc[0], hwc[1], hwc[2]}, nchw{hwc[2], hwc[0], hwc[1]};
@@ -55,32 +65,38 @@ Result<std::vector<float>> npy_values(const std::string& path, std::span<const s
                          ", the network reads ", list_text(nchw), " or ", list_text(nhwc)));
 }
 
-Result<std::vector<float>> dump_values(const std::string& path, std::span<const std::byte> bytes,
-                                       const std::array<int, 3>& hwc) {
-  const size_t count = static_cast<size_t>(hwc[0]) * hwc[1] * hwc[2];
-  std::vector<float> values(count);
-  if (bytes.size() == count * sizeof(float)) {
-    std::memcpy(values.data(), bytes.data(), bytes.size());
-  } else if (bytes.size() == count) {
-    for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(bytes[i]);
-  } else {
-    return rejected(concat(quoted(path), " has ", bytes.size(),
-                           " bytes; a dump for this network has ", count, " (uint8) or ",
-                           count * sizeof(float), " (float32)"));
+// A size that the network's input has under the other type is worth a word.
+Error wrong_size(const std::string& path, size_t bytes, size_t count, DumpType type) {
+  const size_t as_float = count * sizeof(float);
+  if (type == DumpType::by_size) {
+    return rejected(concat(quoted(path), " has ", bytes, " bytes; a dump for this network has ",
+                           count, " (uint8) or ", as_float, " (float32)"));
   }
-  return to_nhwc(values, hwc);
-}
-
-Status check_finite(const std::string& path, const std::vector<float>& values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (std::isfinite(values[i])) continue;
-    return rejected(
-        concat(quoted(path), " has ", values[i], " among its values; finite ones are expected"));
-  }
-  return {};
+  const bool as_real = type == DumpType::float32;
+  const size_t expected = as_real ? as_float : count, other = as_real ? count : as_float;
+  return rejected(
+      concat(quoted(path), " has ", bytes, " bytes; a ", as_real ? "float32" : "uint8",
+             " dump for this network has ", expected,
+             bytes == other ? concat(": it is one of ", as_real ? "uint8" : "float32") : ""));
 }
 
 }  // namespace
+
+Result<std::vector<float>> decode_dump(const std::string& path, std::span<const std::byte> bytes,
+                                       const std::array<int, 3>& hwc, const DumpFormat& format) {
+  const size_t count = static_cast<size_t>(hwc[0]) * hwc[1] * hwc[2];
+  const bool real = format.type != DumpType::uint8 && bytes.size() == count * sizeof(float);
+  const bool whole = format.type != DumpType::float32 && bytes.size() == count;
+  if (!real && !whole) return wrong_size(path, bytes.size(), count, format.type);
+  std::vector<float> values(count);
+  if (real) {
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+  } else {
+    for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(bytes[i]);
+  }
+  if (const Status finite = check_finite(path, values); !finite) return finite.error();
+  return format.channels_first ? to_nhwc(values, hwc) : std::move(values);
+}
 
 bool is_tensor_file(const std::string& path) {
   const std::string ending = extension(path);
@@ -93,9 +109,8 @@ Result<NetworkInput> decode_network_input(const Model& model, const std::string&
   NetworkInput input;
   if (is_tensor_file(path)) {
     auto values = extension(path) == "npy" ? npy_values(path, bytes, model.input)
-                                           : dump_values(path, bytes, model.input);
+                                           : decode_dump(path, bytes, model.input, {});
     if (!values) return values.error();
-    if (const Status finite = check_finite(path, *values); !finite) return finite.error();
     input.values = std::move(*values);
     return input;
   }

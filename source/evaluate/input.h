@@ -2,6 +2,7 @@
 // or a tensor past it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,6 +20,16 @@ struct NetworkInput {
   std::vector<uint8_t> pixels;
   std::vector<float> values;
 };
+
+enum class DumpType : uint8_t { by_size, float32, uint8 };
+// Of files without a header: [c, h, w] or, not channels_first, [h, w, c].
+struct DumpFormat {
+  DumpType type = DumpType::by_size;
+  bool channels_first = true;
+};
+// The values as [h, w, c], finite. The Error names the file and both sizes.
+Result<std::vector<float>> decode_dump(const std::string& path, std::span<const std::byte> bytes,
+                                       const std::array<int, 3>& hwc, const DumpFormat& format);
 
 // .npy, and raw dumps (.bin, .raw, .rgb, .rgbchw) of float32 or uint8 in NCHW order.
 bool is_tensor_file(const std::string& path);

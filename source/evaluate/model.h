@@ -43,6 +43,8 @@ struct ModelOptions {
   PreprocessChoice preprocess;
   std::string isa;  // "" for the best
   std::vector<std::string> disabled_rewrites;
+  bool feature_map = false;  // a float model is fed tensors, though its input has a picture's shape
+  std::string output_node;   // of a float model: where it ends; "": at the file's own output
   // What only a float model takes (preset, mean, std, disabled rewrites) is meant for another
   // one, so that it is no error for a plan.
   bool beside_float = false;

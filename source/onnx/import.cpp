@@ -95,11 +95,30 @@ class Importer {
       return rejected(concat("expected one input, found ", inputs.size(),
                              inputs.empty() ? "" : ": ", names_text(inputs)));
     }
+    if (!options_.output_node.empty()) return end_at(options_.output_node);
     if (outputs.size() != 1) {
       return rejected(concat("expected one output, found ", outputs.size(),
                              outputs.empty() ? "" : ": ", names_text(outputs)));
     }
     return {};
+  }
+
+  // Named by the node, or by the value that it makes.
+  Status end_at(const std::string& wanted) {
+    NodeNames names;
+    std::vector<std::string> known;
+    for (size_t i = 0; i < model_.graph.nodes.size(); ++i) {
+      const NodeProto& node = model_.graph.nodes[i];
+      known.push_back(names.name(node, i));
+      if (node.outputs.empty()) continue;
+      if (known.back() != wanted && node.outputs.front() != wanted) continue;
+      chosen_output_.name = node.outputs.front();
+      output_ = &chosen_output_;
+      return {};
+    }
+    const std::string near = nearest_name(wanted, known);
+    return rejected(concat("no node is named ", quoted(wanted), ", where the network is to end",
+                           near.empty() ? "" : concat("; the nearest is ", quoted(near))));
   }
 
   Status add_input() {
@@ -269,6 +288,7 @@ class Importer {
   int64_t opset_ = 0;
   const ValueInfoProto* input_ = nullptr;
   const ValueInfoProto* output_ = nullptr;
+  ValueInfoProto chosen_output_;  // where the caller named a node
   std::unordered_map<std::string_view, size_t> initializers_;
   std::unordered_map<std::string_view, size_t> readers_;  // still to come
   std::unordered_map<std::string_view, Value> values_;

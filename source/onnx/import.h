@@ -16,6 +16,7 @@ namespace octavo {
 
 struct ImportOptions {
   std::optional<std::array<int, 2>> size;  // height, width, where the file leaves them symbolic
+  std::string output_node;  // the graph ends in this node's first output; "": as the file says
 };
 
 // A row of `octavo check`: one node of the file.

@@ -1,0 +1,126 @@
+#include "command/hb_style.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+#include "command/print.h"
+
+namespace octavo::command {
+
+namespace {
+
+// Columns as wide as their widest cell, two spaces behind each, a line above and below the names.
+std::string ruled(std::vector<std::vector<std::string>> rows) {
+  std::vector<size_t> width(rows.front().size(), 0);
+  for (auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      row[i] = printable(row[i]);
+      width[i] = std::max(width[i], row[i].size());
+    }
+  }
+  size_t total = 0;
+  for (const size_t w : width) total += w + 2;
+  std::string out = std::string(total, '=') + "\n";
+  for (size_t r = 0; r < rows.size(); ++r) {
+    for (size_t i = 0; i < width.size(); ++i) {
+      out += fmt::format("{:<{}}  ", rows[r][i], width[i]);
+    }
+    out += r == 0 ? "\n" + std::string(total, '-') + "\n" : "\n";
+  }
+  return out;
+}
+
+// The names under which its users know the operators.
+std::string type_of(const StepOperator& op) {
+  if (std::holds_alternative<ConvolutionStep>(op)) return "Conv";
+  if (const auto* pool = std::get_if<PoolStep>(&op)) {
+    return pool->kind == PoolStep::Kind::maximum ? "MaxPool" : "AveragePool";
+  }
+  if (std::holds_alternative<AddStep>(op)) return "Add";
+  if (std::holds_alternative<MultiplyStep>(op)) return "Mul";
+  if (std::holds_alternative<RescaleStep>(op)) return "BatchNormalization";
+  if (std::holds_alternative<GatherStep>(op)) return "Gather";
+  if (std::holds_alternative<ConcatStep>(op)) return "Concat";
+  if (std::holds_alternative<ReshapeStep>(op)) return "Reshape";
+  if (std::holds_alternative<LayerNormStep>(op)) return "LayerNormalization";
+  if (std::holds_alternative<L2NormalizeStep>(op)) return "LpNormalization";
+  if (std::holds_alternative<SoftmaxStep>(op)) return "Softmax";
+  if (std::holds_alternative<MatMulStep>(op)) return "MatMul";
+  if (std::holds_alternative<ResizeStep>(op)) return "Resize";
+  if (std::holds_alternative<PermuteStep>(op)) return "Transpose";
+  return std::string(step_operator_name(op));
+}
+
+const char* data_type(const PlanTensor& tensor) {
+  switch (tensor.type) {
+    case ElementType::u8:
+    case ElementType::i8:
+      return "int8";
+    case ElementType::i16:
+      return "int16";
+    case ElementType::f32:
+      return "float";
+  }
+  return "--";
+}
+
+// The largest magnitude that the stored values can stand for.
+std::string threshold(const PlanTensor& tensor) {
+  if (tensor.type == ElementType::f32) return "--";
+  const double low = tensor.type == ElementType::u8   ? 0
+                     : tensor.type == ElementType::i8 ? -127
+                                                      : -32768;
+  const double high = tensor.type == ElementType::u8   ? 255
+                      : tensor.type == ElementType::i8 ? 127
+                                                       : 32767;
+  double most = 0;
+  for (size_t c = 0; c < std::max(tensor.scale.size(), tensor.zero_point.size()); ++c) {
+    const double scale = tensor.scale[tensor.scale.size() == 1 ? 0 : c];
+    const double zero = tensor.zero_point[tensor.zero_point.size() == 1 ? 0 : c];
+    most = std::max(most, scale * std::max(std::fabs(low - zero), std::fabs(high - zero)));
+  }
+  return fixed(most, 6);
+}
+
+}  // namespace
+
+Status check_hb_style(const std::string& style) {
+  if (style.empty() || style == "hb") return {};
+  return usage_error(concat("--style ", quoted(style), ": known is hb"));
+}
+
+std::string hb_check_table(const std::vector<HbCheckRow>& rows) {
+  std::vector<std::vector<std::string>> cells{
+      {"Node", "ON", "Subgraph", "Type", "In/Out DataType"}};
+  for (const HbCheckRow& row : rows) {
+    cells.push_back({row.node, row.runs ? "CPU" : "--", row.runs ? "id(0)" : "--", row.type,
+                     row.runs ? "int8/int8" : "float/float"});
+  }
+  return ruled(std::move(cells));
+}
+
+std::string hb_build_tables(const Plan& plan, const OutputDistance& output) {
+  std::vector<std::string> cosine(plan.steps.size(), "--");
+  for (const StepReport& report : plan.report) cosine[report.step] = fixed(report.cosine, 6);
+  std::vector<std::vector<std::string>> cells{
+      {"Node", "ON", "Subgraph", "Type", "Cosine Similarity", "Threshold", "In/Out DataType"}};
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
+    const PlanTensor& made = plan.tensors[step.output];
+    const char* read = step.inputs.empty() ? "--" : data_type(plan.tensors[step.inputs.front()]);
+    cells.push_back({step.name, "CPU", "id(0)", type_of(step.op), cosine[i], threshold(made),
+                     concat(read, "/", data_type(made))});
+  }
+  const std::string name = plan.steps.empty() ? "output" : plan.steps.back().name;
+  return concat(
+      "The converted model node information:\n", ruled(std::move(cells)),
+      "\nThe quantify model output:\n",
+      ruled({{"Node", "Cosine Similarity", "L1 Distance", "L2 Distance", "Chebyshev Distance"},
+             {name, fixed(output.cosine, 6), fixed(output.l1, 6), fixed(output.l2, 6),
+              fixed(output.chebyshev, 6)}}));
+}
+
+}  // namespace octavo::command
