@@ -19,6 +19,7 @@
 #include "graph/graph.h"
 #include "kernels/isa.h"
 #include "quantize/pictures.h"
+#include "quantize/prepare.h"
 #include "quantize/warnings.h"
 #include "runtime/program.h"
 
@@ -204,8 +205,10 @@ void warn_of_dark_dumps(const Checked& checked, const BuildOptions& options,
 }
 
 // int16 by the names of the rewritten graph.
-Status name_int16(const Graph& graph, const BuildOptions& options, QuantizeOptions& quantize,
+Status name_int16(const Model& model, const BuildOptions& options, QuantizeOptions& quantize,
                   std::vector<std::string>& notes) {
+  if (options.int16.empty() && !options.all_int16) return {};
+  const Graph graph = prepare_for_steps(*model.graph, model.picture_input);
   auto resolved = resolve_int16(graph, options.int16);
   if (!resolved) return resolved.error();
   std::vector<std::string>& names = quantize.int16_nodes;
@@ -342,8 +345,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   seen_by_graph.std = model->graph_std;
   warn_of_dark_dumps(*checked, options, result.warnings);
   QuantizeOptions how_to_quantize = options.quantize;
-  if (const Status named = name_int16(*model->graph, options, how_to_quantize, result.notes);
-      !named) {
+  if (const Status named = name_int16(*model, options, how_to_quantize, result.notes); !named) {
     return named.error();
   }
   const CalibrationFeed feed = make_feed(*model, files, options.dumps);
