@@ -2,13 +2,12 @@
 // the machine's limit: kernel_bench [part of a kernel's name [part of a layer's]].
 // A figure is the fastest of many short runs, so that other work on the machine does
 // not count; operands are in the cache, as they are inside a network.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "bench/timing.h"
 #include "kernels/kernel.h"
 
 #if defined(__x86_64__)
@@ -19,6 +18,8 @@ namespace {
 
 using namespace octavo;
 using namespace octavo::kernels;
+using bench::fastest;
+using bench::Rows;
 
 struct Layer {
   const char* name;
@@ -81,22 +82,6 @@ constexpr Layer layers[] = {
     {"grouped 256/16 3x3", 256, 256, 16, 3, 1, 14},
     {"grouped 512/32 3x3", 512, 512, 16, 3, 1, 7},
 };
-
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-template <class F>
-double fastest(const F& run) {
-  double best = 1e9;
-  const double stop = seconds() + 0.03;
-  for (int i = 0; i < 5 || seconds() < stop; ++i) {
-    const double start = seconds();
-    run();
-    best = std::min(best, seconds() - start);
-  }
-  return best;
-}
 
 #if defined(__x86_64__)
 // Products a second of 12 independent chains of vpdpbusd on 512 bits.
@@ -161,19 +146,6 @@ ConvolutionShape shape_of(const Layer& layer) {
   s.has_residual = layer.residual;
   return s;
 }
-
-// One buffer, 64-byte aligned, of `rows` rows and the slack behind the last.
-struct Rows {
-  Rows(int32_t rows, int64_t row_bytes)
-      : storage(static_cast<size_t>(rows * row_bytes + 2 * slack_bytes)) {
-    const auto address = reinterpret_cast<uintptr_t>(storage.data());
-    std::byte* first = storage.data() + (64 - address % 64) % 64;
-    for (size_t i = 0; i < storage.size(); ++i) storage[i] = static_cast<std::byte>(i * 37 % 251);
-    for (int32_t r = 0; r < rows; ++r) row.push_back(first + r * row_bytes);
-  }
-  std::vector<std::byte> storage;
-  std::vector<std::byte*> row;
-};
 
 double time_layer(const ConvolutionKernel& kernel, const Layer& layer) {
   const ConvolutionShape s = shape_of(layer);

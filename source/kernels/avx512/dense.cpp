@@ -72,7 +72,7 @@ struct Tile {
   ptrdiff_t vector_bytes;
   const int32_t* bias;
   const EpilogueArrays* epilogue;
-  bool saturates;             // see saturation_clamps
+  bool saturates, fits;       // see saturation_clamps, conversion_fits
   int32_t channel, channels;  // the group's first, and how many (of V * 16) exist
   std::byte* const* output;
   const std::byte* const* residual;          // null without
@@ -186,9 +186,8 @@ void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
                     [&]<Activation A>() { finish_activated<A, V>(t, sums, pixels); });
     return;
   }
-  for (int32_t p = 0; p < pixels; ++p)
-    finish_pixels(*t.epilogue, {sums + p * V * 16, 1, V, t.residual_pixel(p), 0, t.output_pixel(p),
-                                0, t.channel, t.channels});
+  finish_pixels(*t.epilogue, {sums, pixels, V, t.residual, t.residual_offset, t.output,
+                              t.output_offset, t.channel, t.channels, t.fits});
 }
 
 template <int V, int P>
@@ -476,6 +475,7 @@ void run(const ConvolutionArguments& a) {
   t.epilogue = &a.epilogue;
   t.saturates =
       saturation_clamps(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
+  t.fits = conversion_fits(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   for (next_chunk(k, chunk_size(a, l)); k.pixels > 0; next_chunk(k, chunk_size(a, l)))
     run_group(k, 0, a.channel_begin, a.channel_end, t);
 }
@@ -494,6 +494,7 @@ void run_grouped(const ConvolutionArguments& a) {
           group_epilogue(a.epilogue, s.has_residual, first, l.group_outputs, arrays);
       t.epilogue = &epilogue;
       t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
+      t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);
       t.input_offset = static_cast<ptrdiff_t>(group) * l.group_inputs;
       t.output_offset = first * element_bytes(epilogue.output);
       t.residual_offset = first * element_bytes(epilogue.residual);

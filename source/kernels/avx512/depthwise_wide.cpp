@@ -35,6 +35,7 @@ struct Tile {
   std::byte* output;
   const std::byte* residual;  // null without
   ptrdiff_t output_bytes, residual_bytes;
+  bool fits;  // see conversion_fits
 };
 
 template <int P>
@@ -55,8 +56,10 @@ void compute(const Tile& t) {
       const __m512i w_low = _mm512_loadu_si512(weights), w_high = _mm512_loadu_si512(weights + 64);
       unroll<P>([&](auto p) __attribute__((always_inline)) {
         constexpr int i = decltype(p)::value;
-        const __m512i a = _mm512_loadu_si512(upper + i * step);
-        const __m512i b = _mm512_loadu_si512(lower + i * step);
+        __m512i a = _mm512_loadu_si512(upper + i * step);
+        __m512i b = _mm512_loadu_si512(lower + i * step);
+        keep_in_register(a);
+        keep_in_register(b);
         low[i] = _mm512_dpwssd_epi32(low[i], _mm512_unpacklo_epi16(a, b), w_low);
         high[i] = _mm512_dpwssd_epi32(high[i], _mm512_unpackhi_epi16(a, b), w_high);
       });
@@ -73,8 +76,14 @@ void compute(const Tile& t) {
     _mm512_store_si512(sums + i * block, _mm512_permutex2var_epi64(low[i], first, high[i]));
     _mm512_store_si512(sums + i * block + 16, _mm512_permutex2var_epi64(low[i], second, high[i]));
   });
-  finish_pixels(*t.epilogue, {sums, P, 2, t.residual, t.residual_bytes, t.output, t.output_bytes,
-                              t.channel, t.channels});
+  std::byte* output[P];
+  const std::byte* residual[P];
+  for (int p = 0; p < P; ++p) {
+    output[p] = t.output + p * t.output_bytes;
+    if (t.residual != nullptr) residual[p] = t.residual + p * t.residual_bytes;
+  }
+  finish_pixels(*t.epilogue, {sums, P, 2, t.residual == nullptr ? nullptr : residual, 0, output, 0,
+                              t.channel, t.channels, t.fits});
 }
 
 using Compute = void (*)(const Tile&);
@@ -126,6 +135,7 @@ void run(const ConvolutionArguments& a) {
   t.epilogue = &a.epilogue;
   t.output_bytes = a.output.pixel_bytes;
   t.residual_bytes = a.residual.pixel_bytes;
+  t.fits = conversion_fits(a.epilogue, s.has_residual, a.channel_begin, a.channel_end);
   const int32_t tiles = divide_up(a.output_width, most_pixels);
   for (int32_t r = 0; r < a.output_rows; ++r) {
     t.rows = a.input.row + r * s.stride_h;

@@ -111,44 +111,103 @@ OCTAVO_INLINE void store(const EpilogueArrays& e, __m512 t, std::byte* pixel, in
   _mm_mask_storeu_epi8(pixel + c, lanes, low);
 }
 
-// From the accumulators of 16 channels to the stored values.
-template <Activation A>
-OCTAVO_INLINE void finish_as(const EpilogueArrays& e, __m512i accumulator,
-                             const std::byte* residual, std::byte* pixel, int32_t c,
-                             __mmask16 lanes) {
-  const __m512 f =
-      _mm512_mul_ps(_mm512_cvtepi32_ps(accumulator), _mm512_loadu_ps(e.multiplier + c));
-  __m512 t = activate_as<A>(e, f, c);
-  if (residual != nullptr) t = add_residual(e, t, load_stored(residual, e.residual, c), c);
-  store(e, t, pixel, c, lanes);
+// The clamp of 32 channels in 16 bits: rounding is monotone, so that clamping what is rounded is
+// the same as rounding what is clamped, wherever the conversion is in range (conversion_fits).
+// One instruction a bound then serves 32 channels, and saturation on the way does no harm.
+struct WordLimits {
+  __m512i lo, hi, zero;
+};
+
+OCTAVO_INLINE __m512i words_in_order(__m512i a, __m512i b) {
+  // Packing works in 128-bit lanes: quarters of both in turn.
+  return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7),
+                                  _mm512_packs_epi32(a, b));
 }
 
-// Accumulators of some pixels of a row, [pixel][vectors][16], and where they go.
+// Of the channels c .. c + 15 and, as the upper half, next .. next + 15.
+OCTAVO_INLINE WordLimits word_limits(const EpilogueArrays& e, int32_t c, int32_t next) {
+  const __m512i z0 = _mm512_loadu_si512(e.zero + c), z1 = _mm512_loadu_si512(e.zero + next);
+  const auto bound = [&](const float* values) __attribute__((always_inline)) {
+    const __m512i b0 = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_loadu_ps(values + c)), z0);
+    const __m512i b1 = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_loadu_ps(values + next)), z1);
+    return words_in_order(b0, b1);
+  };
+  return {bound(e.lo), bound(e.hi), words_in_order(z0, z1)};
+}
+
+// Rounds and stores the first `count` of 32 channels, t0 and t1 in output units less the zero
+// point. Not for floats.
+OCTAVO_INLINE void store_words(const WordLimits& limits, ElementType output, __m512 t0, __m512 t1,
+                               std::byte* pixel, int32_t c, int32_t count) {
+  const __m512i rounded = words_in_order(_mm512_cvtps_epi32(t0), _mm512_cvtps_epi32(t1));
+  const __m512i q = _mm512_max_epi16(
+      _mm512_min_epi16(_mm512_adds_epi16(rounded, limits.zero), limits.hi), limits.lo);
+  const auto lanes = static_cast<__mmask32>(lanes64(count));
+  if (output == ElementType::i16) {
+    if (count >= 32) return _mm512_storeu_si512(pixel + 2 * c, q);
+    return _mm512_mask_storeu_epi16(pixel + 2 * c, lanes, q);
+  }
+  const __m256i low = _mm512_cvtepi16_epi8(q);  // u8 and i8 are the same low byte
+  if (count >= 32) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(pixel + c), low);
+  _mm256_mask_storeu_epi8(pixel + c, lanes, low);
+}
+
+template <Activation A>
+OCTAVO_INLINE __m512 value_as(const EpilogueArrays& e, __m512i accumulator,
+                              const std::byte* residual, int32_t c) {
+  const __m512 f =
+      _mm512_mul_ps(_mm512_cvtepi32_ps(accumulator), _mm512_loadu_ps(e.multiplier + c));
+  const __m512 t = activate_as<A>(e, f, c);
+  return residual == nullptr ? t : add_residual(e, t, load_stored(residual, e.residual, c), c);
+}
+
+// Accumulators of some pixels, [pixel][vectors][16], and where they go.
 struct TileSums {
   const int32_t* values;
   int32_t pixels, vectors;
-  const std::byte* residual;  // of the first pixel; null without
-  ptrdiff_t residual_bytes;
-  std::byte* output;
-  ptrdiff_t output_bytes;
+  const std::byte* const* residual;  // a pointer a pixel; null without
+  ptrdiff_t residual_offset;
+  std::byte* const* output;
+  ptrdiff_t output_offset;
   int32_t channel, channels;  // the first, and how many exist
+  bool fits;                  // see conversion_fits
+
+  OCTAVO_INLINE const std::byte* residual_pixel(int32_t p) const {
+    return residual == nullptr ? nullptr : residual[p] + residual_offset;
+  }
+  OCTAVO_INLINE __m512i vector(int32_t p, int32_t v) const {
+    return _mm512_load_si512(values + (p * vectors + v) * 16);
+  }
 };
+
+template <Activation A>
+void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
+  for (int32_t v = 0; 16 * v < sums.channels; v += 2) {
+    const int32_t c = sums.channel + 16 * v, count = sums.channels - 16 * v;
+    const int32_t upper = count > 16 ? 1 : 0;  // else nothing may be read there
+    if (!sums.fits) {
+      for (int32_t p = 0; p < sums.pixels; ++p)
+        for (int32_t half = 0; half <= upper; ++half)
+          store(e, value_as<A>(e, sums.vector(p, v + half), sums.residual_pixel(p), c + 16 * half),
+                sums.output[p] + sums.output_offset, c + 16 * half, lanes16(count - 16 * half));
+      continue;
+    }
+    const int32_t next = c + 16 * upper;
+    const WordLimits limits = word_limits(e, c, next);
+    for (int32_t p = 0; p < sums.pixels; ++p) {
+      const std::byte* residual = sums.residual_pixel(p);
+      store_words(limits, e.output, value_as<A>(e, sums.vector(p, v), residual, c),
+                  value_as<A>(e, sums.vector(p, v + upper), residual, next),
+                  sums.output[p] + sums.output_offset, c, count);
+    }
+  }
+}
 
 // Whatever the epilogue; its code exists once an activation, not once a tile.
 __attribute__((noinline, unused)) void finish_pixels(const EpilogueArrays& epilogue,
                                                      const TileSums& sums) {
   const EpilogueArrays e = epilogue;  // or it is read again after every store
-  with_activation(
-      e.activation, [&]<Activation A>() __attribute__((always_inline)) {
-        for (int32_t p = 0; p < sums.pixels; ++p) {
-          const std::byte* residual =
-              sums.residual == nullptr ? nullptr : sums.residual + p * sums.residual_bytes;
-          std::byte* output = sums.output + p * sums.output_bytes;
-          for (int32_t v = 0; 16 * v < sums.channels; ++v)
-            finish_as<A>(e, _mm512_load_si512(sums.values + (p * sums.vectors + v) * 16), residual,
-                         output, sums.channel + 16 * v, lanes16(sums.channels - 16 * v));
-        }
-      });
+  with_activation(e.activation, [&]<Activation A>() { finish_pixels_as<A>(e, sums); });
 }
 
 OCTAVO_INLINE ptrdiff_t element_bytes(ElementType type) {
@@ -191,15 +250,34 @@ OCTAVO_INLINE __m512 largest_value(const EpilogueArrays& e, int32_t c) {
   if (e.activation == Activation::hard_swish) return _mm512_mul_ps(f, r);
   if (e.activation == Activation::hard_sigmoid) return r;
   if (e.activation == Activation::table) return _mm512_mul_ps(r, _mm512_set1_ps(33554432.0f));
+  if (e.alpha <= 0 && e.beta >= 0 && !(e.beta <= 1073741824.0f))
+    return _mm512_mul_ps(f, r);  // clipping on one side only brings f nearer to zero
   const __m512 alpha = _mm512_abs_ps(_mm512_set1_ps(e.alpha));
   const __m512 beta = _mm512_abs_ps(_mm512_set1_ps(e.beta));
   return _mm512_mul_ps(_mm512_max_ps(alpha, beta), r);
 }
 
-// Whether, for all of these channels, rounding first and saturating to 0..255 after is
-// the same as clamping first: the limits are those of u8, and t stays below 2^31, so that
-// its conversion is never out of range. Then packing with saturation does the clamp for
-// nothing.
+// Whether, for all of these channels, |t| stays below 2^31, so that its conversion is never
+// out of range.
+OCTAVO_INLINE bool conversion_fits(const EpilogueArrays& e, bool residual, int32_t begin,
+                                   int32_t end) {
+  if (e.output == ElementType::f32) return false;
+  // 2^28, from values of 8 or 16 bits.
+  const float most = e.residual == ElementType::i16 ? 8192.0f : 1048576.0f;
+  for (int32_t c = begin; c < end; c += 16) {
+    const __mmask16 lanes = lanes16(end - c);
+    __mmask16 ok =
+        _mm512_cmp_ps_mask(largest_value(e, c), _mm512_set1_ps(1073741824.0f), _CMP_LE_OQ);
+    if (residual)
+      ok &= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.residual_multiplier + c)),
+                               _mm512_set1_ps(most), _CMP_LE_OQ);
+    if ((ok & lanes) != lanes) return false;
+  }
+  return true;
+}
+
+// Whether, besides, the limits are those of u8: rounding first and saturating to 0..255 after
+// is then the same as clamping first, and packing with saturation does the clamp for nothing.
 OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, bool residual, int32_t begin,
                                      int32_t end) {
   if (e.output != ElementType::u8) return false;
@@ -211,13 +289,9 @@ OCTAVO_INLINE bool saturation_clamps(const EpilogueArrays& e, bool residual, int
                                       _mm512_sub_ps(_mm512_setzero_ps(), z), _CMP_EQ_OQ);
     ok &= _mm512_cmp_ps_mask(_mm512_loadu_ps(e.hi + c), _mm512_sub_ps(_mm512_set1_ps(255.0f), z),
                              _CMP_EQ_OQ);
-    ok &= _mm512_cmp_ps_mask(largest_value(e, c), _mm512_set1_ps(1073741824.0f), _CMP_LE_OQ);
-    if (residual)
-      ok &= _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.residual_multiplier + c)),
-                               _mm512_set1_ps(1048576.0f), _CMP_LE_OQ);
     if ((ok & lanes) != lanes) return false;
   }
-  return true;
+  return conversion_fits(e, residual, begin, end);
 }
 
 }  // namespace

@@ -100,12 +100,17 @@ struct BlockEpilogue {
   int32_t channel, channels;  // the first, and how many of the block exist
   bool saturates;             // without activation or residual: see Saturation
   bool packs;                 // whatever the activation
+  bool fits;                  // see conversion_fits
+  WordLimits limits[2];       // where it fits, in natural order
 
   void prepare(const EpilogueArrays& e, bool residual, int32_t first, int32_t count) {
     natural = ordered = e;
     channel = first;
     channels = count;
     packs = saturation_clamps(e, residual, first, first + count);
+    fits = conversion_fits(e, residual, first, first + count);
+    for (int i = 0; fits && i < Vec::channels / 32; ++i)
+      limits[i] = word_limits(e, first + 32 * i, first + 32 * i + 16);
     saturates = packs && !residual && e.activation == Activation::none;
     to_lanes<Vec>(e.multiplier + first, multiplier);
     to_lanes<Vec>(e.zero + first, zero);
@@ -194,6 +199,12 @@ void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* 
   alignas(64) float t[n], in_order[n];
   for (int i = 0; i < n; i += 16) _mm512_store_ps(t + i, value_at<A>(e, sums, x, i));
   from_lanes<Vec>(t, in_order);
+  if (e.fits) {
+    for (int i = 0; i < e.channels; i += 32)
+      store_words(e.limits[i / 32], e.natural.output, _mm512_load_ps(in_order + i),
+                  _mm512_load_ps(in_order + i + 16), pixel, e.channel + i, e.channels - i);
+    return;
+  }
   for (int i = 0; i < e.channels; i += 16)
     store(e.natural, _mm512_load_ps(in_order + i), pixel, e.channel + i, lanes16(e.channels - i));
 }

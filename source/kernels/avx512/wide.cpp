@@ -44,6 +44,7 @@ struct Tile {
   std::byte* output;          // the first pixel, the group's first channel
   const std::byte* residual;  // null without
   ptrdiff_t output_bytes, residual_bytes;
+  bool fits;  // see conversion_fits
 };
 
 template <int V, int P>
@@ -88,8 +89,14 @@ void compute(const Tile& t) {
     constexpr int pixel = decltype(i)::value / V, vector = decltype(i)::value % V;
     _mm512_store_si512(sums + decltype(i)::value * 16, acc[pixel][vector]);
   });
-  finish_pixels(*t.epilogue, {sums, P, V, t.residual, t.residual_bytes, t.output, t.output_bytes,
-                              t.channel, t.channels});
+  std::byte* output[P];
+  const std::byte* residual[P];
+  for (int p = 0; p < P; ++p) {
+    output[p] = t.output + p * t.output_bytes;
+    if (t.residual != nullptr) residual[p] = t.residual + p * t.residual_bytes;
+  }
+  finish_pixels(*t.epilogue, {sums, P, V, t.residual == nullptr ? nullptr : residual, 0, output, 0,
+                              t.channel, t.channels, t.fits});
 }
 
 using Compute = void (*)(const Tile&);
@@ -188,6 +195,7 @@ size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
 void run(const ConvolutionArguments& a) {
   const Layout l = layout_of(*a.shape);
   Tile t = tile_of(a, l);
+  t.fits = conversion_fits(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   for (int32_t r = 0; r < a.output_rows; ++r)
     run_group(a, l, r, 0, a.channel_begin, a.channel_end, t);
 }
@@ -201,6 +209,7 @@ void run_grouped(const ConvolutionArguments& a) {
         group_epilogue(a.epilogue, s.has_residual, group * l.group_outputs, l.group_outputs,
                        reinterpret_cast<float*>(a.scratch));
     t.epilogue = &epilogue;
+    t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);
     for (int32_t r = 0; r < a.output_rows; ++r) run_group(a, l, r, group, 0, l.group_outputs, t);
   }
 }
