@@ -118,7 +118,7 @@ void time_product(const Filter& filter, const Product& p) {
   m.width = p.width;
   const double macs = double{1} * p.rows * p.width * p.depth * p.channels;
   each_row(filter, p.name, matmul_kernels(), s, macs, "MAC", [&](const MatMulKernel& kernel) {
-    Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s)));
+    Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s, p.width)));
     m.scratch = scratch.row[0];
     return fastest([&] { kernel.run(m); });
   });

@@ -204,7 +204,7 @@ struct MatMulKernel {
   const char* name;
   FeatureSet requires_features;
   bool (*accepts)(const MatMulShape&);
-  size_t (*scratch_bytes)(const MatMulShape&);
+  size_t (*scratch_bytes)(const MatMulShape&, int32_t width);  // for rows of up to `width`
   void (*run)(const MatMulArguments&);
 };
 

@@ -257,7 +257,8 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const MatMulStep& op
   made.kernel = &kernels::choose(made.shape, impl.features);
   made.epilogue = expand_epilogue(impl, step, op.epilogue);
   made.a_zero = a.zero_point[0];
-  impl.scratch_bytes = std::max(impl.scratch_bytes, made.kernel->scratch_bytes(made.shape));
+  impl.scratch_bytes =
+      std::max(impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, output.shape[2]));
   return made;
 }
 

@@ -217,7 +217,7 @@ struct MatMulCase {
         residual(random, ElementType::i16, rows, width, s.channels, true, -32767, 32767) {}
 
   void run(const MatMulKernel& kernel, RandomRows& output) const {
-    Guarded scratch((kernel.scratch_bytes(shape) + 63) / 64 * 64);
+    Guarded scratch((kernel.scratch_bytes(shape, width) + 63) / 64 * 64);
     MatMulArguments m;
     m.shape = &shape;
     m.epilogue = epilogue.arrays();

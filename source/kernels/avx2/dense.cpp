@@ -1,5 +1,5 @@
-// Convolution by vpmaddwd: pointwise, k x k, the stem, fully connected, and groups, each
-// a convolution of its own.
+// Convolution of 8- or 16-bit activations by vpmaddwd: pointwise, k x k, the stem, fully connected,
+// and groups, each a convolution of its own.
 //
 // The input rows under a few output rows are widened to 16 bits in the scratch, where a
 // pixel is just its channels; a run is what lies side by side there, a kernel row's taps
@@ -17,6 +17,7 @@ namespace octavo::kernels::avx2::dense {
 namespace {
 
 constexpr int32_t most_pixels = 6, most_vectors = 2;  // 12 of 16 registers are sums
+constexpr int32_t most_short_pixels = 64;             // of several short rows together
 
 struct Layout {
   int32_t group_inputs, group_outputs;
@@ -53,7 +54,7 @@ struct Scratch {
 Scratch scratch_of(const ConvolutionShape& s, const Layout& l, int32_t width) {
   Scratch k;
   const bool pointwise = s.kernel_h == 1 && s.kernel_w == 1;
-  k.rows = pointwise ? larger(1, 64 / width) : 1;
+  k.rows = pointwise ? larger(1, most_short_pixels / width) : 1;
   k.input_columns = (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
   k.row_words = static_cast<ptrdiff_t>(k.input_columns) * s.input_channels;
   // 16 more words: widening writes whole vectors, runs are read in whole pairs.
@@ -157,6 +158,19 @@ using Compute = void (*)(const Tile&);
 constexpr Compute computes[most_vectors][most_pixels] = {
     {compute<1, 1>, compute<1, 2>, compute<1, 3>, compute<1, 4>, compute<1, 5>, compute<1, 6>},
     {compute<2, 1>, compute<2, 2>, compute<2, 3>, compute<2, 4>, compute<2, 5>, compute<2, 6>}};
+
+// The same of 16-bit activations.
+void copy_row(const std::byte* from, ptrdiff_t pixel_bytes, int32_t columns, int32_t channels,
+              int16_t* to) {
+  const size_t bytes = 2 * static_cast<size_t>(channels);
+  if (pixel_bytes == 2 * channels) {
+    __builtin_memcpy(to, from, bytes * static_cast<size_t>(columns));
+    return;
+  }
+  for (int32_t x = 0; x < columns; ++x) {
+    __builtin_memcpy(to + static_cast<ptrdiff_t>(x) * channels, from + x * pixel_bytes, bytes);
+  }
+}
 
 // Words of one input row, `columns` pixels of `channels` each.
 void widen_row(const std::byte* from, ptrdiff_t pixel_bytes, int32_t columns, int32_t channels,
@@ -296,11 +310,20 @@ void run_chunk(const Chunk& k) {
 }  // namespace
 
 bool accepts(const ConvolutionShape& s) {
-  return s.input == ElementType::u8 && s.groups == 1;
+  return is_activation(s.input) && s.groups == 1;
 }
 
 bool accepts_grouped(const ConvolutionShape& s) {
-  return s.input == ElementType::u8 && s.groups > 1 && s.output_channels < unsplit;
+  return is_activation(s.input) && s.groups > 1 && s.output_channels < unsplit;
+}
+
+std::byte* packed_column(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+  const Layout l = layout_of(s);
+  return packed + l.bias_bytes + vector * l.vector_bytes;
+}
+
+int32_t* packed_bias(int32_t vector, std::byte* packed) {
+  return reinterpret_cast<int32_t*>(packed) + 8 * static_cast<ptrdiff_t>(vector);
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
@@ -328,19 +351,22 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
   const Layout l = layout_of(s);
-  const Scratch k = scratch_of(s, l, output_width);
+  // A narrower part of the output may be taken several rows at a time.
+  const int32_t width = s.pointwise() ? larger(output_width, most_short_pixels) : output_width;
+  const Scratch k = scratch_of(s, l, width);
   return static_cast<size_t>(k.widened_bytes + k.pointer_bytes);
 }
 
 void run(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
   Chunk k = chunk_of(a);
+  const auto place_row = s.input == ElementType::u8 ? widen_row : copy_row;
   for (; k.row < a.output_rows; k.row += k.rows) {
     k.rows = smaller(k.scratch.rows, a.output_rows - k.row);
     int16_t* to = reinterpret_cast<int16_t*>(a.scratch);
     for (int32_t r = 0; r < k.rows; ++r)
       for (int32_t ky = 0; ky < s.kernel_h; ++ky, to += k.scratch.row_words)
-        widen_row(a.input.row[(k.row + r) * s.stride_h + ky * s.dilation_h], a.input.pixel_bytes,
+        place_row(a.input.row[(k.row + r) * s.stride_h + ky * s.dilation_h], a.input.pixel_bytes,
                   k.scratch.input_columns, s.input_channels, to);
     place_pixels(k);
     run_chunk(k);

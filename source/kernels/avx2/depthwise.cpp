@@ -1,5 +1,5 @@
-// Depthwise convolution by vpmaddwd: two rows of one channel's column lie side by side
-// as 16-bit words, so that one instruction does two taps of 8 channels. The input
+// Depthwise convolution of 8- or 16-bit activations by vpmaddwd: two rows of one channel's column
+// lie side by side as 16-bit words, so that one instruction does two taps of 8 channels. The input
 // columns of a strip are interleaved once, then read by every kernel column. With a
 // vertical stride of 1, pairs of rows often hold the windows of two output rows: the
 // second uses weights that are shifted by one row.
@@ -122,8 +122,19 @@ constexpr Compute computes[2][4] = {{compute<1, 1>, compute<1, 2>, compute<1, 3>
                                     {compute<2, 1>, compute<2, 2>, compute<2, 3>, nullptr}};
 
 // Two rows of 16 channels of `count` pixels, as pairs of words.
-void interleave(const std::byte* upper, const std::byte* lower, ptrdiff_t pixel_bytes,
-                int32_t count, std::byte* to, ptrdiff_t column_bytes) {
+void interleave_words(const std::byte* upper, const std::byte* lower, ptrdiff_t pixel_bytes,
+                      int32_t count, std::byte* to, ptrdiff_t column_bytes) {
+  for (int32_t i = 0; i < count; ++i, to += column_bytes) {
+    const __m256i a = load(upper + i * pixel_bytes), b = load(lower + i * pixel_bytes);
+    const __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_permute2x128_si256(low, high, 0x20));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32),
+                        _mm256_permute2x128_si256(low, high, 0x31));
+  }
+}
+
+void interleave_bytes(const std::byte* upper, const std::byte* lower, ptrdiff_t pixel_bytes,
+                      int32_t count, std::byte* to, ptrdiff_t column_bytes) {
   for (int32_t i = 0; i < count; ++i, to += column_bytes) {
     const __m128i a = load_half(upper + i * pixel_bytes), b = load_half(lower + i * pixel_bytes);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
@@ -139,8 +150,9 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
   const int32_t last_row = shape.kernel_h - 1 + (rows - 1), most = most_columns[rows - 1];
   for (int32_t x = 0; x < a.output_width; x += l.strip) {
     const int32_t width = smaller(l.strip, a.output_width - x);
-    const ptrdiff_t first =
-        static_cast<ptrdiff_t>(x) * shape.stride_w * a.input.pixel_bytes + s.channel;
+    const ptrdiff_t first = static_cast<ptrdiff_t>(x) * shape.stride_w * a.input.pixel_bytes +
+                            s.channel * element_bytes(shape.input);
+    const auto interleave = shape.input == ElementType::u8 ? interleave_bytes : interleave_words;
     for (int32_t g = 0; g < l.row_pairs; ++g) {
       const int32_t upper = 2 * g, lower = smaller(upper + 1, last_row);  // beyond: zero weights
       interleave(a.input.row[r * shape.stride_h + upper * shape.dilation_h] + first,
@@ -164,8 +176,7 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
 }  // namespace
 
 bool accepts(const ConvolutionShape& s) {
-  return s.input == ElementType::u8 && s.groups == s.input_channels &&
-         s.groups == s.output_channels;
+  return is_activation(s.input) && s.groups == s.input_channels && s.groups == s.output_channels;
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {

@@ -93,8 +93,10 @@ OCTAVO_INLINE void store(const EpilogueArrays& e, __m256 t, std::byte* pixel, in
     __m128i stored = words;
     if (e.output == ElementType::u8) stored = _mm_packus_epi16(words, words);
     if (e.output == ElementType::i8) stored = _mm_packs_epi16(words, words);
-    if (e.output == ElementType::u8 && count >= 8)
-      return _mm_storel_epi64(reinterpret_cast<__m128i*>(pixel + c), stored);
+    auto* to = reinterpret_cast<__m128i*>(pixel + element_bytes(e.output) * c);
+    if (count >= 8)
+      return e.output == ElementType::i16 ? _mm_storeu_si128(to, stored)
+                                          : _mm_storel_epi64(to, stored);
     _mm_store_si128(reinterpret_cast<__m128i*>(packed), stored);
   }
   const ptrdiff_t size = element_bytes(e.output);

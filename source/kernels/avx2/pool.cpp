@@ -1,5 +1,5 @@
-// Pools. Maximum: bytes, 32 channels at a time. Average: sums of 16 channels as 16-bit
-// integers, widened before they can overflow; a global average is one large window.
+// Pools. Maximum: 32 bytes at a time. Average: sums of 16 channels, of bytes as 16-bit
+// integers that are widened before they can overflow; a global average is one large window.
 #include "kernels/avx2/epilogue.h"
 #include "kernels/avx2/rows.h"
 
@@ -36,6 +36,19 @@ void maximum(const Window& w, int32_t begin, int32_t end, std::byte* output) {
   }
 }
 
+void maximum_of_words(const Window& w, int32_t begin, int32_t end, std::byte* output) {
+  for (int32_t c = begin; c < end; c += 16) {
+    __m256i largest = _mm256_set1_epi16(INT16_MIN);
+    for (int32_t y = 0; y < w.rows; ++y)
+      for (int32_t x = 0; x < w.columns; ++x)
+        largest = _mm256_max_epi16(largest, load(w.pixel(y, x) + ptrdiff_t{2} * c));
+    alignas(32) std::byte stored[32];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(stored), largest);
+    __builtin_memcpy(output + ptrdiff_t{2} * c, stored,
+                     2 * static_cast<size_t>(smaller(end - c, 16)));
+  }
+}
+
 // Sums of stored values of the channels c .. c + 15.
 struct Sums {
   __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
@@ -62,6 +75,18 @@ Sums sum_window(const Window& w, int32_t c) {
   return sums;
 }
 
+Sums sum_window_of_words(const Window& w, int32_t c) {
+  Sums sums;
+  for (int32_t y = 0; y < w.rows; ++y)
+    for (int32_t x = 0; x < w.columns; ++x) {
+      const __m256i words = load(w.pixel(y, x) + ptrdiff_t{2} * c);
+      sums.low = _mm256_add_epi32(sums.low, _mm256_cvtepi16_epi32(_mm256_castsi256_si128(words)));
+      sums.high =
+          _mm256_add_epi32(sums.high, _mm256_cvtepi16_epi32(_mm256_extracti128_si256(words, 1)));
+    }
+  return sums;
+}
+
 // From the sum of stored values of 8 channels to the stored average.
 void finish_average(const PoolArguments& a, __m256i sum, int32_t pixels, __m256 reciprocal,
                     std::byte* output, int32_t c) {
@@ -78,7 +103,8 @@ void average(const PoolArguments& a, const Window& w, int32_t count, std::byte* 
       _mm256_div_ps(_mm256_set1_ps(1.0f), _mm256_set1_ps(static_cast<float>(count)));
   const int32_t pixels = w.rows * w.columns;
   for (int32_t c = a.channel_begin; c < a.channel_end; c += 16) {
-    const Sums sums = sum_window(w, c);
+    const Sums sums =
+        a.shape->input == ElementType::u8 ? sum_window(w, c) : sum_window_of_words(w, c);
     finish_average(a, sums.low, pixels, reciprocal, output, c);
     if (c + 8 < a.channel_end) finish_average(a, sums.high, pixels, reciprocal, output, c + 8);
   }
@@ -89,7 +115,7 @@ void average(const PoolArguments& a, const Window& w, int32_t count, std::byte* 
 namespace pool {
 
 bool accepts(const PoolShape& s) {
-  return s.input == ElementType::u8;
+  return is_activation(s.input);
 }
 
 void run(const PoolArguments& a) {
@@ -97,10 +123,12 @@ void run(const PoolArguments& a) {
     for (int32_t x = 0; x < a.output_width; ++x) {
       const Window window = window_of(a, r, x);
       std::byte* output = a.output.row[r] + x * a.output.pixel_bytes;
-      if (a.shape->kind == PoolStep::Kind::maximum)
+      if (a.shape->kind == PoolStep::Kind::average)
+        average(a, window, a.row_count[r] * a.column_count[x], output);
+      else if (a.shape->input == ElementType::u8)
         maximum(window, a.channel_begin, a.channel_end, output);
       else
-        average(a, window, a.row_count[r] * a.column_count[x], output);
+        maximum_of_words(window, a.channel_begin, a.channel_end, output);
     }
 }
 

@@ -16,6 +16,10 @@ void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* b
           std::byte* packed);
 size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
 void run(const ConvolutionArguments& arguments);
+
+// Of a packed pointwise convolution in one group: the weights and the biases of 8 channels.
+std::byte* packed_column(const ConvolutionShape& shape, int32_t vector, std::byte* packed);
+int32_t* packed_bias(int32_t vector, std::byte* packed);
 }  // namespace dense
 
 namespace depthwise {
@@ -27,14 +31,31 @@ size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
 void run(const ConvolutionArguments& arguments);
 }  // namespace depthwise
 
-namespace wide {
-bool accepts(const ConvolutionShape& shape);
-size_t packed_bytes(const ConvolutionShape& shape);
-void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
-          std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
-void run(const ConvolutionArguments& arguments);
-}  // namespace wide
+namespace layer_norm {
+bool accepts(const NormalizeShape& shape);
+void run(const NormalizeArguments& arguments);
+}  // namespace layer_norm
+
+namespace l2 {
+bool accepts(const NormalizeShape& shape);
+void run(const NormalizeArguments& arguments);
+}  // namespace l2
+
+namespace softmax {
+bool accepts(const NormalizeShape& shape);
+void run(const NormalizeArguments& arguments);
+}  // namespace softmax
+
+namespace resize {
+bool accepts(const ResizeShape& shape);
+void run(const ResizeArguments& arguments);
+}  // namespace resize
+
+namespace matmul {
+bool accepts(const MatMulShape& shape);
+size_t scratch_bytes(const MatMulShape& shape, int32_t width);
+void run(const MatMulArguments& arguments);
+}  // namespace matmul
 
 namespace pool {
 bool accepts(const PoolShape& shape);

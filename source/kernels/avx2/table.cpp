@@ -13,8 +13,6 @@ constexpr ConvolutionKernel convolutions[] = {
      avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
     {"avx2_groups", feature::avx2, avx2::dense::accepts_grouped, avx2::dense::unsplit,
      avx2::dense::packed_bytes, avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
-    {"avx2_wide", feature::avx2, avx2::wide::accepts, 16, avx2::wide::packed_bytes,
-     avx2::wide::pack, avx2::wide::scratch_bytes, avx2::wide::run},
 };
 
 constexpr PoolKernel pools[] = {
@@ -25,16 +23,31 @@ constexpr ElementwiseKernel elementwises[] = {
     {"avx2_elementwise", feature::avx2, avx2::elementwise::accepts, avx2::elementwise::run},
 };
 
+constexpr NormalizeKernel normalizes[] = {
+    {"avx2_layer_norm", feature::avx2, avx2::layer_norm::accepts, avx2::layer_norm::run},
+    {"avx2_l2", feature::avx2, avx2::l2::accepts, avx2::l2::run},
+    {"avx2_softmax", feature::avx2, avx2::softmax::accepts, avx2::softmax::run},
+};
+
+constexpr MatMulKernel matmuls[] = {
+    {"avx2_matmul", feature::avx2, avx2::matmul::accepts, avx2::matmul::scratch_bytes,
+     avx2::matmul::run},
+};
+
+constexpr ResizeKernel resizes[] = {
+    {"avx2_resize", feature::avx2, avx2::resize::accepts, avx2::resize::run},
+};
+
 }  // namespace
 
 std::span<const NormalizeKernel> avx2_normalize_kernels() {
-  return {};
+  return normalizes;
 }
 std::span<const MatMulKernel> avx2_matmul_kernels() {
-  return {};
+  return matmuls;
 }
 std::span<const ResizeKernel> avx2_resize_kernels() {
-  return {};
+  return resizes;
 }
 std::span<const ConvolutionKernel> avx2_convolution_kernels() {
   return convolutions;

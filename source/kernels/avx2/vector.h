@@ -63,6 +63,10 @@ OCTAVO_INLINE ptrdiff_t element_bytes(ElementType type) {
   return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
 }
 
+OCTAVO_INLINE bool is_activation(ElementType type) {
+  return type == ElementType::u8 || type == ElementType::i16;
+}
+
 OCTAVO_INLINE __m256i load(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }

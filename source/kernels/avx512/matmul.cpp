@@ -141,7 +141,7 @@ bool accepts(const MatMulShape& s) {
   return s.a == ElementType::u8 || s.a == ElementType::i16;
 }
 
-size_t scratch_bytes(const MatMulShape& m) {
+size_t scratch_bytes(const MatMulShape& m, int32_t) {
   const ConvolutionShape s = convolution_of(m);
   return packed_bytes(s) + (s.input == ElementType::u8 ? dense::scratch_bytes(s, 0) : 0);
 }

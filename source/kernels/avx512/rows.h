@@ -88,7 +88,7 @@ void run(const ResizeArguments& arguments);
 
 namespace matmul {
 bool accepts(const MatMulShape& shape);
-size_t scratch_bytes(const MatMulShape& shape);
+size_t scratch_bytes(const MatMulShape& shape, int32_t width);
 void run(const MatMulArguments& arguments);
 }  // namespace matmul
 

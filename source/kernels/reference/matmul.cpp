@@ -41,7 +41,7 @@ constexpr MatMulKernel rows[] = {
     {.name = "reference_matmul",
      .requires_features = 0,
      .accepts = [](const MatMulShape&) { return true; },
-     .scratch_bytes = [](const MatMulShape&) { return size_t{0}; },
+     .scratch_bytes = [](const MatMulShape&, int32_t) { return size_t{0}; },
      .run = run},
 };
 
