@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
-#include "quantize/steps.h"
+#include "quantize/types.h"
 
 namespace octavo {
 
@@ -13,6 +13,24 @@ namespace {
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// What the steps of a graph write, and the nodes of each.
+struct Stored {
+  std::vector<uint32_t> nodes;
+  ElementType type = ElementType::u8;
+};
+
+std::vector<Stored> stored_by_steps(const Graph& graph) {
+  const auto formed = form_steps(graph);
+  if (!formed) return {};  // the quantizer says why
+  const auto types = stored_types(graph, *formed, {});
+  if (!types) return {};
+  std::vector<Stored> out;
+  for (const FormedStep& step : formed->steps) {
+    out.push_back({step.nodes, types->of[step.output]});
+  }
+  return out;
 }
 
 class Resolver {
@@ -23,8 +41,10 @@ class Resolver {
       by_name_.emplace(graph.nodes[i].name, index);
       for (const std::string& merged : graph.nodes[i].merged) by_name_.emplace(merged, index);
     }
-    for (const FormedStep& step : form_what_can(graph).formed.steps) {
-      for (const uint32_t node : step.nodes) stores_.insert(graph.nodes[node].name);
+    for (const Stored& stored : stored_by_steps(graph)) {
+      for (const uint32_t node : stored.nodes) {
+        stores_[graph.nodes[node].name] = stored.type != ElementType::i8;
+      }
     }
   }
 
@@ -84,7 +104,12 @@ class Resolver {
       const uint32_t maker = producer_[tensor];
       if (maker == no_node) return;
       const Node& node = graph_.nodes[maker];
-      if (stores_.contains(node.name)) {
+      if (const auto stored = stores_.find(node.name); stored != stores_.end()) {
+        if (!stored->second) {
+          out.notes.push_back(concat("node ", quoted(node.name),
+                                     " gives the right operand of a product, which keeps 8 bits"));
+          return;
+        }
         const bool same = !asked.empty() && by_name_.at(asked) == maker;
         const std::string& name = same ? asked : node.name;
         if (added_.insert(name).second) out.names.push_back(name);
@@ -98,7 +123,8 @@ class Resolver {
   const Graph& graph_;
   std::vector<uint32_t> producer_;
   std::unordered_map<std::string, uint32_t> by_name_;
-  std::set<std::string> stores_, added_;
+  std::unordered_map<std::string, bool> stores_;  // by node: whether it can be 16-bit
+  std::set<std::string> added_;
 };
 
 }  // namespace
@@ -131,8 +157,9 @@ Result<Int16Nodes> resolve_int16(const Graph& graph, std::span<const NodePrecisi
 
 std::vector<std::string> all_step_nodes(const Graph& graph) {
   std::vector<std::string> out;
-  for (const FormedStep& step : form_what_can(graph).formed.steps) {
-    if (!step.nodes.empty()) out.push_back(graph.nodes[step.nodes.back()].name);
+  for (const Stored& stored : stored_by_steps(graph)) {
+    if (stored.nodes.empty() || stored.type == ElementType::i8) continue;
+    out.push_back(graph.nodes[stored.nodes.back()].name);
   }
   return out;
 }

@@ -25,9 +25,9 @@ struct Int16Nodes {
   std::vector<std::string> notes;
 };
 
-// Names as the rewritten graph has them. An unknown one is `rejected` with the nearest.
+// `graph` has been through prepare_for_steps. An unknown name is `rejected` with the nearest.
 Result<Int16Nodes> resolve_int16(const Graph& graph, std::span<const NodePrecision> requests);
-// Every node that makes a step of its own.
+// A node of every step whose output can be 16-bit.
 std::vector<std::string> all_step_nodes(const Graph& graph);
 
 // "/a/Div_mul", "/a/Div_mul_reshape_0", "UNIT_CONV_FOR_/a/Div": what is left after each suffix,

@@ -101,7 +101,7 @@ class TreeBuilder final : public YAML::EventHandler {
       into.node.list.push_back(std::move(node));
     } else if (into.has_key) {
       into.has_key = false;
-      into.node.map.emplace_back(std::move(into.key), std::move(node));
+      into.node.map.push_back({std::move(into.key), std::move(node)});
     } else if (!node.is_scalar()) {
       problem = concat("line ", node.line, ": a key is a word, not a list or a map");
     } else if (const YamlNode* first = into.node.find(node.text)) {
@@ -125,9 +125,9 @@ struct TextBuffer : std::streambuf {
 }  // namespace
 
 const YamlNode* YamlNode::find(std::string_view key) const {
-  const auto found =
-      std::find_if(map.begin(), map.end(), [&](const auto& entry) { return entry.first == key; });
-  return found == map.end() ? nullptr : &found->second;
+  const auto found = std::find_if(map.begin(), map.end(),
+                                  [&](const YamlEntry& entry) { return entry.key == key; });
+  return found == map.end() ? nullptr : &found->value;
 }
 
 Result<YamlNode> parse_yaml(std::string_view text) {

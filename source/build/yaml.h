@@ -6,24 +6,30 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 
 namespace octavo {
 
+struct YamlEntry;
+
 struct YamlNode {
   enum class Kind { scalar, list, map };
 
   Kind kind = Kind::scalar;
-  int line = 0;                                       // from 1
-  std::string text;                                   // of a scalar; "" for null
-  std::vector<YamlNode> list;                         // of a list
-  std::vector<std::pair<std::string, YamlNode>> map;  // in the file's order
+  int line = 0;                // from 1
+  std::string text;            // of a scalar; "" for null
+  std::vector<YamlNode> list;  // of a list
+  std::vector<YamlEntry> map;  // in the file's order
 
   bool is_scalar() const { return kind == Kind::scalar; }
   const YamlNode* find(std::string_view key) const;  // null where there is none
+};
+
+struct YamlEntry {
+  std::string key;
+  YamlNode value;
 };
 
 // One document; an empty one is an empty map. The Error, `rejected`, names the line.

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command/flags.h"
+#include "command/hb_style.h"
 #include "command/print.h"
 #include "evaluate/float_model.h"
 #include "graph/graph.h"
@@ -20,7 +21,7 @@ namespace octavo::command {
 namespace {
 
 struct Options {
-  std::string model;
+  std::string model, style;
   ModelFlags flags;
   Output output;
 };
@@ -100,7 +101,25 @@ Result<Checked> check(const Options& options) {
   return out;
 }
 
+// A row a step, under the name of the node that gives its output; and the nodes that none takes.
+std::vector<HbCheckRow> hb_rows(const Checked& checked) {
+  std::vector<HbCheckRow> rows;
+  for (const ImportRow& row : checked.rows) {
+    const bool missing =
+        row.becomes.starts_with("unsupported: ") || !text_of(checked.refused, row.name).empty();
+    const std::string step = text_of(checked.steps, row.name);
+    const bool is_step = checked.steps.empty() ? row.becomes != "folded" && row.becomes != "unused"
+                                               : step == row.name;
+    if (missing || is_step) rows.push_back({row.name, row.op_type, !missing});
+  }
+  return rows;
+}
+
 int run(const Options& options) {
+  if (const Status known = check_hb_style(options.style); !known) return fail(known.error());
+  if (!options.style.empty() && options.output.json) {
+    return fail(usage_error("--style is about tables, --json has none"));
+  }
   auto checked = check(options);
   if (!checked) return fail(checked.error());
   const std::string_view unsupported = "unsupported: ";
@@ -125,6 +144,8 @@ int run(const Options& options) {
     print_json({{"model", options.model},
                 {"buildable", static_cast<bool>(checked->buildable)},
                 {"nodes", nodes}});
+  } else if (options.style == "hb") {
+    fmt::print("{}", hb_check_table(hb_rows(*checked)));
   } else {
     fmt::print("{}", table.text());
   }
@@ -139,6 +160,7 @@ void add_check(CLI::App& program, Action& action) {
   CLI::App* command =
       program.add_subcommand("check", "whether a float model can be built, node by node");
   command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
+  command->add_option("--style", o->style, "hb: the table that hb_mapper's checker prints");
   o->flags.add(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });

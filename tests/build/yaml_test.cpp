@@ -17,10 +17,10 @@ TEST(Yaml, ATreeKeepsOrderLinesAndText) {
   const auto root = parse_yaml("b:\n  x: '1'\n  y: [p, q]\n# nothing\na: ~\n");
   ASSERT_TRUE(root) << root.error().message;
   ASSERT_EQ(root->map.size(), 2u);
-  EXPECT_EQ(root->map[0].first, "b");
-  EXPECT_EQ(root->map[1].first, "a");
-  EXPECT_EQ(root->map[1].second.text, "");
-  const YamlNode& b = root->map[0].second;
+  EXPECT_EQ(root->map[0].key, "b");
+  EXPECT_EQ(root->map[1].key, "a");
+  EXPECT_EQ(root->map[1].value.text, "");
+  const YamlNode& b = root->map[0].value;
   ASSERT_EQ(b.kind, YamlNode::Kind::map);
   ASSERT_NE(b.find("x"), nullptr);
   EXPECT_EQ(b.find("x")->text, "1");

@@ -8,6 +8,7 @@ import numpy
 import pytest
 
 from program import SEED, run
+from test_edges import make_dividing_network
 from test_program import answer, fails
 
 YAML = {
@@ -417,6 +418,26 @@ def test_build_prints_the_tables_of_hb_mapper(place, tmp_path):
     assert 0 < l2 <= l1 <= most and l1 <= 2 * l2 + 1e-6
 
 
+def test_check_prints_the_table_of_the_checker(small, tmp_path):
+    done = run("check", small.model, "--style", "hb")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert set(lines[0]) == {"="} and set(lines[2]) == {"-"}
+    names, rows = table("title\n" + done.stdout, "title")
+    assert names == ["Node", "ON", "Subgraph", "Type", "In/Out DataType"]
+    steps = [step["name"] for step in answer("inspect", small.plan)["steps"]]
+    assert [row["Node"] for row in rows] == [name for name in steps if name in {row["Node"] for row in rows}]
+    assert {"ON": "CPU", "Subgraph": "id(0)", "In/Out DataType": "int8/int8"}.items() <= rows[0].items()
+    make_dividing_network(tmp_path / "divide.onnx")
+    done = run("check", tmp_path / "divide.onnx", "--style", "hb")
+    assert done.returncode == 3
+    rows = {row["Node"]: row for row in table("title\n" + done.stdout, "title")[1]}
+    assert (rows["divide"]["ON"], rows["divide"]["In/Out DataType"]) == ("--", "float/float")
+    assert rows["conv"]["ON"] == "CPU"
+
+
 def test_the_style_is_known_and_has_no_json(small):
+    fails(2, "check", small.model, "--style", "hbm", says=["'hbm'", "hb"])
+    fails(2, "check", small.model, "--style", "hb", "--json", says=["--json"])
     fails(2, "build", small.model, "--calib", small.calibration, "--dry-run", "--style", "hbm", says=["'hbm'", "hb"])
     fails(2, "build", small.model, "--calib", small.calibration, "--dry-run", "--style", "hb", "--json", says=["--json"])

@@ -24,6 +24,11 @@ def commands(page):
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
 
+def yaml_of(page):
+    """The YAML file that a page shows."""
+    return re.search(r"^```yaml\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.S | re.M)[1]
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory):
     """A folder in which the names that the docs use exist."""
@@ -34,6 +39,12 @@ def workplace(tmp_path_factory):
     program.make_pictures(folder / "calibration", 40, 1)
     program.make_pictures(folder / "validation", 24, 2)
     shutil.copy(folder / "validation" / "000.jpg", folder / "photo.jpg")
+    (folder / "config.yaml").write_text(yaml_of("howto.md"))
+    (folder / "calibration_data_rgb_f32").mkdir()
+    random = numpy.random.default_rng(8)
+    for index in range(24):
+        pixels = random.integers(0, 256, (3, 32, 32)).astype(numpy.float32)
+        pixels.tofile(folder / "calibration_data_rgb_f32" / f"{index}.rgbchw")
     (folder / "names.txt").write_text("red\ngreen\nblue\nyellow\n")
     noise = numpy.random.default_rng(9).integers(0, 256, 64 * 48 * 3 // 2, numpy.uint8)
     (folder / "frame.nv12").write_bytes(noise.tobytes())
