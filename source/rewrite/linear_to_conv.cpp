@@ -1,6 +1,6 @@
 // A matrix product with constant weights on a map [n, h, w, c] is a convolution of 1 x 1,
-// on one row [1, c] too, and on a flattened map [1, h w c] one of h x w: classifier heads
-// and squeeze-and-excite then need no operator of their own.
+// on one row [1, c] or on tokens [n, t, c] too, and on a flattened map [1, h w c] one of h x w:
+// classifier heads, attention and squeeze-and-excite then need no operator of their own.
 #include "rewrite/layout.h"
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
@@ -18,6 +18,7 @@ struct Source {
 std::optional<Source> source_of(const Editor& editor, TensorId x) {
   const Shape& shape = editor.shape(x);
   if (shape.size() == 4) return Source{x};
+  if (shape.size() > 2) return Source{x};
   if (shape.size() != 2 || shape[0] != 1) return std::nullopt;
   if (made_by<Reshape>(editor, x)) {
     const TensorId map = operand(editor, x, 0);
@@ -25,6 +26,15 @@ std::optional<Source> source_of(const Editor& editor, TensorId x) {
     if (full.size() == 4 && full[0] == 1) return Source{map, full[1], full[2]};
   }
   return Source{x};
+}
+
+// [c] -> [1, 1, 1, c], [n, t, c] -> [n, 1, t, c]; further axes go into n.
+Shape as_map(const Shape& shape) {
+  const size_t rank = shape.size();
+  if (rank < 3) return {1, 1, 1, shape.back()};
+  int64_t count = 1;
+  for (size_t axis = 0; axis + 2 < rank; ++axis) count *= shape[axis];
+  return {count, 1, shape[rank - 2], shape[rank - 1]};
 }
 
 // [outputs, inputs] of either orientation.
@@ -45,8 +55,8 @@ bool convert(Editor& editor, NodeId id) {
   const Shape output = editor.shape(node.output);
   std::vector<TensorId> inputs = node.inputs;
   inputs[0] = source->x;
-  if (editor.shape(source->x).size() == 2) {
-    inputs[0] = editor.insert(id, "", Reshape{{1, 1, 1, editor.shape(source->x)[1]}}, {source->x});
+  if (editor.shape(source->x).size() != 4) {
+    inputs[0] = editor.insert(id, "", Reshape{as_map(editor.shape(source->x))}, {source->x});
   }
   const int64_t channels = editor.shape(inputs[0])[3];
   inputs[1] =

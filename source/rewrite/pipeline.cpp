@@ -37,20 +37,25 @@ constexpr Rewrite table[] = {
     {"affine-below-pool", "fewer elements, nearer to the next convolution", affine_below_pool},
     {"affine-into-previous", "batch normalization, bias, layer scale", affine_into_previous},
     {"affine-into-next", "batch normalization in front of a convolution", affine_into_next},
+    {"gather-conv", "channels picked from a convolution are convolutions of their rows",
+     gather_into_conv},
     {"parallel", "added branches are one convolution", merge_parallel},
     {"pad", "zeros around a map are the next operator's padding", fold_pad},
     {"transpose", "transposes move down and cancel", transpose_below},
     {"transpose-join", "the same transpose on all operands moves below", transpose_below_join},
     {"transpose-reshape", "a reshape of neighbouring axes comes first", transpose_below_reshape},
+    {"transpose-above", "two transposes around a reshape are one", transpose_above_reshape},
+    {"transpose-product", "(a v)^T instead of v^T a^T", transpose_product},
     {"transpose-matmul", "into the right matrix, or its rows", transpose_into_matmul},
     {"transpose-ones", "a transpose that moves no data is a reshape", transpose_to_reshape},
     {"reshape", "reshapes move down and merge", reshape_below},
     {"merge-reshape", "of two reshapes only the second counts", merge_reshapes},
     {"global-pool", "the mean or maximum of a map is a pool of its size", pool_whole_map},
-    {"linear", "matrix products on maps and rows are convolutions", linear_to_conv},
+    {"linear", "matrix products on maps, tokens and rows are convolutions", linear_to_conv},
     {"reshape-conv", "a convolution of a whole map does not care how its pixels are arranged",
      reshape_into_conv},
     {"slice", "slices of channels are gathers", slice_to_gather},
+    {"gather-reshape", "channels are picked before they are split", gather_before_reshape},
     {"gather", "gathers merge and look through concat", merge_gathers},
     {"concat", "channels of one tensor joined again are a gather", merge_concat},
     {"softmax", "a final softmax does not change the order of classes", remove_softmax},
@@ -66,9 +71,9 @@ Status check_names(const std::vector<std::string>& disabled) {
   for (const std::string& name : disabled) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     const std::string near = nearest_name(name, names);
-    return usage_error(concat("no rewrite is called ", quoted(name),
-                              near.empty() ? concat("; known are ", all)
-                                           : concat("; did you mean ", quoted(near), "?")));
+    return usage_error(concat(
+        "no rewrite is called ", quoted(name),
+        near.empty() ? concat("; known are ", all) : concat("; did you mean ", quoted(near), "?")));
   }
   return {};
 }

@@ -1,4 +1,8 @@
-// A Reshape moves below elementwise operators, to meet another Reshape and merge.
+// A Reshape moves below elementwise operators, and below those that treat every pixel alike if
+// it keeps the channels, to meet another Reshape and merge.
+#include <algorithm>
+#include <array>
+
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
 
@@ -20,6 +24,21 @@ std::optional<int> same_axis(const Shape& from, const Shape& to, int axis) {
   return std::nullopt;
 }
 
+// The same number for every channel fits every axis.
+std::optional<std::vector<TensorId>> uniform_affine(Editor& editor, const Node& node,
+                                                    const Shape& from) {
+  std::vector<TensorId> inputs = node.inputs;
+  for (const size_t i : {1, 2}) {
+    if (!uniform(values(editor, inputs[i]))) return std::nullopt;
+  }
+  for (const size_t i : {1, 2}) {
+    const std::vector<float> entries(static_cast<size_t>(from.back()),
+                                     values(editor, inputs[i])[0]);
+    inputs[i] = editor.add_constant(editor.tensor(inputs[i]).name, {from.back()}, entries);
+  }
+  return inputs;
+}
+
 std::optional<ChannelAffine> affine_before(const Editor& editor, NodeId id, const Shape& from) {
   const Node& node = editor.node(id);
   const auto axis =
@@ -28,11 +47,32 @@ std::optional<ChannelAffine> affine_before(const Editor& editor, NodeId id, cons
   return ChannelAffine{*axis};
 }
 
-// A scalar beside the Reshape, or another Reshape from the same shape.
+// Pixels one by one: neither their order nor their arrangement matters.
+bool treats_pixels_alike(const Editor& editor, const Node& node, const Shape& from) {
+  const Shape& to = editor.shape(node.inputs[0]);
+  if (from.size() < 2 || from.back() != to.back()) return false;
+  if (std::holds_alternative<LayerNorm>(node.op)) return true;
+  const auto* conv = std::get_if<Conv2d>(&node.op);
+  const std::array<int, 2> one{1, 1};
+  if (!conv || conv->stride != one || conv->pads != Pads{} || from.size() != 4) return false;
+  const Shape& kernel = editor.shape(node.inputs[1]);
+  return kernel[1] == 1 && kernel[2] == 1;
+}
+
+bool is_full_constant(const Editor& editor, const Node& node, TensorId input) {
+  return editor.tensor(input).is_constant() && editor.may_copy(input) &&
+         element_count(editor.shape(input)) == element_count(editor.shape(node.output));
+}
+
+// Beside the Reshape: a scalar, another Reshape from the same shape, a constant of all elements.
 std::optional<std::vector<TensorId>> joined_before(const Editor& editor, const Node& node) {
   std::vector<TensorId> out;
   std::optional<Shape> shape;
   for (const TensorId input : node.inputs) {
+    if (is_full_constant(editor, node, input)) {
+      out.push_back(input);  // put into the shape below
+      continue;
+    }
     if (scalar(editor, input) && editor.shape(input).size() <= 1) {
       out.push_back(input);
       continue;
@@ -50,6 +90,19 @@ std::optional<std::vector<TensorId>> joined_before(const Editor& editor, const N
   return out;
 }
 
+// Constants of all elements take the shape of the operand that is none.
+void reshape_constants(Editor& editor, std::vector<TensorId>& inputs) {
+  Shape shape;
+  for (const TensorId input : inputs) {
+    if (!editor.tensor(input).is_constant()) shape = editor.shape(input);
+  }
+  for (TensorId& input : inputs) {
+    if (!editor.tensor(input).is_constant()) continue;
+    if (element_count(editor.shape(input)) != element_count(shape)) continue;
+    input = editor.add_constant(editor.tensor(input).name, shape, values(editor, input));
+  }
+}
+
 bool move_below(Editor& editor, NodeId id) {
   const Node& node = editor.node(id);
   std::vector<TensorId> inputs = node.inputs;
@@ -59,14 +112,19 @@ bool move_below(Editor& editor, NodeId id) {
     const auto joined = joined_before(editor, node);
     if (!joined) return false;
     inputs = *joined;
+    reshape_constants(editor, inputs);
   } else {
     if (!made_by<Reshape>(editor, inputs[0])) return false;
     inputs[0] = operand(editor, inputs[0], 0);
+    const Shape from = editor.shape(inputs[0]);
     if (std::holds_alternative<ChannelAffine>(op)) {
-      const auto moved = affine_before(editor, id, editor.shape(inputs[0]));
-      if (!moved) return false;
-      op = *moved;
-    } else if (!std::holds_alternative<Unary>(op)) {
+      const auto moved = affine_before(editor, id, from);
+      const auto constants =
+          moved || from.empty() ? std::nullopt : uniform_affine(editor, node, from);
+      if (!moved && !constants) return false;
+      op = moved ? *moved : ChannelAffine{static_cast<int>(from.size()) - 1};
+      if (constants) std::copy(constants->begin() + 1, constants->end(), inputs.begin() + 1);
+    } else if (!std::holds_alternative<Unary>(op) && !treats_pixels_alike(editor, node, from)) {
       return false;
     }
   }

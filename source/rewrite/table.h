@@ -31,7 +31,9 @@ int fold_pad(Graph& graph);
 int transpose_below(Graph& graph);
 int transpose_below_join(Graph& graph);
 int transpose_below_reshape(Graph& graph);
+int transpose_above_reshape(Graph& graph);
 int transpose_into_matmul(Graph& graph);
+int transpose_product(Graph& graph);
 int transpose_to_reshape(Graph& graph);
 int reshape_below(Graph& graph);
 int merge_reshapes(Graph& graph);
@@ -40,6 +42,8 @@ int pool_whole_map(Graph& graph);
 int linear_to_conv(Graph& graph);
 int reshape_into_conv(Graph& graph);
 int slice_to_gather(Graph& graph);
+int gather_before_reshape(Graph& graph);
+int gather_into_conv(Graph& graph);
 int merge_gathers(Graph& graph);
 int merge_concat(Graph& graph);
 

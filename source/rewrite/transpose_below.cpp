@@ -22,6 +22,8 @@ struct MoveBelow {
 
   int before(int axis) const { return perm[static_cast<size_t>(axis)]; }
 
+  bool is_last(int axis) const { return axis == static_cast<int>(perm.size()) - 1; }
+
   // Two in a row are one.
   std::optional<Moved> operator()(const Transpose& op) const {
     return Moved{Transpose{compose(perm, op.perm)}, {}};
@@ -30,11 +32,13 @@ struct MoveBelow {
   std::optional<Moved> operator()(const ChannelAffine& op) const {
     return Moved{ChannelAffine{before(op.axis)}, perm};
   }
+  // Normalizations over the last axis read rows as they lie in memory, and stay so.
   std::optional<Moved> operator()(const Softmax& op) const {
+    if (is_last(op.axis) && !is_last(before(op.axis))) return std::nullopt;
     return Moved{Softmax{before(op.axis)}, perm};
   }
   std::optional<Moved> operator()(const LayerNorm& op) const {
-    if (perm.back() != static_cast<int>(perm.size()) - 1) return std::nullopt;
+    if (!is_last(perm.back())) return std::nullopt;
     return Moved{op, perm};
   }
   std::optional<Moved> operator()(const Gather& op) const {
@@ -55,6 +59,9 @@ struct MoveBelow {
     return Moved{Expand{entries_before(op.shape, perm)}, perm};
   }
   std::optional<Moved> operator()(const Reduce& op) const {
+    const bool norm_of_rows =
+        op.kind == Reduce::Kind::l2 && op.axes.size() == 1 && is_last(op.axes[0]);
+    if (norm_of_rows && !is_last(before(op.axes[0]))) return std::nullopt;
     Reduce moved = op;
     for (int& axis : moved.axes) axis = before(axis);
     std::sort(moved.axes.begin(), moved.axes.end());

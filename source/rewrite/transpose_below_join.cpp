@@ -42,8 +42,23 @@ std::optional<Permutation> common_permutation(const Editor& editor, const Node& 
   return std::nullopt;
 }
 
+// x / max(|x|, epsilon) over the last axis: the norm of x stays at rows, and so does the quotient.
+bool is_quotient_of_rows(const Editor& editor, const Node& node) {
+  const auto* binary = std::get_if<Binary>(&node.op);
+  if (!binary || binary->kind != Binary::Kind::divide) return false;
+  TensorId norm = node.inputs[1];
+  while (made_by<Unary>(editor, norm) || made_by<Expand>(editor, norm)) {
+    norm = operand(editor, norm, 0);
+  }
+  const auto* reduce = made_by<Reduce>(editor, norm);
+  const int last = static_cast<int>(editor.shape(node.inputs[0]).size()) - 1;
+  return reduce && reduce->kind == Reduce::Kind::l2 && reduce->axes == std::vector<int>{last} &&
+         operand(editor, norm, 0) == node.inputs[0];
+}
+
 bool move_below(Editor& editor, NodeId id) {
   const Node& node = editor.node(id);
+  if (is_quotient_of_rows(editor, node)) return false;
   const bool joins =
       std::holds_alternative<Binary>(node.op) || std::holds_alternative<Concat>(node.op);
   if (!joins) return false;

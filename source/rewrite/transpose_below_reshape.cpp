@@ -11,35 +11,6 @@ namespace octavo {
 
 namespace {
 
-// Axes [from_begin, from_end) of the transposed tensor become axes [to_begin, to_end) of
-// the reshaped one; segments follow each other, axes of size 1 belong to either neighbour.
-struct Segment {
-  size_t from_begin, from_end, to_begin, to_end;
-};
-
-std::vector<Segment> segments_of(const Shape& from, const Shape& to) {
-  std::vector<Segment> out;
-  size_t i = 0, j = 0;
-  while (i < from.size() && j < to.size()) {
-    Segment segment{i, i + 1, j, j + 1};
-    int64_t left = from[i++], right = to[j++];
-    while (left != right) {
-      if (left < right) {
-        left *= from[i++];
-      } else {
-        right *= to[j++];
-      }
-    }
-    segment.from_end = i;
-    segment.to_end = j;
-    out.push_back(segment);
-  }
-  if (out.empty()) return out;
-  out.back().from_end = from.size();  // only axes of size 1 are left
-  out.back().to_end = to.size();
-  return out;
-}
-
 // The axes of a segment in front of the Transpose, if they lie side by side there in the
 // same order; axes of size 1 may lie anywhere. Nothing otherwise.
 std::optional<int> place_before(const Segment& segment, const Permutation& perm,

@@ -1,6 +1,6 @@
-// A Transpose in front of a matrix product goes into it where it can: swapped rows and
-// columns on the right are transpose_b; in front of a flatten, the rows of a constant
-// matrix are put into the order of the untransposed elements.
+// A Transpose in front of a matrix product goes into it where it can: on the right, rows and
+// columns swap by transpose_b where that leaves the last axis at its place; in front of a flatten,
+// the rows of a constant matrix are put into the order of the untransposed elements.
 #include "rewrite/layout.h"
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
@@ -9,20 +9,17 @@ namespace octavo {
 
 namespace {
 
-bool swaps_last_two(const Permutation& perm) {
-  Permutation expected(perm.size());
-  for (size_t i = 0; i < perm.size(); ++i) expected[i] = static_cast<int>(i);
-  std::swap(expected[perm.size() - 1], expected[perm.size() - 2]);
-  return perm == expected;
-}
-
 bool into_right_side(Editor& editor, NodeId id) {
   const Node& node = editor.node(id);
   const auto* transpose = made_by<Transpose>(editor, node.inputs[1]);
-  if (!transpose || !swaps_last_two(transpose->perm)) return false;
+  if (!transpose) return false;
+  const size_t rank = transpose->perm.size();
+  if (transpose->perm[rank - 2] != static_cast<int>(rank) - 1) return false;
+  const Permutation rest = compose(transpose->perm, swapped_last_two(rank));
   const MatMul op{!std::get<MatMul>(node.op).transpose_b};
   std::vector<TensorId> inputs = node.inputs;
   inputs[1] = operand(editor, inputs[1], 0);
+  if (!is_identity(rest)) inputs[1] = editor.insert(id, "", Transpose{rest}, {inputs[1]});
   editor.replace(id, op, inputs);
   return true;
 }

@@ -97,15 +97,15 @@ INSTANTIATE_TEST_SUITE_P(Gathers, ShuffleOf, testing::Values(2, 3, 4, 6));
 TEST_P(ShuffleOf, ChannelsIsAGather) {
   const int64_t groups = GetParam();
   Build build({1, 3, 4, 5});
-  const TensorId x = build.nchw_conv(build.input(), 12);
+  const TensorId x = build.unary(Curve::relu, build.nchw_conv(build.input(), 12));
   const TensorId split = build.add(Reshape{{1, groups, 12 / groups, 4, 5}}, {x});
   const TensorId swapped = build.add(Transpose{{0, 2, 1, 3, 4}}, {split});
   const TensorId joined = build.add(Reshape{{1, 12, 4, 5}}, {swapped});
   const Graph before = build.finish(build.nchw_conv(joined, 2));
   Graph after = before;
   test::rewrite_all(after);
-  EXPECT_EQ(test::operators(after), "conv2d gather conv2d transpose");
-  EXPECT_EQ(std::get<Gather>(after.nodes[1].op).axis, 3);
+  EXPECT_EQ(test::operators(after), "conv2d relu gather conv2d transpose");
+  EXPECT_EQ(std::get<Gather>(after.nodes[2].op).axis, 3);
   test::expect_same_result(before, after);
 }
 
@@ -117,7 +117,7 @@ TEST(Gathers, ShuffleThenSplitIsOneGatherEach) {
   const TensorId b = build.add(Slice{{0, 0, 0, 6}, {1, 4, 5, 6}, {1, 1, 1, 1}}, {shuffled});
   const Graph before = build.finish(build.add(Concat{3}, {build.conv(a, 3), b}));
   Graph after = before;
-  test::rewrite_all(after);
+  test::rewrite_all(after, {"gather-conv"});
   EXPECT_EQ(test::operators(after), "conv2d gather gather conv2d concat");
   EXPECT_EQ(std::get<Gather>(after.nodes[1].op).indices, (std::vector<int64_t>{0, 6, 1, 7, 2, 8}));
   test::expect_same_result(before, after);
@@ -206,11 +206,26 @@ TEST(Linear, MatrixProductOnAMapIsAPointwiseConvolution) {
   test::expect_same_result(before, after);
 }
 
-TEST(Linear, TokensStayAMatrixProduct) {
+TEST(Linear, ProductOnTokensBecomesPointwiseOnTheMap) {
   Build build({1, 4, 5, 6});
   const TensorId tokens = build.add(Reshape{{1, 20, 6}}, {build.input()});
-  Graph graph = build.finish(build.add(MatMul{}, {tokens, build.random({6, 7})}));
-  EXPECT_EQ(test::apply("linear", graph), 0);
+  const TensorId product = build.add(MatMul{}, {tokens, build.random({6, 7}), build.random({7})});
+  const Graph before = build.finish(build.add(Reshape{{1, 4, 5, 7}}, {product}));
+  Graph after = before;
+  test::rewrite_all(after);
+  EXPECT_EQ(test::operators(after), "conv2d");
+  EXPECT_EQ(after.tensors[after.output].shape, (Shape{1, 4, 5, 7}));
+  test::expect_same_result(before, after);
+}
+
+TEST(Linear, LeadingAxesOfProductsGoIntoTheBatch) {
+  Build build({1, 2, 3, 6});
+  const TensorId x = build.add(Reshape{{2, 1, 3, 2, 3}}, {build.input()});
+  const Graph before = build.finish(build.add(MatMul{}, {x, build.random({3, 5})}));
+  Graph after = before;
+  EXPECT_EQ(test::apply("linear", after), 1);
+  EXPECT_EQ(test::operators(after), "reshape reshape conv2d reshape");
+  test::expect_same_result(before, after);
 }
 
 // A classifier written as a convolution over the channels laid out as rows.
