@@ -8,6 +8,7 @@
 
 #include "bench/timing.h"
 #include "kernels/kernel.h"
+#include "runtime/permute.h"
 
 namespace {
 
@@ -317,6 +318,42 @@ void time_resize(const Filter& filter, const Resize& p) {
            [&](const ResizeKernel& kernel) { return fastest([&] { kernel.run(z); }); });
 }
 
+struct Permute {
+  const char* name;
+  std::vector<int32_t> dims, perm;
+  int32_t element_bytes;
+};
+
+const std::vector<Permute>& permutes() {
+  static const std::vector<Permute> all = {
+      {"permute heads 196x6x64", {196, 6, 64}, {1, 0, 2}, 1},
+      {"permute transposed 196x6x64", {196, 6, 64}, {1, 2, 0}, 1},
+      {"permute transposed 197x3x64", {197, 3, 64}, {1, 2, 0}, 1},
+      {"permute transposed i16 196x6x64", {196, 6, 64}, {1, 2, 0}, 2},
+      {"permute windows 56x56x96", {8, 7, 8, 7, 96}, {0, 2, 1, 3, 4}, 1},
+  };
+  return all;
+}
+
+void time_permute(const Filter& filter, const Permute& p) {
+  if (!filter.takes(p.name, "runtime")) return;
+  int32_t elements = 1;
+  for (const int32_t size : p.dims) elements *= size;
+  runtime::TensorLayout dense;
+  dense.height = 1;
+  dense.width = elements;
+  dense.channels = 1;
+  dense.element_bytes = p.element_bytes;
+  dense.pixel_bytes = p.element_bytes;
+  dense.row_bytes = ptrdiff_t{elements} * p.element_bytes;
+  Rows x(1, dense.row_bytes), y(1, dense.row_bytes);
+  const runtime::Permutation order = runtime::analyse_permute(p.dims, p.perm, dense, dense);
+  const double seconds =
+      fastest([&] { runtime::permute(x.row[0], dense, y.row[0], dense, order, 0, order.runs); });
+  std::printf("%-34s %-28s %9.1f us %8.2f value/ns\n", p.name, "runtime", seconds * 1e6,
+              elements / seconds * 1e-9);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -326,4 +363,5 @@ int main(int argc, char** argv) {
   for (const Elementwise& p : elementwises) time_elementwise(filter, p);
   for (const Convolution& p : convolutions) time_convolution(filter, p);
   for (const Resize& p : resizes) time_resize(filter, p);
+  for (const Permute& p : permutes()) time_permute(filter, p);
 }

@@ -92,47 +92,6 @@ class Pieces {
   bool dense_;
 };
 
-// Where element `index` of a tensor, counted row-major, lies.
-class Elements {
- public:
-  explicit Elements(const TensorLayout& layout)
-      : layout_(layout), dense_(layout.is_flat() && layout.pixel_bytes == layout.channel_bytes()) {}
-  bool is_dense() const { return dense_; }
-  ptrdiff_t offset(ptrdiff_t index) const {
-    if (dense_) return index * layout_.element_bytes;
-    const ptrdiff_t pixel = index / layout_.channels, channel = index % layout_.channels;
-    return pixel / layout_.width * layout_.row_bytes + pixel % layout_.width * layout_.pixel_bytes +
-           channel * layout_.element_bytes;
-  }
-
- private:
-  const TensorLayout& layout_;
-  bool dense_;
-};
-
-// Calls move(source, target), indices of a run's first elements, for the runs [begin, end).
-template <class Move>
-void each_run(const Permutation& order, ptrdiff_t begin, ptrdiff_t end, const Move& move) {
-  std::array<ptrdiff_t, plan_limit::permuted_axes> at{};
-  ptrdiff_t source = 0;
-  for (ptrdiff_t axis = order.axes - 1, rest = begin; axis >= 0; --axis) {
-    const auto i = static_cast<size_t>(axis);
-    at[i] = rest % order.count[i];
-    rest /= order.count[i];
-    source += at[i] * order.stride[i];
-  }
-  for (ptrdiff_t run = begin; run < end; ++run) {
-    move(source, run * order.run);
-    for (ptrdiff_t axis = order.axes - 1; axis >= 0; --axis) {
-      const auto i = static_cast<size_t>(axis);
-      source += order.stride[i];
-      if (++at[i] < order.count[i]) break;
-      source -= order.count[i] * order.stride[i];
-      at[i] = 0;
-    }
-  }
-}
-
 void fill_pixels(std::byte* to, ptrdiff_t pixels, const HaloRows& halo) {
   if (halo.channel_bytes == halo.pixel_bytes) {
     std::memcpy(to, halo.zeros, static_cast<size_t>(pixels * halo.pixel_bytes));
@@ -202,50 +161,6 @@ void reshape(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
     if (from_done == from.bytes()) ++from_piece, from_done = 0;
     if (to_done == to.bytes()) ++to_piece, to_done = 0;
   }
-}
-
-Permutation analyse_permute(const std::vector<int32_t>& dims, const std::vector<int32_t>& perm) {
-  std::vector<ptrdiff_t> strides(dims.size(), 1);
-  for (size_t i = dims.size() - 1; i > 0; --i) strides[i - 1] = strides[i] * dims[i];
-  Permutation order;
-  for (const int32_t from : perm) {
-    const auto i = static_cast<size_t>(from);
-    if (dims[i] == 1) continue;
-    order.count[static_cast<size_t>(order.axes)] = dims[i];
-    order.stride[static_cast<size_t>(order.axes)] = strides[i];
-    ++order.axes;
-    order.runs *= dims[i];
-  }
-  while (order.axes > 0 && order.stride[static_cast<size_t>(order.axes - 1)] == order.run) {
-    --order.axes;
-    const ptrdiff_t joined = order.count[static_cast<size_t>(order.axes)];
-    order.run *= joined;
-    order.runs /= joined;
-  }
-  return order;
-}
-
-void permute(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
-             const TensorLayout& y_layout, const Permutation& order, ptrdiff_t begin,
-             ptrdiff_t end) {
-  const Elements from(x_layout), to(y_layout);
-  const ptrdiff_t bytes = x_layout.element_bytes;
-  if (from.is_dense() && to.is_dense() && order.run * bytes > 1) {
-    each_run(order, begin, end, [&](ptrdiff_t source, ptrdiff_t target) {
-      std::memcpy(y + target * bytes, x + source * bytes, static_cast<size_t>(order.run * bytes));
-    });
-    return;
-  }
-  if (from.is_dense() && to.is_dense()) {
-    each_run(order, begin, end, [&](ptrdiff_t source, ptrdiff_t target) { y[target] = x[source]; });
-    return;
-  }
-  each_run(order, begin, end, [&](ptrdiff_t source, ptrdiff_t target) {
-    for (ptrdiff_t i = 0; i < order.run; ++i) {
-      std::memcpy(y + to.offset(target + i), x + from.offset(source + i),
-                  static_cast<size_t>(bytes));
-    }
-  });
 }
 
 void fill_halo(const HaloRows& halo) {

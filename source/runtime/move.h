@@ -1,13 +1,11 @@
 // Steps that move stored values without changing them: pixels of a gather, of a concat,
-// and the elements of a reshape and of a permute.
+// and the elements of a reshape (those of a permute: permute.h).
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "plan/limits.h"
 #include "runtime/layout.h"
 
 namespace octavo::runtime {
@@ -41,23 +39,6 @@ void gather_pixels(const PixelRows& rows, const GatherChannels& channels, int32_
 // All of x, in row-major order, under the shape of y.
 void reshape(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
              const TensorLayout& y_layout);
-
-// A permute as loops over its output's axes, outermost first, that copy runs of elements
-// which stay together. Axes of one element are left out.
-struct Permutation {
-  int axes = 0;
-  std::array<ptrdiff_t, plan_limit::permuted_axes> count{};   // steps along an axis
-  std::array<ptrdiff_t, plan_limit::permuted_axes> stride{};  // of the source, in elements
-  ptrdiff_t run = 1;                                          // elements
-  ptrdiff_t runs = 1;
-};
-
-Permutation analyse_permute(const std::vector<int32_t>& dims, const std::vector<int32_t>& perm);
-
-// The runs [begin, end) of the output.
-void permute(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
-             const TensorLayout& y_layout, const Permutation& order, ptrdiff_t begin,
-             ptrdiff_t end);
 
 // The pixels that are not part of a tensor, in some of its rows: zero points.
 struct HaloRows {

@@ -288,8 +288,10 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ResizeStep& op
   return made;
 }
 
-PreparedStep prepare(Program::Impl&, const Step&, const PermuteStep& op) {
-  return PreparedPermute{analyse_permute(op.dims, op.perm)};
+PreparedStep prepare(Program::Impl& impl, const Step& step, const PermuteStep& op) {
+  const auto& layouts = impl.layout.tensors;
+  return PreparedPermute{
+      analyse_permute(op.dims, op.perm, layouts[step.inputs[0]], layouts[step.output])};
 }
 
 void save_stored(std::byte* values, size_t index, int32_t element_bytes, int32_t stored) {

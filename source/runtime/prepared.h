@@ -9,6 +9,7 @@
 #include "runtime/layout.h"
 #include "runtime/memory.h"
 #include "runtime/move.h"
+#include "runtime/permute.h"
 #include "runtime/program.h"
 
 namespace octavo::runtime {
