@@ -316,7 +316,7 @@ class Former {
   // begin(...): what the node computes. "" if it can be a step, "-" if this operator
   // cannot, else why this instance of it cannot.
   template <class Other>
-  std::string begin(const Other&, const Node&, FormedStep&) {
+  std::string begin(const Other&, const Node&, FormedStep&) const {
     return "-";
   }
 
