@@ -99,6 +99,10 @@ Status read_calibration(const Sections& file, HbConfig& config) {
   if (config.preprocess_on && config.feature_map) {
     return value("preprocess_on").refuse("reads pictures, and input_type_train is featuremap");
   }
+  if (config.preprocess_on && value("cal_data_type").is_set()) {
+    config.notes.push_back(
+        concat(value("cal_data_type").name, " is for dumps; preprocess_on reads pictures"));
+  }
   auto channels = value("per_channel").boolean(false);
   if (!channels) return channels.error();
   if (value("per_channel").is_set()) {

@@ -5,6 +5,7 @@ namespace octavo::hb {
 namespace {
 
 Status read_node_map(const Value& value, HbConfig& config) {
+  bool places = false;
   for (const auto& [name, info] : value.node->map) {
     const Value at{concat(value.name, ".", name), &info};
     if (info.kind != YamlNode::Kind::map) return at.refuse("takes {OutputType: int16, ...}");
@@ -18,7 +19,7 @@ Status read_node_map(const Value& value, HbConfig& config) {
       if (key == "ON") {
         auto known = one_of<bool>(field, *text, {{"BPU", true}, {"CPU", true}});
         if (!known) return known.error();
-        config.passed_over.push_back(field.name);
+        places = true;
         continue;
       }
       auto wide = one_of<bool>(field, *text, {{"int16", true}, {"int8", false}});
@@ -36,6 +37,7 @@ Status read_node_map(const Value& value, HbConfig& config) {
     }
     if (node.output || node.all_inputs || !node.inputs.empty()) config.int16.push_back(node);
   }
+  if (places) config.passed_over.push_back(concat(value.name, "...ON"));
   return {};
 }
 

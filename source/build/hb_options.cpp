@@ -149,11 +149,25 @@ Status look_into_model(const HbConfig& config, const std::string& path, BuildOpt
 
 // ---- the calibration files
 
+// A list or a .tar, which only a flag or an unusual YAML names, may hold pictures.
+Status look_into_list(const BuildOptions& options) {
+  DataSetOptions data;
+  data.labels_needed = false;
+  auto samples = open_dataset(options.calibration, data);
+  if (!samples) return samples.error();
+  for (const Sample& sample : *samples) {
+    if (!is_tensor_file(sample.path)) continue;
+    return rejected(
+        concat(quoted(sample.path), " is a dump, which a configuration looks for in a ", "folder"));
+  }
+  return {};
+}
+
 // Pictures, or dumps in the YAML's format.
 Status look_into_folder(const HbConfig& config, BuildOptions& options,
                         std::vector<std::string>& notes) {
   std::error_code problem;
-  if (!fs::is_directory(options.calibration, problem)) return {};  // a list or a .tar
+  if (!fs::is_directory(options.calibration, problem)) return look_into_list(options);
   auto tree = list_folder(options.calibration);
   if (!tree) return tree.error();
   const auto is_picture = [](const FileTree::File& file) {

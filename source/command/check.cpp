@@ -59,9 +59,20 @@ std::string text_of(const TextByNode& texts, const std::string& node) {
   return found == texts.end() ? "" : found->second;
 }
 
+// For every step by its name: what it does, as hb_mapper says it.
+TextByNode step_types(const Graph& graph, const FormedSteps& formed) {
+  TextByNode out;
+  for (const FormedStep& step : formed.steps) {
+    if (step.nodes.empty()) continue;
+    out[graph.nodes[step.nodes.back()].name] =
+        hb_type(step.kind, step.pool.kind == Pool2d::Kind::maximum);
+  }
+  return out;
+}
+
 struct Checked {
   std::vector<ImportRow> rows;
-  TextByNode steps, refused;
+  TextByNode steps, types, refused;
   std::vector<std::string> notes;
   Status buildable;
 };
@@ -93,6 +104,7 @@ Result<Checked> check(const Options& options) {
   const Graph graph = prepare_for_steps(*model->graph, model->picture_input);
   const Formation formation = form_what_can(graph);
   out.steps = step_names(graph, formation.formed);
+  out.types = step_types(graph, formation.formed);
   out.refused = refusals(graph, formation.refused);
   if (const auto formed = form_steps(graph); !formed) {
     out.buildable =
@@ -110,7 +122,9 @@ std::vector<HbCheckRow> hb_rows(const Checked& checked) {
     const std::string step = text_of(checked.steps, row.name);
     const bool is_step = checked.steps.empty() ? row.becomes != "folded" && row.becomes != "unused"
                                                : step == row.name;
-    if (missing || is_step) rows.push_back({row.name, row.op_type, !missing});
+    if (!missing && !is_step) continue;
+    const std::string type = text_of(checked.types, row.name);
+    rows.push_back({row.name, missing || type.empty() ? row.op_type : type, !missing});
   }
   return rows;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "base/text.h"
 #include "command/print.h"
@@ -33,25 +34,16 @@ std::string ruled(std::vector<std::vector<std::string>> rows) {
   return out;
 }
 
-// The names under which its users know the operators.
 std::string type_of(const StepOperator& op) {
-  if (std::holds_alternative<ConvolutionStep>(op)) return "Conv";
-  if (const auto* pool = std::get_if<PoolStep>(&op)) {
-    return pool->kind == PoolStep::Kind::maximum ? "MaxPool" : "AveragePool";
-  }
-  if (std::holds_alternative<AddStep>(op)) return "Add";
-  if (std::holds_alternative<MultiplyStep>(op)) return "Mul";
-  if (std::holds_alternative<RescaleStep>(op)) return "BatchNormalization";
-  if (std::holds_alternative<GatherStep>(op)) return "Gather";
-  if (std::holds_alternative<ConcatStep>(op)) return "Concat";
-  if (std::holds_alternative<ReshapeStep>(op)) return "Reshape";
-  if (std::holds_alternative<LayerNormStep>(op)) return "LayerNormalization";
-  if (std::holds_alternative<L2NormalizeStep>(op)) return "LpNormalization";
-  if (std::holds_alternative<SoftmaxStep>(op)) return "Softmax";
-  if (std::holds_alternative<MatMulStep>(op)) return "MatMul";
-  if (std::holds_alternative<ResizeStep>(op)) return "Resize";
-  if (std::holds_alternative<PermuteStep>(op)) return "Transpose";
-  return std::string(step_operator_name(op));
+  // In the order of the variant.
+  constexpr StepKind kinds[] = {StepKind::convolution,  StepKind::pool,    StepKind::add,
+                                StepKind::multiply,     StepKind::rescale, StepKind::gather,
+                                StepKind::concat,       StepKind::reshape, StepKind::layer_norm,
+                                StepKind::l2_normalize, StepKind::softmax, StepKind::matmul,
+                                StepKind::resize,       StepKind::permute, StepKind::constant};
+  static_assert(std::size(kinds) == std::variant_size_v<StepOperator>);
+  const auto* pool = std::get_if<PoolStep>(&op);
+  return hb_type(kinds[op.index()], pool != nullptr && pool->kind == PoolStep::Kind::maximum);
 }
 
 const char* data_type(const PlanTensor& tensor) {
@@ -86,6 +78,42 @@ std::string threshold(const PlanTensor& tensor) {
 }
 
 }  // namespace
+
+std::string hb_type(StepKind kind, bool maximum) {
+  switch (kind) {
+    case StepKind::convolution:
+      return "Conv";
+    case StepKind::pool:
+      return maximum ? "MaxPool" : "AveragePool";
+    case StepKind::add:
+      return "Add";
+    case StepKind::multiply:
+      return "Mul";
+    case StepKind::rescale:
+      return "BatchNormalization";
+    case StepKind::layer_norm:
+      return "LayerNormalization";
+    case StepKind::l2_normalize:
+      return "LpNormalization";
+    case StepKind::softmax:
+      return "Softmax";
+    case StepKind::matmul:
+      return "MatMul";
+    case StepKind::resize:
+      return "Resize";
+    case StepKind::gather:
+      return "Gather";
+    case StepKind::concat:
+      return "Concat";
+    case StepKind::reshape:
+      return "Reshape";
+    case StepKind::permute:
+      return "Transpose";
+    case StepKind::constant:
+      return "Constant";
+  }
+  return "";
+}
 
 Status check_hb_style(const std::string& style) {
   if (style.empty() || style == "hb") return {};

@@ -7,11 +7,15 @@
 #include "base/result.h"
 #include "build/output_distance.h"
 #include "plan/plan.h"
+#include "quantize/steps.h"
 
 namespace octavo::command {
 
 // "" and "hb" are known.
 Status check_hb_style(const std::string& style);
+
+// The name under which its users know what a step does: "Conv".
+std::string hb_type(StepKind kind, bool maximum);
 
 // A row of the checker's table. A node that cannot run has no place.
 struct HbCheckRow {

@@ -368,6 +368,17 @@ def test_what_is_missing_without_a_configuration_is_a_usage_error(place):
     fails(1, "build", "--config", place / "none.yaml", says=["none.yaml"])
 
 
+def test_dumps_lie_in_a_folder(place, tmp_path):
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"{place / 'pictures' / '00.png'}\n{place / 'dumps_u8' / '00.dat'}\n")
+    config = write_yaml(tmp_path / "a.yaml", cal_data_dir=str(listed))
+    assert run("build", "--config", config, "--dry-run", cwd=place).returncode == 3  # .dat is no picture
+    listed.write_text(f"{place / 'dumps' / '00.rgbchw'}\n")
+    refused(place, config, "00.rgbchw", "folder")
+    listed.write_text(f"{place / 'pictures' / '00.png'}\n")
+    assert run("build", "--config", config, "--dry-run", cwd=place).returncode == 0
+
+
 def test_dumps_that_were_normalized_already_are_warned_of(place, tmp_path):
     folder = tmp_path / "normalized"
     folder.mkdir()
@@ -427,6 +438,7 @@ def test_check_prints_the_table_of_the_checker(small, tmp_path):
     assert names == ["Node", "ON", "Subgraph", "Type", "In/Out DataType"]
     steps = [step["name"] for step in answer("inspect", small.plan)["steps"]]
     assert [row["Node"] for row in rows] == [name for name in steps if name in {row["Node"] for row in rows}]
+    assert [row["Type"] for row in rows[:3]] == ["Conv", "Conv", "AveragePool"]
     assert {"ON": "CPU", "Subgraph": "id(0)", "In/Out DataType": "int8/int8"}.items() <= rows[0].items()
     make_dividing_network(tmp_path / "divide.onnx")
     done = run("check", tmp_path / "divide.onnx", "--style", "hb")
