@@ -38,6 +38,21 @@ OCTAVO_INLINE void run_pixel(const ElementwiseArguments& e, ElementType a_type, 
   }
 }
 
+// The same where the clamp is done in 16 bits.
+template <Kind K, Activation A>
+OCTAVO_INLINE void run_pixel_in_words(const ElementwiseArguments& e, const PixelLimits& limits,
+                                      const std::byte* a, const std::byte* b, std::byte* output) {
+  const ElementType a_type = e.shape->a, b_type = e.shape->b;
+  const int32_t channels = e.shape->channels;
+  for (int32_t c = 0; c < channels; c += 32) {
+    const int32_t next = c + 16 < channels ? c + 16 : c;
+    const __m512 f0 = value<K>(e, a_type, b_type, a, b, c);
+    const __m512 f1 = value<K>(e, a_type, b_type, a, b, next);
+    store_words(limits.of_block[c / 32], e.epilogue.output, activate_as<A>(e.epilogue, f0, c),
+                activate_as<A>(e.epilogue, f1, next), output, c, channels - c);
+  }
+}
+
 // V vectors from channel c on, `count` channels, where packing does the clamp; see
 // saturation_clamps.
 template <Kind K, int V>
@@ -75,6 +90,21 @@ OCTAVO_INLINE void run_pixel_saturated(const ElementwiseArguments& e, const std:
   if (c < channels) run_saturated<K, 1>(e, a, b, output, c, channels - c);
 }
 
+template <Kind K, Activation A>
+void run_in_words(const ElementwiseArguments& arguments) {
+  const ElementwiseArguments e = arguments;  // or it is read again after every store
+  PixelLimits limits;
+  limits.prepare(e.epilogue, e.shape->channels);
+  for (int32_t r = 0; r < e.rows; ++r)
+    for (int32_t x = 0; x < e.width; ++x) {
+      const std::byte* b = nullptr;
+      if constexpr (K != Kind::rescale)
+        b = e.b.row[r] + (e.shape->b_is_one_pixel ? 0 : x) * e.b.pixel_bytes;
+      run_pixel_in_words<K, A>(e, limits, e.a.row[r] + x * e.a.pixel_bytes, b,
+                               e.output.row[r] + x * e.output.pixel_bytes);
+    }
+}
+
 template <Kind K>
 void run_all(const ElementwiseArguments& e, bool saturated) {
   const ElementwiseShape& s = *e.shape;
@@ -92,6 +122,26 @@ void run_all(const ElementwiseArguments& e, bool saturated) {
       else
         run_pixel<K>(e, s.a, s.b, a, b, output);
     }
+}
+
+// |f| stays below 2^30: 65535 * m for a difference, 2^31 * m for a product.
+template <Kind K>
+bool fits_words(const ElementwiseArguments& e) {
+  const int32_t channels = e.shape->channels;
+  if (channels > most_limited_channels || !activation_fits(e.epilogue, channels)) return false;
+  if (e.epilogue.activation == Activation::table) return true;  // whatever f
+  if (!are_within(e.epilogue.multiplier, channels, K == Kind::multiply ? 0.25f : 4096.0f))
+    return false;
+  if constexpr (K == Kind::multiply) return true;
+  if constexpr (K == Kind::add) return are_within(e.b_multiplier, channels, 4096.0f);
+  return are_within(e.offset, channels, 268435456.0f);
+}
+
+template <Kind K>
+void run_kind(const ElementwiseArguments& e, bool saturated) {
+  if (saturated || !fits_words<K>(e)) return run_all<K>(e, saturated);
+  if (e.epilogue.activation == Activation::table) return run_in_words<K, Activation::table>(e);
+  run_in_words<K, Activation::none>(e);
 }
 
 // |f| stays far below 2^31: 255 * 255 * m, or the sum of two times 255 * 2^20.
@@ -120,11 +170,11 @@ void run(const ElementwiseArguments& e) {
   const bool saturated = saturates(e);
   switch (e.shape->kind) {
     case Kind::add:
-      return run_all<Kind::add>(e, saturated);
+      return run_kind<Kind::add>(e, saturated);
     case Kind::multiply:
-      return run_all<Kind::multiply>(e, saturated);
+      return run_kind<Kind::multiply>(e, saturated);
     case Kind::rescale:
-      return run_all<Kind::rescale>(e, saturated);
+      return run_kind<Kind::rescale>(e, saturated);
   }
 }
 

@@ -135,6 +135,35 @@ OCTAVO_INLINE WordLimits word_limits(const EpilogueArrays& e, int32_t c, int32_t
   return {bound(e.lo), bound(e.hi), words_in_order(z0, z1)};
 }
 
+// The limits of all channels of a tensor, for kernels that finish a pixel at a time: kept for
+// tensors of up to so many channels.
+constexpr int32_t most_limited_channels = 1024;
+struct PixelLimits {
+  WordLimits of_block[most_limited_channels / 32];
+
+  void prepare(const EpilogueArrays& e, int32_t channels) {
+    for (int32_t c = 0; c < channels; c += 32)
+      of_block[c / 32] = word_limits(e, c, c + 16 < channels ? c + 16 : c);
+  }
+};
+
+// Whether every |t| stays below 2^31 where every |f| does below 2^30.
+OCTAVO_INLINE bool activation_fits(const EpilogueArrays& e, int32_t channels) {
+  if (e.output == ElementType::f32) return false;
+  if (e.activation == Activation::none) return true;
+  if (e.activation != Activation::table) return false;
+  for (int32_t c = 0; c < channels; ++c)  // |T| <= 2^25
+    if (!(e.output_multiplier[c] <= 32.0f && e.output_multiplier[c] >= -32.0f)) return false;
+  return true;
+}
+
+// Whether all of some values are at most `most` in magnitude.
+OCTAVO_INLINE bool are_within(const float* values, int32_t count, float most) {
+  for (int32_t c = 0; c < count; ++c)
+    if (!(values[c] <= most && values[c] >= -most)) return false;
+  return true;
+}
+
 // Rounds and stores the first `count` of 32 channels, t0 and t1 in output units less the zero
 // point. Not for floats.
 OCTAVO_INLINE void store_words(const WordLimits& limits, ElementType output, __m512 t0, __m512 t1,

@@ -60,23 +60,46 @@ OCTAVO_INLINE __m512i centred(const std::byte* x, __m512i zero, int32_t c) {
   return _mm512_sub_epi32(load_stored(x, T, c), zero);
 }
 
-// d and C * (x - z) fit into 32 bits: see accepts.
+// d and C * (x - z) fit into 32 bits, both factors into 16: see accepts.
+struct LayerNorm {
+  const NormalizeArguments& n;
+  const std::byte* x;
+  __m512 scale;
+  __m512i zero, count, sum;
+
+  template <ElementType T>
+  OCTAVO_INLINE __m512 value(int32_t c) const {
+    const __m512i d = _mm512_sub_epi32(_mm512_madd_epi16(centred<T>(x, zero, c), count), sum);
+    const __m512 scaled = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(d), scale),
+                                        _mm512_loadu_ps(n.epilogue.multiplier + c));
+    return _mm512_add_ps(scaled, _mm512_loadu_ps(n.offset + c));
+  }
+};
+
+// limits: null where the clamp cannot be done in 16 bits.
 template <ElementType T, Activation A>
-void layer_norm_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
+void layer_norm_pixel(const NormalizeArguments& n, const PixelLimits* limits, const std::byte* x,
+                      std::byte* y) {
   const EpilogueArrays& e = n.epilogue;
   const int32_t channels = n.shape->channels;
   const Moments m = moments<T>(n, x);
   const int64_t variance = channels * m.squares - m.sum * m.sum;
   const float deviation = square_root(static_cast<float>(variance) + n.least);
-  const __m512 scale = _mm512_set1_ps(1.0f / deviation);
-  const __m512i zero = _mm512_set1_epi32(n.input_zero), count = _mm512_set1_epi32(channels);
-  const __m512i sum = _mm512_set1_epi32(static_cast<int32_t>(m.sum));
-  for (int32_t c = 0; c < channels; c += 16) {
-    const __m512i d = _mm512_sub_epi32(_mm512_mullo_epi32(centred<T>(x, zero, c), count), sum);
-    const __m512 scaled = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(d), scale),
-                                        _mm512_loadu_ps(e.multiplier + c));
-    const __m512 f = _mm512_add_ps(scaled, _mm512_loadu_ps(n.offset + c));
-    store(e, activate_as<A>(e, f, c), y, c, lanes16(channels - c));
+  const LayerNorm norm{n,
+                       x,
+                       _mm512_set1_ps(1.0f / deviation),
+                       _mm512_set1_epi32(n.input_zero),
+                       _mm512_set1_epi32(channels),
+                       _mm512_set1_epi32(static_cast<int32_t>(m.sum))};
+  if (limits == nullptr) {
+    for (int32_t c = 0; c < channels; c += 16)
+      store(e, activate_as<A>(e, norm.value<T>(c), c), y, c, lanes16(channels - c));
+    return;
+  }
+  for (int32_t c = 0; c < channels; c += 32) {
+    const int32_t next = c + 16 < channels ? c + 16 : c;
+    store_words(limits->of_block[c / 32], e.output, activate_as<A>(e, norm.value<T>(c), c),
+                activate_as<A>(e, norm.value<T>(next), next), y, c, channels - c);
   }
 }
 
@@ -114,8 +137,17 @@ OCTAVO_INLINE void each_pixel(const NormalizeArguments& n, const Pixel& pixel) {
 template <ElementType T>
 void layer_norm_all(const NormalizeArguments& arguments) {
   const NormalizeArguments n = arguments;  // or it is read again after every store
+  const int32_t channels = n.shape->channels;
+  // |d| * scale is at most sqrt(C), a little more after rounding: 2^6 * 2^23 + 2^28 < 2^30.
+  const bool fits = channels <= most_limited_channels && activation_fits(n.epilogue, channels) &&
+                    are_within(n.epilogue.multiplier, channels, 8388608.0f) &&
+                    are_within(n.offset, channels, 268435456.0f);
+  PixelLimits all;
+  if (fits) all.prepare(n.epilogue, channels);
+  const PixelLimits* limits = fits ? &all : nullptr;
   with_activation(n.epilogue.activation, [&]<Activation A>() {
-    each_pixel(n, [&](const std::byte* x, std::byte* y) { layer_norm_pixel<T, A>(n, x, y); });
+    each_pixel(n,
+               [&](const std::byte* x, std::byte* y) { layer_norm_pixel<T, A>(n, limits, x, y); });
   });
 }
 
