@@ -167,7 +167,8 @@ struct NormalizeArguments {
   int32_t input_zero = 0;
   float least = 0;                // epsilon of a layer norm, floor of an L2 normalization
   const float* offset = nullptr;  // layer norm only
-  const uint16_t *coarse = nullptr, *fine = nullptr;  // softmax only: 256 entries, 64 of slack
+  // Softmax only: 256 entries and 64 of slack, the first of each 2^15.
+  const uint16_t *coarse = nullptr, *fine = nullptr;
   InputRows input;
   OutputRows output;
   int32_t rows = 0, width = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include "kernels/tally.h"
@@ -262,6 +263,59 @@ TEST(Equality, MatMulKernelsEqualTheReference) {
     });
   }
   tally.report();
+}
+
+// What plans hold never runs by the reference on these machines: each kind of step, of each
+// mix of types, has a row in every ISA's tables.
+template <class Shape>
+void expect_a_row(const Shape& shape, const std::string& what) {
+  for (const char* isa : {"avx2", "avx512", "avx512vnni"}) {
+    EXPECT_NE(choose(shape, *find_isa(isa)).requires_features, 0u) << what << " with " << isa;
+  }
+}
+
+ConvolutionShape square_convolution(int32_t groups, int32_t kernel) {
+  ConvolutionShape s;
+  s.input_channels = s.output_channels = 96;
+  s.groups = groups;
+  s.kernel_h = s.kernel_w = kernel;
+  return s;
+}
+
+void expect_rows_of(ElementType a, ElementType output) {
+  const std::string types = std::to_string(int(a)) + " -> " + std::to_string(int(output));
+  constexpr Activation none = Activation::none;
+  for (ConvolutionShape s : {square_convolution(1, 1), square_convolution(1, 3),
+                             square_convolution(4, 3), square_convolution(96, 7)}) {
+    s.input = a;
+    s.output = output;
+    expect_a_row(s, "convolution " + types + ", groups " + std::to_string(s.groups));
+  }
+  for (const auto kind : {PoolStep::Kind::maximum, PoolStep::Kind::average}) {
+    expect_a_row(PoolShape{96, kind, 2, 2, 2, 2, a, output}, "pool " + types);
+  }
+  for (const auto kind : {ElementwiseShape::Kind::add, ElementwiseShape::Kind::multiply,
+                          ElementwiseShape::Kind::rescale}) {
+    for (const ElementType b : {ElementType::u8, ElementType::i16}) {
+      expect_a_row(ElementwiseShape{kind, 96, false, a, b, output, none}, "elementwise " + types);
+    }
+  }
+  for (const auto kind : {NormalizeShape::Kind::layer_norm, NormalizeShape::Kind::l2,
+                          NormalizeShape::Kind::softmax}) {
+    expect_a_row(NormalizeShape{kind, 4096, a, output, none}, "normalize " + types);
+  }
+  expect_a_row(MatMulShape{64, 49, false, a, output, none, false}, "matmul " + types);
+  expect_a_row(ResizeShape{64, a, output, none}, "resize " + types);
+}
+
+TEST(Table, NoTypesAreLeftToTheReference) {
+  if (matmul_kernels().size() == 1) GTEST_SKIP() << "built without kernels for vectors";
+  for (const ElementType a : {ElementType::u8, ElementType::i16}) {
+    for (const ElementType output :
+         {ElementType::u8, ElementType::i8, ElementType::i16, ElementType::f32}) {
+      expect_rows_of(a, output);
+    }
+  }
 }
 
 // Both neighbours' weights, worked out by hand: rows 10, 30 above 50, 70.

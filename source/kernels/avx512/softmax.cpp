@@ -42,16 +42,15 @@ OCTAVO_INLINE __m512i rounded_product(__m512i a, __m512i b) {
   return _mm512_add_epi16(_mm512_slli_epi16(high, 1), carry);
 }
 
-OCTAVO_INLINE __m512i load_words(const std::byte* x, bool bytes, int32_t c) {
-  if (!bytes) return _mm512_loadu_si512(x + ptrdiff_t{2} * c);
-  return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + c)));
+OCTAVO_INLINE __m512i load_words(const std::byte* x, int32_t c) {
+  return _mm512_loadu_si512(x + ptrdiff_t{2} * c);
 }
 
-int32_t largest_of(const std::byte* x, bool bytes, int32_t channels) {
+int32_t largest_of(const std::byte* x, int32_t channels) {
   __m512i largest = _mm512_set1_epi16(INT16_MIN);
   for (int32_t c = 0; c < channels; c += 32) {
     const auto lanes = static_cast<__mmask32>(lanes64(channels - c));
-    largest = _mm512_mask_max_epi16(largest, lanes, largest, load_words(x, bytes, c));
+    largest = _mm512_mask_max_epi16(largest, lanes, largest, load_words(x, c));
   }
   const __m512i low = _mm512_cvtepi16_epi32(_mm512_castsi512_si256(largest));
   const __m512i high = _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(largest, 1));
@@ -60,13 +59,13 @@ int32_t largest_of(const std::byte* x, bool bytes, int32_t channels) {
 
 // Stores e[c] of all channels, zeros behind the last, and returns their sum.
 template <class Exponential>
-OCTAVO_INLINE int32_t sum_of(const std::byte* x, bool bytes, int32_t channels, uint16_t* e,
+OCTAVO_INLINE int32_t sum_of(const std::byte* x, int32_t channels, uint16_t* e,
                              const Exponential& exponential) {
-  const __m512i largest = _mm512_set1_epi16(static_cast<int16_t>(largest_of(x, bytes, channels)));
+  const __m512i largest = _mm512_set1_epi16(static_cast<int16_t>(largest_of(x, channels)));
   __m512i sum = _mm512_setzero_si512();
   for (int32_t c = 0; c < channels; c += 32) {
     const auto lanes = static_cast<__mmask32>(lanes64(channels - c));
-    const __m512i distance = _mm512_sub_epi16(largest, load_words(x, bytes, c));
+    const __m512i distance = _mm512_sub_epi16(largest, load_words(x, c));
     const __m512i words = _mm512_maskz_mov_epi16(lanes, exponential(distance));
     _mm512_store_si512(e + c, words);
     sum = _mm512_add_epi32(sum, _mm512_and_si512(words, _mm512_set1_epi32(0xffff)));
@@ -75,7 +74,7 @@ OCTAVO_INLINE int32_t sum_of(const std::byte* x, bool bytes, int32_t channels, u
   return _mm512_reduce_add_epi32(sum);  // at most 4096 * 2^15
 }
 
-// Exponentials of bytes, where A[0] is 2^15 and e therefore B[d]: low and high bytes of the
+// Exponentials of bytes: d >> 8 is 0, A[0] is 2^15, and e therefore B[d]. Low and high bytes of the
 // 256 words apart.
 struct ByteTable {
   __m512i low[4], high[4];
@@ -217,11 +216,10 @@ void run_bytes(const NormalizeArguments& n) {
 
 void run_words(const NormalizeArguments& n) {
   const Table coarse(n.coarse), fine(n.fine);
-  const bool bytes = n.shape->input == ElementType::u8;
   run_all(
       n, [&](const std::byte* x, uint16_t* e) __attribute__((always_inline)) {
         return sum_of(
-            x, bytes, n.shape->channels, e, [&](__m512i d) __attribute__((always_inline)) {
+            x, n.shape->channels, e, [&](__m512i d) __attribute__((always_inline)) {
               const __m512i low = _mm512_and_si512(d, _mm512_set1_epi16(255));
               return rounded_product(coarse.at(_mm512_srli_epi16(d, 8)), fine.at(low));
             });
@@ -237,7 +235,7 @@ bool accepts(const NormalizeShape& s) {
 
 void run(const NormalizeArguments& arguments) {
   const NormalizeArguments n = arguments;  // or it is read again after every store
-  n.shape->input == ElementType::u8&& n.coarse[0] == 32768 ? run_bytes(n) : run_words(n);
+  n.shape->input == ElementType::u8 ? run_bytes(n) : run_words(n);
 }
 
 }  // namespace octavo::kernels::avx512::softmax
