@@ -72,8 +72,8 @@ struct Tile {
   ptrdiff_t vector_bytes;
   const int32_t* bias;
   const EpilogueArrays* epilogue;
-  bool saturates, fits;       // see saturation_clamps, conversion_fits
-  int32_t channel, channels;  // the group's first, and how many (of V * 16) exist
+  bool saturates, fits, arguments_fit;  // see saturation_clamps, conversion_fits, arguments_fit
+  int32_t channel, channels;            // the group's first, and how many (of V * 16) exist
   std::byte* const* output;
   const std::byte* const* residual;          // null without
   ptrdiff_t output_offset, residual_offset;  // of the group's first channel in a pixel
@@ -161,15 +161,21 @@ void finish_activated(const Tile& t, const int32_t* sums, int32_t pixels) {
   const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   for (int32_t p = 0; p < pixels; ++p) {
     __m512i q[4] = {};
-    unroll<V>([&](auto v) __attribute__((always_inline)) {
-      constexpr int i = decltype(v)::value;
-      const int32_t c = t.channel + 16 * i;
-      const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + (p * V + i) * 16));
-      __m512 value = activate_as<A>(e, _mm512_mul_ps(sum, _mm512_loadu_ps(e.multiplier + c)), c);
+    const auto stored = [&](__m512 value, int32_t c) __attribute__((always_inline)) {
       if (t.residual != nullptr)
         value = add_residual(e, value, load_stored(t.residual_pixel(p), ElementType::u8, c), c);
       // At most 2^30 + 2^28: adding the zero point cannot wrap.
-      q[i] = _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_loadu_si512(e.zero + c));
+      return _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_loadu_si512(e.zero + c));
+    };
+    unroll<(V + 1) / 2>([&](auto v) __attribute__((always_inline)) {
+      constexpr int i = 2 * decltype(v)::value, next = i + 1 < V ? i + 1 : i;
+      const int32_t c = t.channel + 16 * i, c_next = t.channel + 16 * next;
+      const int32_t* sum = sums + p * V * 16;
+      const Pair values = activate_pair<A>(e, scaled(e, _mm512_load_si512(sum + 16 * i), c),
+                                           scaled(e, _mm512_load_si512(sum + 16 * next), c_next), c,
+                                           c_next, t.arguments_fit);
+      q[i] = stored(values.first, c);
+      if constexpr (next != i) q[next] = stored(values.second, c_next);
     });
     const __m512i packed =
         _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
@@ -187,7 +193,7 @@ void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
     return;
   }
   finish_pixels(*t.epilogue, {sums, pixels, V, t.residual, t.residual_offset, t.output,
-                              t.output_offset, t.channel, t.channels, t.fits});
+                              t.output_offset, t.channel, t.channels, t.fits, t.arguments_fit});
 }
 
 template <int V, int P>
@@ -476,6 +482,7 @@ void run(const ConvolutionArguments& a) {
   t.saturates =
       saturation_clamps(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   t.fits = conversion_fits(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
+  t.arguments_fit = arguments_fit(a.epilogue, a.channel_begin, a.channel_end);
   for (next_chunk(k, chunk_size(a, l)); k.pixels > 0; next_chunk(k, chunk_size(a, l)))
     run_group(k, 0, a.channel_begin, a.channel_end, t);
 }
@@ -495,6 +502,7 @@ void run_grouped(const ConvolutionArguments& a) {
       t.epilogue = &epilogue;
       t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
       t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);
+      t.arguments_fit = arguments_fit(epilogue, 0, l.group_outputs);
       t.input_offset = static_cast<ptrdiff_t>(group) * l.group_inputs;
       t.output_offset = first * element_bytes(epilogue.output);
       t.residual_offset = first * element_bytes(epilogue.residual);

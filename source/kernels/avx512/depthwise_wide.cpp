@@ -35,7 +35,7 @@ struct Tile {
   std::byte* output;
   const std::byte* residual;  // null without
   ptrdiff_t output_bytes, residual_bytes;
-  bool fits;  // see conversion_fits
+  bool fits, arguments_fit;  // see epilogue.h
 };
 
 template <int P>
@@ -83,7 +83,7 @@ void compute(const Tile& t) {
     if (t.residual != nullptr) residual[p] = t.residual + p * t.residual_bytes;
   }
   finish_pixels(*t.epilogue, {sums, P, 2, t.residual == nullptr ? nullptr : residual, 0, output, 0,
-                              t.channel, t.channels, t.fits});
+                              t.channel, t.channels, t.fits, t.arguments_fit});
 }
 
 using Compute = void (*)(const Tile&);
@@ -136,6 +136,7 @@ void run(const ConvolutionArguments& a) {
   t.output_bytes = a.output.pixel_bytes;
   t.residual_bytes = a.residual.pixel_bytes;
   t.fits = conversion_fits(a.epilogue, s.has_residual, a.channel_begin, a.channel_end);
+  t.arguments_fit = arguments_fit(a.epilogue, a.channel_begin, a.channel_end);
   const int32_t tiles = divide_up(a.output_width, most_pixels);
   for (int32_t r = 0; r < a.output_rows; ++r) {
     t.rows = a.input.row + r * s.stride_h;

@@ -48,8 +48,9 @@ OCTAVO_INLINE void run_pixel_in_words(const ElementwiseArguments& e, const Pixel
     const int32_t next = c + 16 < channels ? c + 16 : c;
     const __m512 f0 = value<K>(e, a_type, b_type, a, b, c);
     const __m512 f1 = value<K>(e, a_type, b_type, a, b, next);
-    store_words(limits.of_block[c / 32], e.epilogue.output, activate_as<A>(e.epilogue, f0, c),
-                activate_as<A>(e.epilogue, f1, next), output, c, channels - c);
+    const Pair t = activate_pair<A>(e.epilogue, f0, f1, c, next, true);
+    store_words(limits.of_block[c / 32], e.epilogue.output, t.first, t.second, output, c,
+                channels - c);
   }
 }
 
@@ -129,7 +130,6 @@ template <Kind K>
 bool fits_words(const ElementwiseArguments& e) {
   const int32_t channels = e.shape->channels;
   if (channels > most_limited_channels || !activation_fits(e.epilogue, channels)) return false;
-  if (e.epilogue.activation == Activation::table) return true;  // whatever f
   if (!are_within(e.epilogue.multiplier, channels, K == Kind::multiply ? 0.25f : 4096.0f))
     return false;
   if constexpr (K == Kind::multiply) return true;

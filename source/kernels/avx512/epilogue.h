@@ -31,6 +31,27 @@ OCTAVO_INLINE __m512 table_value(const int16_t* knots, __m512 f) {
   return _mm512_cvtepi32_ps(_mm512_madd_epi16(pair, weight));
 }
 
+// The same of 32 values at a time where every |f| is below 2^31 (arguments_fit): packing with
+// saturation is then the clamp, and what it brings into another order the products bring back.
+struct Pair {
+  __m512 first, second;
+};
+OCTAVO_INLINE Pair table_values(const int16_t* knots, __m512 f0, __m512 f1) {
+  const __m512i u =
+      _mm512_xor_si512(_mm512_packs_epi32(_mm512_cvtps_epi32(f0), _mm512_cvtps_epi32(f1)),
+                       _mm512_set1_epi16(INT16_MIN));
+  const __m512i i = _mm512_srli_epi16(u, 10), d = _mm512_and_si512(u, _mm512_set1_epi16(1023));
+  const __m512i here =
+      _mm512_permutex2var_epi16(_mm512_loadu_si512(knots), i, _mm512_loadu_si512(knots + 32));
+  const __m512i next =
+      _mm512_permutex2var_epi16(_mm512_loadu_si512(knots + 1), i, _mm512_loadu_si512(knots + 33));
+  const __m512i rest = _mm512_sub_epi16(_mm512_set1_epi16(1024), d);
+  return {_mm512_cvtepi32_ps(
+              _mm512_madd_epi16(_mm512_unpacklo_epi16(here, next), _mm512_unpacklo_epi16(rest, d))),
+          _mm512_cvtepi32_ps(_mm512_madd_epi16(_mm512_unpackhi_epi16(here, next),
+                                               _mm512_unpackhi_epi16(rest, d)))};
+}
+
 // t of numerics.md before the residual, from f, for the channels c .. c + 15.
 template <Activation A>
 OCTAVO_INLINE __m512 activate_as(const EpilogueArrays& e, __m512 f, int32_t c) {
@@ -43,6 +64,20 @@ OCTAVO_INLINE __m512 activate_as(const EpilogueArrays& e, __m512 f, int32_t c) {
                             _mm512_set1_ps(1.0f));
   if constexpr (A == Activation::hard_sigmoid) return _mm512_mul_ps(gate, r);
   return _mm512_mul_ps(_mm512_mul_ps(f, gate), r);
+}
+
+// Of the channels c .. c + 15 and next .. next + 15. `fit`: see arguments_fit.
+template <Activation A>
+OCTAVO_INLINE Pair activate_pair(const EpilogueArrays& e, __m512 f0, __m512 f1, int32_t c,
+                                 int32_t next, bool fit) {
+  if constexpr (A == Activation::table) {
+    if (fit) {
+      const Pair values = table_values(e.table, f0, f1);
+      return {_mm512_mul_ps(values.first, _mm512_loadu_ps(e.output_multiplier + c)),
+              _mm512_mul_ps(values.second, _mm512_loadu_ps(e.output_multiplier + next))};
+    }
+  }
+  return {activate_as<A>(e, f0, c), activate_as<A>(e, f1, next)};
 }
 
 // Calls f with the activation as a constant: f.operator()<A>().
@@ -181,13 +216,25 @@ OCTAVO_INLINE void store_words(const WordLimits& limits, ElementType output, __m
   _mm256_mask_storeu_epi8(pixel + c, lanes, low);
 }
 
-template <Activation A>
-OCTAVO_INLINE __m512 value_as(const EpilogueArrays& e, __m512i accumulator,
-                              const std::byte* residual, int32_t c) {
-  const __m512 f =
-      _mm512_mul_ps(_mm512_cvtepi32_ps(accumulator), _mm512_loadu_ps(e.multiplier + c));
-  const __m512 t = activate_as<A>(e, f, c);
+OCTAVO_INLINE __m512 scaled(const EpilogueArrays& e, __m512i accumulator, int32_t c) {
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(accumulator), _mm512_loadu_ps(e.multiplier + c));
+}
+
+// t of a pixel, its residual added where it has one.
+OCTAVO_INLINE __m512 with_residual(const EpilogueArrays& e, __m512 t, const std::byte* residual,
+                                   int32_t c) {
   return residual == nullptr ? t : add_residual(e, t, load_stored(residual, e.residual, c), c);
+}
+
+// Whether, for all of these channels, |float(acc) * m| stays below 2^31.
+OCTAVO_INLINE bool arguments_fit(const EpilogueArrays& e, int32_t begin, int32_t end) {
+  for (int32_t c = begin; c < end; c += 16) {
+    const __mmask16 ok = _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)),
+                                            _mm512_set1_ps(0.5f), _CMP_LE_OQ);
+    const __mmask16 lanes = lanes16(end - c);
+    if ((ok & lanes) != lanes) return false;
+  }
+  return true;
 }
 
 // Accumulators of some pixels, [pixel][vectors][16], and where they go.
@@ -199,7 +246,7 @@ struct TileSums {
   std::byte* const* output;
   ptrdiff_t output_offset;
   int32_t channel, channels;  // the first, and how many exist
-  bool fits;                  // see conversion_fits
+  bool fits, arguments_fit;   // see conversion_fits, arguments_fit
 
   OCTAVO_INLINE const std::byte* residual_pixel(int32_t p) const {
     return residual == nullptr ? nullptr : residual[p] + residual_offset;
@@ -216,18 +263,24 @@ void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
     const int32_t upper = count > 16 ? 1 : 0;  // else nothing may be read there
     if (!sums.fits) {
       for (int32_t p = 0; p < sums.pixels; ++p)
-        for (int32_t half = 0; half <= upper; ++half)
-          store(e, value_as<A>(e, sums.vector(p, v + half), sums.residual_pixel(p), c + 16 * half),
-                sums.output[p] + sums.output_offset, c + 16 * half, lanes16(count - 16 * half));
+        for (int32_t half = 0; half <= upper; ++half) {
+          const int32_t at = c + 16 * half;
+          const __m512 t = activate_as<A>(e, scaled(e, sums.vector(p, v + half), at), at);
+          store(e, with_residual(e, t, sums.residual_pixel(p), at),
+                sums.output[p] + sums.output_offset, at, lanes16(count - 16 * half));
+        }
       continue;
     }
     const int32_t next = c + 16 * upper;
     const WordLimits limits = word_limits(e, c, next);
     for (int32_t p = 0; p < sums.pixels; ++p) {
       const std::byte* residual = sums.residual_pixel(p);
-      store_words(limits, e.output, value_as<A>(e, sums.vector(p, v), residual, c),
-                  value_as<A>(e, sums.vector(p, v + upper), residual, next),
-                  sums.output[p] + sums.output_offset, c, count);
+      const Pair t =
+          activate_pair<A>(e, scaled(e, sums.vector(p, v), c),
+                           scaled(e, sums.vector(p, v + upper), next), c, next, sums.arguments_fit);
+      store_words(limits, e.output, with_residual(e, t.first, residual, c),
+                  with_residual(e, t.second, residual, next), sums.output[p] + sums.output_offset,
+                  c, count);
     }
   }
 }

@@ -100,7 +100,7 @@ struct BlockEpilogue {
   int32_t channel, channels;  // the first, and how many of the block exist
   bool saturates;             // without activation or residual: see Saturation
   bool packs;                 // whatever the activation
-  bool fits;                  // see conversion_fits
+  bool fits, arguments_fit;   // see conversion_fits, arguments_fit
   WordLimits limits[2];       // where it fits, in natural order
 
   void prepare(const EpilogueArrays& e, bool residual, int32_t first, int32_t count) {
@@ -109,6 +109,7 @@ struct BlockEpilogue {
     channels = count;
     packs = saturation_clamps(e, residual, first, first + count);
     fits = conversion_fits(e, residual, first, first + count);
+    arguments_fit = avx512::arguments_fit(e, first, first + count);
     for (int i = 0; fits && i < Vec::channels / 32; ++i)
       limits[i] = word_limits(e, first + 32 * i, first + 32 * i + 16);
     saturates = packs && !residual && e.activation == Activation::none;
@@ -167,14 +168,16 @@ void load_residual(const BlockEpilogue<Vec>& e, const std::byte* residual, int32
   to_lanes<Vec>(natural, x);
 }
 
-// t of numerics.md, 16 values from index i of the block on; x: the residual or null.
+// t of numerics.md, 32 values from index i of the block on; x: the residual or null.
 template <Activation A, class Vec>
-OCTAVO_INLINE __m512 value_at(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* x,
-                              int i) {
-  const __m512 f = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + i)),
-                                 _mm512_load_ps(e.multiplier + i));
-  const __m512 t = activate_as<A>(e.ordered, f, i);
-  return x == nullptr ? t : add_residual(e.ordered, t, _mm512_load_si512(x + i), i);
+OCTAVO_INLINE Pair values_at(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* x,
+                             int i) {
+  const Pair t = activate_pair<A>(e.ordered, scaled(e.ordered, _mm512_load_si512(sums + i), i),
+                                  scaled(e.ordered, _mm512_load_si512(sums + i + 16), i + 16), i,
+                                  i + 16, e.arguments_fit);
+  if (x == nullptr) return t;
+  return {add_residual(e.ordered, t.first, _mm512_load_si512(x + i), i),
+          add_residual(e.ordered, t.second, _mm512_load_si512(x + i + 16), i + 16)};
 }
 
 // Any epilogue, from accumulators in memory (lane order).
@@ -184,20 +187,28 @@ void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* 
   constexpr int n = Vec::channels;
   if (e.natural.output == ElementType::u8) {
     alignas(64) int32_t stored[n];
-    unroll<n / 16>([&](auto part) __attribute__((always_inline)) {
-      constexpr int i = decltype(part)::value * 16;
-      const __m512 t = value_at<A>(e, sums, x, i);
+    const auto save = [&](__m512 t, int i) __attribute__((always_inline)) {
       const __m512i q = e.packs
                             ? _mm512_add_epi32(_mm512_cvtps_epi32(t), _mm512_load_si512(e.zero + i))
                             : quantize(e.ordered, t, i);
       _mm512_store_si512(stored + i, q);
+    };
+    unroll<n / 32>([&](auto part) __attribute__((always_inline)) {
+      constexpr int i = decltype(part)::value * 32;
+      const Pair t = values_at<A>(e, sums, x, i);
+      save(t.first, i);
+      save(t.second, i + 16);
     });
     const auto low = Vec::packs(Vec::load(stored), Vec::load(stored + n / 4));
     const auto high = Vec::packs(Vec::load(stored + n / 2), Vec::load(stored + 3 * n / 4));
     return Vec::store(pixel + e.channel, Vec::packus(low, high), e.channels);
   }
   alignas(64) float t[n], in_order[n];
-  for (int i = 0; i < n; i += 16) _mm512_store_ps(t + i, value_at<A>(e, sums, x, i));
+  for (int i = 0; i < n; i += 32) {
+    const Pair values = values_at<A>(e, sums, x, i);
+    _mm512_store_ps(t + i, values.first);
+    _mm512_store_ps(t + i + 16, values.second);
+  }
   from_lanes<Vec>(t, in_order);
   if (e.fits) {
     for (int i = 0; i < e.channels; i += 32)

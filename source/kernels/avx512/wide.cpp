@@ -44,7 +44,7 @@ struct Tile {
   std::byte* output;          // the first pixel, the group's first channel
   const std::byte* residual;  // null without
   ptrdiff_t output_bytes, residual_bytes;
-  bool fits;  // see conversion_fits
+  bool fits, arguments_fit;  // see epilogue.h
 };
 
 template <int V, int P>
@@ -96,7 +96,7 @@ void compute(const Tile& t) {
     if (t.residual != nullptr) residual[p] = t.residual + p * t.residual_bytes;
   }
   finish_pixels(*t.epilogue, {sums, P, V, t.residual == nullptr ? nullptr : residual, 0, output, 0,
-                              t.channel, t.channels, t.fits});
+                              t.channel, t.channels, t.fits, t.arguments_fit});
 }
 
 using Compute = void (*)(const Tile&);
@@ -196,6 +196,7 @@ void run(const ConvolutionArguments& a) {
   const Layout l = layout_of(*a.shape);
   Tile t = tile_of(a, l);
   t.fits = conversion_fits(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
+  t.arguments_fit = arguments_fit(a.epilogue, a.channel_begin, a.channel_end);
   for (int32_t r = 0; r < a.output_rows; ++r)
     run_group(a, l, r, 0, a.channel_begin, a.channel_end, t);
 }
@@ -210,6 +211,7 @@ void run_grouped(const ConvolutionArguments& a) {
                        reinterpret_cast<float*>(a.scratch));
     t.epilogue = &epilogue;
     t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);
+    t.arguments_fit = arguments_fit(epilogue, 0, l.group_outputs);
     for (int32_t r = 0; r < a.output_rows; ++r) run_group(a, l, r, group, 0, l.group_outputs, t);
   }
 }
