@@ -72,7 +72,7 @@ Status read_optimization(const Sections& file, HbConfig& config) {
       config.int16_operators.push_back({parts[1], value.where(), parts[2] == "input"});
     } else {
       config.notes.push_back(
-          concat(value.name, " ", word, ": 8 bits are what every node has unless said otherwise"));
+          concat(value.name, " ", word, ": passed over; 8 bits are given wherever 16 are not clearly better"));
     }
   }
   return {};

@@ -59,20 +59,11 @@ std::string text_of(const TextByNode& texts, const std::string& node) {
   return found == texts.end() ? "" : found->second;
 }
 
-// For every step by its name: what it does, as hb_mapper says it.
-TextByNode step_types(const Graph& graph, const FormedSteps& formed) {
-  TextByNode out;
-  for (const FormedStep& step : formed.steps) {
-    if (step.nodes.empty()) continue;
-    out[graph.nodes[step.nodes.back()].name] =
-        hb_type(step.kind, step.pool.kind == Pool2d::Kind::maximum);
-  }
-  return out;
-}
-
 struct Checked {
   std::vector<ImportRow> rows;
-  TextByNode steps, types, refused;
+  Graph graph;  // empty where the file could not be read as a whole
+  FormedSteps formed;
+  TextByNode steps, refused;
   std::vector<std::string> notes;
   Status buildable;
 };
@@ -101,10 +92,11 @@ Result<Checked> check(const Options& options) {
     return out;
   }
   out.notes = model->notes;
-  const Graph graph = prepare_for_steps(*model->graph, model->picture_input);
-  const Formation formation = form_what_can(graph);
-  out.steps = step_names(graph, formation.formed);
-  out.types = step_types(graph, formation.formed);
+  out.graph = prepare_for_steps(*model->graph, model->picture_input);
+  const Graph& graph = out.graph;
+  Formation formation = form_what_can(graph);
+  out.formed = std::move(formation.formed);
+  out.steps = step_names(graph, out.formed);
   out.refused = refusals(graph, formation.refused);
   if (const auto formed = form_steps(graph); !formed) {
     out.buildable =
@@ -113,20 +105,19 @@ Result<Checked> check(const Options& options) {
   return out;
 }
 
-// A row a step, under the name of the node that gives its output; and the nodes that none takes.
-std::vector<HbCheckRow> hb_rows(const Checked& checked) {
-  std::vector<HbCheckRow> rows;
+// Where the file cannot be read as a whole there are no steps: its nodes then.
+std::string hb_table(const Checked& checked) {
+  std::vector<HbNode> others;
   for (const ImportRow& row : checked.rows) {
-    const bool missing =
-        row.becomes.starts_with("unsupported: ") || !text_of(checked.refused, row.name).empty();
-    const std::string step = text_of(checked.steps, row.name);
-    const bool is_step = checked.steps.empty() ? row.becomes != "folded" && row.becomes != "unused"
-                                               : step == row.name;
-    if (!missing && !is_step) continue;
-    const std::string type = text_of(checked.types, row.name);
-    rows.push_back({row.name, missing || type.empty() ? row.op_type : type, !missing});
+    const bool refused =
+        !text_of(checked.refused, row.name).empty() || row.becomes.starts_with("unsupported: ");
+    const bool gone = row.becomes == "folded" || row.becomes == "unused";
+    if (refused || (checked.formed.steps.empty() && !gone)) {
+      others.push_back({row.name, row.op_type, !refused});
+    }
   }
-  return rows;
+  const bool whole = checked.buildable && !checked.formed.steps.empty();
+  return hb_check_table(checked.graph, checked.formed, whole, others);
 }
 
 int run(const Options& options) {
@@ -159,7 +150,7 @@ int run(const Options& options) {
                 {"buildable", static_cast<bool>(checked->buildable)},
                 {"nodes", nodes}});
   } else if (options.style == "hb") {
-    fmt::print("{}", hb_check_table(hb_rows(*checked)));
+    fmt::print("{}", hb_table(*checked));
   } else {
     fmt::print("{}", table.text());
   }

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "command/print.h"
+#include "quantize/types.h"
 
 namespace octavo::command {
 
@@ -34,51 +35,7 @@ std::string ruled(std::vector<std::vector<std::string>> rows) {
   return out;
 }
 
-std::string type_of(const StepOperator& op) {
-  // In the order of the variant.
-  constexpr StepKind kinds[] = {StepKind::convolution,  StepKind::pool,    StepKind::add,
-                                StepKind::multiply,     StepKind::rescale, StepKind::gather,
-                                StepKind::concat,       StepKind::reshape, StepKind::layer_norm,
-                                StepKind::l2_normalize, StepKind::softmax, StepKind::matmul,
-                                StepKind::resize,       StepKind::permute, StepKind::constant};
-  static_assert(std::size(kinds) == std::variant_size_v<StepOperator>);
-  const auto* pool = std::get_if<PoolStep>(&op);
-  return hb_type(kinds[op.index()], pool != nullptr && pool->kind == PoolStep::Kind::maximum);
-}
-
-const char* data_type(const PlanTensor& tensor) {
-  switch (tensor.type) {
-    case ElementType::u8:
-    case ElementType::i8:
-      return "int8";
-    case ElementType::i16:
-      return "int16";
-    case ElementType::f32:
-      return "float";
-  }
-  return "--";
-}
-
-// The largest magnitude that the stored values can stand for.
-std::string threshold(const PlanTensor& tensor) {
-  if (tensor.type == ElementType::f32) return "--";
-  const double low = tensor.type == ElementType::u8   ? 0
-                     : tensor.type == ElementType::i8 ? -127
-                                                      : -32768;
-  const double high = tensor.type == ElementType::u8   ? 255
-                      : tensor.type == ElementType::i8 ? 127
-                                                       : 32767;
-  double most = 0;
-  for (size_t c = 0; c < std::max(tensor.scale.size(), tensor.zero_point.size()); ++c) {
-    const double scale = tensor.scale[tensor.scale.size() == 1 ? 0 : c];
-    const double zero = tensor.zero_point[tensor.zero_point.size() == 1 ? 0 : c];
-    most = std::max(most, scale * std::max(std::fabs(low - zero), std::fabs(high - zero)));
-  }
-  return fixed(most, 6);
-}
-
-}  // namespace
-
+// The name under which its users know what a step does.
 std::string hb_type(StepKind kind, bool maximum) {
   switch (kind) {
     case StepKind::convolution:
@@ -115,17 +72,75 @@ std::string hb_type(StepKind kind, bool maximum) {
   return "";
 }
 
+std::string type_of(const StepOperator& op) {
+  // In the order of the variant.
+  constexpr StepKind kinds[] = {StepKind::convolution,  StepKind::pool,    StepKind::add,
+                                StepKind::multiply,     StepKind::rescale, StepKind::gather,
+                                StepKind::concat,       StepKind::reshape, StepKind::layer_norm,
+                                StepKind::l2_normalize, StepKind::softmax, StepKind::matmul,
+                                StepKind::resize,       StepKind::permute, StepKind::constant};
+  static_assert(std::size(kinds) == std::variant_size_v<StepOperator>);
+  const auto* pool = std::get_if<PoolStep>(&op);
+  return hb_type(kinds[op.index()], pool != nullptr && pool->kind == PoolStep::Kind::maximum);
+}
+
+const char* data_type(ElementType type) {
+  switch (type) {
+    case ElementType::u8:
+    case ElementType::i8:
+      return "int8";
+    case ElementType::i16:
+      return "int16";
+    case ElementType::f32:
+      return "float";
+  }
+  return "--";
+}
+
+// The largest magnitude that the stored values can stand for.
+std::string threshold(const PlanTensor& tensor) {
+  if (tensor.type == ElementType::f32) return "--";
+  const double low = tensor.type == ElementType::u8   ? 0
+                     : tensor.type == ElementType::i8 ? -127
+                                                      : -32768;
+  const double high = tensor.type == ElementType::u8   ? 255
+                      : tensor.type == ElementType::i8 ? 127
+                                                       : 32767;
+  double most = 0;
+  for (size_t c = 0; c < std::max(tensor.scale.size(), tensor.zero_point.size()); ++c) {
+    const double scale = tensor.scale[tensor.scale.size() == 1 ? 0 : c];
+    const double zero = tensor.zero_point[tensor.zero_point.size() == 1 ? 0 : c];
+    most = std::max(most, scale * std::max(std::fabs(low - zero), std::fabs(high - zero)));
+  }
+  return fixed(most, 6);
+}
+
+}  // namespace
+
 Status check_hb_style(const std::string& style) {
   if (style.empty() || style == "hb") return {};
   return usage_error(concat("--style ", quoted(style), ": known is hb"));
 }
 
-std::string hb_check_table(const std::vector<HbCheckRow>& rows) {
+std::string hb_check_table(const Graph& graph, const FormedSteps& formed, bool whole,
+                           const std::vector<HbNode>& others) {
   std::vector<std::vector<std::string>> cells{
       {"Node", "ON", "Subgraph", "Type", "In/Out DataType"}};
-  for (const HbCheckRow& row : rows) {
-    cells.push_back({row.node, row.runs ? "CPU" : "--", row.runs ? "id(0)" : "--", row.type,
-                     row.runs ? "int8/int8" : "float/float"});
+  std::vector<ElementType> types(graph.tensors.size(), ElementType::u8);
+  if (whole) {
+    if (auto stored = stored_types(graph, formed, {})) types = std::move(stored->of);
+    types[formed.stored_as[graph.output]] = ElementType::f32;
+  }
+  for (const FormedStep& step : formed.steps) {
+    if (step.nodes.empty()) continue;  // a constant
+    const char* read = step.inputs.empty() ? "--" : data_type(types[step.inputs.front()]);
+    cells.push_back({graph.nodes[step.nodes.back()].name, "CPU", "id(0)",
+                     hb_type(step.kind, step.pool.kind == Pool2d::Kind::maximum),
+                     concat(read, "/", data_type(types[step.output]))});
+  }
+  for (const HbNode& node : others) {
+    cells.push_back({node.name, node.can_run ? "CPU" : "--", node.can_run ? "id(0)" : "--",
+                     node.op_type, node.can_run ? "int8/int8" : "float/float"});
   }
   return ruled(std::move(cells));
 }
@@ -138,9 +153,10 @@ std::string hb_build_tables(const Plan& plan, const OutputDistance& output) {
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
     const PlanTensor& made = plan.tensors[step.output];
-    const char* read = step.inputs.empty() ? "--" : data_type(plan.tensors[step.inputs.front()]);
+    const char* read =
+        step.inputs.empty() ? "--" : data_type(plan.tensors[step.inputs.front()].type);
     cells.push_back({step.name, "CPU", "id(0)", type_of(step.op), cosine[i], threshold(made),
-                     concat(read, "/", data_type(made))});
+                     concat(read, "/", data_type(made.type))});
   }
   const std::string name = plan.steps.empty() ? "output" : plan.steps.back().name;
   return concat(

@@ -14,15 +14,14 @@ namespace octavo::command {
 // "" and "hb" are known.
 Status check_hb_style(const std::string& style);
 
-// The name under which its users know what a step does: "Conv".
-std::string hb_type(StepKind kind, bool maximum);
-
-// A row of the checker's table. A node that cannot run has no place.
-struct HbCheckRow {
-  std::string node, type;
-  bool runs = true;
+// A node of the file that is no step's.
+struct HbNode {
+  std::string name, op_type;
+  bool can_run = false;
 };
-std::string hb_check_table(const std::vector<HbCheckRow>& rows);
+// A row a step, then one for each of `others`. whole: all nodes are steps'.
+std::string hb_check_table(const Graph& graph, const FormedSteps& formed, bool whole,
+                           const std::vector<HbNode>& others);
 
 // A row a step, with cosine and threshold, then the output's four distances.
 std::string hb_build_tables(const Plan& plan, const OutputDistance& output);

@@ -437,7 +437,8 @@ def test_check_prints_the_table_of_the_checker(small, tmp_path):
     names, rows = table("title\n" + done.stdout, "title")
     assert names == ["Node", "ON", "Subgraph", "Type", "In/Out DataType"]
     steps = [step["name"] for step in answer("inspect", small.plan)["steps"]]
-    assert [row["Node"] for row in rows] == [name for name in steps if name in {row["Node"] for row in rows}]
+    assert [row["Node"] for row in rows] == steps
+    assert rows[-1]["In/Out DataType"].endswith("/float")
     assert [row["Type"] for row in rows[:3]] == ["Conv", "Conv", "AveragePool"]
     assert {"ON": "CPU", "Subgraph": "id(0)", "In/Out DataType": "int8/int8"}.items() <= rows[0].items()
     make_dividing_network(tmp_path / "divide.onnx")
@@ -446,6 +447,15 @@ def test_check_prints_the_table_of_the_checker(small, tmp_path):
     rows = {row["Node"]: row for row in table("title\n" + done.stdout, "title")[1]}
     assert (rows["divide"]["ON"], rows["divide"]["In/Out DataType"]) == ("--", "float/float")
     assert rows["conv"]["ON"] == "CPU"
+    import onnx
+    model = onnx.load(small.model)
+    model.graph.node[3].op_type = "Bernoulli"
+    onnx.save(model, tmp_path / "unknown.onnx")
+    done = run("check", tmp_path / "unknown.onnx", "--style", "hb")
+    assert done.returncode == 3
+    rows = table("title\n" + done.stdout, "title")[1]
+    assert [row["Node"] for row in rows if row["ON"] == "--"] == ["deep_hard_swish"]
+    assert len(rows) == 15
 
 
 def test_the_style_is_known_and_has_no_json(small):
