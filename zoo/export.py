@@ -63,7 +63,7 @@ def create(row, weights, size, form):
         fixed_size = row["family"] in ("EfficientFormerv2", "EfficientViT")
         options = {"img_size": size} if fixed_size else {}
         name = f"{row['model']}.{row['tag']}" if pretrained else row["model"]
-        model = timm.create_model(name, pretrained=pretrained, exportable=True, **options)
+        model = timm.create_model(name, pretrained=pretrained, **options)
     elif row["library"] == "torchvision":
         import torchvision
         if pretrained:

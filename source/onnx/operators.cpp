@@ -13,10 +13,10 @@ using Table = std::unordered_map<std::string_view, OperatorRow>;
 
 Table make_table() {
   Table table;
-  for (const auto rows :
-       {convolution_operators, pool_operators, matrix_operators, elementwise_operators,
-        activation_operators, normalization_operators, reduction_operators, movement_operators,
-        indexing_operators, shape_operators, resize_operators, logic_operators}) {
+  for (const auto rows : {convolution_operators, pool_operators, matrix_operators,
+                          attention_operators, elementwise_operators, activation_operators,
+                          normalization_operators, reduction_operators, movement_operators,
+                          indexing_operators, shape_operators, resize_operators, logic_operators}) {
     for (OperatorRow& row : rows()) table.emplace(row.op_type, std::move(row));
   }
   return table;
@@ -37,7 +37,6 @@ constexpr Refusal refusals[] = {
     {"If", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Loop", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Scan", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
-    {"Attention", "fused attention is not known; export with opset 20, which writes it out"},
 };
 
 Error no_row(std::string_view op_type, const Table& table) {

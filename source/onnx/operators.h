@@ -27,6 +27,7 @@ constexpr int any_number = 1 << 20;
 std::vector<OperatorRow> convolution_operators();
 std::vector<OperatorRow> pool_operators();
 std::vector<OperatorRow> matrix_operators();
+std::vector<OperatorRow> attention_operators();
 std::vector<OperatorRow> elementwise_operators();
 std::vector<OperatorRow> activation_operators();
 std::vector<OperatorRow> normalization_operators();

@@ -35,7 +35,8 @@ TEST(Ends, SymbolicHeightAndWidthNeedASize) {
   for (const ModelText& model : {first, last}) {
     EXPECT_NE(error_of(model).find("--size"), std::string::npos);
   }
-  const ImportOptions options{{{6, 4}}};
+  ImportOptions options;
+  options.size = {6, 4};
   EXPECT_EQ(input_shape(graph_of(first, options)), (Shape{1, 3, 6, 4}));
   EXPECT_EQ(input_shape(graph_of(last, options)), (Shape{1, 6, 4, 3}));
   EXPECT_NE(error_of(relu_model({int64_t{1}, int64_t{3}, int64_t{8}, int64_t{8}}), options)

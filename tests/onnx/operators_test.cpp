@@ -307,5 +307,23 @@ TEST(Operators, AContradictionNamesTheNodeAndTheShapes) {
   EXPECT_NE(error.find("[1, 8, 8, 3]"), std::string::npos) << error;
 }
 
+TEST(Operators, AttentionIsWrittenOutUnderItsName) {
+  const Graph graph = graph_of(one_node({"Attention", {"x", "x", "x"}, {"y"}, {}, "attn"}, {}, 23));
+  ASSERT_EQ(graph.nodes.size(), 4u);
+  EXPECT_TRUE(std::get<MatMul>(graph.nodes[0].op).transpose_b);
+  EXPECT_EQ(std::get<Softmax>(graph.nodes[2].op).axis, 3);
+  EXPECT_TRUE(std::holds_alternative<MatMul>(graph.nodes[3].op));
+  EXPECT_EQ(graph.nodes[3].name, "attn");
+}
+
+TEST(Operators, AttentionRefusesWhatItLacks) {
+  const auto refused = [](std::vector<Attribute> attributes) {
+    return error_of(
+        one_node({"Attention", {"x", "x", "x"}, {"y"}, std::move(attributes), "attn"}, {}, 23));
+  };
+  EXPECT_NE(refused({attribute("is_causal", 1)}).find("is_causal"), std::string::npos);
+  EXPECT_NE(refused({attribute("softcap", 2.0F)}).find("softcap"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace octavo::test

@@ -57,7 +57,7 @@ def make_model(nodes, constants, opset, shape, declared=None):
         [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
     )
     return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset < 19 else 9
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset < 19 else 9 if opset < 21 else 11
     )
 
 
@@ -388,6 +388,23 @@ case("Weights_of_half_precision",
 case("Weights_of_double_precision",
      [node("Cast", ["w64"], ["w"], to=TensorProto.FLOAT), node("Conv", ["x", "w"])],
      {"w64": floats(4, 3, 3, 3).astype(np.float64)})
+
+
+def attention(**attributes):
+    """x [1, 3, 8, 6] as q, k and v of three axes, through matrices of different widths."""
+    return [node("Reshape", ["x", "tokens"], ["t"]),
+            node("MatMul", ["t", "wq"], ["q"]), node("MatMul", ["t", "wk"], ["k"]),
+            node("MatMul", ["t", "wv"], ["v"]),
+            node("Attention", ["q", "k", "v"] + attributes.pop("mask", []), **attributes)]
+
+
+case("Attention_tokens", attention(q_num_heads=4, kv_num_heads=4, mask=["m"]),
+     {"tokens": ints(1, 24, 6), "wq": floats(6, 20), "wk": floats(6, 20), "wv": floats(6, 12),
+      "m": floats(24, 24)}, opsets=(23,), shape=(1, 3, 8, 6))
+case("Attention_scale", attention(q_num_heads=2, kv_num_heads=2, scale=0.7),
+     {"tokens": ints(1, 24, 6), "wq": floats(6, 8), "wk": floats(6, 8), "wv": floats(6, 4)},
+     opsets=(23,), shape=(1, 3, 8, 6))
+case("Attention_heads", node("Attention", ["x", "x", "x"]), opsets=(23,))
 
 
 @pytest.mark.parametrize("nodes, constants, opset, shape", CASES)
