@@ -18,8 +18,8 @@ struct Source {
 std::optional<Source> source_of(const Editor& editor, TensorId x) {
   const Shape& shape = editor.shape(x);
   if (shape.size() == 4) return Source{x};
-  if (shape.size() > 2) return Source{x};
-  if (shape.size() != 2 || shape[0] != 1) return std::nullopt;
+  if (shape.size() > 2 || (shape.size() == 2 && shape[0] != 1)) return Source{x};
+  if (shape.size() != 2) return std::nullopt;
   if (made_by<Reshape>(editor, x)) {
     const TensorId map = operand(editor, x, 0);
     const Shape& full = editor.shape(map);
@@ -28,10 +28,9 @@ std::optional<Source> source_of(const Editor& editor, TensorId x) {
   return Source{x};
 }
 
-// [c] -> [1, 1, 1, c], [n, t, c] -> [n, 1, t, c]; further axes go into n.
+// [t, c] -> [1, 1, t, c], [n, t, c] -> [n, 1, t, c]; further axes go into n.
 Shape as_map(const Shape& shape) {
   const size_t rank = shape.size();
-  if (rank < 3) return {1, 1, 1, shape.back()};
   int64_t count = 1;
   for (size_t axis = 0; axis + 2 < rank; ++axis) count *= shape[axis];
   return {count, 1, shape[rank - 2], shape[rank - 1]};

@@ -19,7 +19,7 @@ int drop_dead(Graph& graph) {
 // One after the other, and again until a round changes nothing. Patterns are recognised
 // before affines merge, since merging would take their constants apart.
 constexpr Rewrite table[] = {
-    {"input-layout", "the picture enters as NHWC", input_layout},
+    {"input-layout", "the picture enters as NHWC", input_layout, Rewrite::When::first},
     {"dead", "nodes that do not reach the output", drop_dead},
     {"constants", "nodes that only move or combine constants", fold_constants},
     {"identity", "nodes that change nothing", remove_identity},
@@ -59,6 +59,8 @@ constexpr Rewrite table[] = {
     {"gather", "gathers merge and look through concat", merge_gathers},
     {"concat", "channels of one tensor joined again are a gather", merge_concat},
     {"softmax", "a final softmax does not change the order of classes", remove_softmax},
+    {"affine-products", "scales along another axis than the channels are products with constants",
+     affine_to_products, Rewrite::When::last},
 };
 
 Status check_names(const std::vector<std::string>& disabled) {
@@ -127,16 +129,23 @@ Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOption
   if (!sound) return sound.error();
   std::vector<RewriteCount> counts;
   for (const Rewrite& rewrite : table) counts.push_back({rewrite.name});
-  bool changed = true;
-  for (int round = 0; changed && round < most_rounds; ++round) {
-    changed = false;
+  bool changed = false;
+  const auto apply_all = [&](Rewrite::When when) -> Status {
     for (size_t i = 0; i < std::size(table); ++i) {
-      const bool asked_once = table[i].apply == input_layout;  // it is about the file's input
-      if (!is_enabled(table[i], options) || (asked_once && round > 0)) continue;
+      if (table[i].when != when || !is_enabled(table[i], options)) continue;
       const Status applied = apply(table[i], graph, counts[i], changed);
-      if (!applied) return applied.error();
+      if (!applied) return applied;
     }
+    return {};
+  };
+  Status applied = apply_all(Rewrite::When::first);
+  changed = true;
+  for (int round = 0; applied && changed && round < most_rounds; ++round) {
+    changed = false;
+    applied = apply_all(Rewrite::When::every_round);
   }
+  if (applied) applied = apply_all(Rewrite::When::last);
+  if (!applied) return applied.error();
   name_the_nameless(graph);
   return counts;
 }

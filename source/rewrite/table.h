@@ -20,6 +20,7 @@ int recognise_layer_norm(Graph& graph);
 int recognise_channel_shuffle(Graph& graph);
 
 int order_operands(Graph& graph);
+int affine_to_products(Graph& graph);
 int make_affine(Graph& graph);
 int merge_affine(Graph& graph);
 int affine_below_pool(Graph& graph);

@@ -306,5 +306,35 @@ TEST(Affine, AMirroredInputIsNotAbsorbed) {
   EXPECT_EQ(test::operators(graph), "channel_affine conv2d");
 }
 
+TEST(AffineProducts, ScalesOfHeadsAreConstants) {
+  Build build({1, 4, 5, 6});
+  const TensorId scaled =
+      build.binary(Binary::Kind::multiply, build.input(), build.random({4, 1, 1}, 1, 2));
+  const Graph before = build.finish(
+      build.add(Softmax{3}, {build.binary(Binary::Kind::add, scaled, build.random({4, 1, 1}))}));
+  Graph after = before;
+  test::rewrite_all(after, {"input-layout", "softmax"});
+  EXPECT_EQ(test::operators(after), "multiply add softmax");
+  test::expect_same_result(before, after);
+}
+
+TEST(AffineProducts, ChannelsStay) {
+  Build build({1, 4, 5, 6});
+  Graph graph = build.finish(
+      build.add(ChannelAffine{3}, {build.input(), build.random({6}, 1, 2), build.random({6})}));
+  EXPECT_EQ(test::apply("affine-products", graph), 0);
+}
+
+TEST(AffineProducts, OneNumberMovesToTheChannels) {
+  Build build({1, 4, 5, 6});
+  const Graph before =
+      build.finish(build.add(ChannelAffine{1}, {build.input(), build.constant({4}, {2, 2, 2, 2}),
+                                                build.constant({4}, {1, 1, 1, 1})}));
+  Graph after = before;
+  EXPECT_EQ(test::apply("affine-products", after), 1);
+  EXPECT_EQ(std::get<ChannelAffine>(after.nodes[0].op).axis, 3);
+  test::expect_same_result(before, after);
+}
+
 }  // namespace
 }  // namespace octavo
