@@ -199,11 +199,9 @@ OCTAVO_INLINE bool are_within(const float* values, int32_t count, float most) {
   return true;
 }
 
-// Rounds and stores the first `count` of 32 channels, t0 and t1 in output units less the zero
-// point. Not for floats.
-OCTAVO_INLINE void store_words(const WordLimits& limits, ElementType output, __m512 t0, __m512 t1,
-                               std::byte* pixel, int32_t c, int32_t count) {
-  const __m512i rounded = words_in_order(_mm512_cvtps_epi32(t0), _mm512_cvtps_epi32(t1));
+// Stores the first `count` of 32 channels, rounded and less the zero point. Not for floats.
+OCTAVO_INLINE void store_rounded(const WordLimits& limits, ElementType output, __m512i rounded,
+                                 std::byte* pixel, int32_t c, int32_t count) {
   const __m512i q = _mm512_max_epi16(
       _mm512_min_epi16(_mm512_adds_epi16(rounded, limits.zero), limits.hi), limits.lo);
   const auto lanes = static_cast<__mmask32>(lanes64(count));
@@ -255,6 +253,12 @@ struct TileSums {
     return _mm512_load_si512(values + (p * vectors + v) * 16);
   }
 };
+
+OCTAVO_INLINE void store_words(const WordLimits& limits, ElementType output, __m512 t0, __m512 t1,
+                               std::byte* pixel, int32_t c, int32_t count) {
+  store_rounded(limits, output, words_in_order(_mm512_cvtps_epi32(t0), _mm512_cvtps_epi32(t1)),
+                pixel, c, count);
+}
 
 template <Activation A>
 void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {

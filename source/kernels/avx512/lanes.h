@@ -180,6 +180,26 @@ OCTAVO_INLINE Pair values_at(const BlockEpilogue<Vec>& e, const int32_t* sums, c
           add_residual(e.ordered, t.second, _mm512_load_si512(x + i + 16), i + 16)};
 }
 
+// Words of a block, as packing leaves them: in each lane the first 8 channels of its 16 are in
+// `low`, the others in `high`.
+OCTAVO_INLINE void store_block(const BlockEpilogue<Wide>& e, __m512i low, __m512i high,
+                               std::byte* pixel) {
+  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+  const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  const ElementType output = e.natural.output;
+  store_rounded(e.limits[0], output, _mm512_permutex2var_epi64(low, first, high), pixel, e.channel,
+                e.channels);
+  if (e.channels > 32)
+    store_rounded(e.limits[1], output, _mm512_permutex2var_epi64(low, second, high), pixel,
+                  e.channel + 32, e.channels - 32);
+}
+OCTAVO_INLINE void store_block(const BlockEpilogue<Half>& e, __m256i low, __m256i high,
+                               std::byte* pixel) {
+  const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  store_rounded(e.limits[0], e.natural.output, _mm512_shuffle_i32x4(both, both, 0xd8), pixel,
+                e.channel, e.channels);
+}
+
 // Any epilogue, from accumulators in memory (lane order).
 template <Activation A, class Vec>
 void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* x,
@@ -203,6 +223,18 @@ void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* 
     const auto high = Vec::packs(Vec::load(stored + n / 2), Vec::load(stored + 3 * n / 4));
     return Vec::store(pixel + e.channel, Vec::packus(low, high), e.channels);
   }
+  if (e.fits) {
+    alignas(64) int32_t rounded[n];
+    unroll<n / 32>([&](auto part) __attribute__((always_inline)) {
+      constexpr int i = decltype(part)::value * 32;
+      const Pair t = values_at<A>(e, sums, x, i);
+      _mm512_store_si512(rounded + i, _mm512_cvtps_epi32(t.first));
+      _mm512_store_si512(rounded + i + 16, _mm512_cvtps_epi32(t.second));
+    });
+    return store_block(e, Vec::packs(Vec::load(rounded), Vec::load(rounded + n / 4)),
+                       Vec::packs(Vec::load(rounded + n / 2), Vec::load(rounded + 3 * n / 4)),
+                       pixel);
+  }
   alignas(64) float t[n], in_order[n];
   for (int i = 0; i < n; i += 32) {
     const Pair values = values_at<A>(e, sums, x, i);
@@ -210,12 +242,6 @@ void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* 
     _mm512_store_ps(t + i + 16, values.second);
   }
   from_lanes<Vec>(t, in_order);
-  if (e.fits) {
-    for (int i = 0; i < e.channels; i += 32)
-      store_words(e.limits[i / 32], e.natural.output, _mm512_load_ps(in_order + i),
-                  _mm512_load_ps(in_order + i + 16), pixel, e.channel + i, e.channels - i);
-    return;
-  }
   for (int i = 0; i < e.channels; i += 16)
     store(e.natural, _mm512_load_ps(in_order + i), pixel, e.channel + i, lanes16(e.channels - i));
 }
