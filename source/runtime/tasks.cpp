@@ -12,7 +12,8 @@ using kernels::InputRows;
 using kernels::OutputRows;
 
 // Of one kernel of moderate speed; only the decision to share depends on it.
-constexpr double ns_per_mac = 1.0 / 100, ns_per_byte = 1.0 / 8, ns_per_value = 1;
+constexpr double ns_per_mac = 1.0 / 100, ns_per_byte = 1.0 / 8, ns_per_value = 1.0 / 3,
+                 ns_per_run = 1;  // of a permute
 
 // Those rows of a cut that belong to one image, counted inside it.
 struct ImagePart {
@@ -403,8 +404,9 @@ void Maker::add(const PreparedPermute& made) {
   const uint32_t x = step_->inputs[0], y = step_->output;
   WorkShape work;
   work.rows = static_cast<int32_t>(made.order.runs);  // at most plan_limit::elements
-  work.nanoseconds = ns_per_value * static_cast<double>(made.order.runs) +
-                     ns_per_byte * static_cast<double>(output().height * output().row_bytes);
+  const double byte = made.order.transposes ? 2 * ns_per_byte : ns_per_byte;
+  work.nanoseconds = ns_per_run * static_cast<double>(made.order.runs) +
+                     byte * static_cast<double>(output().height * output().row_bytes);
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (const Cut& cut : cuts) {
     new_piece().work.push_back(PermuteTask{pixel(x, 0, 0), pixel(y, 0, 0), &layout(x), &layout(y),
