@@ -51,8 +51,13 @@ constexpr Key known_keys[] = {
     {compiler, "jobs", Use::board},
 };
 
+// A key as it stands, unless it is overlong.
+std::string shown(std::string_view name) {
+  return name.size() > 300 ? quoted(name) : printable(name);
+}
+
 std::string message(int line, std::string_view name, std::string_view why) {
-  return concat("line ", line, ": ", printable(name), " ", why);
+  return concat("line ", line, ": ", shown(name), " ", why);
 }
 
 // Why a key cannot stand in this section.
@@ -121,7 +126,7 @@ std::string nearest_text(std::string_view word, const std::vector<std::string>& 
 }
 
 std::string Value::where() const {
-  return node ? concat("line ", node->line, ": ", printable(name)) : printable(name);
+  return node ? concat("line ", node->line, ": ", shown(name)) : shown(name);
 }
 
 Error Value::refuse(std::string_view why) const {

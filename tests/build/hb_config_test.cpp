@@ -140,6 +140,16 @@ TEST(HbConfig, ErrorsNameLineAndKey) {
   EXPECT_NE(problem("custom_op:\n  op: 1\n").find("operators of one's own"), std::string::npos);
 }
 
+TEST(HbConfig, MessagesOfOverlongOrOddNamesStayShortAndOnOneLine) {
+  const std::string long_name(100000, 'x');
+  EXPECT_LT(problem(yaml("node_info: {" + long_name + ": {ON: GPU}}")).size(), 1000u);
+  EXPECT_LT(problem(yaml("\"" + long_name + "\": 1")).size(), 1000u);
+  EXPECT_LT(problem(long_name + ": 1\n").size(), 1000u);
+  const std::string odd = problem("\"a\\nb\": 1\n");
+  EXPECT_NE(odd, "");
+  EXPECT_EQ(odd.find('\n'), std::string::npos);
+}
+
 TEST(HbConfig, AMarkInFrontAndWindowsLinesAreRead) {
   std::string text = yaml();
   for (size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) {

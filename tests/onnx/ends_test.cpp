@@ -82,6 +82,26 @@ TEST(Ends, SeveralInputsOrOutputsAreNamed) {
   EXPECT_NE(error.find("'y', 'x'"), std::string::npos) << error;
 }
 
+TEST(Ends, TheCallerMayNameTheNodeInWhichTheGraphEnds) {
+  ModelText model = relu_model({int64_t{1}, int64_t{3}, int64_t{8}, int64_t{8}});
+  model.nodes.push_back({"Sigmoid", {"y"}, {"z"}});
+  model.nodes[0].name = "first";
+  model.nodes[1].name = "second";
+  model.outputs = {"y", "z"};
+  ImportOptions options;
+  for (const char* wanted : {"first", "y"}) {  // by the node or by its value
+    options.output_node = wanted;
+    const Graph graph = graph_of(model, options);
+    ASSERT_EQ(graph.nodes.size(), 1u);
+    EXPECT_EQ(graph.nodes[0].name, "first");
+  }
+  options.output_node = "secund";
+  const Result<Import> unknown = import_text(model, options);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().kind, ErrorKind::rejected);
+  EXPECT_NE(unknown.error().message.find("'second'"), std::string::npos);
+}
+
 TEST(Ends, AnOutputThatDoesNotDependOnTheInputIsRejected) {
   ModelText model;
   model.nodes = {{"Shape", {"x"}, {"y"}}};
