@@ -54,6 +54,7 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node;
     bool has_key = false;
     std::string key;
+    int key_line = 0;
   };
   std::vector<Open> open_;
   size_t values_ = 0;
@@ -81,7 +82,7 @@ class TreeBuilder final : public YAML::EventHandler {
       refuse(mark, concat("more than ", deepest, " levels"));
       return;
     }
-    open_.push_back({{kind, line_of(mark), "", {}, {}}, false, ""});
+    open_.push_back({{kind, line_of(mark), "", {}, {}}, false, "", 0});
   }
 
   void close() {
@@ -101,6 +102,7 @@ class TreeBuilder final : public YAML::EventHandler {
       into.node.list.push_back(std::move(node));
     } else if (into.has_key) {
       into.has_key = false;
+      node.line = into.key_line;
       into.node.map.push_back({std::move(into.key), std::move(node)});
     } else if (!node.is_scalar()) {
       problem = concat("line ", node.line, ": a key is a word, not a list or a map");
@@ -109,6 +111,7 @@ class TreeBuilder final : public YAML::EventHandler {
                        first->line, " already");
     } else {
       into.has_key = true;
+      into.key_line = node.line;
       into.key = std::move(node.text);
     }
   }

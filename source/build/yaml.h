@@ -18,7 +18,7 @@ struct YamlNode {
   enum class Kind { scalar, list, map };
 
   Kind kind = Kind::scalar;
-  int line = 0;                // from 1
+  int line = 0;                // from 1; in a map, of the key
   std::string text;            // of a scalar; "" for null
   std::vector<YamlNode> list;  // of a list
   std::vector<YamlEntry> map;  // in the file's order

@@ -23,6 +23,7 @@ TEST(Yaml, ATreeKeepsOrderLinesAndText) {
   const YamlNode& b = root->map[0].value;
   ASSERT_EQ(b.kind, YamlNode::Kind::map);
   ASSERT_NE(b.find("x"), nullptr);
+  EXPECT_EQ(b.line, 1);  // its key's
   EXPECT_EQ(b.find("x")->text, "1");
   EXPECT_EQ(b.find("x")->line, 2);
   ASSERT_EQ(b.find("y")->list.size(), 2u);

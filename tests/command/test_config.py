@@ -341,7 +341,7 @@ def test_what_cannot_be_is_refused_in_a_line_that_names_the_key(place, tmp_path,
 
 
 @pytest.mark.parametrize("text, says", [
-    ("model_parameter:\n  a: 1\n", ["line 2", "did you mean model_parameters?"]),
+    ("model_parameter:\n  a: 1\n", ["line 1", "did you mean model_parameters?"]),
     ("compiler_parameters:\n  march: x\n", ["line 2", "march", "belongs in model_parameters"]),
     ("model_parameters: 3\n", ["line 1", "model_parameters"]),
     ("- 1\n- 2\n", ["line 1", "sections"]),
