@@ -17,11 +17,17 @@ OCTAVO = os.environ.get("OCTAVO_BINARY", str(ROOT / "build/release/octavo"))
 SHARED = pathlib.Path(os.environ.get("OCTAVO_SHARED", ROOT.parent / "shared"))
 
 
-def octavo(*arguments, check=True):
+def octavo_run(*arguments):
+    """Exit code, what it printed, and its messages."""
     done = subprocess.run([OCTAVO, *map(str, arguments)], capture_output=True, text=True)
-    if check and done.returncode != 0:
-        sys.exit(f"octavo {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stderr}")
-    return done.stdout
+    return done.returncode, done.stdout, done.stderr
+
+
+def octavo(*arguments, check=True):
+    code, printed, messages = octavo_run(*arguments)
+    if check and code != 0:
+        sys.exit(f"octavo {' '.join(map(str, arguments))}: exit {code}\n{messages}")
+    return printed
 
 
 def octavo_json(*arguments):

@@ -1,0 +1,138 @@
+"""Every exported network of a folder (zoo/export.py): does it import, is its float result that of
+ONNX Runtime, can all of it be integers? One row a file; what was measured is kept in a JSON
+file, so that an interrupted run goes on where it was.
+
+usage: bench/all_models.py FOLDER [--results FILE] [--again] [MODEL...]    FOLDER/FORM/MODEL.onnx or
+FOLDER/MODEL.onnx; a file changed since is measured again"""
+
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+import numpy
+import onnxruntime
+
+from common import machine, octavo_run
+
+INPUTS, SEED = 3, 20240611
+LARGEST_DIFFERENCE = 1e-3  # of the standard deviation of the logits
+
+
+def natural_noise(random, shape):
+    """Normalised pictures whose amplitudes fall as 1 / frequency."""
+    height, width = shape[2:]
+    fy, fx = numpy.fft.fftfreq(height)[:, None], numpy.fft.rfftfreq(width)[None]
+    falling = 1 / numpy.sqrt(fy**2 + fx**2 + 1 / height**2)
+    noise = numpy.fft.irfft2(numpy.fft.rfft2(random.standard_normal(shape)) * falling,
+                             s=(height, width))
+    light = random.normal(0, 0.5, (*shape[:2], 1, 1))
+    return (noise / noise.std() + light).astype(numpy.float32)
+
+
+def runtime_session(path):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def float_result(path):
+    """Largest difference of the logits to ONNX Runtime's, in their standard deviations."""
+    session = runtime_session(path)
+    first = session.get_inputs()[0]
+    random = numpy.random.default_rng(SEED)
+    inputs = [natural_noise(random, tuple(first.shape)) for _ in range(INPUTS)]
+    theirs = numpy.concatenate([session.run(None, {first.name: x})[0] for x in inputs])
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for i, x in enumerate(inputs):
+            files.append(f"{folder}/{i}.npy")
+            numpy.save(files[-1], x)
+        start = time.perf_counter()
+        code, _, message = octavo_run("classify", path, *files, "-q", "--logits", f"{folder}/y.npy")
+        if code != 0:
+            return {"error": message.strip()}
+        seconds = time.perf_counter() - start
+        ours = numpy.load(f"{folder}/y.npy").reshape(theirs.shape)
+    return {"difference": float(abs(ours - theirs).max() / theirs.std()), "float_s": seconds}
+
+
+def check_result(path):
+    """What `octavo check` says, and how long it takes."""
+    start = time.perf_counter()
+    code, text, message = octavo_run("check", path, "--json")
+    seconds = time.perf_counter() - start
+    if not text.strip():
+        return {"error": message.strip()}
+    rows = json.loads(text)["nodes"]
+    refused = [f"{row['name']}: {row['why']}" for row in rows if row["why"]]
+    return {"nodes": len(rows), "refused": refused, "check_s": seconds, "check_code": code}
+
+
+# What is measured of a file, by name, and the columns that it gives: (heading, text of a row).
+# A new measurement is one entry.
+MEASUREMENTS = {"float": float_result, "check": check_result}
+COLUMNS = [
+    ("difference / std", lambda r: r["float"].get("error") or f"{r['float']['difference']:.1e}"),
+    ("nodes", lambda r: r["check"].get("nodes", "")),
+    ("not integer", lambda r: r["check"].get("error") or len(r["check"]["refused"])),
+    ("check, s", lambda r: f"{r['check'].get('check_s', 0):.2f}"),
+]
+
+
+def passes(result):
+    return (result["float"].get("difference", numpy.inf) <= LARGEST_DIFFERENCE
+            and result["check"].get("refused") == [])
+
+
+def measure(path, kept, again):
+    """Measures what is not in `kept` yet; the file's time of change tells whether it is the same."""
+    changed = path.stat().st_mtime
+    result = {} if again or kept.get("changed") != changed else kept
+    result["changed"] = changed
+    for name, function in MEASUREMENTS.items():
+        if name not in result:
+            result[name] = function(path)
+    return result
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("models", nargs="*", help="only these, by the name of their files")
+    parser.add_argument("--results", type=pathlib.Path, help="FOLDER/results.json")
+    parser.add_argument("--again", action="store_true", help="forget what was measured")
+    return parser.parse_intermixed_args()
+
+
+def main():
+    options = parse()
+    store = options.results or options.folder / "results.json"
+    results = json.loads(store.read_text()) if store.exists() else {}
+    files = sorted(path for path in options.folder.rglob("*.onnx")
+                   if not options.models or path.stem in options.models)
+    if not files:
+        sys.exit(f"no .onnx files in {options.folder}")
+    print(machine())
+    print("| file | " + " | ".join(heading for heading, _ in COLUMNS) + " |")
+    print("|---" * (len(COLUMNS) + 1) + "|")
+    failed = []
+    for path in files:
+        name = str(path.relative_to(options.folder).with_suffix(""))
+        result = measure(path, results.get(name, {}), options.again)
+        results[name] = result
+        store.write_text(json.dumps(results, indent=1))
+        print(f"| {name} | " + " | ".join(str(text(result)) for _, text in COLUMNS) + " |", flush=True)
+        if not passes(result):
+            failed.append(name)
+    print(f"\n{len(files) - len(failed)} of {len(files)} pass" +
+          (": not " + ", ".join(failed) if failed else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
