@@ -192,6 +192,12 @@ OCTAVO_INLINE bool activation_fits(const EpilogueArrays& e, int32_t channels) {
   return true;
 }
 
+OCTAVO_INLINE bool is_one_value(const float* values, int32_t count) {
+  for (int32_t c = 1; c < count; ++c)
+    if (values[c] != values[0]) return false;
+  return true;
+}
+
 // Whether all of some values are at most `most` in magnitude.
 OCTAVO_INLINE bool are_within(const float* values, int32_t count, float most) {
   for (int32_t c = 0; c < count; ++c)

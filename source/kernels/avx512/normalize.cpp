@@ -103,12 +103,6 @@ void layer_norm_pixel(const NormalizeArguments& n, const PixelLimits* limits, co
   }
 }
 
-bool is_one_value(const float* values, int32_t count) {
-  for (int32_t c = 1; c < count; ++c)
-    if (values[c] != values[0]) return false;
-  return true;
-}
-
 // One: all multipliers are one, and one quotient serves all channels.
 template <ElementType T, Activation A, bool One>
 void l2_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {

@@ -180,12 +180,6 @@ struct Shares {
   }
 };
 
-bool is_one_value(const float* values, int32_t count) {
-  for (int32_t c = 1; c < count; ++c)
-    if (values[c] != values[0]) return false;
-  return true;
-}
-
 // sum_pixel(x, e) stores the exponentials of a pixel and returns their sum.
 template <class SumPixel>
 OCTAVO_INLINE void run_all(const NormalizeArguments& n, const SumPixel& sum_pixel) {
