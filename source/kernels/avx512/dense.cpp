@@ -13,8 +13,8 @@
 //
 // Packed: the bias, int32, of whole vectors; then for each vector of output channels
 // all dwords of all taps, [vector][dword][16][4]. Vectors never cross a group.
-#include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512::dense {
 namespace {

@@ -7,8 +7,8 @@
 //
 // Packed, for each block: the bias in that order, then [pair of kernel rows][kernel column]
 // [two vectors][channel][2 rows] as int16.
-#include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512::depthwise_wide {
 namespace {

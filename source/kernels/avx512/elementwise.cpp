@@ -1,6 +1,6 @@
 // Add, multiply (also by a gate of one pixel) and rescale, 16 channels at a time.
-#include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512 {
 namespace {

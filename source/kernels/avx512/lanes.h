@@ -5,7 +5,7 @@
 // ends: half the work on a machine that splits 512-bit instructions.
 #pragma once
 
-#include "kernels/avx512/epilogue.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512 {
 namespace {

@@ -1,7 +1,7 @@
 // Layer norm and L2 normalization: the sums of a pixel as exact integers, one square root and
 // one division, correctly rounded as IEEE 754 has them, then 16 channels at a time.
-#include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512 {
 namespace {

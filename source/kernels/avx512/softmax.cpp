@@ -1,7 +1,7 @@
 // Softmax: exponentials looked up in tables that stay in registers, of 16-bit activations 32 at a
 // time by vpermt2w, of bytes 64 at a time by vpermt2b; then 16 channels at a time.
-#include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512::softmax {
 namespace {

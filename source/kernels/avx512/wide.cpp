@@ -6,8 +6,8 @@
 //
 // Packed, for each vector of output channels (these never cross a group): the bias, then
 // [tap][pair of inputs][channel][2 inputs] as int8, zero behind a tap's last input.
-#include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512::wide {
 namespace {

@@ -1,0 +1,167 @@
+// Epilogues that clamp in 16 bits, 32 channels at a time, and what finishes a tile's sums
+// whatever the epilogue.
+#pragma once
+
+#include "kernels/avx512/epilogue.h"
+
+namespace octavo::kernels::avx512 {
+namespace {
+
+// The clamp of 32 channels in 16 bits: rounding is monotone, so that clamping what is rounded is
+// the same as rounding what is clamped, wherever the conversion is in range (conversion_fits).
+// One instruction a bound then serves 32 channels, and saturation on the way does no harm.
+struct WordLimits {
+  __m512i lo, hi, zero;
+};
+
+OCTAVO_INLINE __m512i words_in_order(__m512i a, __m512i b) {
+  // Packing works in 128-bit lanes: quarters of both in turn.
+  return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7),
+                                  _mm512_packs_epi32(a, b));
+}
+
+// Of the channels c .. c + 15 and, as the upper half, next .. next + 15.
+OCTAVO_INLINE WordLimits word_limits(const EpilogueArrays& e, int32_t c, int32_t next) {
+  const __m512i z0 = _mm512_loadu_si512(e.zero + c), z1 = _mm512_loadu_si512(e.zero + next);
+  const auto bound = [&](const float* values) __attribute__((always_inline)) {
+    const __m512i b0 = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_loadu_ps(values + c)), z0);
+    const __m512i b1 = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_loadu_ps(values + next)), z1);
+    return words_in_order(b0, b1);
+  };
+  return {bound(e.lo), bound(e.hi), words_in_order(z0, z1)};
+}
+
+// The limits of all channels of a tensor, for kernels that finish a pixel at a time: kept for
+// tensors of up to so many channels.
+constexpr int32_t most_limited_channels = 1024;
+struct PixelLimits {
+  WordLimits of_block[most_limited_channels / 32];
+
+  void prepare(const EpilogueArrays& e, int32_t channels) {
+    for (int32_t c = 0; c < channels; c += 32)
+      of_block[c / 32] = word_limits(e, c, c + 16 < channels ? c + 16 : c);
+  }
+};
+
+// Whether every |t| stays below 2^31 where every |f| does below 2^30.
+OCTAVO_INLINE bool activation_fits(const EpilogueArrays& e, int32_t channels) {
+  if (e.output == ElementType::f32) return false;
+  if (e.activation == Activation::none) return true;
+  if (e.activation != Activation::table) return false;
+  for (int32_t c = 0; c < channels; ++c)  // |T| <= 2^25
+    if (!(e.output_multiplier[c] <= 32.0f && e.output_multiplier[c] >= -32.0f)) return false;
+  return true;
+}
+
+OCTAVO_INLINE bool is_one_value(const float* values, int32_t count) {
+  for (int32_t c = 1; c < count; ++c)
+    if (values[c] != values[0]) return false;
+  return true;
+}
+
+// Whether all of some values are at most `most` in magnitude.
+OCTAVO_INLINE bool are_within(const float* values, int32_t count, float most) {
+  for (int32_t c = 0; c < count; ++c)
+    if (!(values[c] <= most && values[c] >= -most)) return false;
+  return true;
+}
+
+// Stores the first `count` of 32 channels, rounded and less the zero point. Not for floats.
+OCTAVO_INLINE void store_rounded(const WordLimits& limits, ElementType output, __m512i rounded,
+                                 std::byte* pixel, int32_t c, int32_t count) {
+  const __m512i q = _mm512_max_epi16(
+      _mm512_min_epi16(_mm512_adds_epi16(rounded, limits.zero), limits.hi), limits.lo);
+  const auto lanes = static_cast<__mmask32>(lanes64(count));
+  if (output == ElementType::i16) {
+    if (count >= 32) return _mm512_storeu_si512(pixel + 2 * c, q);
+    return _mm512_mask_storeu_epi16(pixel + 2 * c, lanes, q);
+  }
+  const __m256i low = _mm512_cvtepi16_epi8(q);  // u8 and i8 are the same low byte
+  if (count >= 32) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(pixel + c), low);
+  _mm256_mask_storeu_epi8(pixel + c, lanes, low);
+}
+
+OCTAVO_INLINE __m512 scaled(const EpilogueArrays& e, __m512i accumulator, int32_t c) {
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(accumulator), _mm512_loadu_ps(e.multiplier + c));
+}
+
+// t of a pixel, its residual added where it has one.
+OCTAVO_INLINE __m512 with_residual(const EpilogueArrays& e, __m512 t, const std::byte* residual,
+                                   int32_t c) {
+  return residual == nullptr ? t : add_residual(e, t, load_stored(residual, e.residual, c), c);
+}
+
+// Whether, for all of these channels, |float(acc) * m| stays below 2^31.
+OCTAVO_INLINE bool arguments_fit(const EpilogueArrays& e, int32_t begin, int32_t end) {
+  for (int32_t c = begin; c < end; c += 16) {
+    const __mmask16 ok = _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)),
+                                            _mm512_set1_ps(0.5f), _CMP_LE_OQ);
+    const __mmask16 lanes = lanes16(end - c);
+    if ((ok & lanes) != lanes) return false;
+  }
+  return true;
+}
+
+// Accumulators of some pixels, [pixel][vectors][16], and where they go.
+struct TileSums {
+  const int32_t* values;
+  int32_t pixels, vectors;
+  const std::byte* const* residual;  // a pointer a pixel; null without
+  ptrdiff_t residual_offset;
+  std::byte* const* output;
+  ptrdiff_t output_offset;
+  int32_t channel, channels;  // the first, and how many exist
+  bool fits, arguments_fit;   // see conversion_fits, arguments_fit
+
+  OCTAVO_INLINE const std::byte* residual_pixel(int32_t p) const {
+    return residual == nullptr ? nullptr : residual[p] + residual_offset;
+  }
+  OCTAVO_INLINE __m512i vector(int32_t p, int32_t v) const {
+    return _mm512_load_si512(values + (p * vectors + v) * 16);
+  }
+};
+
+OCTAVO_INLINE void store_words(const WordLimits& limits, ElementType output, __m512 t0, __m512 t1,
+                               std::byte* pixel, int32_t c, int32_t count) {
+  store_rounded(limits, output, words_in_order(_mm512_cvtps_epi32(t0), _mm512_cvtps_epi32(t1)),
+                pixel, c, count);
+}
+
+template <Activation A>
+void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
+  for (int32_t v = 0; 16 * v < sums.channels; v += 2) {
+    const int32_t c = sums.channel + 16 * v, count = sums.channels - 16 * v;
+    const int32_t upper = count > 16 ? 1 : 0;  // else nothing may be read there
+    if (!sums.fits) {
+      for (int32_t p = 0; p < sums.pixels; ++p)
+        for (int32_t half = 0; half <= upper; ++half) {
+          const int32_t at = c + 16 * half;
+          const __m512 t = activate_as<A>(e, scaled(e, sums.vector(p, v + half), at), at);
+          store(e, with_residual(e, t, sums.residual_pixel(p), at),
+                sums.output[p] + sums.output_offset, at, lanes16(count - 16 * half));
+        }
+      continue;
+    }
+    const int32_t next = c + 16 * upper;
+    const WordLimits limits = word_limits(e, c, next);
+    for (int32_t p = 0; p < sums.pixels; ++p) {
+      const std::byte* residual = sums.residual_pixel(p);
+      const Pair t =
+          activate_pair<A>(e, scaled(e, sums.vector(p, v), c),
+                           scaled(e, sums.vector(p, v + upper), next), c, next, sums.arguments_fit);
+      store_words(limits, e.output, with_residual(e, t.first, residual, c),
+                  with_residual(e, t.second, residual, next), sums.output[p] + sums.output_offset,
+                  c, count);
+    }
+  }
+}
+
+// Whatever the epilogue; its code exists once an activation, not once a tile.
+__attribute__((noinline, unused)) void finish_pixels(const EpilogueArrays& epilogue,
+                                                     const TileSums& sums) {
+  const EpilogueArrays e = epilogue;  // or it is read again after every store
+  with_activation(e.activation, [&]<Activation A>() { finish_pixels_as<A>(e, sums); });
+}
+
+}  // namespace
+}  // namespace octavo::kernels::avx512
