@@ -33,7 +33,7 @@ bool convert(Editor& editor, NodeId id) {
   if (affine->axis == last) return false;
   const std::vector<float> scale = values(editor, node.inputs[1]);
   const std::vector<float> shift = values(editor, node.inputs[2]);
-  if (uniform(scale) && uniform(shift)) {
+  if (uniform(scale) && uniform(shift) && editor.shape(x).back() <= most_channels) {
     onto_last_axis(editor, id, last);
     return true;
   }

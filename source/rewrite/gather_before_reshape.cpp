@@ -1,8 +1,6 @@
 // A Slice or Gather behind a Reshape that only splits channels picks channels: it comes first,
 // as a Gather of channels, and may then go into the convolution that makes them. So q, k and v
 // of [n, tokens, 3, heads, d] or of [n, tokens, heads, 3 d] are rows of one matrix.
-#include <numeric>
-
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
 
@@ -22,30 +20,44 @@ std::optional<size_t> split_begin(const Shape& whole, const Shape& split) {
   return std::nullopt;
 }
 
-// What the node picks along every axis; nothing where it picks nothing.
-std::optional<std::vector<std::vector<int64_t>>> picked(const Node& node, const Shape& shape) {
-  const auto* slice = std::get_if<Slice>(&node.op);
-  const auto* gather = std::get_if<Gather>(&node.op);
+// What the node picks along an axis of `size` entries; nothing if it picks nowhere at all.
+std::optional<std::vector<int64_t>> picked(const Operator& op, size_t axis, int64_t size) {
+  const auto* slice = std::get_if<Slice>(&op);
+  const auto* gather = std::get_if<Gather>(&op);
   if (!slice && !gather) return std::nullopt;
-  std::vector<std::vector<int64_t>> out(shape.size());
-  for (size_t axis = 0; axis < shape.size(); ++axis) {
-    if (gather && static_cast<size_t>(gather->axis) == axis) {
-      out[axis] = gather->indices;
-      continue;
-    }
-    out[axis].resize(static_cast<size_t>(slice ? slice->sizes[axis] : shape[axis]));
-    std::iota(out[axis].begin(), out[axis].end(), int64_t{0});
-    if (!slice) continue;
-    for (int64_t& i : out[axis]) i = slice->starts[axis] + i * slice->steps[axis];
+  if (gather && static_cast<size_t>(gather->axis) == axis) return gather->indices;
+  const int64_t count = slice ? slice->sizes[axis] : size;
+  if (count > most_channels) return std::nullopt;
+  std::vector<int64_t> out(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    out[static_cast<size_t>(i)] = slice ? slice->starts[axis] + i * slice->steps[axis] : i;
   }
   return out;
 }
 
-bool takes_all(const std::vector<int64_t>& indices, int64_t size) {
-  for (size_t i = 0; i < indices.size(); ++i) {
-    if (indices[i] != static_cast<int64_t>(i)) return false;
+bool takes_all(const Operator& op, size_t axis, int64_t size) {
+  if (const auto* gather = std::get_if<Gather>(&op))
+    return static_cast<size_t>(gather->axis) != axis;
+  const auto* slice = std::get_if<Slice>(&op);
+  return slice && slice->sizes[axis] == size && slice->steps[axis] == 1;
+}
+
+// The channels, in the order of the node's output, of a split that begins at an axis.
+std::optional<std::vector<int64_t>> picked_channels(const Operator& op, const Shape& split,
+                                                    size_t begin, int64_t most) {
+  std::vector<int64_t> channels{0};
+  for (size_t axis = begin; axis < split.size(); ++axis) {
+    const auto indices = picked(op, axis, split[axis]);
+    if (!indices) return std::nullopt;
+    if (channels.size() * indices->size() > static_cast<size_t>(most)) return std::nullopt;
+    std::vector<int64_t> next;
+    next.reserve(channels.size() * indices->size());
+    for (const int64_t base : channels) {
+      for (const int64_t i : *indices) next.push_back(base * split[axis] + i);
+    }
+    channels = std::move(next);
   }
-  return static_cast<int64_t>(indices.size()) == size;
+  return channels;
 }
 
 bool move_above(Editor& editor, NodeId id) {
@@ -53,23 +65,18 @@ bool move_above(Editor& editor, NodeId id) {
   if (node.inputs.empty() || !made_by<Reshape>(editor, node.inputs[0])) return false;
   const Shape split = editor.shape(node.inputs[0]);
   const TensorId x = operand(editor, node.inputs[0], 0);
-  const auto begin = split_begin(editor.shape(x), split);
-  const auto indices = begin ? picked(node, split) : std::nullopt;
-  if (!indices) return false;
+  const Shape& whole = editor.shape(x);
+  const auto begin = split_begin(whole, split);
+  if (!begin) return false;
   for (size_t axis = 0; axis < *begin; ++axis) {
-    if (!takes_all((*indices)[axis], split[axis])) return false;
+    if (!takes_all(node.op, axis, split[axis])) return false;
   }
-  std::vector<int64_t> channels{0};
-  for (size_t axis = *begin; axis < split.size(); ++axis) {
-    std::vector<int64_t> next;
-    for (const int64_t base : channels) {
-      for (const int64_t i : (*indices)[axis]) next.push_back(base * split[axis] + i);
-    }
-    channels = std::move(next);
-  }
-  const int last = static_cast<int>(editor.shape(x).size()) - 1;
+  // No more than there are: what picks channels twice is no part of them.
+  auto channels = picked_channels(node.op, split, *begin, whole.back());
+  if (!channels) return false;
+  const int last = static_cast<int>(whole.size()) - 1;
   const Shape shape = editor.shape(node.output);
-  editor.split(id, Gather{last, std::move(channels)}, {x}, Reshape{shape});
+  editor.split(id, Gather{last, std::move(*channels)}, {x}, Reshape{shape});
   return true;
 }
 

@@ -55,6 +55,8 @@ struct Affine {
 // Along `axis`: a ChannelAffine of equal entries lies along every axis.
 std::optional<Affine> affine_along(const Editor& editor, NodeId id, int axis);
 bool uniform(const std::vector<float>& values);
+// Up to this many entries one number may be written out for all channels of a hostile file.
+constexpr int64_t most_channels = int64_t{1} << 20;
 
 const std::vector<float>& values(const Editor& editor, TensorId id);
 // Rounded once; nothing where one is not finite in float.

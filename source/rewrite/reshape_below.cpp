@@ -28,6 +28,7 @@ std::optional<int> same_axis(const Shape& from, const Shape& to, int axis) {
 std::optional<std::vector<TensorId>> uniform_affine(Editor& editor, const Node& node,
                                                     const Shape& from) {
   std::vector<TensorId> inputs = node.inputs;
+  if (from.back() > most_channels) return std::nullopt;
   for (const size_t i : {1, 2}) {
     if (!uniform(values(editor, inputs[i]))) return std::nullopt;
   }

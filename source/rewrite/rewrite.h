@@ -18,7 +18,7 @@ struct Rewrite {
   enum class When { every_round, first, last };
   std::string_view name;
   std::string_view why;
-  int (*apply)(Graph& graph);  // returns how many places it changed
+  int (*apply)(Graph& graph);     // returns how many places it changed
   When when = When::every_round;  // or once before or after all others
 };
 

@@ -59,4 +59,4 @@ def test_skeleton_equals_onnx_runtime(path, tmp_path):
     ours = np.load(tmp_path / "y.npy").reshape(theirs.shape)
     deviation = theirs.std()
     assert abs(theirs[0] - theirs[1]).max() > 0.003 * deviation  # the picture matters
-    assert abs(ours - theirs).max() <= 1e-4 * deviation, f"seed {SEED}"
+    assert abs(ours - theirs).max() <= 1e-3 * deviation, f"seed {SEED}"
