@@ -20,6 +20,7 @@
 #include "kernels/isa.h"
 #include "quantize/pictures.h"
 #include "quantize/prepare.h"
+#include "quantize/roundings.h"
 #include "quantize/warnings.h"
 #include "runtime/program.h"
 
@@ -148,6 +149,15 @@ Result<Checked> calibration_samples(const Model& model, const BuildOptions& opti
   return checked;
 }
 
+// None where the file itself says how everything is stored.
+Result<Checked> calibration_or_none(const Model& model, const BuildOptions& options) {
+  if (!options.calibration.empty()) return calibration_samples(model, options);
+  if (has_roundings(*model.graph)) return Checked{};
+  return usage_error(
+      "--calib DATA is missing: a float model needs pictures to calibrate on (octavo build "
+      "--help)");
+}
+
 size_t count_classes(const std::vector<Sample>& samples) {
   std::set<int> classes;
   for (const Sample& sample : samples) {
@@ -178,6 +188,7 @@ CalibrationFeed make_feed(const Model& model, const std::vector<Sample>& files,
                           const std::optional<Dumps>& dumps) {
   CalibrationFeed feed;
   feed.count = files.size();
+  if (files.empty()) return feed;
   for (const Sample& sample : files) feed.classes.push_back(sample.label);
   if (dumps ? !dumps->pixels : is_tensor_file(files.front().path)) {
     feed.values = [&](size_t i) -> Result<std::vector<float>> {
@@ -324,7 +335,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   auto model = open_model(model_path, options.model);
   if (!model) return model.error();
   if (!model->is_float()) return usage_error(concat(quoted(model_path), " is a plan already"));
-  auto checked = calibration_samples(*model, options);
+  auto checked = calibration_or_none(*model, options);
   if (!checked) return checked.error();
   const std::vector<Sample>& files = checked->samples;
 
@@ -350,7 +361,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   }
   const CalibrationFeed feed = make_feed(*model, files, options.dumps);
   const Preprocess* how = model->picture_input ? &seen_by_graph : nullptr;
-  if (how) {
+  if (how && feed.count > 0) {
     const Status warned =
         warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
     if (!warned) return warned.error();

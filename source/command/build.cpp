@@ -110,10 +110,8 @@ Result<BuildOptions> to_build_options(Options& options) {
     if (options.output_path.empty()) options.output_path = said->output;
     build = std::move(said->options);
   }
-  const char* missing = options.model.empty() ? "MODEL" : "--calib DATA";
-  if (options.model.empty() || options.calibration.empty()) {
-    return usage_error(
-        concat(missing, " is required, or --config FILE.yaml (octavo build --help)"));
+  if (options.model.empty()) {
+    return usage_error("MODEL is required, or --config FILE.yaml (octavo build --help)");
   }
   if (const Status applied = apply_flags(options, build); !applied) return applied.error();
   return build;

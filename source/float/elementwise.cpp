@@ -95,6 +95,9 @@ Kernel make_unary(const std::shared_ptr<OneDnn>& onednn, const Graph& graph, con
       return each_element(count, [](float x) { return std::sin(x); });
     case Unary::Kind::cosine:
       return each_element(count, [](float x) { return std::cos(x); });
+    case Unary::Kind::fake_quantize:
+      return each_element(
+          count, [a, b](float x) { return (clip(std::nearbyint(x / a) + b, 0, 255) - b) * a; });
   }
   return {};
 }

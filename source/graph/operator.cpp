@@ -64,6 +64,8 @@ struct NameOf {
         return "negate";
       case Unary::Kind::reciprocal:
         return "reciprocal";
+      case Unary::Kind::fake_quantize:
+        return "fake_quantize";
       case Unary::Kind::softplus:
         return "softplus";
       case Unary::Kind::mish:

@@ -42,7 +42,9 @@ struct Binary {
 };
 
 // input: x. alpha and beta mean: clip [alpha, beta]; hard_sigmoid
-// max(0, min(1, alpha*x + beta)); leaky_relu and elu slope alpha.
+// max(0, min(1, alpha*x + beta)); leaky_relu and elu slope alpha; fake_quantize (a pair of
+// QuantizeLinear and DequantizeLinear) the value that a byte of scale alpha and zero point beta
+// holds: (min(max(rint(x / alpha) + beta, 0), 255) - beta) * alpha.
 struct Unary {
   enum class Kind {
     relu,
@@ -67,6 +69,7 @@ struct Unary {
     mish,
     sine,
     cosine,
+    fake_quantize,
   } kind;
   float alpha = 0, beta = 0;
 };

@@ -74,6 +74,8 @@ double unary(const Unary& op, double x) {
       return std::sin(x);
     case Kind::cosine:
       return std::cos(x);
+    case Kind::fake_quantize:
+      return (std::clamp(std::nearbyint(x / alpha) + beta, 0.0, 255.0) - beta) * alpha;
   }
   return x;
 }

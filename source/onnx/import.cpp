@@ -1,5 +1,6 @@
 #include "onnx/import.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -212,6 +213,12 @@ class Importer {
     if (!complete) {
       refuse(index, concat("it has ", count, " inputs, expected at least ",
                            choice.row->least_inputs, " and at most ", choice.row->most_inputs));
+      return;
+    }
+    const bool reads_quantized = std::any_of(
+        inputs.begin(), inputs.end(), [](const Value& input) { return input.quantized; });
+    if (reads_quantized && node.op_type != "DequantizeLinear") {
+      refuse(index, "it reads what a QuantizeLinear gives; only a DequantizeLinear may");
       return;
     }
     const size_t tensors_before = builder_.graph.tensors.size();

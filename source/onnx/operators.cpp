@@ -13,10 +13,11 @@ using Table = std::unordered_map<std::string_view, OperatorRow>;
 
 Table make_table() {
   Table table;
-  for (const auto rows : {convolution_operators, pool_operators, matrix_operators,
-                          attention_operators, elementwise_operators, activation_operators,
-                          normalization_operators, reduction_operators, movement_operators,
-                          indexing_operators, shape_operators, resize_operators, logic_operators}) {
+  for (const auto rows :
+       {convolution_operators, pool_operators, matrix_operators, attention_operators,
+        elementwise_operators, activation_operators, normalization_operators, reduction_operators,
+        movement_operators, indexing_operators, shape_operators, resize_operators, logic_operators,
+        quantization_operators}) {
     for (OperatorRow& row : rows()) table.emplace(row.op_type, std::move(row));
   }
   return table;
@@ -27,13 +28,16 @@ struct Refusal {
   std::string_view op_type, why;
 };
 constexpr Refusal refusals[] = {
-    {"QuantizeLinear", "quantized (QDQ) models are not imported, only float ones"},
-    {"DequantizeLinear", "quantized (QDQ) models are not imported, only float ones"},
-    {"QLinearConv", "quantized models are not imported, only float ones"},
-    {"QLinearMatMul", "quantized models are not imported, only float ones"},
-    {"ConvInteger", "quantized models are not imported, only float ones"},
-    {"MatMulInteger", "quantized models are not imported, only float ones"},
-    {"DynamicQuantizeLinear", "quantized models are not imported, only float ones"},
+    {"QLinearConv",
+     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
+    {"QLinearMatMul",
+     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
+    {"ConvInteger",
+     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
+    {"MatMulInteger",
+     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
+    {"DynamicQuantizeLinear",
+     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
     {"If", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Loop", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Scan", "control flow is not known; simplify the file (onnxsim or onnxslim)"},

@@ -37,6 +37,7 @@ std::vector<OperatorRow> indexing_operators();
 std::vector<OperatorRow> shape_operators();
 std::vector<OperatorRow> resize_operators();
 std::vector<OperatorRow> logic_operators();
+std::vector<OperatorRow> quantization_operators();
 
 struct OperatorChoice {
   const OperatorRow* row;

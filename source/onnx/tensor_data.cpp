@@ -200,6 +200,7 @@ Result<Constant> decode_tensor(const TensorProto& tensor, ExternalData& external
     return rejected(concat("tensor ", quoted(tensor.name), " ", constant.error().message));
   }
   constant->name = tensor.name;
+  constant->stored = tensor.data_type;
   return constant;
 }
 

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
+#include "onnx/model.h"
 
 namespace octavo::onnx {
 
@@ -24,6 +26,9 @@ struct Constant {
   std::shared_ptr<const std::vector<float>> reals;
   std::shared_ptr<const std::vector<int64_t>> integers;  // booleans are 0 and 1
   std::string name;                                      // of an initializer
+  // Of the element type that the file states; integers are widened, but a zero point's
+  // type is that of what it quantizes.
+  DataType stored = DataType::undefined;
 
   int64_t size() const { return element_count(shape); }
   double number(size_t index) const {
@@ -42,6 +47,12 @@ struct Value {
   Constant constant;
   TensorId tensor = 0;
   Shape tensor_shape;
+  // Set between a QuantizeLinear and its DequantizeLinear.
+  struct Quantized {
+    float scale;
+    int64_t zero_point;
+  };
+  std::optional<Quantized> quantized;
 
   Value() = default;
   Value(Constant value) : state(State::constant), constant(std::move(value)) {}

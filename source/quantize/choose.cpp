@@ -67,6 +67,25 @@ std::vector<std::vector<double>> tap_offsets(const Graph& graph, const FormedSte
   return out;
 }
 
+bool has_one_scale(const StoredTensor& tensor) {
+  return std::all_of(tensor.scale.begin(), tensor.scale.end(),
+                     [&](double scale) { return scale == tensor.scale[0]; });
+}
+
+// The file's own integers.
+IntegerWeights whole_weights(const Tensor& weight, double input_scale) {
+  const auto rows = static_cast<size_t>(weight.shape[0]);
+  const size_t taps = weight.values->size() / rows;
+  IntegerWeights out;
+  for (size_t o = 0; o < rows; ++o) {
+    const auto row = std::span(*weight.values).subspan(o * taps, taps);
+    const float scale = stored_scale(row).value_or(1.0f);
+    for (const float w : row) out.values.push_back(static_cast<int8_t>(std::rint(w / scale)));
+    out.unit.push_back(double{scale} * input_scale);
+  }
+  return out;
+}
+
 class Builder {
  public:
   Builder(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
@@ -96,7 +115,10 @@ class Builder {
     out.identity = find_identity(graph_, step);
     const auto scaled = scale_weights(graph_, step, input,
                                       calibration_.stored[step.inputs[0]].moments, out.identity);
-    out.weights = quantize_weights(scaled, options_.per_channel_weights);
+    out.weights =
+        step.whole_weights && has_one_scale(input)
+            ? whole_weights(graph_.tensors[graph_.nodes[step.node].inputs[1]], input.scale[0])
+            : quantize_weights(scaled, options_.per_channel_weights);
     out.real_bias = real_bias(graph_, step, scaled.outputs);
     out.offsets = tap_offsets(graph_, step, input, mapping_);
     out.outputs_per_group = scaled.outputs / static_cast<int64_t>(out.offsets.size());

@@ -164,7 +164,7 @@ Status compensate_weights(const Graph& graph, const FormedSteps& formed,
   if (!moments) return moments.error();
   const auto work = [&](size_t s, size_t, size_t) -> Status {
     const FormedStep& step = formed.steps[s];
-    if (step.kind == StepKind::convolution && (*moments)[s].taps != 0) {
+    if (step.kind == StepKind::convolution && !step.whole_weights && (*moments)[s].taps != 0) {
       compensate_step(graph, step, (*moments)[s], choice.tensors[step.inputs[0]],
                       choice.convolutions[s]);
     }

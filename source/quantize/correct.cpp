@@ -69,7 +69,7 @@ Status correct_biases(const Graph& graph, const FormedSteps& formed, const Calib
   if (!means) return means.error();
   for (size_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];
-    if (step.kind != StepKind::convolution) continue;
+    if (step.kind != StepKind::convolution || step.whole_weights) continue;
     IntegerConvolution& conv = choice.convolutions[s];
     for (size_t o = 0; o < conv.real_bias.size(); ++o) {
       const auto channel = static_cast<int64_t>(o);

@@ -1,9 +1,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
+#include <span>
 
 #include "base/text.h"
+#include "quantize/roundings.h"
 #include "quantize/steps.h"
+#include "quantize/weights.h"
 
 namespace octavo {
 
@@ -50,9 +54,18 @@ bool is_activation(const Unary& unary) {
     case Kind::reciprocal:
     case Kind::sine:
     case Kind::cosine:
+    case Kind::fake_quantize:
       return false;
   }
   return false;
+}
+
+bool has_whole_rows(const std::vector<float>& weights, const Shape& shape) {
+  const size_t rows = static_cast<size_t>(shape[0]), taps = weights.size() / rows;
+  for (size_t o = 0; o < rows; ++o) {
+    if (!stored_scale(std::span(weights).subspan(o * taps, taps))) return false;
+  }
+  return true;
 }
 
 class Former {
@@ -62,7 +75,8 @@ class Former {
         producers_(producers(graph)),
         consumers_(consumers(graph)),
         taken_(graph.nodes.size(), false),
-        constant_stored_(graph.tensors.size(), false) {
+        constant_stored_(graph.tensors.size(), false),
+        has_roundings_(has_roundings(graph)) {
     formed_.stored_as.resize(graph.tensors.size());
     for (size_t i = 0; i < formed_.stored_as.size(); ++i) {
       formed_.stored_as[i] = static_cast<TensorId>(i);
@@ -100,6 +114,10 @@ class Former {
 
   void form(uint32_t n) {
     const Node& at = node(n);
+    if (rounds(n) && rounded_already(n)) {
+      formed_.stored_as[at.output] = formed_.stored_as[at.inputs[0]];
+      return;
+    }
     if (!stored_shape(tensor(at.output).shape)) {
       return refuse(n, concat("output of shape ", list_text(tensor(at.output).shape)));
     }
@@ -119,7 +137,7 @@ class Former {
     if (step.kind == StepKind::reshape) extend_move(step);
     if (step.kind == StepKind::l2_normalize) take_quotient(step);
     if (step.kind == StepKind::matmul) extend_factor(step);
-    if (step.kind == StepKind::rescale) {
+    if (step.kind == StepKind::rescale && !rounds(n)) {
       if (const auto* unary = std::get_if<Unary>(&at.op)) {
         set_activation(step, *unary);
         step.accumulated = at.inputs[0];
@@ -133,7 +151,64 @@ class Former {
     finish(step);
   }
 
-  void finish(FormedStep& step) { formed_.steps.push_back(std::move(step)); }
+  // A rounding that the file states ends the step.
+  void finish(FormedStep& step) {
+    if (!moves_only(step) && step.kind != StepKind::constant && !step.rounding) {
+      const uint32_t reader = next(step);
+      if (reader != no_node && rounds(reader)) {
+        step.rounding = rounding_at(reader);
+        take(step, reader);
+      }
+    }
+    formed_.steps.push_back(std::move(step));
+  }
+
+  bool rounds(uint32_t n) const {
+    const auto* unary = std::get_if<Unary>(&node(n).op);
+    return unary != nullptr && unary->kind == Unary::Kind::fake_quantize;
+  }
+
+  GivenRounding rounding_at(uint32_t n) const {
+    const auto& unary = std::get<Unary>(node(n).op);
+    return {unary.alpha, static_cast<int32_t>(unary.beta)};
+  }
+
+  // Whether the rounding finds every value where it would put it: they were only moved since an
+  // equal one. The network's own input is stored by it, unless it is a picture.
+  bool rounded_already(uint32_t n) {
+    const GivenRounding wanted = rounding_at(n);
+    std::vector<TensorId> open{node(n).inputs[0]};
+    std::set<TensorId> seen;
+    while (!open.empty()) {
+      const TensorId t = open.back();
+      open.pop_back();
+      if (!seen.insert(t).second) continue;
+      if (t == graph_.input && !formed_.input_rounding && open.empty() && seen.size() == 1 &&
+          sole_reader(t) == n) {
+        formed_.input_rounding = wanted;
+        return true;
+      }
+      const uint32_t maker = producers_[t];
+      if (maker == no_node) return false;
+      const Node& made_by = node(maker);
+      if (rounds(maker)) {
+        if (rounding_at(maker) != wanted) return false;
+      } else if (moves_values(made_by)) {
+        open.insert(open.end(), made_by.inputs.begin(), made_by.inputs.end());
+      } else {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static bool moves_values(const Node& at) {
+    const auto* pool = std::get_if<Pool2d>(&at.op);
+    return std::holds_alternative<Reshape>(at.op) || std::holds_alternative<Transpose>(at.op) ||
+           std::holds_alternative<Gather>(at.op) || std::holds_alternative<Slice>(at.op) ||
+           std::holds_alternative<Concat>(at.op) ||
+           (pool != nullptr && pool->kind == Pool2d::Kind::maximum);
+  }
 
   void take(FormedStep& step, uint32_t n) {
     step.nodes.push_back(n);
@@ -325,6 +400,8 @@ class Former {
       return "weights are computed";
     }
     step.kind = StepKind::convolution;
+    step.whole_weights =
+        has_roundings_ && has_whole_rows(*tensor(at.inputs[1]).values, tensor(at.inputs[1]).shape);
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -442,7 +519,9 @@ class Former {
   }
 
   std::string begin(const Unary& op, const Node& at, FormedStep& step) {
-    if (!is_activation(op)) return "-";
+    const bool rounding = op.kind == Unary::Kind::fake_quantize;
+    if (!is_activation(op) && !rounding) return "-";
+    if (rounding) step.rounding = GivenRounding{op.alpha, static_cast<int32_t>(op.beta)};
     step.kind = StepKind::rescale;
     const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
     step.factor.assign(channels, 1.0);
@@ -587,6 +666,7 @@ class Former {
   std::vector<uint32_t> producers_;
   std::vector<std::vector<uint32_t>> consumers_;
   std::vector<bool> taken_, constant_stored_;
+  bool has_roundings_;
   std::map<uint32_t, TensorId> quotient_of_;  // x / norm, by the node of the norm
   std::vector<Refusal> refused_;
   FormedSteps formed_;

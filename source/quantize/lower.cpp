@@ -79,6 +79,14 @@ class Lowering {
     return to_logits(step) ? 1.0 : 1.0 / choice_.tensors[step.output].scale[c];
   }
 
+  // A real value in output units. Where the file says both scales, with the roundings to float
+  // of ONNX Runtime's kernels, (sx * sw) / sy: quantized networks are chaotic enough that a
+  // multiplier off by its last bit moves logits by several of their steps.
+  double output_units(const FormedStep& step, double real, size_t c) const {
+    if (!step.rounding || to_logits(step)) return real * per_real(step, c);
+    return static_cast<float>(real) / static_cast<float>(choice_.tensors[step.output].scale[c]);
+  }
+
   double input_scale(const FormedStep& step, size_t input, size_t c) const {
     return choice_.tensors[step.inputs[input]].scale[c];
   }
@@ -92,7 +100,8 @@ class Lowering {
     std::vector<double> multiplier(real), result(real.size());
     const Units units = set_activation(out, step, s, clamp_as_activation);
     for (size_t c = 0; c < real.size(); ++c) {
-      multiplier[c] *= out.activation == Activation::none ? per_real(step, c) : 1 / units.argument;
+      multiplier[c] = out.activation == Activation::none ? output_units(step, real[c], c)
+                                                         : real[c] / units.argument;
       result[c] = units.result * per_real(step, c);
     }
     out.multiplier = to_floats(multiplier);

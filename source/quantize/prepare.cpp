@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <tuple>
 
 #include "quantize/steps.h"
 
@@ -14,6 +16,7 @@ class Preparation {
   Preparation(const Graph& graph, bool picture) : out_(graph), picture_(picture) {}
 
   Graph run() {
+    share_roundings();
     if (picture_) store_picture();
     for (Node& node : out_.nodes) write_out_constant(node);
     store_right_operands();
@@ -32,6 +35,23 @@ class Preparation {
     ChannelAffine affine;
     affine.axis = static_cast<int>(shape.size()) - 1;
     return Node{name, {}, affine, {x, one, zero}, out_.add_tensor(name, shape)};
+  }
+
+  // A tensor that is rounded alike for each of its readers is rounded once.
+  void share_roundings() {
+    std::map<std::tuple<TensorId, float, float>, TensorId> made;
+    std::map<TensorId, TensorId> instead;
+    for (Node& node : out_.nodes) {
+      for (TensorId& input : node.inputs) {
+        if (const auto found = instead.find(input); found != instead.end()) input = found->second;
+      }
+      const auto* unary = std::get_if<Unary>(&node.op);
+      if (unary == nullptr || unary->kind != Unary::Kind::fake_quantize) continue;
+      const auto [first, is_new] =
+          made.try_emplace({node.inputs[0], unary->alpha, unary->beta}, node.output);
+      if (!is_new && node.output != out_.output) instead[node.output] = first->second;
+    }
+    remove_dead(out_);
   }
 
   bool takes_pictures(const Node& node) const {

@@ -9,6 +9,7 @@
 #include "quantize/correct.h"
 #include "quantize/prepare.h"
 #include "quantize/report.h"
+#include "quantize/roundings.h"
 #include "quantize/types.h"
 #include "quantize/warnings.h"
 
@@ -21,13 +22,14 @@ constexpr size_t report_pictures = 16;
 
 Status check_call(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
                   const QuantizeOptions& options) {
-  if (static_cast<bool>(feed.pixels) == static_cast<bool>(feed.values)) {
+  if (feed.pixels && feed.values) {
     return usage_error("calibration takes either pictures or float inputs");
   }
+  if (feed.count > 0 && !feed.pixels && !feed.values)
+    return usage_error("calibration reads nothing");
   if (feed.pixels && how == nullptr) {
     return usage_error("calibration by pictures needs to know how they are preprocessed");
   }
-  if (feed.count == 0) return rejected("there is no calibration picture");
   if (!(options.percentile > 50 && options.percentile <= 100)) {
     return usage_error(
         concat("a percentile of ", options.percentile, "; more than 50, up to 100 is expected"));
@@ -50,6 +52,17 @@ Status check_call(const Graph& graph, const Preprocess* how, const CalibrationFe
   return {};
 }
 
+Result<Quantized> quantize_by_file(const Graph& graph, const Preprocess* how,
+                                   const FormedSteps& formed, const InputMapping& mapping,
+                                   const ChooseOptions& options) {
+  if (const Status status = check_rounded(graph, formed, mapping); !status) return status.error();
+  const Calibration calibration = calibration_of_roundings(graph, formed, mapping);
+  const Choice choice = choose(graph, formed, calibration, mapping, options);
+  auto plan = lower(graph, formed, choice, make_tables(formed, calibration), how);
+  if (!plan) return plan.error();
+  return Quantized{std::move(*plan), {}};
+}
+
 }  // namespace
 
 Result<Quantized> quantize(const Graph& original, const Preprocess* how,
@@ -62,14 +75,15 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
   if (!formed) return formed.error();
   auto types = stored_types(graph, *formed, options.int16_nodes);
   if (!types) return types.error();
+  const ChooseOptions choose_options{options.method, options.percentile,
+                                     options.per_channel_weights, std::move(types->of)};
+  if (feed.count == 0) return quantize_by_file(graph, how, *formed, mapping, choose_options);
 
   Sweep sweep{options.threads, "calibrating", options.progress, options.stop};
   const CalibrateOptions calibrate_options{repair_pictures, options.method == RangeMethod::kl};
   auto calibration = calibrate(graph, *formed, mapping, feed, sweep, calibrate_options);
   if (!calibration) return calibration.error();
 
-  const ChooseOptions choose_options{options.method, options.percentile,
-                                     options.per_channel_weights, std::move(types->of)};
   Choice choice = choose(graph, *formed, *calibration, mapping, choose_options);
   sweep.what = "rounding weights";
   if (const Status status =

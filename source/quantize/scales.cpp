@@ -48,8 +48,12 @@ class Chooser {
         mapping_(mapping),
         options_(options),
         tensors_(graph.tensors.size()),
+        given_(graph.tensors.size()),
         ranges_(graph.tensors.size()),
-        models_(formed.steps.size()) {}
+        models_(formed.steps.size()) {
+    given_[graph.input] = formed.input_rounding;
+    for (const auto& step : formed.steps) given_[step.output] = step.rounding;
+  }
 
   std::vector<StoredTensor> run() {
     for (const TensorId root : flow_.roots) find_ranges(root);
@@ -65,7 +69,9 @@ class Chooser {
   }
 
  private:
-  bool fixed(TensorId root) const { return root == graph_.input && mapping_.picture; }
+  bool fixed(TensorId root) const { return is_picture(root) || given_[root]; }
+
+  bool is_picture(TensorId root) const { return root == graph_.input && mapping_.picture; }
 
   bool uniform(TensorId root) const { return flow_.uniform[root] || root == graph_.input; }
 
@@ -122,6 +128,12 @@ class Chooser {
 
   void start(TensorId root) {
     StoredTensor& tensor = tensors_[root];
+    if (given_[root]) {
+      const auto channels = static_cast<size_t>(channel_count(graph_.tensors[root]));
+      tensor.scale.assign(channels, given_[root]->scale);
+      tensor.zero_point.assign(channels, given_[root]->zero_point);
+      return;
+    }
     if (fixed(root)) {
       for (size_t c = 0; c < mapping_.mean.size(); ++c) {
         tensor.scale.push_back(1 / mapping_.std[c]);
@@ -267,8 +279,9 @@ class Chooser {
   const InputMapping& mapping_;
   const ChooseOptions& options_;
   std::vector<StoredTensor> tensors_;
-  std::vector<std::vector<ChannelRange>> ranges_;  // by root
-  std::vector<ConvolutionModel> models_;           // by step
+  std::vector<std::optional<GivenRounding>> given_;  // by tensor
+  std::vector<std::vector<ChannelRange>> ranges_;    // by root
+  std::vector<ConvolutionModel> models_;             // by step
 };
 
 }  // namespace

@@ -35,6 +35,13 @@ enum class StepKind : uint8_t {
   constant
 };
 
+// A file that is quantized already says how a value is stored, as unsigned bytes.
+struct GivenRounding {
+  double scale = 1;
+  int32_t zero_point = 0;
+  bool operator==(const GivenRounding&) const = default;
+};
+
 struct FormedStep {
   StepKind kind = StepKind::rescale;
   uint32_t node = 0;  // the node that gives the step its arithmetic
@@ -48,10 +55,12 @@ struct FormedStep {
   float lo = -std::numeric_limits<float>::infinity();  // clamp of the output, real values
   float hi = std::numeric_limits<float>::infinity();
   TensorId output = 0;
+  std::optional<GivenRounding> rounding;  // none: calibration decides
 
-  Pool2d pool;               // pool: with the kernel of a global one written out
-  bool subtract = false;     // add: a - b
-  bool transpose_b = false;  // matmul
+  bool whole_weights = false;  // convolution: the file's weights are integers (weights.h)
+  Pool2d pool;                 // pool: with the kernel of a global one written out
+  bool subtract = false;       // add: a - b
+  bool transpose_b = false;    // matmul
   // rescale: x * factor[c] + offset[c], one entry a channel. matmul: factor of the product.
   std::vector<double> factor, offset;
   std::vector<int32_t> channels;    // gather: which channels of the input
@@ -72,6 +81,7 @@ struct FormedSteps {
   // For every tensor of the graph the stored tensor that holds its values: itself, or
   // what a change of shape without effect ([1, 1, 1, c] to [1, c]) read.
   std::vector<TensorId> stored_as;
+  std::optional<GivenRounding> input_rounding;  // of the network's input, if it is no picture
 };
 
 // A node that cannot be integers yet.

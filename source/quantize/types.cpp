@@ -22,6 +22,7 @@ class Typer {
     }
     widen_one_pixel_tensors();
     spread();
+    keep_given_bytes();
     for (const auto& name : int16_nodes) {
       if (const Status status = widen_named(name); !status) return status.error();
     }
@@ -34,6 +35,18 @@ class Typer {
   }
 
  private:
+  // What a quantized file stores as bytes stays so, whoever reads it.
+  void keep_given_bytes() {
+    for (const auto& step : formed_.steps) {
+      if (step.rounding) types_.of[step.output] = ElementType::u8;
+    }
+    for (const auto& step : formed_.steps) {  // in order: what moves them follows
+      if (moves_only(step) && types_.of[step.inputs[0]] == ElementType::u8) {
+        types_.of[step.output] = ElementType::u8;
+      }
+    }
+  }
+
   void widen_one_pixel_tensors() {
     std::vector<bool> by_convolution(graph_.tensors.size(), false), otherwise = by_convolution;
     for (const auto& step : formed_.steps) {
@@ -66,6 +79,10 @@ class Typer {
       if (types_.of[step.output] == ElementType::i8) {
         return usage_error(concat("node ", quoted(name),
                                   " gives the right operand of a product, which is 8-bit always"));
+      }
+      if (step.rounding) {
+        return usage_error(concat("node ", quoted(name),
+                                  " is rounded to bytes by the file itself, with its own scale"));
       }
       if (step.output == formed_.stored_as[graph_.output]) continue;
       types_.of[step.output] = ElementType::i16;

@@ -91,6 +91,42 @@ IntegerWeights quantize_weights(const ScaledWeights& weights, bool per_channel) 
   return out;
 }
 
+namespace {
+
+// Whether bytes times the scale are the row, to the bit.
+bool gives(std::span<const float> row, float scale) {
+  return std::all_of(row.begin(), row.end(), [scale](float w) {
+    const float level = std::rint(w / scale);
+    return level >= -128 && level <= 127 && level * scale == w;
+  });
+}
+
+}  // namespace
+
+std::optional<float> stored_scale(std::span<const float> row) {
+  constexpr double near = 1e-6;  // more than rounding products to float can be off, relative
+  float largest = 0;
+  for (const float w : row) largest = std::max(largest, std::fabs(w));
+  if (largest == 0) return 1.0f;
+  for (int most = 1; most <= 128; ++most) {
+    const double unit = double{largest} / most;
+    const bool whole = std::all_of(row.begin(), row.end(), [&](float w) {
+      const double level = w / unit;
+      return std::fabs(level - std::rint(level)) <= near * most;
+    });
+    if (!whole) continue;
+    // The largest product was rounded, so its quotient may be a few steps off.
+    float below = static_cast<float>(unit), above = below;
+    for (int step = 0; step < 4; ++step) {
+      if (gives(row, below)) return below;
+      if (gives(row, above)) return above;
+      below = std::nextafter(below, 0.0f);
+      above = std::nextafter(above, std::numeric_limits<float>::infinity());
+    }
+  }
+  return std::nullopt;
+}
+
 int64_t fold_bias(std::span<const int8_t> row, double unit, const BiasTerms& terms) {
   double sum = terms.real_bias / unit;
   for (size_t k = 0; k < row.size(); ++k) sum -= row[k] * terms.offsets[k];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,11 @@ struct IntegerWeights {
 // (weighted by `importance`), from the largest weight down. With per_channel false one
 // scale serves all rows.
 IntegerWeights quantize_weights(const ScaledWeights& weights, bool per_channel);
+
+// For weights that a quantized file stores as bytes: the scale with which DequantizeLinear gives
+// every one of the row, to the bit, from a signed byte; nothing if there is none. A row of zeros
+// has any.
+std::optional<float> stored_scale(std::span<const float> row);
 
 // bias = rint(real_bias / unit - sum of w * offset): what zero points (or a picture's
 // mean) contribute is taken off, so that kernels multiply what they read. Clamped to int32;

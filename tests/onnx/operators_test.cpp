@@ -234,14 +234,14 @@ TEST(Operators, ScatterNDThatIsNoPartOfTheTensorIsRefused) {
 
 TEST(Operators, AllUnsupportedNodesAreNamedInOneError) {
   ModelText model;
-  model.nodes = {{"QuantizeLinear", {"x", "s"}, {"q"}, {}, "first"},
+  model.nodes = {{"ConvInteger", {"x", "s"}, {"q"}, {}, "first"},
                  {"Relu", {"q"}, {"r"}, {}, "between"},
                  {"Einsum", {"r"}, {"e"}, {}, "second"},
                  {"Softplux", {"e"}, {"f"}, {}, "third"},
                  {"Fancy", {"f"}, {"y"}, {}, "fourth", "com.example"}};
   model.initializers = {float_tensor({}, {1}, "s")};
   const std::string error = error_of(model);
-  for (const char* part : {"4 nodes", "'first' (QuantizeLinear)", "QDQ", "'second' (Einsum)",
+  for (const char* part : {"4 nodes", "'first' (ConvInteger)", "DequantizeLinear", "'second' (Einsum)",
                            "'third'", "Softplus", "'fourth' (Fancy)", "com.example"}) {
     EXPECT_NE(error.find(part), std::string::npos) << part << " in " << error;
   }

@@ -1,0 +1,18 @@
+// Files that are quantized already (pairs of QuantizeLinear and DequantizeLinear) need no
+// calibration pictures, if they say how everything is stored.
+#pragma once
+
+#include "quantize/calibrate.h"
+
+namespace octavo {
+
+bool has_roundings(const Graph& graph);
+
+// `rejected`, naming the first tensor that no pair rounds.
+Status check_rounded(const Graph& graph, const FormedSteps& formed, const InputMapping& mapping);
+
+// In place of statistics: the ranges that the roundings leave room for. Needs check_rounded.
+Calibration calibration_of_roundings(const Graph& graph, const FormedSteps& formed,
+                                     const InputMapping& mapping);
+
+}  // namespace octavo
