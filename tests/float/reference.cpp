@@ -88,6 +88,8 @@ double unary(const Unary& op, double x) {
       return std::sin(x);
     case Unary::Kind::cosine:
       return std::cos(x);
+    case Unary::Kind::fake_quantize:
+      return (std::fmax(0, std::fmin(255, std::rint(x / a) + b)) - b) * a;
   }
   return 0;
 }
