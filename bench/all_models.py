@@ -2,7 +2,7 @@
 ONNX Runtime, can all of it be integers? One row a file; what was measured is kept in a JSON
 file, so that an interrupted run goes on where it was.
 
-usage: bench/all_models.py FOLDER [--results FILE] [--again] [MODEL...]    FOLDER/FORM/MODEL.onnx or
+usage: bench/all_models.py FOLDER [--integers] [--results FILE] [--again] [MODEL...]    FOLDER/FORM/MODEL.onnx or
 FOLDER/MODEL.onnx; a file changed since is measured again"""
 
 import argparse
@@ -11,11 +11,12 @@ import pathlib
 import resource
 import sys
 import tempfile
+import time
 
 import numpy
 import onnxruntime
 
-from common import machine, octavo_run
+from common import SHARED, machine, octavo_run
 
 INPUTS, SEED = 3, 20240611
 LARGEST_DIFFERENCE = 1e-3  # of the standard deviation of the logits
@@ -78,9 +79,40 @@ def check_result(path):
     return {"nodes": len(rows), "refused": refused, "check_s": seconds, "check_code": code}
 
 
+def integer_result(path):
+    """A plan from 32 calibration pictures: what the build reports, its digests under every ISA of
+    this machine, and latency beside the float engine's."""
+    with tempfile.TemporaryDirectory() as folder:
+        plan = f"{folder}/plan.octavo"
+        start = time.monotonic()
+        code, _, message = octavo_run("build", path, "-o", plan, "--calib",
+                                      SHARED / "data/calibration", "--limit", 32, "-q")
+        if code != 0:
+            return {"error": message.strip()}
+        seconds = time.monotonic() - start
+        told = json.loads(octavo_run("inspect", plan, "--json")[1])
+        code, text, message = octavo_run("selftest", plan, "--all-isa", "-q")
+        runs = [json.loads(octavo_run("bench", file, "--threads", 1, "--frames", 30, "--warmup", 0.2,
+                                      "--json", "-q")[1])["runs"][0]["ms"]["min"]
+                for file in (plan, path)]
+        size = pathlib.Path(plan).stat().st_size
+    steps, report = told["steps"], told["report"]
+    worst = min(report, key=lambda row: row["cosine_alone"])
+    wide = sum(step["macs"] for step in steps if step["reads"] == "int16")
+    return {"build_s": seconds, "size": size, "logits_cosine": report[-1]["cosine"],
+            "worst_alone": worst["cosine_alone"], "worst_step": steps[worst["step"]]["name"],
+            "int16_macs": wide / max(1, told["macs"]), "same_digests": code == 0,
+            "digests": (text + message).strip(), "int8_ms": runs[0], "float_ms": runs[1]}
+
+
+def integer_text(key, form):
+    return lambda r: r["integers"].get("error", "")[:200] or format(r["integers"][key], form)
+
+
 # What is measured of a file, by name, and the columns that it gives: (heading, text of a row).
 # A new measurement is one entry.
 MEASUREMENTS = {"float": float_result, "check": check_result}
+INTEGER_MEASUREMENTS = {"integers": integer_result}
 COLUMNS = [
     ("difference / std", lambda r: r["float"].get("error") or f"{r['float']['difference']:.1e}"),
     ("nodes", lambda r: r["check"].get("nodes", "")),
@@ -88,18 +120,36 @@ COLUMNS = [
     ("check, s", lambda r: f"{r['check'].get('check_s', 0):.2f}"),
 ]
 
+INTEGER_COLUMNS = [
+    ("logits cosine", integer_text("logits_cosine", ".4f")),
+    ("worst step alone", integer_text("worst_alone", ".4f")),
+    ("int16 of MACs", integer_text("int16_macs", ".1%")),
+    ("ISAs", lambda r: "same" if r["integers"].get("same_digests") else "DIFFER"),
+    ("int8, ms", integer_text("int8_ms", ".2f")),
+    ("float, ms", integer_text("float_ms", ".2f")),
+    ("build, s", integer_text("build_s", ".0f")),
+]
+
 
 def passes(result):
+    integers = result.get("integers")
     return (result["float"].get("difference", numpy.inf) <= LARGEST_DIFFERENCE
-            and result["check"].get("refused") == [])
+            and result["check"].get("refused") == []
+            and (integers is None or integers_pass(integers)))
 
 
-def measure(path, kept, again):
+def integers_pass(r):
+    return ("error" not in r and r["same_digests"] and r["logits_cosine"] >= 0.98
+            and r["worst_alone"] >= 0.99 and r["int16_macs"] <= 0.05
+            and r["int8_ms"] <= r["float_ms"])
+
+
+def measure(path, kept, again, measurements):
     """Measures what is not in `kept` yet; the file's time of change tells whether it is the same."""
     changed = path.stat().st_mtime
     result = {} if again or kept.get("changed") != changed else kept
     result["changed"] = changed
-    for name, function in MEASUREMENTS.items():
+    for name, function in measurements.items():
         if name not in result:
             result[name] = function(path)
     return result
@@ -110,6 +160,8 @@ def parse():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("models", nargs="*", help="only these, by the name of their files")
     parser.add_argument("--results", type=pathlib.Path, help="FOLDER/results.json")
+    parser.add_argument("--integers", action="store_true",
+                        help="also build every one, and measure the plan")
     parser.add_argument("--again", action="store_true", help="forget what was measured")
     return parser.parse_intermixed_args()
 
@@ -122,16 +174,20 @@ def main():
                    if not options.models or path.stem in options.models)
     if not files:
         sys.exit(f"no .onnx files in {options.folder}")
+    measurements, columns = dict(MEASUREMENTS), list(COLUMNS)
+    if options.integers:
+        measurements |= INTEGER_MEASUREMENTS
+        columns += INTEGER_COLUMNS
     print(machine())
-    print("| file | " + " | ".join(heading for heading, _ in COLUMNS) + " |")
-    print("|---" * (len(COLUMNS) + 1) + "|")
+    print("| file | " + " | ".join(heading for heading, _ in columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
     failed = []
     for path in files:
         name = str(path.relative_to(options.folder).with_suffix(""))
-        result = measure(path, results.get(name, {}), options.again)
+        result = measure(path, results.get(name, {}), options.again, measurements)
         results[name] = result
         store.write_text(json.dumps(results, indent=1))
-        print(f"| {name} | " + " | ".join(str(text(result)) for _, text in COLUMNS) + " |", flush=True)
+        print(f"| {name} | " + " | ".join(str(text(result)) for _, text in columns) + " |", flush=True)
         if not passes(result):
             failed.append(name)
     print(f"\n{len(files) - len(failed)} of {len(files)} pass" +

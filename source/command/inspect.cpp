@@ -20,7 +20,7 @@ struct Options {
 };
 
 struct Row {
-  std::string name, op, precision, kernel;
+  std::string name, op, reads, precision, kernel;
   std::vector<int64_t> output;
   int64_t macs = 0;
   std::vector<std::string> merged;
@@ -55,11 +55,14 @@ Inspected inspect_plan(const Program& program) {
     const Step& step = plan.steps[i];
     const PlanTensor& tensor = plan.tensors[step.output];
     const int64_t macs = step_macs(plan, step);
-    // The precision of a step is that of its output; logits come from an int8 dot product.
+    // The precision of a step is that of its output; a constant reads nothing.
+    const std::string reads =
+        step.inputs.empty() ? "" : type_name(plan.tensors[step.inputs[0]].type);
     const bool logits = tensor.type == ElementType::f32;
     out.rows.push_back({step.name,
                         std::string(step_operator_name(step.op)),
-                        logits ? "int8 to float32" : type_name(tensor.type),
+                        reads,
+                        logits ? reads + " to float32" : type_name(tensor.type),
                         program.kernel_name(i),
                         {tensor.shape.begin(), tensor.shape.end()},
                         macs,
@@ -75,7 +78,7 @@ Inspected inspect_graph(const Graph& graph) {
   Inspected out;
   for (const Node& node : graph.nodes) {
     const Cost c = cost(graph, node);
-    out.rows.push_back({node.name, std::string(operator_name(node.op)), "float32", "",
+    out.rows.push_back({node.name, std::string(operator_name(node.op)), "float32", "float32", "",
                         graph.tensors[node.output].shape, c.macs, node.merged});
   }
   const Cost total = cost(graph);
@@ -155,6 +158,7 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
   for (const Row& row : inspected.rows) {
     out["steps"].push_back({{"name", row.name},
                             {"op", row.op},
+                            {"reads", row.reads},
                             {"precision", row.precision},
                             {"output", row.output},
                             {"macs", row.macs},
