@@ -15,9 +15,13 @@ class Typer {
   }
 
   Result<StoredTypes> run(const std::vector<std::string>& int16_nodes) {
+    find_multiplied();
     for (const auto& step : formed_.steps) {
       if (step.kind == StepKind::constant) types_.of[step.output] = ElementType::i16;
       if (step.kind == StepKind::softmax) types_.of[step.inputs[0]] = ElementType::i16;
+      if (normalizes(step) && !multiplied_[step.inputs[0]]) {
+        types_.of[step.inputs[0]] = ElementType::i16;
+      }
       if (step.kind == StepKind::matmul) types_.of[step.inputs[1]] = ElementType::i8;
     }
     widen_one_pixel_tensors();
@@ -35,6 +39,24 @@ class Typer {
   }
 
  private:
+  static bool normalizes(const FormedStep& step) {
+    return step.kind == StepKind::layer_norm || step.kind == StepKind::l2_normalize;
+  }
+
+  // Tensors whose values convolutions and products multiply, also after they were moved.
+  void find_multiplied() {
+    multiplied_.assign(graph_.tensors.size(), false);
+    for (size_t s = formed_.steps.size(); s-- > 0;) {
+      const FormedStep& step = formed_.steps[s];
+      const bool multiplies = step.kind == StepKind::convolution || step.kind == StepKind::matmul;
+      const bool moved = moves_only(step) && multiplied_[step.output];
+      for (size_t i = 0; i < step.inputs.size(); ++i) {
+        const bool factor = multiplies && (i == 0 || (step.kind == StepKind::matmul && i == 1));
+        if (factor || moved) multiplied_[step.inputs[i]] = true;
+      }
+    }
+  }
+
   // What a quantized file stores as bytes stays so, whoever reads it.
   void keep_given_bytes() {
     for (const auto& step : formed_.steps) {
@@ -133,7 +155,7 @@ class Typer {
   const Graph& graph_;
   const FormedSteps& formed_;
   StoredTypes types_;
-  std::vector<bool> named_;  // by tensor
+  std::vector<bool> named_, multiplied_;  // by tensor
 };
 
 }  // namespace

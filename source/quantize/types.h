@@ -17,8 +17,10 @@ struct StoredTypes {
 // u8, but
 //   i8   for the right operand of a product of two activations
 //   i16  where 16 bits cost next to nothing and tell: constants, what Softmax reads (an error in
-//        its argument is a factor of its result), and tensors of one pixel that only convolutions
-//        read, as after a global pool (an error of a pooled feature reaches every class)
+//        its argument is a factor of its result), what a normalization reads and nothing
+//        multiplies (all of its channels share one scale), and tensors of one pixel that only
+//        convolutions read, as after a global pool (an error of a pooled feature reaches every
+//        class)
 //   i16  for the outputs of the steps that hold the nodes named in `int16_nodes`
 //
 // Usage errors: an unknown name, with the nearest one; a node that stores nothing of its own;

@@ -155,6 +155,8 @@ TEST(Attention, RightOperandsAreSignedBytesAndSoftmaxReadsSixteenBits) {
   EXPECT_EQ(type("biased"), ElementType::i16);
   EXPECT_EQ(type("bias"), ElementType::i16);
   EXPECT_EQ(type("softmax"), ElementType::u8);
+  EXPECT_EQ(type("residual"), ElementType::i16);  // only a layer norm reads it
+  EXPECT_EQ(type("norm"), ElementType::u8);       // convolutions multiply it
   const auto refused = stored_types(graph, *formed, {"k.linear"});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::usage);
