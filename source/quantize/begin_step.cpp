@@ -1,0 +1,342 @@
+#include "quantize/begin_step.h"
+
+#include <algorithm>
+#include <span>
+
+#include "base/text.h"
+#include "quantize/roundings.h"
+#include "quantize/weights.h"
+
+namespace octavo {
+
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr size_t most_axes = 6;  // of a permute step
+
+bool has_whole_rows(const std::vector<float>& weights, const Shape& shape) {
+  const size_t rows = static_cast<size_t>(shape[0]), taps = weights.size() / rows;
+  for (size_t o = 0; o < rows; ++o) {
+    if (!stored_scale(std::span(weights).subspan(o * taps, taps))) return false;
+  }
+  return true;
+}
+
+// One overload an operator: "" if the node can be a step, "-" if this operator cannot, else why
+// this instance of it cannot.
+class Beginner {
+ public:
+  explicit Beginner(const Wiring& wiring) : wiring_(wiring), graph_(wiring.graph) {}
+
+  template <class Other>
+  std::string begin(const Other&, const Node&, FormedStep&) const {
+    return "-";
+  }
+
+  std::string begin(const Conv2d&, const Node& at, FormedStep& step) const {
+    if (!constant(at.inputs[1]) || (at.inputs.size() > 2 && !constant(at.inputs[2]))) {
+      return "weights are computed";
+    }
+    step.kind = StepKind::convolution;
+    step.whole_weights = wiring_.has_roundings &&
+                         has_whole_rows(*tensor(at.inputs[1]).values, tensor(at.inputs[1]).shape);
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const Pool2d& op, const Node& at, FormedStep& step) const {
+    if (op.dilation != std::array<int, 2>{1, 1}) return "dilation";
+    step.kind = StepKind::pool;
+    step.pool = op;
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const Reduce& op, const Node& at, FormedStep& step) const {
+    if (op.kind == Reduce::Kind::l2) return begin_l2_normalize(op, at, step);
+    const auto& shape = tensor(at.inputs[0]).shape;
+    const bool of_map = shape.size() == 4 && op.axes == std::vector<int>{1, 2};
+    const bool of_tokens = shape.size() == 3 && op.axes == std::vector<int>{1};
+    if (op.kind != Reduce::Kind::mean || !(of_map || of_tokens)) {
+      return "only a mean over height and width, or over tokens, can";
+    }
+    step.kind = StepKind::pool;
+    step.pool.kind = Pool2d::Kind::average;
+    step.pool.kernel = {of_map ? static_cast<int>(shape[1]) : 1,
+                        static_cast<int>(shape[of_map ? 2 : 1])};
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  // Only as x / max(norm of x, floor) over the channels: the norm itself is never stored.
+  std::string begin_l2_normalize(const Reduce& op, const Node& at, FormedStep& step) const {
+    const TensorId x = at.inputs[0];
+    const auto last = static_cast<int>(tensor(x).shape.size()) - 1;
+    if (op.axes != std::vector<int>{last}) return "a norm over other axes than the last";
+    TensorId norm = at.output;
+    uint32_t reader = wiring_.sole_reader(norm);
+    double floor = 0;
+    if (reader != no_node) {
+      if (const auto* unary = std::get_if<Unary>(&node(reader).op)) {
+        if (unary->kind != Unary::Kind::clip || activation_bounds(*unary).hi < infinity) {
+          return "a norm that does not divide what it was taken from";
+        }
+        floor = std::max(0.0f, unary->alpha);
+        norm = node(reader).output;
+        reader = wiring_.sole_reader(norm);
+      }
+    }
+    const auto* binary = reader == no_node ? nullptr : std::get_if<Binary>(&node(reader).op);
+    if (binary == nullptr || binary->kind != Binary::Kind::divide || node(reader).inputs[0] != x ||
+        node(reader).inputs[1] != norm) {
+      return "a norm that does not divide what it was taken from";
+    }
+    if (x == graph_.input) return "of the network's input";
+    step.kind = StepKind::l2_normalize;
+    step.epsilon = floor;
+    step.inputs = {x};
+    return "";
+  }
+
+  std::string begin(const LayerNorm& op, const Node& at, FormedStep& step) const {
+    if (at.inputs[0] == graph_.input) return "of the network's input";
+    if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
+    step.kind = StepKind::layer_norm;
+    step.epsilon = op.epsilon;
+    const auto channels = channel_count(tensor(at.output));
+    step.factor = by_channel(tensor(at.inputs[1]), channels);
+    step.offset = by_channel(tensor(at.inputs[2]), channels);
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const Softmax& op, const Node& at, FormedStep& step) const {
+    if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1) {
+      return concat("along axis ", op.axis);
+    }
+    if (at.inputs[0] == graph_.input) return "of the network's input";
+    step.kind = StepKind::softmax;
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const MatMul& op, const Node& at, FormedStep& step) const {
+    const TensorId a = at.inputs[0], b = at.inputs[1];
+    if (constant(a) || constant(b)) return "one side is a constant";
+    if (at.inputs.size() > 2) return "with a bias";
+    if (a == graph_.input || b == graph_.input) return "of the network's input";
+    const Shape &left = tensor(a).shape, &right = tensor(b).shape;
+    const bool batches = left.size() >= 3 && left.size() == right.size() &&
+                         std::equal(left.begin(), left.end() - 2, right.begin());
+    if (!batches) return concat("of shapes ", list_text(left), " and ", list_text(right));
+    step.kind = StepKind::matmul;
+    step.transpose_b = op.transpose_b;
+    step.factor.assign(static_cast<size_t>(channel_count(tensor(at.output))), 1.0);
+    step.inputs = {a, b};
+    return "";
+  }
+
+  std::string begin(const Resize& op, const Node& at, FormedStep& step) const {
+    if (op.mode == Resize::Mode::cubic) return "by cubic interpolation";
+    if (at.inputs[0] == graph_.input) return "of the network's input";
+    step.kind = StepKind::resize;
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const ChannelAffine& op, const Node& at, FormedStep& step) const {
+    const Shape& shape = tensor(at.inputs[0]).shape;
+    if (op.axis != static_cast<int>(shape.size()) - 1) return concat("along axis ", op.axis);
+    if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
+    step.kind = StepKind::rescale;
+    step.factor = by_channel(tensor(at.inputs[1]), shape.back());
+    step.offset = by_channel(tensor(at.inputs[2]), shape.back());
+    step.inputs = {at.inputs[0]};
+    return step.factor.empty() || step.offset.empty() ? "scale or shift of another size" : "";
+  }
+
+  std::string begin(const Unary& op, const Node& at, FormedStep& step) const {
+    const bool rounding = op.kind == Unary::Kind::fake_quantize;
+    if (!is_activation(op) && !rounding) return "-";
+    if (rounding) step.rounding = GivenRounding{op.alpha, static_cast<int32_t>(op.beta)};
+    step.kind = StepKind::rescale;
+    const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
+    step.factor.assign(channels, 1.0);
+    step.offset.assign(channels, 0.0);
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const Binary& op, const Node& at, FormedStep& step) const {
+    const bool first_constant = constant(at.inputs[0]), second_constant = constant(at.inputs[1]);
+    if (first_constant && second_constant) return "both operands are constants";
+    if (first_constant || second_constant) return begin_with_constant(op, at, first_constant, step);
+    using Kind = Binary::Kind;
+    if (op.kind != Kind::add && op.kind != Kind::subtract && op.kind != Kind::multiply) return "-";
+    auto a = at.inputs[0], b = at.inputs[1];
+    const auto whole = *stored_shape(tensor(at.output).shape);
+    const auto is_whole = [&](TensorId t) { return stored_shape(tensor(t).shape) == whole; };
+    if (!is_whole(a) && op.kind != Kind::subtract) std::swap(a, b);
+    auto gate = whole;
+    gate[1] = gate[2] = 1;
+    if (!is_whole(a) || (!is_whole(b) && stored_shape(tensor(b).shape) != gate)) {
+      return concat("of shapes ", list_text(tensor(a).shape), " and ", list_text(tensor(b).shape));
+    }
+    step.kind = op.kind == Kind::multiply ? StepKind::multiply : StepKind::add;
+    step.subtract = op.kind == Kind::subtract;
+    step.inputs = {a, b};
+    return "";
+  }
+
+  std::string begin_with_constant(const Binary& op, const Node& at, bool first_constant,
+                                  FormedStep& step) const {
+    const TensorId x = at.inputs[first_constant ? 1 : 0], k = at.inputs[first_constant ? 0 : 1];
+    if (tensor(x).shape != tensor(at.output).shape) return "a constant larger than the tensor";
+    const auto value = by_channel(tensor(k), channel_count(tensor(x)));
+    if (value.empty()) return begin_with_whole_constant(op, x, k, first_constant, step);
+    step.kind = StepKind::rescale;
+    step.inputs = {x};
+    step.factor.assign(value.size(), 1.0);
+    step.offset.assign(value.size(), 0.0);
+    for (size_t c = 0; c < value.size(); ++c) {
+      switch (op.kind) {
+        case Binary::Kind::add:
+          step.offset[c] = value[c];
+          break;
+        case Binary::Kind::subtract:
+          step.factor[c] = first_constant ? -1.0 : 1.0;
+          step.offset[c] = first_constant ? value[c] : -value[c];
+          break;
+        case Binary::Kind::multiply:
+          step.factor[c] = value[c];
+          break;
+        case Binary::Kind::divide:
+          if (first_constant) return "a constant divided by a tensor";
+          if (value[c] == 0) return "division by zero";
+          step.factor[c] = 1.0 / value[c];
+          break;
+        default:
+          return "-";
+      }
+    }
+    return "";
+  }
+
+  std::string begin_with_whole_constant(const Binary& op, TensorId x, TensorId k,
+                                        bool first_constant, FormedStep& step) const {
+    using Kind = Binary::Kind;
+    const bool fits = op.kind == Kind::add || op.kind == Kind::multiply ||
+                      (op.kind == Kind::subtract && !first_constant);
+    if (!fits || tensor(k).shape != tensor(x).shape || x == graph_.input) {
+      return concat("a constant of shape ", list_text(tensor(k).shape));
+    }
+    step.kind = op.kind == Kind::multiply ? StepKind::multiply : StepKind::add;
+    step.subtract = op.kind == Kind::subtract;
+    step.inputs = {x, k};
+    return "";
+  }
+
+  std::string begin(const Gather& op, const Node& at, FormedStep& step) const {
+    if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1)
+      return "not of channels";
+    step.kind = StepKind::gather;
+    step.inputs = {at.inputs[0]};
+    for (const int64_t index : op.indices) step.channels.push_back(static_cast<int32_t>(index));
+    return "";
+  }
+
+  std::string begin(const Slice& op, const Node& at, FormedStep& step) const {
+    const Shape& shape = tensor(at.inputs[0]).shape;
+    for (size_t axis = 0; axis + 1 < shape.size(); ++axis) {
+      if (op.sizes[axis] != shape[axis]) return "not of channels";
+    }
+    step.kind = StepKind::gather;
+    step.inputs = {at.inputs[0]};
+    for (int64_t i = 0; i < op.sizes.back(); ++i) {
+      step.channels.push_back(static_cast<int32_t>(op.starts.back() + i * op.steps.back()));
+    }
+    return "";
+  }
+
+  std::string begin(const Concat& op, const Node& at, FormedStep& step) const {
+    if (op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1) return "not of channels";
+    for (const TensorId input : at.inputs) {
+      if (constant(input)) return "with a constant";
+    }
+    step.kind = StepKind::concat;
+    step.inputs = at.inputs;
+    return "";
+  }
+
+  std::string begin(const Reshape&, const Node& at, FormedStep& step) const {
+    step.kind = StepKind::reshape;
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+  std::string begin(const Transpose& op, const Node& at, FormedStep& step) const {
+    if (op.perm.size() > most_axes) return concat("of ", op.perm.size(), " axes");
+    step.kind = StepKind::reshape;  // extend_move makes more of it
+    step.inputs = {at.inputs[0]};
+    return "";
+  }
+
+ private:
+  const Node& node(uint32_t n) const { return graph_.nodes[n]; }
+  const Tensor& tensor(TensorId t) const { return graph_.tensors[t]; }
+  bool constant(TensorId t) const { return tensor(t).is_constant(); }
+
+  const Wiring& wiring_;
+  const Graph& graph_;
+};
+
+}  // namespace
+
+Wiring::Wiring(const Graph& from)
+    : graph(from),
+      producers(octavo::producers(from)),
+      consumers(octavo::consumers(from)),
+      has_roundings(octavo::has_roundings(from)) {}
+
+std::string begin_step(const Wiring& wiring, uint32_t node, FormedStep& step) {
+  const Node& at = wiring.graph.nodes[node];
+  const Beginner beginner(wiring);
+  std::string problem =
+      std::visit([&](const auto& op) { return beginner.begin(op, at, step); }, at.op);
+  if (problem == "-") problem = concat("there is no integer ", operator_name(at.op));
+  return problem;
+}
+
+bool is_activation(const Unary& unary) {
+  using Kind = Unary::Kind;
+  switch (unary.kind) {
+    case Kind::relu:
+    case Kind::clip:
+    case Kind::hard_swish:
+    case Kind::hard_sigmoid:
+    case Kind::leaky_relu:
+    case Kind::elu:
+    case Kind::sigmoid:
+    case Kind::silu:
+    case Kind::gelu:
+    case Kind::gelu_tanh:
+    case Kind::tanh:
+    case Kind::erf:
+    case Kind::softplus:
+    case Kind::mish:
+    case Kind::absolute:
+    case Kind::negate:
+      return true;
+    case Kind::exp:
+    case Kind::log:
+    case Kind::sqrt:
+    case Kind::reciprocal:
+    case Kind::sine:
+    case Kind::cosine:
+    case Kind::fake_quantize:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace octavo

@@ -1,0 +1,33 @@
+// What one node of a graph computes, as the beginning of a step. Which nodes then belong to the
+// same step is form_steps.cpp's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "quantize/steps.h"
+
+namespace octavo {
+
+// Who makes and who reads the tensors of a graph.
+struct Wiring {
+  explicit Wiring(const Graph& from);
+
+  // The only node that reads a tensor, if there is one and it is not the output.
+  uint32_t sole_reader(TensorId t) const {
+    return consumers[t].size() == 1 && t != graph.output ? consumers[t][0] : no_node;
+  }
+
+  const Graph& graph;
+  std::vector<uint32_t> producers;
+  std::vector<std::vector<uint32_t>> consumers;
+  bool has_roundings;  // a quantized file's
+};
+
+// Sets kind, inputs and what the kind needs. "" or why the node cannot be integers.
+std::string begin_step(const Wiring& wiring, uint32_t node, FormedStep& step);
+
+// Activations that an epilogue can perform: written out, or smooth enough for a table.
+bool is_activation(const Unary& unary);
+
+}  // namespace octavo
