@@ -62,6 +62,10 @@ class Importer {
       return rejected(
           concat("the output ", quoted(output_->name), " does not depend on the input"));
     }
+    if (output.quantized) {
+      return rejected(concat("the output ", quoted(output_->name),
+                             " is quantized; a DequantizeLinear behind it would make it real"));
+    }
     graph.output = output.tensor;
     for (const auto& [key, value] : model_.metadata) graph.metadata.emplace_back(key, value);
     compare_output();
@@ -215,8 +219,8 @@ class Importer {
                            choice.row->least_inputs, " and at most ", choice.row->most_inputs));
       return;
     }
-    const bool reads_quantized = std::any_of(
-        inputs.begin(), inputs.end(), [](const Value& input) { return input.quantized; });
+    const bool reads_quantized = std::any_of(inputs.begin(), inputs.end(),
+                                             [](const Value& input) { return input.quantized; });
     if (reads_quantized && node.op_type != "DequantizeLinear") {
       refuse(index, "it reads what a QuantizeLinear gives; only a DequantizeLinear may");
       return;

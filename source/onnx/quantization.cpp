@@ -51,12 +51,13 @@ std::optional<Quantizer> read_quantizer(NodeContext& node, DataType fallback) {
   };
   const Constant* scale = node.constant(1, "the scale");
   if (scale == nullptr) return std::nullopt;
-  if (!scale->reals || scale->reals->empty() || scale->shape.size() > 1) {
+  if (!scale->reals) return refuse("its scale is an integer");
+  if (scale->reals->empty() || scale->shape.size() > 1) {
     return refuse(concat("its scale has shape ", list_text(scale->shape)));
   }
   for (const float value : *scale->reals) {
-    if (!(std::isfinite(value) && value >= 1e-30f && value <= 1e30f)) {
-      return refuse(concat("its scale ", value, " is not a number from 1e-30 to 1e30"));
+    if (!(value >= 1e-30f && value <= 1e10f)) {
+      return refuse(concat("its scale ", value, " is not a number from 1e-30 to 1e10"));
     }
   }
   out.scale = scale->reals.get();
@@ -111,9 +112,8 @@ Outputs quantize_constant(NodeContext& node, const Constant& x, const Quantizer&
   std::vector<int64_t> values(x.reals->size());
   for_elements(x.shape, q, [&](size_t i, size_t entry) {
     const double level = std::nearbyint((*x.reals)[i] / (*q.scale)[entry]);
-    values[i] =
-        std::clamp(static_cast<int64_t>(std::clamp(level, -1e10, 1e10)) + q.zero_point[entry],
-                   range.lo, range.hi);
+    const double bounded = level > -1e10 ? std::min(level, 1e10) : -1e10;  // NaN has no integer
+    values[i] = std::clamp(static_cast<int64_t>(bounded) + q.zero_point[entry], range.lo, range.hi);
   });
   Constant out = make_integers(x.shape, std::move(values));
   out.stored = q.type;
@@ -134,11 +134,15 @@ Outputs quantize(NodeContext& node) {
     return node.fail(concat("it quantizes an activation to ", data_type_name(q->type),
                             "; uint8 and int8 are known"));
   }
+  // Quotients of such scales stay inside what a plan's multipliers may be.
+  if (const float scale = (*q->scale)[0]; !(scale >= 1e-9f && scale <= 1e9f)) {
+    return node.fail(concat("its scale ", scale, " is none of an activation, 1e-9 to 1e9"));
+  }
   // Signed bytes are shifted by 128, exactly.
   const int64_t zero = q->zero_point[0] + (q->type == DataType::int8 ? 128 : 0);
   Value out =
       node.emit(Unary{Unary::Kind::fake_quantize, (*q->scale)[0], static_cast<float>(zero)}, {x});
-  out.quantized = Value::Quantized{(*q->scale)[0], q->zero_point[0]};
+  out.quantized = Value::Quantized{(*q->scale)[0], q->zero_point[0], q->type};
   return {std::move(out)};
 }
 
@@ -156,9 +160,14 @@ Outputs dequantize_constant(NodeContext& node, const Constant& x, const Quantize
 Outputs dequantize(NodeContext& node) {
   if (node.version() >= 23) node.integer("output_dtype", 0);
   const Value& x = node.input(0);
-  const DataType own = x.is_constant() ? x.constant.stored : DataType::uint8;
-  const auto q = read_quantizer(node, own == DataType::undefined ? DataType::int8 : own);
+  const DataType own = x.is_constant() ? x.constant.stored : DataType::undefined;
+  const DataType stored = x.quantized ? x.quantized->type : own;
+  const auto q = read_quantizer(node, stored == DataType::undefined ? DataType::int8 : stored);
   if (!q) return {};
+  if (stored != DataType::undefined && q->type != stored) {
+    return node.fail(concat("its zero point is ", data_type_name(q->type), ", its input ",
+                            data_type_name(stored)));
+  }
   if (x.is_constant()) return dequantize_constant(node, x.constant, *q);
   if (!x.quantized) return node.fail("its input was not quantized by a QuantizeLinear");
   if (q->by_axis() || (*q->scale)[0] != x.quantized->scale ||

@@ -51,6 +51,7 @@ struct Value {
   struct Quantized {
     float scale;
     int64_t zero_point;
+    DataType type;
   };
   std::optional<Quantized> quantized;
 

@@ -72,16 +72,24 @@ bool has_one_scale(const StoredTensor& tensor) {
                      [&](double scale) { return scale == tensor.scale[0]; });
 }
 
+constexpr double least_unit = 1e-21;
+
 // The file's own integers.
 IntegerWeights whole_weights(const Tensor& weight, double input_scale) {
   const auto rows = static_cast<size_t>(weight.shape[0]);
   const size_t taps = weight.values->size() / rows;
+  const auto of_all = stored_scale(*weight.values);  // a scale a tensor, not a row
   IntegerWeights out;
   for (size_t o = 0; o < rows; ++o) {
     const auto row = std::span(*weight.values).subspan(o * taps, taps);
-    const float scale = stored_scale(row).value_or(1.0f);
-    for (const float w : row) out.values.push_back(static_cast<int8_t>(std::rint(w / scale)));
-    out.unit.push_back(double{scale} * input_scale);
+    const float scale = of_all.value_or(stored_scale(row).value_or(1.0f));
+    const double unit = double{scale} * input_scale;
+    // A dead row: its weights vanish beside the least multiplier that a plan may hold.
+    const bool dead = unit < least_unit;
+    for (const float w : row) {
+      out.values.push_back(dead ? int8_t{0} : static_cast<int8_t>(std::rint(w / scale)));
+    }
+    out.unit.push_back(dead ? least_unit : unit);
   }
   return out;
 }

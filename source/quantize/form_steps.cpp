@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "base/text.h"
 #include "quantize/begin_step.h"
@@ -27,7 +26,8 @@ class Former {
       : graph_(graph),
         wiring_(graph),
         taken_(graph.nodes.size(), false),
-        constant_stored_(graph.tensors.size(), false) {
+        constant_stored_(graph.tensors.size(), false),
+        rounded_by_(graph.tensors.size()) {
     formed_.stored_as.resize(graph.tensors.size());
     for (size_t i = 0; i < formed_.stored_as.size(); ++i) {
       formed_.stored_as[i] = static_cast<TensorId>(i);
@@ -35,9 +35,11 @@ class Former {
   }
 
   Formation run() {
+    trace_roundings();
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
       if (!taken_[n]) form(n);
     }
+    clamp_logits();
     check_output();
     // A step stands where its last node does: only there is its residual sure to be made.
     const auto place = [](const FormedStep& step) {
@@ -94,7 +96,7 @@ class Former {
       }
     }
     step.accumulated = step.activated = step.output;
-    if (!moves_only(step)) extend(step);
+    if (!moves_only(step) && !rounds(n)) extend(step);
     finish(step);
   }
 
@@ -121,32 +123,40 @@ class Former {
   }
 
   // Whether the rounding finds every value where it would put it: they were only moved since an
-  // equal one. The network's own input is stored by it, unless it is a picture.
-  bool rounded_already(uint32_t n) {
-    const GivenRounding wanted = rounding_at(n);
-    std::vector<TensorId> open{node(n).inputs[0]};
-    std::set<TensorId> seen;
-    while (!open.empty()) {
-      const TensorId t = open.back();
-      open.pop_back();
-      if (!seen.insert(t).second) continue;
-      if (t == graph_.input && !formed_.input_rounding && open.empty() && seen.size() == 1 &&
-          sole_reader(t) == n) {
-        formed_.input_rounding = wanted;
-        return true;
-      }
-      const uint32_t maker = wiring_.producers[t];
-      if (maker == no_node) return false;
-      const Node& made_by = node(maker);
-      if (rounds(maker)) {
-        if (rounding_at(maker) != wanted) return false;
-      } else if (moves_values(made_by)) {
-        open.insert(open.end(), made_by.inputs.begin(), made_by.inputs.end());
-      } else {
-        return false;
+  // equal one.
+  bool rounded_already(uint32_t n) const {
+    return rounded_by_[node(n).inputs[0]] == rounding_at(n);
+  }
+
+  // By which rounding every value of a tensor went, if by one. The network's own input is stored by
+  // it, unless it is a picture, which prepare_for_steps stores apart.
+  void trace_roundings() {
+    const uint32_t first = sole_reader(graph_.input);
+    if (first != no_node && rounds(first)) {
+      formed_.input_rounding = rounded_by_[graph_.input] = rounding_at(first);
+    }
+    for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
+      const Node& at = node(n);
+      if (rounds(n)) {
+        rounded_by_[at.output] = rounding_at(n);
+      } else if (moves_values(at)) {
+        const auto& first_one = rounded_by_[at.inputs[0]];
+        const bool alike = std::all_of(at.inputs.begin(), at.inputs.end(),
+                                       [&](TensorId t) { return rounded_by_[t] == first_one; });
+        if (alike) rounded_by_[at.output] = first_one;
       }
     }
-    return true;
+  }
+
+  // The logits of a quantized file end where their bytes do.
+  void clamp_logits() {
+    for (auto& step : formed_.steps) {
+      if (step.output != formed_.stored_as[graph_.output] || !step.rounding) continue;
+      if (step.has_residual || step.activation) continue;  // these keep no clamp behind them
+      const auto [lo, hi] = range_of(*step.rounding);
+      step.lo = std::clamp(step.lo, lo, hi);
+      step.hi = std::clamp(step.hi, lo, hi);
+    }
   }
 
   static bool moves_values(const Node& at) {
@@ -354,6 +364,7 @@ class Former {
   const Graph& graph_;
   Wiring wiring_;
   std::vector<bool> taken_, constant_stored_;
+  std::vector<std::optional<GivenRounding>> rounded_by_;  // by tensor
   std::vector<Refusal> refused_;
   FormedSteps formed_;
 };

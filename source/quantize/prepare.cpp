@@ -37,6 +37,11 @@ class Preparation {
     return Node{name, {}, affine, {x, one, zero}, out_.add_tensor(name, shape)};
   }
 
+  static bool is_rounding(const Node& node) {
+    const auto* unary = std::get_if<Unary>(&node.op);
+    return unary != nullptr && unary->kind == Unary::Kind::fake_quantize;
+  }
+
   // A tensor that is rounded alike for each of its readers is rounded once.
   void share_roundings() {
     std::map<std::tuple<TensorId, float, float>, TensorId> made;
@@ -45,10 +50,10 @@ class Preparation {
       for (TensorId& input : node.inputs) {
         if (const auto found = instead.find(input); found != instead.end()) input = found->second;
       }
-      const auto* unary = std::get_if<Unary>(&node.op);
-      if (unary == nullptr || unary->kind != Unary::Kind::fake_quantize) continue;
+      if (!is_rounding(node)) continue;
+      const auto& unary = std::get<Unary>(node.op);
       const auto [first, is_new] =
-          made.try_emplace({node.inputs[0], unary->alpha, unary->beta}, node.output);
+          made.try_emplace({node.inputs[0], unary.alpha, unary.beta}, node.output);
       if (!is_new && node.output != out_.output) instead[node.output] = first->second;
     }
     remove_dead(out_);
@@ -86,6 +91,9 @@ class Preparation {
     if (!as_large || !by_channel(constant, whole.back()).empty()) return;
     const bool divides = binary->kind == Binary::Kind::divide && !first;
     if (constant.shape == whole && !divides) return;
+    const int64_t count = element_count(whole);
+    if (count > room_) return;  // form_steps names it
+    room_ -= count;
     std::vector<float> values = broadcast(constant, whole);
     if (divides) {
       for (float& value : values) value = 1.0f / value;
@@ -141,7 +149,7 @@ class Preparation {
         continue;
       }
       const auto* pool = std::get_if<Pool2d>(&maker.op);
-      return !std::holds_alternative<Gather>(maker.op) &&
+      return !is_rounding(maker) && !std::holds_alternative<Gather>(maker.op) &&
              !std::holds_alternative<Slice>(maker.op) &&
              !std::holds_alternative<Concat>(maker.op) &&
              (pool == nullptr || pool->kind == Pool2d::Kind::average);
@@ -150,6 +158,7 @@ class Preparation {
 
   Graph out_;
   bool picture_;
+  int64_t room_ = int64_t{1} << 26;  // values that written out constants may take together
 };
 
 }  // namespace

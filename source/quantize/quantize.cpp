@@ -73,6 +73,7 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
   const InputMapping mapping = input_mapping(graph, how);
   auto formed = form_steps(graph);
   if (!formed) return formed.error();
+  if (const Status status = check_ties(graph, *formed); !status) return status.error();
   auto types = stored_types(graph, *formed, options.int16_nodes);
   if (!types) return types.error();
   const ChooseOptions choose_options{options.method, options.percentile,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "quantize/flow.h"
 #include "quantize/table.h"
 
 namespace octavo {
@@ -20,7 +21,7 @@ Status check_rounded(const Graph& graph, const FormedSteps& formed, const InputM
   bool any = formed.input_rounding.has_value();
   for (const auto& step : formed.steps) {
     any = any || step.rounding;
-    const bool stored = !moves_only(step) && step.kind != StepKind::constant &&
+    const bool stored = !moves_only(step) && step.kind != StepKind::constant && !is_copy(step) &&
                         step.output != formed.stored_as[graph.output];
     if (stored && !step.rounding) open.push_back(step.output);
     // The reach of a table is that of its argument, which only a rounding in front of it tells.
@@ -58,8 +59,8 @@ class Teller {
   }
 
   void see(TensorId t, const std::optional<GivenRounding>& given) {
-    const GivenRounding rounding = given.value_or(GivenRounding{1.0, 128});  // the logits
-    see(t, -rounding.zero_point * rounding.scale, (255 - rounding.zero_point) * rounding.scale);
+    const auto [lo, hi] = range_of(given.value_or(GivenRounding{1.0, 128}));  // the logits
+    see(t, lo, hi);
   }
 
   void see_like(TensorId t, const std::vector<TensorId>& inputs) {
@@ -72,6 +73,20 @@ class Teller {
     see(t, lo, hi);
   }
 
+  // What factor and offset of a channel make of the input's range.
+  void see_argument(const FormedStep& step) {
+    const ChannelMoments& input = out_.stored[step.inputs[0]].moments;
+    double lo = 0, hi = 0;
+    for (size_t c = 0; c < step.factor.size(); ++c) {
+      for (const double end : {double{input.minimum[0]}, double{input.maximum[0]}}) {
+        const double value = end * step.factor[c] + step.offset[c];
+        lo = std::min(lo, value);
+        hi = std::max(hi, value);
+      }
+    }
+    see(step.accumulated, lo, hi);
+  }
+
   void see(const FormedStep& step) {
     if (moves_only(step)) return see_like(step.output, step.inputs);
     if (step.kind == StepKind::constant) {
@@ -79,6 +94,8 @@ class Teller {
       const auto [lo, hi] = std::minmax_element(values.begin(), values.end());
       return see(step.output, *lo, *hi);
     }
+    if (!step.rounding && is_copy(step)) return see_like(step.output, step.inputs);
+    if (step.kind == StepKind::rescale && step.accumulated != step.output) see_argument(step);
     see(step.output, step.rounding);
     if (out_.stored[step.accumulated].moments.count == 0) {
       see_like(step.accumulated, {step.inputs[0]});
@@ -92,14 +109,41 @@ class Teller {
   Calibration out_;
 };
 
+std::string text_of(const GivenRounding& rounding) {
+  return concat("scale ", rounding.scale, " and zero point ", rounding.zero_point);
+}
+
 }  // namespace
+
+Status check_ties(const Graph& graph, const FormedSteps& formed) {
+  const ChannelFlow flow = trace_channels(graph, formed);
+  std::vector<std::optional<GivenRounding>> given(graph.tensors.size());
+  given[graph.input] = formed.input_rounding;
+  for (const auto& step : formed.steps) given[step.output] = step.rounding;
+  for (const TensorId root : flow.roots) {
+    const TensorId first = flow.tied[root];
+    if (given[root] == given[first]) continue;
+    const TensorId stated = given[root] ? root : first, other = given[root] ? first : root;
+    return rejected(concat(
+        "tensors ", quoted(graph.tensors[stated].name), " and ", quoted(graph.tensors[other].name),
+        " flow into one whose channels are mixed, but the first is stored with ",
+        text_of(*given[stated]), ", the second ",
+        given[other] ? concat("with ", text_of(*given[other])) : std::string("without a pair"),
+        "; a QuantizeLinear and DequantizeLinear behind the Concat would round them alike"));
+  }
+  return {};
+}
 
 Calibration calibration_of_roundings(const Graph& graph, const FormedSteps& formed,
                                      const InputMapping& mapping) {
   Teller teller(graph);
   if (mapping.picture) {
-    const double mean = mapping.mean[0], deviation = mapping.std[0];
-    teller.see(graph.input, -mean / deviation, (255 - mean) / deviation);
+    double lo = 0, hi = 0;
+    for (size_t c = 0; c < mapping.mean.size(); ++c) {
+      lo = std::min(lo, -mapping.mean[c] / mapping.std[c]);
+      hi = std::max(hi, (255 - mapping.mean[c]) / mapping.std[c]);
+    }
+    teller.see(graph.input, lo, hi);
   } else {
     teller.see(graph.input, formed.input_rounding);
   }

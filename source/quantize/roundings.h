@@ -11,6 +11,9 @@ bool has_roundings(const Graph& graph);
 // `rejected`, naming the first tensor that no pair rounds.
 Status check_rounded(const Graph& graph, const FormedSteps& formed, const InputMapping& mapping);
 
+// `rejected` where tensors that need one scale are given different ones.
+Status check_ties(const Graph& graph, const FormedSteps& formed);
+
 // In place of statistics: the ranges that the roundings leave room for. Needs check_rounded.
 Calibration calibration_of_roundings(const Graph& graph, const FormedSteps& formed,
                                      const InputMapping& mapping);

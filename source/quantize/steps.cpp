@@ -1,6 +1,7 @@
 #include "quantize/steps.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace octavo {
 
@@ -89,6 +90,19 @@ RealRange activation_bounds(const Unary& unary) {
     default:
       return {};
   }
+}
+
+RealRange range_of(const GivenRounding& rounding) {
+  return {static_cast<float>(-rounding.zero_point * rounding.scale),
+          static_cast<float>((255 - rounding.zero_point) * rounding.scale)};
+}
+
+bool is_copy(const FormedStep& step) {
+  const auto all = [](const std::vector<double>& values, double wanted) {
+    return std::all_of(values.begin(), values.end(), [=](double v) { return v == wanted; });
+  };
+  return step.kind == StepKind::rescale && !step.activation && std::isinf(step.lo) &&
+         std::isinf(step.hi) && all(step.factor, 1.0) && all(step.offset, 0.0);
 }
 
 std::vector<double> by_channel(const Tensor& constant, int64_t channels) {

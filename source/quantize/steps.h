@@ -119,4 +119,10 @@ struct RealRange {
 };
 RealRange activation_bounds(const Unary& unary);
 
+// What bytes of the rounding can say.
+RealRange range_of(const GivenRounding& rounding);
+
+// x * 1 + 0: it only stores what another tensor holds, as another type or in other units.
+bool is_copy(const FormedStep& step);
+
 }  // namespace octavo

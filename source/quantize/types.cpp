@@ -57,15 +57,28 @@ class Typer {
     }
   }
 
-  // What a quantized file stores as bytes stays so, whoever reads it.
+  // What a quantized file stores as bytes stays so, whoever reads it; what is moved together with
+  // it follows.
   void keep_given_bytes() {
-    for (const auto& step : formed_.steps) {
-      if (step.rounding) types_.of[step.output] = ElementType::u8;
+    std::vector<bool> given(graph_.tensors.size(), false);
+    given[graph_.input] = formed_.input_rounding.has_value();
+    for (const auto& step : formed_.steps) given[step.output] = step.rounding.has_value();
+    const auto spread_over = [&](const FormedStep& step) {
+      if (!moves_only(step)) return;
+      const bool any = given[step.output] || std::any_of(step.inputs.begin(), step.inputs.end(),
+                                                         [&](TensorId t) { return given[t]; });
+      if (!any) return;
+      given[step.output] = true;
+      for (const TensorId t : step.inputs) given[t] = true;
+    };
+    for (bool changed = true; changed;) {
+      const std::vector<bool> before = given;
+      for (const auto& step : formed_.steps) spread_over(step);
+      std::for_each(formed_.steps.rbegin(), formed_.steps.rend(), spread_over);
+      changed = given != before;
     }
-    for (const auto& step : formed_.steps) {  // in order: what moves them follows
-      if (moves_only(step) && types_.of[step.inputs[0]] == ElementType::u8) {
-        types_.of[step.output] = ElementType::u8;
-      }
+    for (size_t t = 0; t < given.size(); ++t) {
+      if (given[t]) types_.of[t] = ElementType::u8;
     }
   }
 

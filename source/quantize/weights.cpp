@@ -108,7 +108,10 @@ std::optional<float> stored_scale(std::span<const float> row) {
   float largest = 0;
   for (const float w : row) largest = std::max(largest, std::fabs(w));
   if (largest == 0) return 1.0f;
-  for (int most = 1; most <= 128; ++most) {
+  // Exporters bring a row's largest weight to 127: only with that (or 128) first, rows that have
+  // a common factor get the file's own scale.
+  for (int turn = 0; turn < 128; ++turn) {
+    const int most = turn < 2 ? 127 + turn : turn - 1;
     const double unit = double{largest} / most;
     const bool whole = std::all_of(row.begin(), row.end(), [&](float w) {
       const double level = w / unit;

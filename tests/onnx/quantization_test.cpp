@@ -1,0 +1,213 @@
+// Pairs of QuantizeLinear and DequantizeLinear. What a test expects is worked out by hand.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "onnx/model_writer.h"
+
+namespace octavo::test {
+namespace {
+
+constexpr int uint8 = 2, int8 = 3, int16 = 5, int32 = 6;
+
+std::string raw_int32(const std::vector<int32_t>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(int32_t)};
+}
+TensorBytes byte(int type, int value, const std::string& name) {
+  return raw_tensor(type, {}, std::string(1, static_cast<char>(value)), name);
+}
+
+// y = DequantizeLinear(QuantizeLinear(x)).
+ModelText pair(float scale, int type, int zero) {
+  ModelText model;
+  model.nodes = {{"QuantizeLinear", {"x", "s", "z"}, {"q"}, {}, "quantize"},
+                 {"DequantizeLinear", {"q", "s", "z"}, {"y"}, {}, "dequantize"}};
+  model.initializers = {float_tensor({}, {scale}, "s"), byte(type, zero, "z")};
+  return model;
+}
+
+// y = x + c, where DequantizeLinear makes c of the constant k: what c holds.
+std::vector<float> dequantized(TensorBytes k, TensorBytes scale, std::vector<TensorBytes> zero = {},
+                               int64_t axis = 1) {
+  ModelText model;
+  Names inputs{"k", "s"};
+  if (!zero.empty()) inputs.push_back("z");
+  model.nodes = {
+      {"DequantizeLinear", inputs, {"c"}, {{"axis", axis}}, "dequantize"},
+      {"Add", {"x", "c"}, {"y"}},
+  };
+  model.initializers = {std::move(k), std::move(scale)};
+  for (auto& tensor : zero) model.initializers.push_back(std::move(tensor));
+  const Graph graph = graph_of(model);
+  const Node* add = only_node<Binary>(graph);
+  return add == nullptr ? std::vector<float>{} : *graph.tensors[add->inputs[1]].values;
+}
+
+void expect_refused(const ModelText& model, const std::string& node, const std::string& why) {
+  const std::string error = error_of(model);
+  EXPECT_NE(error.find("\"" + node + "\""), std::string::npos) << error;
+  EXPECT_NE(error.find(why), std::string::npos) << error;
+  EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+}
+
+TEST(Quantization, APairOfEqualParametersIsOneNode) {
+  const Graph graph = graph_of(pair(0.5f, uint8, 7));
+  const Node* node = only_node<Unary>(graph);
+  ASSERT_NE(node, nullptr);
+  const auto& unary = std::get<Unary>(node->op);
+  EXPECT_EQ(unary.kind, Unary::Kind::fake_quantize);
+  EXPECT_EQ(unary.alpha, 0.5f);
+  EXPECT_EQ(unary.beta, 7.0f);
+}
+
+TEST(Quantization, SignedBytesAreShiftedByHalfTheirRange) {
+  const Graph graph = graph_of(pair(0.25f, int8, -3));
+  const Node* node = only_node<Unary>(graph);
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(std::get<Unary>(node->op).beta, 125.0f);
+}
+
+TEST(Quantization, WithoutAZeroPointItIsAnUnsignedByteFromZero) {
+  ModelText model = pair(0.5f, uint8, 0);
+  for (auto& node : model.nodes) node.inputs.pop_back();
+  const Graph graph = graph_of(model);
+  const Node* node = only_node<Unary>(graph);
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(std::get<Unary>(node->op).beta, 0.0f);
+}
+
+TEST(Quantization, ConstantsAreDequantizedByTensor) {
+  EXPECT_EQ(dequantized(raw_tensor(int8, {3, 1, 1}, std::string("\x80\x00\x7f", 3), "k"),
+                        float_tensor({}, {0.5f}, "s"), {byte(int8, 1, "z")}),
+            (std::vector<float>{-64.5f, -0.5f, 63.0f}));
+  EXPECT_EQ(dequantized(raw_tensor(uint8, {2, 1, 1}, std::string("\x00\xff", 2), "k"),
+                        float_tensor({1}, {2.0f}, "s"),
+                        {raw_tensor(uint8, {1}, std::string("\x80", 1), "z")})
+                .size(),
+            2u);
+}
+
+TEST(Quantization, ConstantsAreDequantizedAlongAnAxis) {
+  const std::string eight{1, 2, 3, 4, 5, 6, 7, 8};
+  const auto k = raw_tensor(int8, {1, 2, 4}, eight, "k");
+  EXPECT_EQ(dequantized(k, float_tensor({2}, {1, 10}, "s"),
+                        {raw_tensor(int8, {2}, std::string{1, 5}, "z")}, -2),
+            (std::vector<float>{0, 1, 2, 3, 0, 10, 20, 30}));
+  EXPECT_EQ(dequantized(k, float_tensor({4}, {1, 10, 100, 1000}, "s"), {}, 2),
+            (std::vector<float>{1, 20, 300, 4000, 5, 60, 700, 8000}));
+}
+
+TEST(Quantization, ABiasOf32BitsIsDequantizedInFloat) {
+  EXPECT_EQ(dequantized(raw_tensor(int32, {2, 1, 1}, raw_int32({1 << 30, -3}), "k"),
+                        float_tensor({}, {0.5f}, "s")),
+            (std::vector<float>{536870912.0f, -1.5f}));
+}
+
+TEST(Quantization, WeightsThatAreQuantizedOnTheSpotAreRoundedToEven) {
+  // As NNCF writes them: the weight stays float in the file, the pair follows.
+  ModelText model;
+  model.nodes = {{"QuantizeLinear", {"w", "s", "z"}, {"q"}, {{"axis", int64_t{0}}}, "quantize"},
+                 {"DequantizeLinear", {"q", "s", "z"}, {"c"}, {{"axis", int64_t{0}}}, "dequantize"},
+                 {"Add", {"x", "c"}, {"y"}}};
+  model.initializers = {float_tensor({3, 1, 2}, {0.5f, 1.5f, 300, -300, -3, 2.5f}, "w"),
+                        float_tensor({3}, {1, 1, 2}, "s"),
+                        raw_tensor(int8, {3}, std::string(3, '\0'), "z")};
+  const Graph graph = graph_of(model);
+  const Node* add = only_node<Binary>(graph);
+  ASSERT_NE(add, nullptr);
+  EXPECT_EQ(*graph.tensors[add->inputs[1]].values, (std::vector<float>{0, 2, 127, -128, -4, 2}));
+}
+
+TEST(Quantization, AWeightThatIsNoNumberBecomesSomeByte) {
+  ModelText model;
+  model.nodes = {{"QuantizeLinear", {"w", "s"}, {"q"}, {}, "quantize"},
+                 {"DequantizeLinear", {"q", "s"}, {"c"}, {}, "dequantize"},
+                 {"Add", {"x", "c"}, {"y"}}};
+  model.initializers = {float_tensor({1}, {std::nanf("")}, "w"), float_tensor({}, {1}, "s")};
+  const Graph graph = graph_of(model);
+  const Node* add = only_node<Binary>(graph);
+  ASSERT_NE(add, nullptr);
+  EXPECT_EQ((*graph.tensors[add->inputs[1]].values)[0], 0.0f);
+}
+
+TEST(Quantization, APairThatDoesNotAgreeIsRefused) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.initializers.push_back(float_tensor({}, {0.25f}, "other"));
+  model.nodes[1].inputs[1] = "other";
+  expect_refused(model, "dequantize", "0.25");
+}
+
+TEST(Quantization, APairOfTwoTypesIsRefused) {
+  ModelText model = pair(0.5f, uint8, 0);
+  model.initializers.push_back(byte(int8, 0, "other"));
+  model.nodes[1].inputs[2] = "other";
+  expect_refused(model, "dequantize", "int8");
+}
+
+TEST(Quantization, ImpossibleScalesAreRefused) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  for (const float scale : {0.0f, -0.5f, infinity, -infinity, std::nanf(""), 1e-38f, 1e38f}) {
+    SCOPED_TRACE(scale);
+    expect_refused(pair(scale, uint8, 7), "quantize", "scale");
+  }
+}
+
+TEST(Quantization, AZeroPointOutsideItsTypeOrOfAnotherSizeIsRefused) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.initializers[1] = raw_tensor(int16, {}, std::string("\x01\x01", 2), "z");
+  expect_refused(model, "quantize", "int16");
+  model.initializers[1] = raw_tensor(uint8, {2}, std::string("\x01\x01", 2), "z");
+  expect_refused(model, "quantize", "zero point");
+  model.initializers[1] = float_tensor({}, {7}, "z");
+  expect_refused(model, "quantize", "zero point");
+}
+
+TEST(Quantization, AnActivationWithAScaleAChannelIsRefused) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.initializers = {float_tensor({3}, {1, 2, 3}, "s"),
+                        raw_tensor(uint8, {3}, std::string(3, '\1'), "z")};
+  expect_refused(model, "quantize", "activation");
+}
+
+TEST(Quantization, ScalesThatDoNotFitTheAxisAreRefused) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.initializers = {float_tensor({5}, {1, 2, 3, 4, 5}, "s"),
+                        raw_tensor(uint8, {5}, std::string(5, '\1'), "z")};
+  expect_refused(model, "quantize", "5 scales");
+  model.nodes[0].attributes = {{"axis", int64_t{9}}};
+  expect_refused(model, "quantize", "axis");
+}
+
+TEST(Quantization, NothingElseReadsAQuantizedValue) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.nodes.insert(model.nodes.begin() + 1, {"Relu", {"q"}, {"r"}, {}, "relu"});
+  model.nodes[2].inputs[0] = "r";
+  expect_refused(model, "relu", "DequantizeLinear");
+}
+
+TEST(Quantization, TheOutputIsNoQuantizedValue) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.outputs = {"q"};
+  model.nodes.pop_back();
+  const std::string error = error_of(model);
+  EXPECT_NE(error.find("\"q\""), std::string::npos) << error;
+}
+
+TEST(Quantization, WhatNoQuantizeLinearMadeIsNotDequantized) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.nodes.erase(model.nodes.begin());
+  model.nodes[0].inputs[0] = "x";
+  expect_refused(model, "dequantize", "not quantized");
+}
+
+TEST(Quantization, AComputedScaleIsRefused) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.nodes.insert(model.nodes.begin(),
+                     {"ReduceMax", {"x"}, {"s2"}, {{"keepdims", int64_t{0}}}, "max"});
+  model.nodes[1].inputs[1] = "s2";
+  expect_refused(model, "quantize", "scale");
+}
+
+}  // namespace
+}  // namespace octavo::test

@@ -1,0 +1,313 @@
+// Networks that are quantized already: what the file states is kept, to the bit.
+#include "quantize/roundings.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include "base/text.h"
+#include "quantize/build_graph.h"
+#include "quantize/prepare.h"
+#include "quantize/quantize.h"
+#include "quantize/weights.h"
+#include "runtime/program.h"
+
+namespace octavo {
+namespace {
+
+using testing::GraphBuilder;
+using Kind = Unary::Kind;
+
+TensorId rounding(GraphBuilder& b, const std::string& name, TensorId x, float scale, float zero) {
+  return b.unary(name, Kind::fake_quantize, x, scale, zero);
+}
+
+// A convolution whose weights are `integers` times a scale a row.
+struct Whole {
+  std::vector<int> integers;
+  std::vector<float> scales;
+};
+TensorId whole_conv(GraphBuilder& b, const std::string& name, TensorId x, int64_t outputs,
+                    Whole& made) {
+  const TensorId y = b.conv(name, x, outputs);
+  Tensor& weight = b.graph.tensors[b.graph.nodes.back().inputs[1]];
+  std::vector<float> values = *weight.values;
+  std::mt19937_64 random(outputs);
+  const size_t taps = values.size() / static_cast<size_t>(outputs);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i % taps == 0) made.scales.push_back(0.001f * static_cast<float>(random() % 1000 + 1));
+    made.integers.push_back(i % taps == 0 ? 127 : static_cast<int>(random() % 255) - 127);
+    values[i] = static_cast<float>(made.integers.back()) * made.scales.back();
+  }
+  weight.values = std::make_shared<const std::vector<float>>(std::move(values));
+  return y;
+}
+
+// input -> pair -> conv -> relu -> pair -> conv -> pair
+Graph quantized_network(Whole& first, Whole& second) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  x = b.unary("relu", Kind::relu, whole_conv(b, "first", x, 6, first));
+  x = rounding(b, "relu_pair", x, 0.03f, 0);
+  x = b.global_pool("pool", x);
+  x = rounding(b, "pool_pair", x, 0.01f, 0);
+  rounding(b, "logits", whole_conv(b, "second", x, 3, second), 0.05f, 100);
+  return std::move(b.graph);
+}
+
+CalibrationFeed some_inputs(size_t elements, int64_t seed) {
+  CalibrationFeed feed;
+  feed.count = 4;
+  feed.values = [=](size_t i) -> Result<std::vector<float>> {
+    std::mt19937_64 random(static_cast<uint64_t>(seed) + i);
+    std::normal_distribution<float> normal(0, 1);
+    std::vector<float> out(elements);
+    for (float& value : out) value = normal(random);
+    return out;
+  };
+  return feed;
+}
+
+const PlanTensor& tensor_named(const Plan& plan, const std::string& name) {
+  for (const auto& tensor : plan.tensors) {
+    if (tensor.name == name) return tensor;
+  }
+  ADD_FAILURE() << "no tensor " << name;
+  return plan.tensors[0];
+}
+
+void expect_given(const Plan& plan, const Whole& first, const Whole& second) {
+  std::vector<const ConvolutionStep*> convolutions;
+  for (const auto& step : plan.steps) {
+    if (const auto* conv = std::get_if<ConvolutionStep>(&step.op)) convolutions.push_back(conv);
+  }
+  ASSERT_EQ(convolutions.size(), 2u);
+  EXPECT_EQ(std::vector<int>(convolutions[0]->weights.begin(), convolutions[0]->weights.end()),
+            first.integers);
+  EXPECT_EQ(std::vector<int>(convolutions[1]->weights.begin(), convolutions[1]->weights.end()),
+            second.integers);
+  const std::vector<std::tuple<std::string, float, int32_t>> stored{
+      {"input", 0.02f, 120}, {"relu_pair", 0.03f, 0}, {"pool_pair", 0.01f, 0}};
+  for (const auto& [name, scale, zero] : stored) {
+    const PlanTensor& tensor = tensor_named(plan, name);
+    EXPECT_EQ(tensor.type, ElementType::u8) << name;
+    EXPECT_EQ(tensor.scale, std::vector<float>{scale}) << name;
+    EXPECT_EQ(tensor.zero_point, std::vector<int32_t>{zero}) << name;
+  }
+  for (size_t o = 0; o < first.scales.size(); ++o) {
+    EXPECT_EQ(convolutions[0]->epilogue.multiplier[o], 0.02f * first.scales[o] / 0.03f) << o;
+  }
+}
+
+TEST(Roundings, APlanWithoutCalibrationHoldsTheFilesIntegersAndScales) {
+  Whole first, second;
+  const Graph graph = quantized_network(first, second);
+  const auto made = quantize(graph, nullptr, {}, {});
+  ASSERT_TRUE(made) << made.error().message;
+  expect_given(made->plan, first, second);
+}
+
+TEST(Roundings, CalibrationLeavesWhatTheFileStates) {
+  Whole first, second;
+  const Graph graph = quantized_network(first, second);
+  const auto made = quantize(graph, nullptr, some_inputs(256, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  expect_given(made->plan, first, second);
+}
+
+TEST(Roundings, LogitsEndWhereTheirBytesDo) {
+  Whole first, second;
+  const auto made = quantize(quantized_network(first, second), nullptr, {}, {});
+  ASSERT_TRUE(made) << made.error().message;
+  auto program = Program::prepare(made->plan, "reference");
+  ASSERT_TRUE(program) << program.error().message;
+  auto session = Session::create(*program, 1);
+  ASSERT_TRUE(session) << session.error().message;
+  float least = 0, most = 0;
+  for (int shift : {0, 60, 255}) {
+    std::vector<uint8_t> input(256);
+    for (size_t i = 0; i < input.size(); ++i) input[i] = static_cast<uint8_t>(i * shift);
+    std::vector<float> logits(3);
+    ASSERT_TRUE((*session)->run(input, logits));
+    for (const float logit : logits) {
+      least = std::min(least, logit);
+      most = std::max(most, logit);
+    }
+  }
+  EXPECT_GE(least, -100 * 0.05f);
+  EXPECT_LE(most, 155 * 0.05f);
+  EXPECT_TRUE(least == -100 * 0.05f || most == 155 * 0.05f) << least << " " << most;
+}
+
+TEST(Roundings, ATensorWithoutAPairNeedsCalibration) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  const TensorId bare = b.unary("bare", Kind::relu, b.conv("first", x, 6));
+  rounding(b, "logits", b.conv("second", b.global_pool("pool", bare), 3), 0.05f, 100);
+  const auto refused = quantize(b.graph, nullptr, {}, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+  EXPECT_NE(refused.error().message.find("\"bare\""), std::string::npos) << refused.error().message;
+  const auto made = quantize(b.graph, nullptr, some_inputs(256, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(tensor_named(made->plan, "input").scale, std::vector<float>{0.02f});
+}
+
+TEST(Roundings, ARoundingOfValuesThatWereOnlyMovedSinceIsNoStep) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  const TensorId a = rounding(b, "a_pair", b.conv("a", x, 4), 0.1f, 128);
+  const TensorId c = rounding(b, "c_pair", b.conv("c", x, 4), 0.1f, 128);
+  const TensorId both = b.node("concat", Concat{3}, {a, c});
+  Pool2d pool;
+  pool.kind = Pool2d::Kind::maximum;
+  pool.kernel = {2, 2};
+  const TensorId moved = rounding(b, "again", b.node("max", pool, {both}), 0.1f, 128);
+  b.conv("head", moved, 3);
+  auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  EXPECT_EQ(formed->steps.size(), 5u);  // a, c, concat, max, head
+  EXPECT_EQ(formed->input_rounding, (GivenRounding{0.02f, 120}));
+
+  std::get<Unary>(b.graph.nodes[b.graph.nodes.size() - 2].op).alpha = 0.2f;  // another scale
+  formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  EXPECT_EQ(formed->steps.size(), 6u);
+}
+
+TEST(Roundings, WhatFollowsARoundingIsAnotherStep) {
+  // sigmoid(round(x)), not round(sigmoid(x)): the pair is of the joined tensor, not of the gate.
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  const TensorId a = rounding(b, "a_pair", b.conv("a", x, 4), 0.1f, 128);
+  const TensorId c = rounding(b, "c_pair", b.conv("c", x, 4), 0.2f, 128);
+  const TensorId joined =
+      rounding(b, "joined_pair", b.node("concat", Concat{3}, {a, c}), 0.15f, 128);
+  b.conv("head", rounding(b, "gate_pair", b.unary("gate", Kind::sigmoid, joined), 1 / 255.0f, 0),
+         3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  const auto at = [&](const std::string& name) -> const FormedStep* {
+    for (const auto& step : formed->steps) {
+      if (b.graph.nodes[step.nodes.back()].name == name) return &step;
+    }
+    return nullptr;
+  };
+  ASSERT_NE(at("joined_pair"), nullptr);
+  EXPECT_FALSE(at("joined_pair")->activation);
+  EXPECT_EQ(at("joined_pair")->rounding, (GivenRounding{0.15f, 128}));
+  ASSERT_NE(at("gate_pair"), nullptr);
+  EXPECT_TRUE(at("gate_pair")->activation);
+}
+
+TEST(Roundings, EqualRoundingsOfOneTensorAreOne) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  const TensorId a = b.conv("a", b.graph.input, 4);
+  const TensorId left = b.conv("left", rounding(b, "one", a, 0.1f, 5), 4);
+  const TensorId right = b.conv("right", rounding(b, "two", a, 0.1f, 5), 4);
+  b.binary("add", Binary::Kind::add, left, right);
+  const auto count = [](const Graph& graph) {
+    return std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+      const auto* unary = std::get_if<Unary>(&node.op);
+      return unary != nullptr && unary->kind == Kind::fake_quantize;
+    });
+  };
+  EXPECT_EQ(count(b.graph), 2);
+  EXPECT_EQ(count(prepare_for_steps(b.graph, false)), 1);
+}
+
+TEST(Roundings, SixteenBitsCannotBeAskedOfWhatTheFileRounds) {
+  Whole first, second;
+  QuantizeOptions options;
+  options.int16_nodes = {"first"};
+  const auto refused = quantize(quantized_network(first, second), nullptr, {}, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::usage);
+  EXPECT_NE(refused.error().message.find("first"), std::string::npos);
+}
+
+TEST(Roundings, ChannelsOfTwoScalesThatAreMixedAreRefused) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  const TensorId a = rounding(b, "a_pair", b.conv("a", x, 4), 0.1f, 128);
+  const TensorId c = rounding(b, "c_pair", b.conv("c", x, 4), 0.2f, 128);
+  const TensorId both = b.node("concat", Concat{3}, {a, c});
+  const TensorId mixed = b.node("mixed", Reshape{{1, 8, 16, 4}}, {both});
+  rounding(b, "logits", b.conv("head", b.global_pool("pool", mixed), 3), 0.05f, 100);
+  const auto refused = quantize(b.graph, nullptr, some_inputs(256, 1), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+  EXPECT_NE(refused.error().message.find("a_pair"), std::string::npos) << refused.error().message;
+}
+
+TEST(Roundings, BytesOfTheFileStayBytesBesideOneTensorThatCouldBeWider) {
+  // One pixel, read by a convolution alone: calibration would store it in 16 bits.
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  const TensorId pool = b.global_pool("pool", b.graph.input);
+  const TensorId given = rounding(b, "given_pair", b.conv("given", pool, 4), 0.1f, 128);
+  const TensorId both = b.node("concat", Concat{3}, {b.conv("bare", pool, 4), given});
+  b.conv("head", both, 3);
+  const auto made = quantize(b.graph, nullptr, some_inputs(256, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(tensor_named(made->plan, "given_pair").type, ElementType::u8);
+  EXPECT_EQ(tensor_named(made->plan, "bare").type, ElementType::u8);
+}
+
+TEST(Roundings, ThousandsOfPairsOverConcatsTakeNoTime) {
+  GraphBuilder b({1, 4}, 3);
+  const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  TensorId tree = x;
+  for (int i = 0; i < 4000; ++i) {
+    const TensorId both = b.node(concat("both", i), Concat{1}, {tree, tree});
+    tree = b.node(concat("half", i), Slice{{0, 0}, {1, 4}, {1, 1}}, {both});
+    rounding(b, concat("pair", i), tree, 0.02f, 120);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const auto formed = form_what_can(b.graph);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(seconds.count(), 1.0);
+  EXPECT_EQ(formed.formed.steps.size(), 8000u);
+}
+
+TEST(StoredScale, IsTheFilesToTheBit) {
+  std::mt19937_64 random(5);
+  for (int trial = 0; trial < 2000; ++trial) {
+    SCOPED_TRACE(concat("seed 5, trial ", trial));
+    const float scale = std::ldexp(1.0f + static_cast<float>(random() % 8388608) / 8388608.0f,
+                                   static_cast<int>(random() % 40) - 30);
+    std::vector<float> row(1 + random() % 30);
+    for (float& w : row) w = scale * static_cast<float>(static_cast<int>(random() % 255) - 127);
+    row[random() % row.size()] = scale * (random() % 2 == 0 ? 127.0f : -127.0f);
+    EXPECT_EQ(stored_scale(row), scale);
+  }
+}
+
+TEST(StoredScale, OfARowWithACommonFactorStillGivesItsWeights) {
+  const float scale = 0.0123f;
+  const std::vector<float> row{scale * 6, scale * -9, 0, scale * 3};
+  const auto found = stored_scale(row);
+  ASSERT_TRUE(found);
+  for (const float w : row) {
+    EXPECT_EQ(std::rint(w / *found) * *found, w);
+    EXPECT_LE(std::fabs(w / *found), 128);
+  }
+  EXPECT_EQ(stored_scale(std::vector<float>{scale * 127, 0, 0}), scale);
+}
+
+TEST(StoredScale, KnowsTheLeastByte) {
+  const float scale = 0.37f;
+  EXPECT_EQ(stored_scale(std::vector<float>{scale * -128, scale * 77}), scale);
+  EXPECT_FALSE(stored_scale(std::vector<float>{scale * 128, scale * 77, scale}));
+}
+
+TEST(StoredScale, FloatsHaveNone) {
+  EXPECT_FALSE(stored_scale(std::vector<float>{0.1f, 0.237f, -0.55123f, 0.031f}));
+  EXPECT_FALSE(stored_scale(std::vector<float>{1, std::nanf("")}));
+  EXPECT_FALSE(stored_scale(std::vector<float>{1, std::numeric_limits<float>::infinity()}));
+  EXPECT_TRUE(stored_scale(std::vector<float>{0, 0}));
+}
+
+}  // namespace
+}  // namespace octavo
