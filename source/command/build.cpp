@@ -216,7 +216,11 @@ std::string verdict(const Measured& measured) {
 void print_summary(const Options& options, const BuildResult& built, const Measured& measured,
                    size_t float_bytes, size_t plan_bytes, const std::string& sha256) {
   if (options.style == "hb") fmt::print("{}\n", hb_build_tables(built.plan, *built.output));
-  fmt::print("calibration   {} pictures", built.pictures);
+  if (built.pictures == 0) {
+    fmt::print("calibration   none: the file states how everything is stored");
+  } else {
+    fmt::print("calibration   {} pictures", built.pictures);
+  }
   if (built.classes_seen > 0) fmt::print(" of {} classes", built.classes_seen);
   fmt::print(", {:.1f} s\n\n", built.seconds);
   Table table({"", "Top-1 [95 %]", "Top-5", "size", "ms, 1 thread",

@@ -45,6 +45,7 @@ def workplace(tmp_path_factory):
     for index in range(24):
         pixels = random.integers(0, 256, (3, 32, 32)).astype(numpy.float32)
         pixels.tofile(folder / "calibration_data_rgb_f32" / f"{index}.rgbchw")
+    program.quantize_network(folder / "model.onnx", folder / "quantized.onnx")
     (folder / "names.txt").write_text("red\ngreen\nblue\nyellow\n")
     noise = numpy.random.default_rng(9).integers(0, 256, 64 * 48 * 3 // 2, numpy.uint8)
     (folder / "frame.nv12").write_bytes(noise.tobytes())

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/text.h"
 #include "onnx/model_writer.h"
 
 namespace octavo::test {
@@ -28,9 +29,10 @@ ModelText pair(float scale, int type, int zero) {
 }
 
 // y = x + c, where DequantizeLinear makes c of the constant k: what c holds.
-std::vector<float> dequantized(TensorBytes k, TensorBytes scale, std::vector<TensorBytes> zero = {},
-                               int64_t axis = 1) {
+std::vector<float> dequantized(const Shape& shape, TensorBytes k, TensorBytes scale,
+                               std::vector<TensorBytes> zero = {}, int64_t axis = 1) {
   ModelText model;
+  model.input = Dims(shape.begin(), shape.end());
   Names inputs{"k", "s"};
   if (!zero.empty()) inputs.push_back("z");
   model.nodes = {
@@ -46,7 +48,7 @@ std::vector<float> dequantized(TensorBytes k, TensorBytes scale, std::vector<Ten
 
 void expect_refused(const ModelText& model, const std::string& node, const std::string& why) {
   const std::string error = error_of(model);
-  EXPECT_NE(error.find("\"" + node + "\""), std::string::npos) << error;
+  EXPECT_NE(error.find(quoted(node)), std::string::npos) << error;
   EXPECT_NE(error.find(why), std::string::npos) << error;
   EXPECT_EQ(error.find('\n'), std::string::npos) << error;
 }
@@ -78,39 +80,42 @@ TEST(Quantization, WithoutAZeroPointItIsAnUnsignedByteFromZero) {
 }
 
 TEST(Quantization, ConstantsAreDequantizedByTensor) {
-  EXPECT_EQ(dequantized(raw_tensor(int8, {3, 1, 1}, std::string("\x80\x00\x7f", 3), "k"),
-                        float_tensor({}, {0.5f}, "s"), {byte(int8, 1, "z")}),
-            (std::vector<float>{-64.5f, -0.5f, 63.0f}));
-  EXPECT_EQ(dequantized(raw_tensor(uint8, {2, 1, 1}, std::string("\x00\xff", 2), "k"),
-                        float_tensor({1}, {2.0f}, "s"),
-                        {raw_tensor(uint8, {1}, std::string("\x80", 1), "z")})
-                .size(),
-            2u);
+  EXPECT_EQ(
+      dequantized({1, 3, 1, 1}, raw_tensor(int8, {1, 3, 1, 1}, std::string("\x80\x00\x7f", 3), "k"),
+                  float_tensor({}, {0.5f}, "s"), {byte(int8, 1, "z")}),
+      (std::vector<float>{-64.5f, -0.5f, 63.0f}));
+  EXPECT_EQ(
+      dequantized({1, 2, 1, 1}, raw_tensor(uint8, {1, 2, 1, 1}, std::string("\x00\xff", 2), "k"),
+                  float_tensor({1}, {2.0f}, "s"),
+                  {raw_tensor(uint8, {1}, std::string("\x80", 1), "z")}),
+      (std::vector<float>{-256, 254}));
 }
 
 TEST(Quantization, ConstantsAreDequantizedAlongAnAxis) {
   const std::string eight{1, 2, 3, 4, 5, 6, 7, 8};
-  const auto k = raw_tensor(int8, {1, 2, 4}, eight, "k");
-  EXPECT_EQ(dequantized(k, float_tensor({2}, {1, 10}, "s"),
+  const auto k = raw_tensor(int8, {1, 1, 2, 4}, eight, "k");
+  EXPECT_EQ(dequantized({1, 1, 2, 4}, k, float_tensor({2}, {1, 10}, "s"),
                         {raw_tensor(int8, {2}, std::string{1, 5}, "z")}, -2),
             (std::vector<float>{0, 1, 2, 3, 0, 10, 20, 30}));
-  EXPECT_EQ(dequantized(k, float_tensor({4}, {1, 10, 100, 1000}, "s"), {}, 2),
+  EXPECT_EQ(dequantized({1, 1, 2, 4}, k, float_tensor({4}, {1, 10, 100, 1000}, "s"), {}, 3),
             (std::vector<float>{1, 20, 300, 4000, 5, 60, 700, 8000}));
 }
 
 TEST(Quantization, ABiasOf32BitsIsDequantizedInFloat) {
-  EXPECT_EQ(dequantized(raw_tensor(int32, {2, 1, 1}, raw_int32({1 << 30, -3}), "k"),
-                        float_tensor({}, {0.5f}, "s")),
-            (std::vector<float>{536870912.0f, -1.5f}));
+  EXPECT_EQ(
+      dequantized({1, 2, 1, 1}, raw_tensor(int32, {1, 2, 1, 1}, raw_int32({1 << 30, -3}), "k"),
+                  float_tensor({}, {0.5f}, "s")),
+      (std::vector<float>{536870912.0f, -1.5f}));
 }
 
 TEST(Quantization, WeightsThatAreQuantizedOnTheSpotAreRoundedToEven) {
   // As NNCF writes them: the weight stays float in the file, the pair follows.
   ModelText model;
+  model.input = {int64_t{1}, int64_t{1}, int64_t{3}, int64_t{2}};
   model.nodes = {{"QuantizeLinear", {"w", "s", "z"}, {"q"}, {{"axis", int64_t{0}}}, "quantize"},
                  {"DequantizeLinear", {"q", "s", "z"}, {"c"}, {{"axis", int64_t{0}}}, "dequantize"},
                  {"Add", {"x", "c"}, {"y"}}};
-  model.initializers = {float_tensor({3, 1, 2}, {0.5f, 1.5f, 300, -300, -3, 2.5f}, "w"),
+  model.initializers = {float_tensor({3, 2}, {0.5f, 1.5f, 300, -300, -3, 2.5f}, "w"),
                         float_tensor({3}, {1, 1, 2}, "s"),
                         raw_tensor(int8, {3}, std::string(3, '\0'), "z")};
   const Graph graph = graph_of(model);
@@ -191,7 +196,7 @@ TEST(Quantization, TheOutputIsNoQuantizedValue) {
   model.outputs = {"q"};
   model.nodes.pop_back();
   const std::string error = error_of(model);
-  EXPECT_NE(error.find("\"q\""), std::string::npos) << error;
+  EXPECT_NE(error.find(quoted("q")), std::string::npos) << error;
 }
 
 TEST(Quantization, WhatNoQuantizeLinearMadeIsNotDequantized) {
