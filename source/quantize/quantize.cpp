@@ -54,7 +54,8 @@ Status check_call(const Graph& graph, const Preprocess* how, const CalibrationFe
 
 Result<Quantized> quantize_by_file(const Graph& graph, const Preprocess* how,
                                    const FormedSteps& formed, const InputMapping& mapping,
-                                   const ChooseOptions& options) {
+                                   ChooseOptions options) {
+  options.method = RangeMethod::maximum;  // pairs tell extremes; there are no histograms
   if (const Status status = check_rounded(graph, formed, mapping); !status) return status.error();
   const Calibration calibration = calibration_of_roundings(graph, formed, mapping);
   const Choice choice = choose(graph, formed, calibration, mapping, options);

@@ -16,6 +16,7 @@ constexpr double kl_floor = 0.7;  // of a channel's own least-error range
 // bin of a side ends at the largest value seen.
 template <class Function>
 void for_bins(const TensorStatistics& statistics, int64_t channel, Function f) {
+  if (statistics.histograms.empty()) return;  // nothing was counted: the extremes are all
   const auto counts = statistics.histograms.counts(channel);
   const double width = statistics.histograms.bin_width(channel);
   const int half = statistics.histograms.half();

@@ -156,6 +156,26 @@ TEST(Roundings, ATensorWithoutAPairNeedsCalibration) {
   EXPECT_EQ(tensor_named(made->plan, "input").scale, std::vector<float>{0.02f});
 }
 
+TEST(Roundings, ProductsOfTwoRoundedTensorsNeedNoCalibration) {
+  MatMul by_itself;
+  by_itself.transpose_b = true;
+  GraphBuilder whole({1, 8, 8, 4}, 3);
+  TensorId y = rounding(whole, "input_pair", whole.graph.input, 0.02f, 120);
+  y = rounding(whole, "c_pair", whole.conv("c", y, 4), 0.1f, 128);
+  y = whole.node("tokens", Reshape{{1, 64, 4}}, {y});
+  y = rounding(whole, "product_pair", whole.node("product", by_itself, {y, y}), 0.5f, 100);
+  y = whole.node("map", Reshape{{1, 8, 8, 64}}, {y});
+  y = rounding(whole, "pool_pair", whole.global_pool("pool", y), 0.2f, 100);
+  whole.conv("head", y, 3);
+  for (const RangeMethod method : {RangeMethod::automatic, RangeMethod::mse, RangeMethod::kl}) {
+    QuantizeOptions options;
+    options.method = method;
+    const auto made = quantize(whole.graph, nullptr, {}, options);
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(tensor_named(made->plan, "product_pair").scale, std::vector<float>{0.5f});
+  }
+}
+
 TEST(Roundings, ARoundingOfValuesThatWereOnlyMovedSinceIsNoStep) {
   GraphBuilder b({1, 8, 8, 4}, 3);
   TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
