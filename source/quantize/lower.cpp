@@ -430,7 +430,30 @@ class Lowering {
 
 }  // namespace
 
-StepTables make_tables(const FormedSteps& formed, const Calibration& calibration) {
+namespace {
+
+// Functions that follow their argument need not go on where the stored result ends.
+double useful_argument(const FormedStep& step, const Choice& choice) {
+  using Kind = Unary::Kind;
+  const Kind kind = step.activation->kind;
+  const bool follows = kind == Kind::silu || kind == Kind::gelu || kind == Kind::gelu_tanh ||
+                       kind == Kind::mish || kind == Kind::softplus;
+  const StoredTensor& stored = choice.tensors[step.output];
+  if (!follows || step.has_residual || stored.scale.empty() || step.output == choice.logits) {
+    return std::numeric_limits<double>::infinity();
+  }
+  constexpr double lag = 0.32;  // none of them is farther below its argument
+  double highest = 0;
+  for (size_t c = 0; c < stored.scale.size(); ++c) {
+    highest = std::max(highest, (stored.levels.hi - stored.zero_point[c]) * stored.scale[c]);
+  }
+  return highest + lag;
+}
+
+}  // namespace
+
+StepTables make_tables(const FormedSteps& formed, const Calibration& calibration,
+                       const Choice& choice) {
   StepTables tables(formed.steps.size());
   for (size_t s = 0; s < tables.size(); ++s) {
     const FormedStep& step = formed.steps[s];
@@ -438,7 +461,8 @@ StepTables make_tables(const FormedSteps& formed, const Calibration& calibration
     const auto& seen = calibration.stored[step.accumulated].moments;
     const auto lo = std::min_element(seen.minimum.begin(), seen.minimum.end());
     const auto hi = std::max_element(seen.maximum.begin(), seen.maximum.end());
-    tables[s] = make_table(*step.activation, *lo, *hi);
+    tables[s] =
+        make_table(*step.activation, *lo, std::min<double>(*hi, useful_argument(step, choice)));
   }
   return tables;
 }

@@ -11,7 +11,8 @@ namespace octavo {
 
 // By step: the table of a step whose activation needs one.
 using StepTables = std::vector<std::optional<ActivationTable>>;
-StepTables make_tables(const FormedSteps& formed, const Calibration& calibration);
+StepTables make_tables(const FormedSteps& formed, const Calibration& calibration,
+                       const Choice& choice);
 
 // Clamp of a step's output in stored values, for one channel.
 StoredLevels stored_clamp(const FormedStep& step, const StoredTensor& tensor, size_t channel);

@@ -59,7 +59,7 @@ Result<Quantized> quantize_by_file(const Graph& graph, const Preprocess* how,
   if (const Status status = check_rounded(graph, formed, mapping); !status) return status.error();
   const Calibration calibration = calibration_of_roundings(graph, formed, mapping);
   const Choice choice = choose(graph, formed, calibration, mapping, options);
-  auto plan = lower(graph, formed, choice, make_tables(formed, calibration), how);
+  auto plan = lower(graph, formed, choice, make_tables(formed, calibration, choice), how);
   if (!plan) return plan.error();
   return Quantized{std::move(*plan), {}};
 }
@@ -93,7 +93,7 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
       !status) {
     return status.error();
   }
-  const StepTables tables = make_tables(*formed, *calibration);
+  const StepTables tables = make_tables(*formed, *calibration, choice);
   sweep.what = "correcting biases";
   if (const Status status =
           correct_biases(graph, *formed, *calibration, tables, mapping, feed, sweep, choice);

@@ -127,7 +127,7 @@ TEST(Quantize, TheSimulationStoresWhatTheIntegersStore) {
   const auto calibration = calibrate(graph, *formed, mapping, feed, {}, {});
   ASSERT_TRUE(calibration) << calibration.error().message;
   const Choice choice = choose(graph, *formed, *calibration, mapping, {});
-  const StepTables tables = make_tables(*formed, *calibration);
+  const StepTables tables = make_tables(*formed, *calibration, choice);
   const auto plan = lower(graph, *formed, choice, tables, &how);
   ASSERT_TRUE(plan) << plan.error().message;
   auto session = session_of(*plan);
@@ -241,6 +241,28 @@ TEST(Quantize, SixteenBitsSpreadOverEverythingThatMovesTogether) {
   EXPECT_EQ(types->named.size(), 7u);  // silu, join, shuffle, maximum, left, right, residual
 }
 
+TEST(Quantize, ATableEndsWhereTheStoredResultEnds) {
+  const Graph graph = every_step(12);
+  const Preprocess how = small_preprocess();
+  const InputMapping mapping = input_mapping(graph, &how);
+  const auto formed = form_steps(graph);
+  auto calibration = calibrate(graph, *formed, mapping, pictures(64), {}, {});
+  ASSERT_TRUE(formed && calibration);
+  const Choice choice = choose(graph, *formed, *calibration, mapping, {});
+  size_t smooth = 0;
+  for (const auto& step : formed->steps) {  // as one picture far beyond the others would
+    if (step.activation && step.activation->kind == Kind::silu) {
+      ++smooth;
+      calibration->stored[step.accumulated].moments.maximum[0] = 1e5f;
+    }
+  }
+  ASSERT_EQ(smooth, 1u);
+  for (const auto& table : make_tables(*formed, *calibration, choice)) {
+    if (!table) continue;
+    EXPECT_NEAR((*table)(0.5f), 0.3112297, 0.003);
+  }
+}
+
 TEST(Quantize, AnUnknownSixteenBitNodeNamesTheNearest) {
   const Graph graph = every_step(1);
   const Preprocess how = small_preprocess();
@@ -262,7 +284,7 @@ TEST(Quantize, BiasCorrectionBringsTheMeansBack) {
   const auto calibration = calibrate(graph, *formed, mapping, feed, {}, {});
   ASSERT_TRUE(calibration);
   Choice choice = choose(graph, *formed, *calibration, mapping, {});
-  const StepTables tables = make_tables(*formed, *calibration);
+  const StepTables tables = make_tables(*formed, *calibration, choice);
   const auto logit_shift = [&]() {
     const Simulation simulation = make_simulation(graph, *formed, choice, tables, mapping);
     auto session = create_float_session(simulation.graph);
