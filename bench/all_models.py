@@ -86,7 +86,7 @@ def integer_result(path):
         plan = f"{folder}/plan.octavo"
         start = time.monotonic()
         code, _, message = octavo_run("build", path, "-o", plan, "--calib",
-                                      SHARED / "data/calibration", "--limit", 32, "-q")
+                                      SHARED / "data/calibration", "--samples", 32, "-q")
         if code != 0:
             return {"error": message.strip()}
         seconds = time.monotonic() - start
