@@ -111,11 +111,11 @@ std::optional<float> stored_scale(std::span<const float> row) {
   // Exporters bring a row's largest weight to 127: only with that (or 128) first, rows that have
   // a common factor get the file's own scale.
   for (int turn = 0; turn < 128; ++turn) {
-    const int most = turn < 2 ? 127 + turn : turn - 1;
-    const double unit = double{largest} / most;
+    const int levels = turn < 2 ? 127 + turn : turn - 1;
+    const double unit = double{largest} / levels;
     const bool whole = std::all_of(row.begin(), row.end(), [&](float w) {
       const double level = w / unit;
-      return std::fabs(level - std::rint(level)) <= near * most;
+      return std::fabs(level - std::rint(level)) <= near * levels;
     });
     if (!whole) continue;
     // The largest product was rounded, so its quotient may be a few steps off.
