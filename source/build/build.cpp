@@ -154,8 +154,7 @@ Result<Checked> calibration_or_none(const Model& model, const BuildOptions& opti
   if (!options.calibration.empty()) return calibration_samples(model, options);
   if (has_roundings(*model.graph)) return Checked{};
   return usage_error(
-      "--calib DATA is missing: a float model needs pictures to calibrate on (octavo build "
-      "--help)");
+      "--calib DATA is required for a float model, or --config FILE.yaml (octavo build --help)");
 }
 
 size_t count_classes(const std::vector<Sample>& samples) {
