@@ -381,7 +381,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   }
   if (const Status golden = attach_golden(plan); !golden) return golden.error();
   if (const Status valid = verify(plan); !valid) return valid.error();
-  if (options.measure_output) {
+  if (options.measure_output && !files.empty()) {
     constexpr size_t most_compared = 16;
     auto distance =
         measure_output(*model, plan, std::min(files.size(), most_compared),

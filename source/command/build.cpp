@@ -215,7 +215,11 @@ std::string verdict(const Measured& measured) {
 
 void print_summary(const Options& options, const BuildResult& built, const Measured& measured,
                    size_t float_bytes, size_t plan_bytes, const std::string& sha256) {
-  if (options.style == "hb") fmt::print("{}\n", hb_build_tables(built.plan, *built.output));
+  if (options.style == "hb" && built.output) {
+    fmt::print("{}\n", hb_build_tables(built.plan, *built.output));
+  } else if (options.style == "hb") {
+    fmt::print("no tables of distances: they need calibration pictures (--calib DATA)\n\n");
+  }
   if (built.pictures == 0) {
     fmt::print("calibration   none: the file states how everything is stored");
   } else {

@@ -428,10 +428,6 @@ class Lowering {
   Plan plan_;
 };
 
-}  // namespace
-
-namespace {
-
 // Functions that follow their argument need not go on where the stored result ends.
 double useful_argument(const FormedStep& step, const Choice& choice) {
   using Kind = Unary::Kind;
