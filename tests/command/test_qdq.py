@@ -95,6 +95,13 @@ def test_the_built_file_says_that_no_picture_was_needed(made, tmp_path):
     assert run("selftest", tmp_path / "a.octavo").returncode == 0
 
 
+def test_the_boards_tables_are_not_printed_where_no_picture_measured_them(made, tmp_path):
+    done = run("build", made.quantized("mobile"), "-o", tmp_path / "a.octavo", *networks.FLAGS,
+               "--style", "hb")
+    assert done.returncode == 0, done.stderr
+    assert "Chebyshev" not in done.stdout and "need calibration pictures" in done.stdout
+
+
 def test_a_float_model_needs_calibration(small, tmp_path):
     fails(2, "build", small.model, "-o", tmp_path / "a.octavo", says=["--calib"])
     assert not list(tmp_path.iterdir())
