@@ -36,6 +36,12 @@ if(NOT OCTAVO_RUNTIME_ONLY)
   find_package(yaml-cpp REQUIRED)
 endif()
 
+if(OCTAVO_ZOO)
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
+  pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+endif()
+
 # The program's: parsing, printing.
 octavo_copy_header(CLI)
 octavo_copy_header(nlohmann)

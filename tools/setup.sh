@@ -4,8 +4,9 @@
 build_packages=(g++ cmake ninja-build pkg-config ccache libdnnl-dev libprotozero-dev
   libflatbuffers-dev flatbuffers-compiler libxxhash-dev libjpeg62-turbo-dev libspng-dev
   libwebp-dev libcli11-dev libfmt-dev nlohmann-json3-dev libssl-dev libarchive-dev
-  libyaml-cpp-dev python3 python3-venv)
-test_packages=(googletest clang lld libclang-rt-14-dev g++-aarch64-linux-gnu qemu-user)
+  libyaml-cpp-dev libcurl4-openssl-dev libtomlplusplus-dev python3 python3-venv)
+test_packages=(googletest clang lld libclang-rt-14-dev g++-aarch64-linux-gnu qemu-user
+  chromium)
 
 say() { printf '\n== %s\n' "$*"; }
 

@@ -44,8 +44,9 @@ FORMS = {
 
 
 def load_table():
+    """The models that a library or own.py makes; the others come as files."""
     with open(FOLDER / "models.toml", "rb") as file:
-        return tomllib.load(file)
+        return {name: row for name, row in tomllib.load(file).items() if "library" in row}
 
 
 # Attention in one call (F.scaled_dot_product_attention), as timm has it by default, exists for
@@ -116,13 +117,16 @@ def drop_traces(exported):
             node.metadata_props.extend(kept)
 
 
-def describe(exported, row, size):
-    """Preprocessing as Octavo reads it: mean and std in 0..255 units, the short side's length."""
+def describe(exported, row, weights, size):
+    """Preprocessing as Octavo reads it: mean and std in 0..255 units, the short side's length;
+    and what the weights are, because made-up ones have no accuracy."""
     def listed(values):
         return ",".join(f"{255 * v:.6g}" for v in values)
     metadata = {"octavo.mean": listed(row["mean"]), "octavo.std": listed(row["std"]),
                 "octavo.resize": str(int(size / row["crop"])),
-                "octavo.interpolation": row["interpolation"], "octavo.color": "rgb"}
+                "octavo.interpolation": row["interpolation"], "octavo.color": "rgb",
+                "octavo.weights": f"pretrained, {row['library']} {row['model']}.{row['tag']}"
+                                  if weights == "pretrained" else f"made up, seed {weights}"}
     if "licence" in row:
         metadata["licence"] = row["licence"]
     for key, value in metadata.items():
@@ -141,7 +145,7 @@ def export(name, row, weights, forms, size, path_of):
                 model = merge_branches(model)
             exported = to_onnx(model, row, form, size)
             drop_traces(exported)
-            describe(exported, row, size)
+            describe(exported, row, weights, size)
         except Exception as error:  # the exporters raise what they like
             failures.append(f"{name} {form_name}: {str(error).strip().splitlines()[0][:200]}")
             print(failures[-1], file=sys.stderr, flush=True)

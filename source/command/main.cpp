@@ -40,6 +40,9 @@ constexpr AddCommand commands[] = {
     add_compare,
 #endif
     add_doctor,  add_selftest,
+#ifdef OCTAVO_ZOO
+    add_zoo,
+#endif
 };
 
 // "--per_channel=1" to "--per-channel=1": `_` is accepted for `-` in long flags.
@@ -61,21 +64,33 @@ std::vector<std::string> flag_names(const CLI::App& app) {
   return names;
 }
 
-std::vector<std::string> command_names(const CLI::App& program) {
+std::vector<std::string> command_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* sub : program.get_subcommands({})) names.push_back(sub->get_name());
+  for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
   return names;
+}
+
+// The innermost subcommand that was named: of `octavo zoo pull`, pull.
+const CLI::App& chosen_app(const CLI::App& program) {
+  const CLI::App* app = &program;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return *app;
+}
+
+// "octavo zoo pull".
+std::string full_name(const CLI::App& app) {
+  return app.get_parent() ? concat(full_name(*app.get_parent()), " ", app.get_name())
+                          : app.get_name();
 }
 
 // What CLI11 could not place, with the nearest name that it could have been.
 std::string explain(const CLI::ParseError& error, const CLI::App& program) {
   std::string text = error.what();
-  const auto chosen = program.get_subcommands();
-  const CLI::App& app = chosen.empty() ? program : *chosen.front();
+  const CLI::App& app = chosen_app(program);
   for (const std::string& left : app.remaining(true)) {
     const bool flag = left.starts_with("-");
     const std::string word = left.substr(0, left.find('='));
-    const std::string near = nearest_name(word, flag ? flag_names(app) : command_names(program));
+    const std::string near = nearest_name(word, flag ? flag_names(app) : command_names(app));
     text = flag ? concat("unknown flag ", quoted(word)) : concat("unexpected ", quoted(word));
     if (!near.empty()) text += concat("; did you mean ", near, "?");
     break;
@@ -83,7 +98,7 @@ std::string explain(const CLI::ParseError& error, const CLI::App& program) {
   for (char& c : text) {
     if (c == '\n') c = ' ';
   }
-  return concat(text, " (octavo ", chosen.empty() ? "" : app.get_name() + " ", "--help)");
+  return concat(text, " (", full_name(app), " --help)");
 }
 
 int print_version(bool json) {

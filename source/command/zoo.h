@@ -1,0 +1,13 @@
+// The subcommands of `octavo zoo`, each in a file of its own; zoo.cpp holds those that only read
+// the table of models.
+#pragma once
+
+#include "command/command.h"
+
+namespace octavo::command {
+
+void add_zoo_pull(CLI::App& zoo, Action& action);
+void add_zoo_build(CLI::App& zoo, Action& action);
+void add_zoo_table(CLI::App& zoo, Action& action);
+
+}  // namespace octavo::command
