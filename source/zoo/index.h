@@ -1,12 +1,12 @@
 // The index of a mirror: which files it has, how large they are and what their digest is.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "zoo/patience.h"
 
 namespace octavo::zoo {
 
@@ -30,14 +30,14 @@ struct Index {
 Result<Index> parse_index(const std::string& text, const std::string& location);
 
 // Reads the index from a local file or over http(s), with the retries of pull().
-Result<Index> read_index(const std::string& location, const std::atomic<bool>* stop);
+Result<Index> read_index(const std::string& location, const Patience& patience);
 
 // The entry of that name (case does not matter); otherwise a usage Error that names the nearest
 // known one, or says that the zoo has the model though this index has not.
 Result<const Entry*> find_entry(const Index& index, const std::string& name);
 
 // The folder where pulled files are kept: $OCTAVO_CACHE, else $XDG_CACHE_HOME/octavo, else
-// ~/.cache/octavo.
+// ~/.cache/octavo; "" where none of them is set.
 std::string default_cache();
 
 }  // namespace octavo::zoo

@@ -1,7 +1,6 @@
 // Files of an index, fetched into the cache: right to the byte, or an Error; never half-written.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "base/result.h"
 #include "zoo/index.h"
+#include "zoo/patience.h"
 
 namespace octavo::zoo {
 
@@ -16,9 +16,7 @@ struct PullOptions {
   std::vector<std::string> mirrors;  // base URLs asked, in order, before the index's own URL
   std::string cache;                 // folder; several processes may share it
   int parallel = 4;                  // files at once
-  int attempts = 5;                  // of each URL, with back-off between
-  double stall_seconds = 30;         // without a byte: this attempt is over
-  const std::atomic<bool>* stop = nullptr;
+  Patience patience;
   // Called by one thread at a time.
   std::function<void(const Entry&, uint64_t bytes_done)> progress;
 };
