@@ -44,6 +44,7 @@ struct Row {
   std::string weights;  // "pretrained ...", "made up, seed 1", or "" where the file does not say
   std::string model_sha256, plan_sha256;
   std::string measured;  // day, ISO 8601
+  std::string options;   // of `zoo build`, those that figures depend on
   RowHost host;
   std::optional<std::array<int, 2>> input;  // height, width
   std::optional<int64_t> classes, parameters, macs;
