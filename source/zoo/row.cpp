@@ -66,6 +66,7 @@ void members(Visit& visit, Row& row) {
   visit("name", row.name);
   visit("weights", row.weights);
   visit("measured", row.measured);
+  visit("options", row.options);
   visit("host", row.host);
   visit("model_sha256", row.model_sha256);
   visit("plan_sha256", row.plan_sha256);
@@ -139,11 +140,13 @@ class Reader {
   void complain(std::string_view key, std::string_view what) {
     if (problem_.empty()) problem_ = concat(quoted(concat(where_, key)), " ", what);
   }
+  bool knows(const std::string& key) const {
+    return std::find(known_.begin(), known_.end(), key) != known_.end();
+  }
   // Empty, or one line.
   std::string problem() {
     for (const auto& [key, value] : object_.items()) {
-      if (std::find(known_.begin(), known_.end(), key) == known_.end())
-        complain(key, "is no member of a row");
+      if (!knows(key)) complain(key, "is no member of a row");
     }
     return problem_;
   }
@@ -178,7 +181,10 @@ class Reader {
   }
   void take(const char* key, const Json& json, std::map<std::string, std::string>& texts, Range) {
     if (!json.is_object()) return complain(key, "must be an object");
-    for (const auto& [name, value] : json.items()) take(key, value, texts[name], {});
+    for (const auto& [name, value] : json.items()) {
+      if (!value.is_string()) return complain(key, "must hold texts");
+      texts[name] = value.get<std::string>();
+    }
   }
   template <class Value>
   void take(const char* key, const Json& json, std::optional<Value>& value, Range range) {
@@ -213,6 +219,9 @@ std::string problem_of(Row& row, const Json& json) {
   Reader read(json);
   read("schema_version", version, small_count);
   members(read, row);
+  for (const auto& [name, sentence] : row.reasons) {
+    if (!read.knows(name)) read.complain(concat("reasons.", name), "is no member of a row");
+  }
   if (version > 1) return concat("\"schema_version\" ", version, " is newer than this Octavo");
   if (row.name.empty()) read.complain("name", "is missing");
   if (!begins_with_day(row.measured)) read.complain("measured", "must be a day, as 2026-01-31");
