@@ -202,8 +202,8 @@ def main():
         due = {form: how for form, how in forms.items()
                if not (options.skip_existing and path_of(name, form).exists())}
         failures += export(name, table[name], options.weights, due, options.size, path_of)
-    if failures:
-        sys.exit(f"{len(failures)} could not be exported")
+    if failures:  # whose reasons are on stderr already; the last line there is to be one
+        sys.exit(f"{len(failures)} could not be exported" if len(failures) > 1 else 1)
 
 
 if __name__ == "__main__":

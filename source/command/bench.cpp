@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/print.h"
+#include "evaluate/host.h"
 #include "evaluate/input.h"
 #include "evaluate/latency.h"
 
@@ -229,7 +230,8 @@ int run(const Options& options) {
               {"runs", rows_json(rows)},
               {"load_ms", first.load_ms},
               {"arena_bytes", first.program ? first.program->arena_bytes() : 0},
-              {"weight_bytes", first.program ? first.program->weight_bytes() : 0}};
+              {"weight_bytes", first.program ? first.program->weight_bytes() : 0},
+              {"peak_bytes", peak_resident_bytes()}};
   if (options.layers) out["layers"] = layers;
   print_json(out);
   return exit_done;

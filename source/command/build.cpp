@@ -16,6 +16,7 @@
 #include "command/hb_style.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
+#include "evaluate/host.h"
 #include "evaluate/latency.h"
 
 namespace octavo::command {
@@ -262,6 +263,8 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
               {"classes", built.classes_seen},
               {"unreadable", built.unreadable},
               {"warnings", built.warnings},
+              {"seconds", built.seconds},
+              {"peak_bytes", peak_resident_bytes()},
               {"ms",
                {{"float", measured.float_ms},
                 {"one_thread", measured.ms_one},

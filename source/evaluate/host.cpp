@@ -35,8 +35,8 @@ std::string proc_value(const std::string& path, const std::string& key) {
   return "";
 }
 
-uint64_t meminfo_bytes(const std::string& key) {
-  return std::strtoull(proc_value("/proc/meminfo", key).c_str(), nullptr, 10) * 1024;
+uint64_t proc_bytes(const std::string& path, const std::string& key) {
+  return std::strtoull(proc_value(path, key).c_str(), nullptr, 10) * 1024;
 }
 
 std::vector<int> allowed_cpus() {
@@ -64,6 +64,11 @@ int physical_cores() {
   return std::max<int>(1, static_cast<int>(cores.size()));
 }
 
+// Not getrusage's: that begins with the memory of whoever started this program.
+uint64_t peak_resident_bytes() {
+  return proc_bytes("/proc/self/status", "VmHWM");
+}
+
 Host host_facts() {
   Host host;
   host.cpu = proc_value("/proc/cpuinfo", "model name");
@@ -79,8 +84,8 @@ Host host_facts() {
   host.version = OCTAVO_VERSION;
   host.logical_cores = static_cast<int>(allowed_cpus().size());
   host.physical_cores = physical_cores();
-  host.memory_total_bytes = meminfo_bytes("MemTotal");
-  host.memory_available_bytes = meminfo_bytes("MemAvailable");
+  host.memory_total_bytes = proc_bytes("/proc/meminfo", "MemTotal");
+  host.memory_available_bytes = proc_bytes("/proc/meminfo", "MemAvailable");
   host.isas = runnable_isas();
   return host;
 }

@@ -18,5 +18,7 @@ struct Host {
 
 Host host_facts();
 int physical_cores();  // that this process may use; at least 1
+// Most memory that this process has held at once, since it began; 0 where it cannot be read.
+uint64_t peak_resident_bytes();
 
 }  // namespace octavo
