@@ -1,7 +1,5 @@
 #include "build/build.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -10,6 +8,7 @@
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "build/sha256.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
 #include "evaluate/file_tree.h"
@@ -313,21 +312,6 @@ Status attach_golden(Plan& plan) {
 }
 
 }  // namespace
-
-Result<std::string> sha256_hex(std::span<const std::byte> bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1) {
-    return failed("SHA-256 is not available in libcrypto");
-  }
-  constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  for (unsigned int i = 0; i < size; ++i) {
-    out += digits[digest[i] >> 4];
-    out += digits[digest[i] & 15];
-  }
-  return out;
-}
 
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();

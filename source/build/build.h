@@ -51,7 +51,4 @@ struct BuildResult {
 // and through this machine's best kernels, and fails where they differ.
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options);
 
-// Lower-case hex SHA-256.
-Result<std::string> sha256_hex(std::span<const std::byte> bytes);
-
 }  // namespace octavo

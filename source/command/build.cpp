@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "build/hb_options.h"
+#include "build/sha256.h"
 #include "command/flags.h"
 #include "command/hb_style.h"
 #include "command/print.h"

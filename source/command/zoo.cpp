@@ -202,6 +202,7 @@ void add_zoo(CLI::App& program, Action& action) {
   zoo->require_subcommand(1, 1);
   add_list(*zoo, action);
   add_info(*zoo, action);
+  add_zoo_pull(*zoo, action);
 }
 
 }  // namespace octavo::command

@@ -24,6 +24,9 @@ struct Index {
   std::vector<Entry> files;
 };
 
+// Whether it begins with http:// or https://; other locations are paths.
+bool is_url(const std::string& location);
+
 // JSON or TOML, told apart by content; `location` resolves relative URLs (of an index that is a
 // local file, `url` must be absolute). Rejects duplicates, file names with a path in them, other
 // schemes than http and https, sizes and digests that cannot be, unknown keys.
