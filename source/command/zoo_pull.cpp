@@ -78,7 +78,7 @@ std::function<void(const zoo::Entry&, uint64_t)> show_on(
     done[&entry] = bytes;
     uint64_t sum = 0;
     for (const auto& [each, of_it] : done) sum += of_it;
-    progress.show(sum / 1000, total / 1000, "kB");
+    progress.show(sum / 1000, total / 1000, "fetched kB");
   };
 }
 
