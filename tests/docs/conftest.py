@@ -42,9 +42,9 @@ def shell(workplace):
 
     def run(command):
         words = command.split()
-        for writes in ("-o", "--logits"):
-            if writes in words and (workplace / words[words.index(writes) + 1]).exists():
-                command += " --overwrite"
+        written = [words[words.index(flag) + 1] for flag in ("-o", "--logits") if flag in words]
+        if "--config" in words or any((workplace / file).exists() for file in written):
+            command += " --overwrite"
         done = subprocess.run(["bash", "-c", command], cwd=workplace, env=environment,
                               capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, (command, done.stderr)
