@@ -203,6 +203,7 @@ void add_zoo(CLI::App& program, Action& action) {
   add_list(*zoo, action);
   add_info(*zoo, action);
   add_zoo_pull(*zoo, action);
+  add_zoo_build(*zoo, action);
 }
 
 }  // namespace octavo::command
