@@ -10,4 +10,8 @@ void add_zoo_pull(CLI::App& zoo, Action& action);
 void add_zoo_build(CLI::App& zoo, Action& action);
 void add_zoo_table(CLI::App& zoo, Action& action);
 
+// What --index and --mirror leave open, from OCTAVO_ZOO_INDEX and OCTAVO_ZOO_MIRRORS; a mirror that
+// is no URL is a usage Error.
+Status complete_index(std::string& index, std::vector<std::string>& mirrors);
+
 }  // namespace octavo::command

@@ -49,7 +49,8 @@ Status fill_in(Options& options) {
   build.progress = [&output = options.output](const std::string& name, const std::string& stage) {
     if (output.verbose) note(output, concat(name, ": ", stage));
   };
-  if (options.index.empty()) return {};
+  const Status known = complete_index(options.index, build.pull.mirrors);
+  if (!known || options.index.empty()) return known;
   auto index = zoo::read_index(options.index, build.pull.patience);
   if (!index) return index.error();
   build.index = std::move(*index);
@@ -162,10 +163,13 @@ void add_zoo_build(CLI::App& zoo, Action& action) {
   command->add_option("--out", b.out, "folder of plans and rows (octavo-zoo)");
   command->add_option("--onnx", b.folders, "folders where float files are looked for first")
       ->allow_extra_args(false);
-  command->add_option("--index", o->index, "then this index: a URL or a file");
-  command->add_option("--mirror", b.pull.mirrors, "base URLs to ask before the index's own")
+  command->add_option("--index", o->index, "then this index: a URL or a file (OCTAVO_ZOO_INDEX)");
+  command
+      ->add_option("--mirror", b.pull.mirrors,
+                   "base URL that is asked first; may be repeated (OCTAVO_ZOO_MIRRORS)")
       ->allow_extra_args(false);
-  command->add_option("--cache", b.pull.cache, "folder of pulled and exported files");
+  command->add_option("--cache", b.pull.cache,
+                      "folder of pulled and exported files (OCTAVO_CACHE)");
   command->add_option("--python", b.python,
                       "then zoo/export.py by this Python, which has PyTorch (also "
                       "OCTAVO_ZOO_PYTHON; .venv-zoo/bin/python)");

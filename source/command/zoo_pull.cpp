@@ -40,15 +40,12 @@ std::string environment(const char* variable) {
 Status complete(Options& options) {
   if (options.names.empty() != options.all)
     return usage_error("zoo pull takes names of models, or --all");
-  if (options.index.empty()) options.index = environment("OCTAVO_ZOO_INDEX");
+  const Status known = complete_index(options.index, options.pull.mirrors);
+  if (!known) return known;
   if (options.index.empty())
     return usage_error(
         "no index says where files are: set --index or OCTAVO_ZOO_INDEX (a URL or a file; "
         "docs/mirror.md shows how to make one), or make the model with octavo zoo build");
-  if (options.pull.mirrors.empty()) options.pull.mirrors = words(environment("OCTAVO_ZOO_MIRRORS"));
-  for (const std::string& mirror : options.pull.mirrors)
-    if (!zoo::is_url(mirror))
-      return usage_error(concat("mirror ", quoted(mirror), ": an http or https URL is needed"));
   if (options.pull.cache.empty()) options.pull.cache = zoo::default_cache();
   return {};
 }
@@ -135,6 +132,16 @@ int pull(Options& options) {
 }
 
 }  // namespace
+
+Status complete_index(std::string& index, std::vector<std::string>& mirrors) {
+  if (index.empty()) index = environment("OCTAVO_ZOO_INDEX");
+  if (mirrors.empty()) mirrors = words(environment("OCTAVO_ZOO_MIRRORS"));
+  for (const std::string& mirror : mirrors) {
+    if (zoo::is_url(mirror)) continue;
+    return usage_error(concat("mirror ", quoted(mirror), ": an http or https URL is needed"));
+  }
+  return {};
+}
 
 void add_zoo_pull(CLI::App& zoo, Action& action) {
   const auto options = std::make_shared<Options>();

@@ -85,7 +85,8 @@ def command(*arguments, source=("--onnx", "onnx")):
 
 
 def environment(**more):
-    return {**{k: v for k, v in os.environ.items() if k != "OCTAVO_ZOO_PYTHON"}, **more}
+    """Without settings that this machine's user may have."""
+    return {**{k: v for k, v in os.environ.items() if not k.startswith("OCTAVO_ZOO_")}, **more}
 
 
 def build(place, *arguments, code=0, **options):
@@ -458,8 +459,11 @@ def test_a_file_of_an_index_is_pulled_and_the_index_says_what_its_weights_are(pl
              "weights": MADE_UP}
     (place / "index.json").write_text(json.dumps({"files": [entry]}))
     built = answer(place, "ResNet18", "--eval-data", "evaluation", source=("--index", "index.json"))
+    again = subprocess.run([*command("ResNet18", source=()), "--json"], cwd=place, text=True,
+                           env=environment(OCTAVO_ZOO_INDEX="index.json"), capture_output=True)
     server.shutdown()
     assert built["ResNet18"]["from"] == "index"
+    assert json.loads(again.stdout)["models"][0]["from"] == "index"
     row = row_of(place, "ResNet18")
     assert (row["weights"], row["model_sha256"]) == (MADE_UP, sha256(path))
     assert "accuracy" in row["reasons"]
