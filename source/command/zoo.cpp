@@ -204,6 +204,7 @@ void add_zoo(CLI::App& program, Action& action) {
   add_info(*zoo, action);
   add_zoo_pull(*zoo, action);
   add_zoo_build(*zoo, action);
+  add_zoo_table(*zoo, action);
 }
 
 }  // namespace octavo::command

@@ -1,0 +1,236 @@
+#include "zoo/page.h"
+
+#include <iterator>
+#include <map>
+#include <set>
+#include <span>
+
+#include "base/text.h"
+#include "build/build.h"
+
+namespace octavo::zoo {
+
+namespace {
+
+constexpr unsigned char page_bytes[] = {
+#include "page_html.inc"
+};
+constexpr unsigned char style_bytes[] = {
+#include "page_css.inc"
+};
+constexpr unsigned char script_bytes[] = {
+#include "page_js.inc"
+};
+
+template <size_t size>
+std::string text_of_bytes(const unsigned char (&bytes)[size]) {
+  return std::string(std::begin(bytes), std::end(bytes));
+}
+
+std::string base64_of_hex(const std::string& hex) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bits;
+  for (const char c : hex) {
+    const auto digit = std::string_view("0123456789abcdef").find(c);
+    for (int bit = 3; bit >= 0; --bit) bits += (digit >> bit & 1) ? '1' : '0';
+  }
+  std::string out;
+  for (size_t i = 0; i < bits.size(); i += 6) {
+    std::string six = bits.substr(i, 6);
+    six.resize(6, '0');
+    out += digits[std::stoul(six, nullptr, 2)];
+  }
+  while (out.size() % 4 != 0) out += '=';
+  return out;
+}
+
+// What the page's policy lets run: these very bytes and no others, whatever a row smuggles in.
+std::string digest_of(const std::string& text) {
+  const auto hex = sha256_hex(std::as_bytes(std::span(text)));
+  return hex ? concat("'sha256-", base64_of_hex(*hex), "'") : "'none'";
+}
+
+// In one pass, so that a text with {{...}} in it stays a text.
+std::string filled(const std::string& form, const std::map<std::string, std::string>& parts) {
+  std::string out;
+  size_t at = 0;
+  for (size_t open; (open = form.find("{{", at)) != std::string::npos;) {
+    const size_t close = form.find("}}", open);
+    out += form.substr(at, open - at);
+    const auto part = parts.find(form.substr(open + 2, close - open - 2));
+    if (part != parts.end()) out += part->second;
+    at = close + 2;
+  }
+  return out + form.substr(at);
+}
+
+std::string element(std::string_view tag, std::string_view text) {
+  return concat("<", tag, ">", html_escaped(text), "</", tag, ">");
+}
+
+std::string facts(const Sheet& sheet) {
+  std::string out;
+  for (const auto& [label, text] : sheet.facts)
+    out += concat("<div>", element("dt", label), element("dd", text), "</div>\n");
+  return out;
+}
+
+std::string head(const std::vector<const Column*>& shown) {
+  // The first column stays in sight, hence under no group's heading.
+  std::string groups = "<td class=\"corner\"></td>", titles;
+  for (size_t i = 1; i < shown.size();) {
+    const Column& first = *shown[i];
+    size_t end = i;
+    while (end < shown.size() && shown[end]->section == first.section &&
+           (shown[end]->source == Source::board) == (first.source == Source::board))
+      ++end;
+    const bool board = first.source == Source::board;
+    groups += concat("<th scope=\"colgroup\" class=\"group", board ? " board" : "", "\" colspan=\"",
+                     end - i, "\"><span>", board ? "Board states" : first.section, "</span></th>");
+    i = end;
+  }
+  for (const Column* column : shown) {
+    titles +=
+        concat("<th scope=\"col\" class=\"", column->source == Source::board ? "board" : "ours",
+               "\" data-key=\"", column->key, "\" title=\"", html_escaped(column->meaning), "\">",
+               html_escaped(column->title),
+               column->unit.empty() ? "" : concat(" <small>", column->unit, "</small>"), "</th>");
+  }
+  return concat("<tr>", groups, "</tr>\n<tr>", titles, "</tr>\n");
+}
+
+std::string empty_cell(const std::string& reason, bool first, Reasons& reasons) {
+  // Of neighbours with one reason the first is enough for the keyboard.
+  return concat("<a href=\"#why-", reasons.number(reason), "\" title=\"", html_escaped(reason),
+                "\"", first ? "" : " tabindex=\"-1\"",
+                " aria-label=\"not measured: ", html_escaped(reason), "\">\u2014</a>");
+}
+
+std::string body(const Sheet& sheet, const std::vector<const Column*>& shown, Reasons& reasons) {
+  std::string out;
+  for (size_t i = 0; i < sheet.lines.size(); ++i) {
+    const Line& line = sheet.lines[i];
+    out += concat("<tr id=\"line-", i, "\" data-line=\"", i, "\" data-family=\"",
+                  html_escaped(line.model ? line.model->family : ""), "\" data-architecture=\"",
+                  html_escaped(line.model ? line.model->architecture : ""), "\"",
+                  line.row->accuracy ? " data-accuracy" : "", ">", "<th scope=\"row\">",
+                  html_escaped(line.row->name), "</th>");
+    std::string last_reason;
+    for (size_t c = 1; c < shown.size(); ++c) {
+      const Column& column = *shown[c];
+      const Value value = column.value(line);
+      const std::string board = column.source == Source::board ? "board " : "";
+      if (std::holds_alternative<std::monostate>(value)) {
+        const std::string reason = why_empty(line, column);
+        out += concat("<td class=\"", board, "none\">",
+                      empty_cell(reason, reason != last_reason, reasons), "</td>");
+        last_reason = reason;
+        continue;
+      }
+      const auto* number = std::get_if<double>(&value);
+      const auto* interval = std::get_if<std::array<double, 2>>(&value);
+      if (!number && interval) number = interval->data();
+      out += concat("<td class=\"", board, number ? "number" : "text", "\"",
+                    number ? concat(" data-value=\"", *number, "\"") : "", ">",
+                    html_escaped(text_of(value, column.digits)), "</td>");
+    }
+    out += "</tr>\n";
+  }
+  return out;
+}
+
+std::string options(const Sheet& sheet, std::string Model::*member) {
+  std::set<std::string> values;
+  for (const Line& line : sheet.lines)
+    if (line.model) values.insert(line.model->*member);
+  std::string out;
+  for (const std::string& value : values) out += element("option", value);
+  return out;
+}
+
+std::string figure(const Sheet& sheet) {
+  const Picture drawn = picture(sheet);
+  if (drawn.svg.empty()) return "";
+  return concat("<figure>\n", element("figcaption", drawn.title),
+                "\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"picture\">",
+                drawn.svg, "</div>\n</figure>\n");
+}
+
+std::string notes(const Sheet& sheet, const Reasons& reasons) {
+  std::string out;
+  if (!reasons.sentences().empty()) {
+    out += "<h2>Why cells are empty</h2>\n<ol>\n";
+    for (size_t i = 0; i < reasons.sentences().size(); ++i)
+      out += concat("<li id=\"why-", i + 1, "\">", html_escaped(reasons.sentences()[i]), "</li>\n");
+    out += "</ol>\n";
+  }
+  if (!sheet.not_measured.empty()) {
+    std::string names;
+    for (const std::string& name : sheet.not_measured) names += (names.empty() ? "" : ", ") + name;
+    out += "<h2>Not measured</h2>\n" + element("p", names + ".");
+  }
+  std::string doubts;
+  for (const Line& line : sheet.lines) {
+    if (line.model && !line.model->doubts.empty())
+      doubts += concat(element("dt", line.model->name), element("dd", line.model->doubts), "\n");
+  }
+  if (!doubts.empty())
+    out +=
+        concat("<h2>Where the board's table, the name and the weights do not fit together</h2>\n",
+               "<dl class=\"doubts\">\n", doubts, "</dl>\n");
+  return out;
+}
+
+}  // namespace
+
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text)) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string page(const Sheet& sheet) {
+  const std::string style = text_of_bytes(style_bytes), script = text_of_bytes(script_bytes);
+  const std::vector<const Column*> shown = shown_columns(sheet);
+  Reasons reasons;
+  std::string warnings;
+  for (const std::string& sentence : sheet.warnings) warnings += element("p", sentence);
+  std::map<std::string, std::string> parts = {
+      {"style", style},
+      {"script", script},
+      {"style digest", digest_of(style)},
+      {"script digest", digest_of(script)},
+      {"facts", facts(sheet)},
+      {"warnings", warnings.empty() ? "" : concat("<div class=\"warning\">", warnings, "</div>")},
+      {"figure", figure(sheet)},
+      {"families", options(sheet, &Model::family)},
+      {"architectures", options(sheet, &Model::architecture)},
+      {"head", head(shown)},
+      {"body", body(sheet, shown, reasons)},
+      {"board", html_escaped(board_note)}};
+  parts["notes"] = notes(sheet, reasons);
+  return filled(text_of_bytes(page_bytes), parts);
+}
+
+}  // namespace octavo::zoo
