@@ -6,7 +6,7 @@
 #include <span>
 
 #include "base/text.h"
-#include "build/build.h"
+#include "build/sha256.h"
 
 namespace octavo::zoo {
 
@@ -69,6 +69,13 @@ std::string element(std::string_view tag, std::string_view text) {
   return concat("<", tag, ">", html_escaped(text), "</", tag, ">");
 }
 
+// A long name may go on in the next line behind each underscore.
+std::string breakable(std::string_view name) {
+  std::string out;
+  for (const char c : html_escaped(name)) out += c == '_' ? "_<wbr>" : std::string(1, c);
+  return out;
+}
+
 std::string facts(const Sheet& sheet) {
   std::string out;
   for (const auto& [label, text] : sheet.facts)
@@ -91,11 +98,12 @@ std::string head(const std::vector<const Column*>& shown) {
     i = end;
   }
   for (const Column* column : shown) {
-    titles +=
-        concat("<th scope=\"col\" class=\"", column->source == Source::board ? "board" : "ours",
-               "\" data-key=\"", column->key, "\" title=\"", html_escaped(column->meaning), "\">",
-               html_escaped(column->title),
-               column->unit.empty() ? "" : concat(" <small>", column->unit, "</small>"), "</th>");
+    titles += concat(
+        "<th scope=\"col\"", column->source == Source::board ? " class=\"board\"" : "",
+        " data-key=\"", column->key, "\" title=\"", html_escaped(column->meaning), "\"><span>",
+        html_escaped(column->title), "</span>",
+        column->unit.empty() ? "" : concat("<small>", html_escaped(column->unit), "</small>"),
+        "</th>");
   }
   return concat("<tr>", groups, "</tr>\n<tr>", titles, "</tr>\n");
 }
@@ -115,7 +123,7 @@ std::string body(const Sheet& sheet, const std::vector<const Column*>& shown, Re
                   html_escaped(line.model ? line.model->family : ""), "\" data-architecture=\"",
                   html_escaped(line.model ? line.model->architecture : ""), "\"",
                   line.row->accuracy ? " data-accuracy" : "", ">", "<th scope=\"row\">",
-                  html_escaped(line.row->name), "</th>");
+                  breakable(line.row->name), "</th>");
     std::string last_reason;
     for (size_t c = 1; c < shown.size(); ++c) {
       const Column& column = *shown[c];

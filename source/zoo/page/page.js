@@ -65,8 +65,10 @@
   tip.setAttribute('aria-hidden', 'true');  // the link's own label says the same
   tip.hidden = true;
   document.body.append(tip);
-  const hide = () => { tip.hidden = true; };
+  let told = null;
+  const hide = () => { tip.hidden = true; told = null; };
   const show = element => {
+    told = element;
     tip.textContent = element.dataset.tip;
     tip.hidden = false;
     const at = element.getBoundingClientRect();
@@ -85,5 +87,5 @@
     for (const event of ['mouseleave', 'blur']) element.addEventListener(event, hide);
   }
   addEventListener('keydown', event => { if (event.key === 'Escape') hide(); });
-  addEventListener('scroll', hide, true);
+  addEventListener('scroll', () => { if (told) show(told); }, true);
 })();
