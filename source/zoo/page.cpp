@@ -83,7 +83,12 @@ std::string facts(const Sheet& sheet) {
   return out;
 }
 
-std::string head(const std::vector<const Column*>& shown) {
+std::string kind_of(const Sheet& sheet, const Column& column) {
+  return concat(is_numeric(sheet, column) ? "number" : "text",
+                column.source == Source::board ? " board" : "");
+}
+
+std::string head(const Sheet& sheet, const std::vector<const Column*>& shown) {
   // The first column stays in sight, hence under no group's heading.
   std::string groups = "<td class=\"corner\"></td>", titles;
   for (size_t i = 1; i < shown.size();) {
@@ -98,12 +103,11 @@ std::string head(const std::vector<const Column*>& shown) {
     i = end;
   }
   for (const Column* column : shown) {
-    titles += concat(
-        "<th scope=\"col\"", column->source == Source::board ? " class=\"board\"" : "",
-        " data-key=\"", column->key, "\" title=\"", html_escaped(column->meaning), "\"><span>",
-        html_escaped(column->title), "</span>",
-        column->unit.empty() ? "" : concat("<small>", html_escaped(column->unit), "</small>"),
-        "</th>");
+    titles +=
+        concat("<th scope=\"col\" class=\"", kind_of(sheet, *column), "\" data-key=\"", column->key,
+               "\" title=\"", html_escaped(column->meaning), "\"><span>",
+               html_escaped(column->title), "</span>",
+               column->unit.empty() ? "" : concat("<small>", column->unit, "</small>"), "</th>");
   }
   return concat("<tr>", groups, "</tr>\n<tr>", titles, "</tr>\n");
 }
@@ -115,33 +119,38 @@ std::string empty_cell(const std::string& reason, bool first, Reasons& reasons) 
                 " aria-label=\"not measured: ", html_escaped(reason), "\">\u2014</a>");
 }
 
+std::string cell(const Line& line, const Column& column, const std::string& kind) {
+  const Value value = column.value(line);
+  const auto* number = std::get_if<double>(&value);
+  const auto* interval = std::get_if<std::array<double, 2>>(&value);
+  if (interval) number = interval->data();  // sorts by its low end
+  return concat("<td class=\"", kind, "\"", number ? concat(" data-value=\"", *number, "\"") : "",
+                ">", html_escaped(text_of(value, column.digits)), "</td>");
+}
+
 std::string body(const Sheet& sheet, const std::vector<const Column*>& shown, Reasons& reasons) {
+  std::vector<std::string> kinds;
+  for (const Column* column : shown) kinds.push_back(kind_of(sheet, *column));
   std::string out;
   for (size_t i = 0; i < sheet.lines.size(); ++i) {
     const Line& line = sheet.lines[i];
+    const auto of_model = [&](std::string Model::*member) {
+      return line.model ? html_escaped(line.model->*member) : "";
+    };
     out += concat("<tr id=\"line-", i, "\" data-line=\"", i, "\" data-family=\"",
-                  html_escaped(line.model ? line.model->family : ""), "\" data-architecture=\"",
-                  html_escaped(line.model ? line.model->architecture : ""), "\"",
-                  line.row->accuracy ? " data-accuracy" : "", ">", "<th scope=\"row\">",
-                  breakable(line.row->name), "</th>");
+                  of_model(&Model::family), "\" data-architecture=\"",
+                  of_model(&Model::architecture), "\"", line.row->accuracy ? " data-accuracy" : "",
+                  "><th scope=\"row\">", breakable(line.row->name), "</th>");
     std::string last_reason;
     for (size_t c = 1; c < shown.size(); ++c) {
-      const Column& column = *shown[c];
-      const Value value = column.value(line);
-      const std::string board = column.source == Source::board ? "board " : "";
-      if (std::holds_alternative<std::monostate>(value)) {
-        const std::string reason = why_empty(line, column);
-        out += concat("<td class=\"", board, "none\">",
-                      empty_cell(reason, reason != last_reason, reasons), "</td>");
-        last_reason = reason;
+      if (!std::holds_alternative<std::monostate>(shown[c]->value(line))) {
+        out += cell(line, *shown[c], kinds[c]);
         continue;
       }
-      const auto* number = std::get_if<double>(&value);
-      const auto* interval = std::get_if<std::array<double, 2>>(&value);
-      if (!number && interval) number = interval->data();
-      out += concat("<td class=\"", board, number ? "number" : "text", "\"",
-                    number ? concat(" data-value=\"", *number, "\"") : "", ">",
-                    html_escaped(text_of(value, column.digits)), "</td>");
+      const std::string reason = why_empty(line, *shown[c]);
+      out += concat("<td class=\"", kinds[c], " none\">",
+                    empty_cell(reason, reason != last_reason, reasons), "</td>");
+      last_reason = reason;
     }
     out += "</tr>\n";
   }
@@ -234,7 +243,7 @@ std::string page(const Sheet& sheet) {
       {"figure", figure(sheet)},
       {"families", options(sheet, &Model::family)},
       {"architectures", options(sheet, &Model::architecture)},
-      {"head", head(shown)},
+      {"head", head(sheet, shown)},
       {"body", body(sheet, shown, reasons)},
       {"board", html_escaped(board_note)}};
   parts["notes"] = notes(sheet, reasons);

@@ -112,6 +112,14 @@ std::vector<const Column*> shown_columns(const Sheet& sheet) {
   return shown;
 }
 
+bool is_numeric(const Sheet& sheet, const Column& column) {
+  return std::any_of(sheet.lines.begin(), sheet.lines.end(), [&](const Line& line) {
+    const Value value = column.value(line);
+    return std::holds_alternative<double>(value) ||
+           std::holds_alternative<std::array<double, 2>>(value);
+  });
+}
+
 size_t Reasons::number(const std::string& sentence) {
   const auto found = std::find(sentences_.begin(), sentences_.end(), sentence);
   const auto index = static_cast<size_t>(found - sentences_.begin());

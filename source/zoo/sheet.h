@@ -23,6 +23,9 @@ Sheet make_sheet(const std::vector<Row>& rows);
 // The columns that people see; the host's letter only where there are several.
 std::vector<const Column*> shown_columns(const Sheet& sheet);
 
+// Whether any line has a number there.
+bool is_numeric(const Sheet& sheet, const Column& column);
+
 inline constexpr std::string_view board_note =
     "\"Board\": what the reference board's own table (classification chapter of the RDK X5 model "
     "zoo) states; it names no sample size, and none of it was measured here.";

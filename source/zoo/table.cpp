@@ -37,10 +37,9 @@ size_t width_of(const std::string& text) {
 std::vector<std::string> markdown_column(const Sheet& sheet, const Column& column,
                                          Reasons& reasons) {
   std::vector<std::string> cells = {markdown_title(column)};
-  bool right = false;
+  const bool right = is_numeric(sheet, column);
   for (const Line& line : sheet.lines) {
     const Value value = column.value(line);
-    right = right || std::holds_alternative<double>(value);
     cells.push_back(std::holds_alternative<std::monostate>(value)
                         ? concat("[", reasons.number(why_empty(line, column)), "]")
                         : markdown_escaped(text_of(value, column.digits)));
