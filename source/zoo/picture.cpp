@@ -211,17 +211,27 @@ std::string mark(const Sheet& sheet, const Point& point, const Scale& y, std::st
   return out + shape(transformer(line), point.across, point.down) + "</a>\n";
 }
 
-// Where one of the two was not measured, or is nothing that a logarithm takes, there is no point.
+// What an axis can bear: beyond, no figure was ever measured, and ticks would have no end.
+bool on_axis(double value) {
+  return value >= 1e-9 && value <= 1e12;
+}
+bool on_axis(const std::array<double, 2>& percent) {
+  return percent[0] >= 0 && percent[1] <= 100;
+}
+
+// A line without one of the two has no point.
 std::vector<Point> points_of(const Sheet& sheet, bool accuracy) {
   std::vector<Point> points;
   for (size_t i = 0; i < sheet.lines.size(); ++i) {
     const Row& row = *sheet.lines[i].row;
-    if (!row.one_thread || !(row.one_thread->ms > 0)) continue;
-    const double ms = row.one_thread->ms;
+    if (!row.one_thread || !on_axis(row.one_thread->ms)) continue;
+    const double ms = row.one_thread->ms, gmacs = static_cast<double>(row.macs.value_or(0)) / 1e9;
     if (accuracy && row.accuracy) {
-      points.push_back({ms, row.accuracy->quantized_top1, row.accuracy->quantized_ci95, i});
-    } else if (!accuracy && row.macs && *row.macs > 0) {
-      points.push_back({ms, static_cast<double>(*row.macs) / 1e9, {}, i});
+      const RowAccuracy& a = *row.accuracy;
+      if (on_axis({a.quantized_top1, a.quantized_top1}) && on_axis(a.quantized_ci95))
+        points.push_back({ms, a.quantized_top1, a.quantized_ci95, i});
+    } else if (!accuracy && on_axis(gmacs)) {
+      points.push_back({ms, gmacs, {}, i});
     }
   }
   return points;

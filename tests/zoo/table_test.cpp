@@ -199,11 +199,13 @@ TEST(ZooTable, PictureShowsAMarkALineThatHasBothItsFigures) {
 }
 
 TEST(ZooTable, BearsExtremeFigures) {
-  for (const double ms : {0.0, 5e-324, 1e-300, 9e15, 1e300, std::numeric_limits<double>::max()}) {
+  for (const double ms :
+       {0.0, 5e-324, 1e-9, 1e12, 1e-300, 9e15, 1e300, std::numeric_limits<double>::max()}) {
     Row extreme = row("ResNet18"), usual = row("VargConvNet");
     extreme.accuracy = accuracy();
     extreme.accuracy->quantized_ci95 = {0, 100};
     extreme.one_thread->ms = ms;
+    extreme.accuracy->float_top1 = -ms;
     extreme.macs = std::numeric_limits<int64_t>::max();
     usual.accuracy = accuracy();
     for (const TableFormat format : formats) {
@@ -212,6 +214,8 @@ TEST(ZooTable, BearsExtremeFigures) {
       EXPECT_EQ(text.find("=\"nan"), std::string::npos) << ms;
       EXPECT_EQ(text.find("=\"inf"), std::string::npos) << ms;
     }
+    extreme.accuracy->quantized_top1 = ms;
+    EXPECT_LT(table({extreme, usual}, TableFormat::html).size(), 200'000u) << ms;
     extreme.accuracy.reset();
     extreme.macs = 1;
     EXPECT_LT(table({extreme, usual}, TableFormat::html).size(), 200'000u) << ms;
