@@ -249,9 +249,10 @@ Status warn_of_color_order(const Graph& graph, const Preprocess& how, const Cali
 
 std::string options_json(const BuildOptions& options, const QuantizeOptions& q) {
   constexpr const char* methods[] = {"auto", "max", "percentile", "mse", "kl"};
-  std::string out = concat(
-      "{\"method\":\"", methods[static_cast<int>(q.method)], "\",\"percentile\":", q.percentile,
-      ",\"per_channel\":", q.per_channel_weights, ",\"seed\":", q.seed, ",\"int16\":[");
+  std::string out =
+      concat("{\"method\":\"", methods[static_cast<int>(q.method)],
+             "\",\"percentile\":", q.percentile, ",\"per_channel\":", q.per_channel_weights,
+             ",\"auto_int16\":", q.auto_int16, ",\"seed\":", q.seed, ",\"int16\":[");
   if (options.all_int16) out += "\"*\"";
   for (size_t i = 0; !options.all_int16 && i < q.int16_nodes.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(q.int16_nodes[i]), "\"");

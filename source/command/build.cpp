@@ -31,7 +31,7 @@ struct Options {
   int class_offset = 0;
   uint64_t seed = 1;
   double percentile = 99.999;
-  bool per_channel = true, all_int16 = false, overwrite = false, dry_run = false;
+  bool per_channel = true, auto_int16 = true, all_int16 = false, overwrite = false, dry_run = false;
   ModelFlags flags;
   Output output;
   const CLI::App* command = nullptr;
@@ -85,6 +85,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
     build.all_int16 = false;
     build.quantize.int16_nodes = split_commas(options.int16);
   }
+  if (options.given("--auto-int16")) build.quantize.auto_int16 = options.auto_int16;
   if (options.given("--all-int16")) build.all_int16 = options.all_int16;
   build.calibration = options.calibration;
   build.samples = options.samples;
@@ -405,6 +406,9 @@ void add_build(CLI::App& program, Action& action) {
   command->add_flag("--per-channel,!--per-tensor", o->per_channel,
                     "weight scales (default: per channel)");
   command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name");
+  command->add_flag(
+      "--auto-int16,!--no-auto-int16", o->auto_int16,
+      "16 bits for up to 5 % of the MACs where bytes alone leave the logits too far off");
   command->add_flag("--all-int16,!--no-all-int16", o->all_int16, "every node's output");
   command->add_option("--seed", o->seed, "of the choice of pictures")
       ->check(whole_number(0, INT64_MAX));

@@ -30,9 +30,11 @@ struct IntegerConvolution {
   // points; for a picture its mean.
   std::vector<std::vector<double>> offsets;
   int64_t outputs_per_group = 1;
+  // The stored bias leaves this much off: the middle of the table that reads the sum (table.h).
+  double centre = 0;
 
   BiasTerms terms(int64_t output) const {
-    return {real_bias[static_cast<size_t>(output)],
+    return {real_bias[static_cast<size_t>(output)] - centre,
             offsets[static_cast<size_t>(output / outputs_per_group)]};
   }
 };

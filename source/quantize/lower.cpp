@@ -326,7 +326,7 @@ class Lowering {
                                        std::vector<double> offset) const {
     for (size_t c = 0; c < offset.size(); ++c) {
       if (epilogue.activation == Activation::none) offset[c] *= per_real(formed_.steps[s], c);
-      if (tables_[s]) offset[c] /= tables_[s]->argument_unit;
+      if (tables_[s]) offset[c] = (offset[c] - tables_[s]->centre) / tables_[s]->argument_unit;
     }
     return to_floats(offset);
   }
@@ -446,10 +446,22 @@ double useful_argument(const FormedStep& step, const Choice& choice) {
   return highest + lag;
 }
 
+// Whether the convolution's sums stay in int32 with a bias that has the centre taken off.
+bool can_shift(const IntegerConvolution& convolution, const StoredTensor& input, double centre) {
+  const size_t taps = convolution.offsets[0].size();
+  for (size_t o = 0; o < convolution.weights.unit.size(); ++o) {
+    const auto row = std::span(convolution.weights.values).subspan(o * taps, taps);
+    BiasTerms terms = convolution.terms(static_cast<int64_t>(o));
+    terms.real_bias -= centre;
+    const int64_t bias = fold_bias(row, convolution.weights.unit[o], terms);
+    if (!fits_accumulator(row, bias, input.levels.hi, input.type == ElementType::u8)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-StepTables make_tables(const FormedSteps& formed, const Calibration& calibration,
-                       const Choice& choice) {
+StepTables make_tables(const FormedSteps& formed, const Calibration& calibration, Choice& choice) {
   StepTables tables(formed.steps.size());
   for (size_t s = 0; s < tables.size(); ++s) {
     const FormedStep& step = formed.steps[s];
@@ -457,8 +469,20 @@ StepTables make_tables(const FormedSteps& formed, const Calibration& calibration
     const auto& seen = calibration.stored[step.accumulated].moments;
     const auto lo = std::min_element(seen.minimum.begin(), seen.minimum.end());
     const auto hi = std::max_element(seen.maximum.begin(), seen.maximum.end());
-    tables[s] =
-        make_table(*step.activation, *lo, std::min<double>(*hi, useful_argument(step, choice)));
+    TableSpan span{*lo, std::min<double>(*hi, useful_argument(step, choice))};
+    const bool convolves = step.kind == StepKind::convolution;
+    // A quantized file's biases are whole numbers of the accumulator and stay so.
+    span.centred = !(convolves && !step.rounding && !step.whole_weights) &&
+                   step.kind != StepKind::rescale && step.kind != StepKind::layer_norm;
+    tables[s] = make_table(*step.activation, span);
+    if (!convolves || span.centred) continue;
+    IntegerConvolution& convolution = choice.convolutions[s];
+    if (can_shift(convolution, choice.tensors[step.inputs[0]], tables[s]->centre)) {
+      convolution.centre = tables[s]->centre;
+    } else {
+      span.centred = true;
+      tables[s] = make_table(*step.activation, span);
+    }
   }
   return tables;
 }

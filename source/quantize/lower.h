@@ -11,8 +11,8 @@ namespace octavo {
 
 // By step: the table of a step whose activation needs one.
 using StepTables = std::vector<std::optional<ActivationTable>>;
-StepTables make_tables(const FormedSteps& formed, const Calibration& calibration,
-                       const Choice& choice);
+// A convolution whose bias can take its table's centre gets it in `choice`.
+StepTables make_tables(const FormedSteps& formed, const Calibration& calibration, Choice& choice);
 
 // Clamp of a step's output in stored values, for one channel.
 StoredLevels stored_clamp(const FormedStep& step, const StoredTensor& tensor, size_t channel);

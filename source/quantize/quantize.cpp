@@ -12,6 +12,7 @@
 #include "quantize/roundings.h"
 #include "quantize/types.h"
 #include "quantize/warnings.h"
+#include "quantize/widen.h"
 
 namespace octavo {
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr size_t repair_pictures = 64;
 constexpr size_t report_pictures = 16;
+constexpr size_t widen_pictures = 8;
 
 Status check_call(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
                   const QuantizeOptions& options) {
@@ -58,10 +60,94 @@ Result<Quantized> quantize_by_file(const Graph& graph, const Preprocess* how,
   options.method = RangeMethod::maximum;  // pairs tell extremes; there are no histograms
   if (const Status status = check_rounded(graph, formed, mapping); !status) return status.error();
   const Calibration calibration = calibration_of_roundings(graph, formed, mapping);
-  const Choice choice = choose(graph, formed, calibration, mapping, options);
-  auto plan = lower(graph, formed, choice, make_tables(formed, calibration, choice), how);
+  Choice choice = choose(graph, formed, calibration, mapping, options);
+  const StepTables tables = make_tables(formed, calibration, choice);
+  auto plan = lower(graph, formed, choice, tables, how);
   if (!plan) return plan.error();
   return Quantized{std::move(*plan), {}};
+}
+
+// What every stage after calibration reads.
+struct Calibrated {
+  const Graph& graph;
+  const Preprocess* how;
+  const FormedSteps& formed;
+  const InputMapping& mapping;
+  const CalibrationFeed& feed;
+  const Calibration& statistics;
+  Sweep sweep;
+
+  Sweep sweep_for(const char* what) const {
+    Sweep out = sweep;
+    out.what = what;
+    return out;
+  }
+};
+
+struct Folded {
+  Choice choice;
+  StepTables tables;
+  Plan plan;                 // with its report
+  double logits_cosine = 1;  // QuantizationReport's
+};
+
+Result<Folded> fold(const Calibrated& from, const ChooseOptions& options) {
+  const auto& [graph, how, formed, mapping, feed, statistics, sweep] = from;
+  Folded out{choose(graph, formed, statistics, mapping, options), {}, {}, 1};
+  if (const Status status = compensate_weights(graph, formed, statistics, mapping, feed,
+                                               from.sweep_for("rounding weights"), out.choice);
+      !status) {
+    return status.error();
+  }
+  out.tables = make_tables(formed, statistics, out.choice);
+  if (const Status status = correct_biases(graph, formed, statistics, out.tables, mapping, feed,
+                                           from.sweep_for("correcting biases"), out.choice);
+      !status) {
+    return status.error();
+  }
+  auto plan = lower(graph, formed, out.choice, out.tables, how);
+  if (!plan) return plan.error();
+  auto report = report_steps(graph, formed, out.choice, out.tables, mapping, feed,
+                             spread_indices(statistics.readable, report_pictures),
+                             from.sweep_for("measuring"));
+  if (!report) return report.error();
+  out.plan = std::move(*plan);
+  out.plan.report = std::move(report->steps);
+  out.logits_cosine = report->logits_cosine;
+  return out;
+}
+
+// "0.975"
+std::string three_digits(double value) {
+  const auto thousandths = static_cast<int>(std::lround(1000 * value));
+  const std::string digits = concat(1000 + thousandths % 1000);
+  return concat(thousandths / 1000, ".", digits.substr(1));
+}
+
+// Folds again with 16 bits where they tell most. What is worse than before is dropped.
+Result<Folded> fold_wider(const Calibrated& from, ChooseOptions options, Folded first,
+                          std::vector<std::string>& warnings) {
+  auto widening = tensors_to_widen(
+      from.graph, from.formed, first.choice, first.tables, from.mapping, from.feed,
+      spread_indices(from.statistics.readable, widen_pictures), first.logits_cosine,
+      from.sweep_for("looking for tensors that need 16 bits"));
+  if (!widening) return widening.error();
+  if (widening->tensors.empty()) return first;
+  for (const TensorId t : widening->tensors) options.types[t] = ElementType::i16;
+  auto wider = fold(from, options);
+  if (!wider) return wider.error();
+  if (wider->logits_cosine <= first.logits_cosine) return first;
+  std::string names;
+  for (const TensorId t : widening->tensors) {
+    names += concat(names.empty() ? "" : ", ", quoted(from.graph.tensors[t].name));
+  }
+  warnings.push_back(
+      concat("with bytes alone the cosine of the logits to the float network's is ",
+             three_digits(first.logits_cosine), "; with 16 bits for ", widening->tensors.size(),
+             " tensors, which ", std::lround(100 * widening->macs_share),
+             " % of the multiply-accumulates read, it is ", three_digits(wider->logits_cosine),
+             " (--no-auto-int16 leaves them bytes): ", names));
+  return wider;
 }
 
 }  // namespace
@@ -81,35 +167,24 @@ Result<Quantized> quantize(const Graph& original, const Preprocess* how,
                                      options.per_channel_weights, std::move(types->of)};
   if (feed.count == 0) return quantize_by_file(graph, how, *formed, mapping, choose_options);
 
-  Sweep sweep{options.threads, "calibrating", options.progress, options.stop};
+  const Sweep sweep{options.threads, "calibrating", options.progress, options.stop};
   const CalibrateOptions calibrate_options{repair_pictures, options.method == RangeMethod::kl};
   auto calibration = calibrate(graph, *formed, mapping, feed, sweep, calibrate_options);
   if (!calibration) return calibration.error();
 
-  Choice choice = choose(graph, *formed, *calibration, mapping, choose_options);
-  sweep.what = "rounding weights";
-  if (const Status status =
-          compensate_weights(graph, *formed, *calibration, mapping, feed, sweep, choice);
-      !status) {
-    return status.error();
+  const Calibrated calibrated{graph, how, *formed, mapping, feed, *calibration, sweep};
+  auto folded = fold(calibrated, choose_options);
+  if (!folded) return folded.error();
+  std::vector<std::string> warnings;
+  if (options.auto_int16 && folded->logits_cosine < least_logits_cosine) {
+    folded = fold_wider(calibrated, choose_options, std::move(*folded), warnings);
+    if (!folded) return folded.error();
   }
-  const StepTables tables = make_tables(*formed, *calibration, choice);
-  sweep.what = "correcting biases";
-  if (const Status status =
-          correct_biases(graph, *formed, *calibration, tables, mapping, feed, sweep, choice);
-      !status) {
-    return status.error();
-  }
-  auto plan = lower(graph, *formed, choice, tables, how);
-  if (!plan) return plan.error();
-  sweep.what = "measuring";
-  auto report = report_steps(graph, *formed, choice, tables, mapping, feed,
-                             spread_indices(calibration->readable, report_pictures), sweep);
-  if (!report) return report.error();
-  plan->report = std::move(*report);
-  Quantized out{std::move(*plan), calibration_warnings(graph, *formed, *calibration, choice, feed)};
+  Quantized out{std::move(folded->plan),
+                calibration_warnings(graph, *formed, *calibration, folded->choice, feed)};
+  out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
   for (const TensorId t : types->named) {
-    const int32_t most = choice.tensors[t].levels.hi;
+    const int32_t most = folded->choice.tensors[t].levels.hi;
     if (most == 32767) continue;
     out.warnings.push_back(concat("tensor ", quoted(graph.tensors[t].name), " keeps to ",
                                   std::bit_width(static_cast<uint32_t>(most)),

@@ -29,6 +29,9 @@ struct QuantizeOptions {
   bool per_channel_weights = true;
   std::vector<std::string>
       int16_nodes;  // outputs of these nodes become 16-bit; unknown: usage error
+  // Where the logits are too far from the float network's, up to 5 % of the multiply-accumulates
+  // may read 16 bits (widen.h); `warnings` says of which tensors.
+  bool auto_int16 = true;
   uint64_t seed = 1;
   int threads = 1;
   // Called from one thread at a time: done of total, and what is being done.

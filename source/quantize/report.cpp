@@ -36,12 +36,10 @@ using Reference = std::vector<std::vector<float>>;
 
 }  // namespace
 
-Result<std::vector<StepReport>> report_steps(const Graph& graph, const FormedSteps& formed,
-                                             const Choice& choice, const StepTables& tables,
-                                             const InputMapping& mapping,
-                                             const CalibrationFeed& feed,
-                                             const std::vector<size_t>& pictures,
-                                             const Sweep& sweep) {
+Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& formed,
+                                        const Choice& choice, const StepTables& tables,
+                                        const InputMapping& mapping, const CalibrationFeed& feed,
+                                        const std::vector<size_t>& pictures, const Sweep& sweep) {
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
   auto float_sessions = create_sessions(graph, sweep.threads);
   if (!float_sessions) return float_sessions.error();
@@ -81,7 +79,9 @@ Result<std::vector<StepReport>> report_steps(const Graph& graph, const FormedSte
     };
     return simulate(simulation, session, std::move(*values), logits, {}, compare_and_restore);
   };
+  std::vector<double> logits_cosines;
   const auto merge = [&](size_t, size_t slot) {
+    logits_cosines.push_back(records[slot].together[choice.logits].cosine());
     const auto add = [](Agreement& to, const Agreement& from) {
       to.aa += from.aa;
       to.bb += from.bb;
@@ -96,13 +96,18 @@ Result<std::vector<StepReport>> report_steps(const Graph& graph, const FormedSte
   if (const Status status = for_pictures(sweep, pictures.size(), work, merge); !status) {
     return status.error();
   }
-  std::vector<StepReport> report;
+  QuantizationReport report;
+  if (!logits_cosines.empty()) {
+    const auto middle = logits_cosines.begin() + static_cast<ptrdiff_t>(logits_cosines.size() / 2);
+    std::nth_element(logits_cosines.begin(), middle, logits_cosines.end());
+    report.logits_cosine = *middle;
+  }
   for (size_t s = 0; s < formed.steps.size(); ++s) {
     const TensorId t = formed.steps[s].output;
-    report.push_back({static_cast<uint32_t>(s), static_cast<float>(sum.together[t].cosine()),
-                      static_cast<float>(sum.together[t].sqnr_db()),
-                      static_cast<float>(sum.alone[t].cosine()),
-                      static_cast<float>(sum.alone[t].sqnr_db())});
+    report.steps.push_back({static_cast<uint32_t>(s), static_cast<float>(sum.together[t].cosine()),
+                            static_cast<float>(sum.together[t].sqnr_db()),
+                            static_cast<float>(sum.alone[t].cosine()),
+                            static_cast<float>(sum.alone[t].sqnr_db())});
   }
   return report;
 }

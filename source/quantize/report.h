@@ -14,13 +14,18 @@ struct Agreement {
   double sqnr_db() const;  // at most 200: equal
 };
 
-// One row a step, on `pictures`: with all steps quantized, and alone, that is each step on the
-// float network's values for its inputs. `step` counts formed.steps.
-Result<std::vector<StepReport>> report_steps(const Graph& graph, const FormedSteps& formed,
-                                             const Choice& choice, const StepTables& tables,
-                                             const InputMapping& mapping,
-                                             const CalibrationFeed& feed,
-                                             const std::vector<size_t>& pictures,
-                                             const Sweep& sweep);
+struct QuantizationReport {
+  // One row a step: with all steps quantized, and alone, that is each step on the float network's
+  // values for its inputs. `step` counts formed.steps.
+  std::vector<StepReport> steps;
+  // Of the logits, all steps quantized; of the median picture, since one that is unlike all
+  // others can outweigh them in a sum.
+  double logits_cosine = 1;
+};
+
+Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& formed,
+                                        const Choice& choice, const StepTables& tables,
+                                        const InputMapping& mapping, const CalibrationFeed& feed,
+                                        const std::vector<size_t>& pictures, const Sweep& sweep);
 
 }  // namespace octavo

@@ -61,7 +61,7 @@ void put_integer_weights(Graph& graph, const FormedStep& step, const IntegerConv
       const auto own = static_cast<size_t>(own_tap(graph, step, static_cast<int64_t>(o)));
       weights[o * taps + own] += static_cast<float>(integers.identity[o]);
     }
-    real_bias[o] = static_cast<float>(sum * unit);
+    real_bias[o] = static_cast<float>(sum * unit + integers.centre);
   }
   put_constant(graph, node, 1, shape, std::move(weights));
   put_constant(graph, node, 2, {shape[0]}, std::move(real_bias));

@@ -22,48 +22,64 @@ bool has_corner(Unary::Kind kind) {
          kind == Kind::negate || kind == Kind::relu || kind == Kind::clip;
 }
 
-// Half the width of the arguments covered. Beyond it a bounded function has arrived at
-// its end; one that grows to the right must reach what was seen there.
-double reach(Unary::Kind kind, double lo, double hi) {
+// Where the function has arrived at its left end for any stored result: it differs by less than
+// 1e-4 from there on.
+double left_end(Unary::Kind kind) {
   using Kind = Unary::Kind;
-  constexpr double margin = 1.1;
-  const double left = std::max(0.0, -lo) * margin, right = std::max(0.0, hi) * margin;
-  double wanted = std::max(left, right);
   switch (kind) {
     case Kind::sigmoid:
-      wanted = std::min(wanted, 12.0);
-      break;
-    case Kind::tanh:
-      wanted = std::min(wanted, 6.0);
-      break;
-    case Kind::erf:
-      wanted = std::min(wanted, 4.0);
-      break;
     case Kind::silu:
     case Kind::mish:
     case Kind::softplus:
-      wanted = std::max(right, std::min(left, 16.0));
-      break;
+      return -12;
+    case Kind::tanh:
+      return -6;
     case Kind::gelu:
     case Kind::gelu_tanh:
-      wanted = std::max(right, std::min(left, 6.0));
-      break;
+      return -5;
+    case Kind::erf:
+      return -4;
     default:
-      break;
+      return -1e6;
   }
-  return std::clamp(wanted, 1e-3, 1e6);
 }
 
-// Knots of the piecewise linear function nearest to `unary` in the mean square over
-// [-range, range]: hat functions, a tridiagonal system solved by Thomas's algorithm.
-std::array<double, 65> fit(const Unary& unary, double range) {
+// Those of them that also end to the right, and at which argument.
+double right_end(Unary::Kind kind) {
+  const bool odd =
+      kind == Unary::Kind::sigmoid || kind == Unary::Kind::tanh || kind == Unary::Kind::erf;
+  return odd ? -left_end(kind) : 1e6;
+}
+
+// The arguments of the first and the last knot.
+struct Ends {
+  double lo = -1, hi = 1;
+  double width() const { return hi - lo; }
+};
+
+Ends ends_of(Unary::Kind kind, const TableSpan& span) {
+  constexpr double margin = 1.1, narrowest = 1e-3;
+  Ends out{std::max(std::min(span.lo, 0.0) * margin, left_end(kind)),
+           std::min(std::max(span.hi, 0.0) * margin, right_end(kind))};
+  if (span.centred || has_corner(kind)) {
+    out.hi = std::max(out.hi, -out.lo);
+    out.lo = -out.hi;
+  }
+  out.hi = std::max(out.hi, narrowest);
+  out.lo = std::min(out.lo, -narrowest);
+  return out;
+}
+
+// Knots of the piecewise linear function nearest to `unary` in the mean square between the
+// ends: hat functions, a tridiagonal system solved by Thomas's algorithm.
+std::array<double, 65> fit(const Unary& unary, const Ends& ends) {
   constexpr int samples = 32;  // a segment
   std::array<double, 65> diagonal{}, beside{}, right{};
-  const double width = 2 * range / segments;
+  const double width = ends.width() / segments;
   for (int i = 0; i < segments; ++i) {
     for (int k = 0; k < samples; ++k) {
       const double t = (k + 0.5) / samples;
-      const double y = activation_value(unary, -range + (i + t) * width);
+      const double y = activation_value(unary, ends.lo + (i + t) * width);
       const auto left = static_cast<size_t>(i);
       diagonal[left] += (1 - t) * (1 - t);
       diagonal[left + 1] += t * t;
@@ -154,9 +170,9 @@ bool is_written_out(const Unary& unary) {
          unary.kind == Kind::hard_sigmoid;
 }
 
-ActivationTable make_table(const Unary& unary, double lo, double hi) {
-  const double range = reach(unary.kind, lo, hi);
-  const auto knots = has_corner(unary.kind) ? sample(unary, range) : fit(unary, range);
+ActivationTable make_table(const Unary& unary, TableSpan span) {
+  const Ends ends = ends_of(unary.kind, span);
+  const auto knots = has_corner(unary.kind) ? sample(unary, ends.hi) : fit(unary, ends);
   double largest = 1e-30, steepest = 0;
   for (size_t i = 0; i < knots.size(); ++i) {
     largest = std::max(largest, std::fabs(knots[i]));
@@ -168,14 +184,15 @@ ActivationTable make_table(const Unary& unary, double lo, double hi) {
   for (size_t i = 0; i < knots.size(); ++i) {
     table.knots[i] = static_cast<int16_t>(std::rint(knots[i] / unit));
   }
-  table.argument_unit = range / (segments / 2 * segment_units);
+  table.centre = (ends.lo + ends.hi) / 2;
+  table.argument_unit = ends.width() / (segments * segment_units);
   table.result_unit = unit / segment_units;
   table.argument_factor = static_cast<float>(1 / table.argument_unit);
   return table;
 }
 
 float ActivationTable::operator()(float argument) const {
-  const float units = argument * argument_factor;
+  const float units = (argument - static_cast<float>(centre)) * argument_factor;
   const int u = static_cast<int>(std::rint(std::min(std::max(units, -32768.0f), 32767.0f))) + 32768;
   const auto i = static_cast<size_t>(u >> 10);
   const int value = knots[i] * 1024 + (knots[i + 1] - knots[i]) * (u & 1023);

@@ -10,6 +10,7 @@ namespace octavo {
 
 struct ActivationTable {
   std::array<int16_t, 65> knots{};
+  double centre = 0;         // the argument of the middle knot; the step takes it off
   double argument_unit = 1;  // real value of one unit of the 16-bit argument
   double result_unit = 1;    // real value of one unit of T
   float argument_factor = 1;
@@ -24,9 +25,15 @@ double activation_value(const Unary& unary, double x);
 // Whether the epilogue writes the function out instead (HardSwish, HardSigmoid, a clip).
 bool is_written_out(const Unary& unary);
 
-// Covers at least the arguments [lo, hi] that calibration saw, with a margin; the ends are
-// clamped. Smooth functions are fitted by least squares, those with a corner at zero
-// go through it exactly.
-ActivationTable make_table(const Unary& unary, double lo, double hi);
+// Which arguments a table covers.
+struct TableSpan {
+  double lo = 0, hi = 0;  // what calibration saw
+  bool centred = true;    // the middle knot must be at 0: the step has nothing to shift it with
+};
+
+// Covers the span with a margin, but not where the function has arrived at its end; the ends are
+// clamped. Smooth functions are fitted by least squares, those with a corner at zero go through
+// it exactly and are centred.
+ActivationTable make_table(const Unary& unary, TableSpan span);
 
 }  // namespace octavo

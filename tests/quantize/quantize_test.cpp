@@ -126,7 +126,7 @@ TEST(Quantize, TheSimulationStoresWhatTheIntegersStore) {
   const auto feed = pictures(40);
   const auto calibration = calibrate(graph, *formed, mapping, feed, {}, {});
   ASSERT_TRUE(calibration) << calibration.error().message;
-  const Choice choice = choose(graph, *formed, *calibration, mapping, {});
+  Choice choice = choose(graph, *formed, *calibration, mapping, {});
   const StepTables tables = make_tables(*formed, *calibration, choice);
   const auto plan = lower(graph, *formed, choice, tables, &how);
   ASSERT_TRUE(plan) << plan.error().message;
@@ -248,7 +248,7 @@ TEST(Quantize, ATableEndsWhereTheStoredResultEnds) {
   const auto formed = form_steps(graph);
   auto calibration = calibrate(graph, *formed, mapping, pictures(64), {}, {});
   ASSERT_TRUE(formed && calibration);
-  const Choice choice = choose(graph, *formed, *calibration, mapping, {});
+  Choice choice = choose(graph, *formed, *calibration, mapping, {});
   size_t smooth = 0;
   for (const auto& step : formed->steps) {  // as one picture far beyond the others would
     if (step.activation && step.activation->kind == Kind::silu) {

@@ -1,0 +1,146 @@
+#include "quantize/widen.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "quantize/report.h"
+
+namespace octavo {
+
+namespace {
+
+// Tensors that hold the same stored values, in another order or beside others, have one type.
+class Groups {
+ public:
+  Groups(const Graph& graph, const FormedSteps& formed) : parent_(graph.tensors.size()) {
+    std::iota(parent_.begin(), parent_.end(), TensorId{0});
+    for (const auto& step : formed.steps) {
+      if (!moves_only(step)) continue;
+      for (const TensorId t : step.inputs) parent_[find(t)] = find(step.output);
+    }
+  }
+  TensorId find(TensorId t) const {
+    while (parent_[t] != t) t = parent_[t];
+    return t;
+  }
+
+ private:
+  std::vector<TensorId> parent_;
+};
+
+struct Candidate {
+  TensorId group = 0;
+  std::vector<TensorId> stored, rounded;  // all of it; outputs of its steps that round
+  bool fixed = false;                     // no bytes, or not for us to widen
+  double noise = 0, macs = 0;
+};
+
+struct Candidates {
+  std::vector<Candidate> all;  // by group; those without a step that rounds are fixed
+  double total_macs = 0, wide_macs = 0;
+};
+
+Candidates find_candidates(const Graph& graph, const FormedSteps& formed, const Choice& choice,
+                           const Groups& groups) {
+  Candidates out;
+  out.all.resize(graph.tensors.size());
+  for (size_t t = 0; t < out.all.size(); ++t) out.all[t].group = static_cast<TensorId>(t);
+  const auto of = [&](TensorId t) -> Candidate& { return out.all[groups.find(t)]; };
+  of(graph.input).fixed = true;
+  of(choice.logits).fixed = true;
+  for (const auto& step : formed.steps) {
+    Candidate& own = of(step.output);
+    own.fixed = own.fixed || step.rounding.has_value() ||
+                choice.tensors[step.output].type != ElementType::u8;
+    own.stored.push_back(step.output);
+    if (!moves_only(step)) own.rounded.push_back(step.output);
+    if (step.kind != StepKind::convolution && step.kind != StepKind::matmul) continue;
+    const auto macs = static_cast<double>(cost(graph, graph.nodes[step.node]).macs);
+    out.total_macs += macs;
+    const bool wide = choice.tensors[step.inputs[0]].type == ElementType::i16;
+    (wide ? out.wide_macs : of(step.inputs[0]).macs) += macs;
+  }
+  std::erase_if(out.all, [](const Candidate& c) { return c.fixed || c.rounded.empty(); });
+  return out;
+}
+
+// Fills in `noise`: that of the logits where only the candidate is rounded, over their power.
+Status measure(const Graph& graph, const Simulation& simulation, const InputMapping& mapping,
+               const CalibrationFeed& feed, const std::vector<size_t>& pictures, const Sweep& sweep,
+               std::vector<Candidate>& candidates) {
+  auto sessions = create_sessions(graph, sweep.threads);
+  if (!sessions) return sessions.error();
+  const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
+  const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
+  using Agreements = std::vector<Agreement>;  // by candidate
+  std::vector<Agreements> records(sweep_slots(sweep));
+  Agreements sum(candidates.size());
+
+  const auto work = [&](size_t i, size_t slot, size_t worker) -> Status {
+    records[slot].assign(candidates.size(), {});
+    auto values = load_values(feed, pictures[i], mapping, inputs);
+    if (!values) return values.error();
+    FloatSession& session = *(*sessions)[worker];
+    std::vector<float> expected(outputs), logits(outputs);
+    if (auto status = session.run(*values, expected); !status) return status;
+    std::vector<uint8_t> rounds(graph.tensors.size());
+    for (size_t c = 0; c < candidates.size(); ++c) {
+      if (sweep.stop != nullptr && *sweep.stop) return Error{ErrorKind::interrupted, "interrupted"};
+      std::fill(rounds.begin(), rounds.end(), uint8_t{0});
+      for (const TensorId t : candidates[c].rounded) rounds[t] = 1;
+      const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
+        if (rounds[t] != 0) simulation.roundings[t].apply(seen);
+      };
+      if (auto status = session.run(*values, logits, &observer); !status) return status;
+      records[slot][c].add(expected, logits);
+    }
+    return {};
+  };
+  const auto merge = [&](size_t, size_t slot) {
+    for (size_t c = 0; c < candidates.size(); ++c) {
+      sum[c].aa += records[slot][c].aa;
+      sum[c].noise += records[slot][c].noise;
+    }
+  };
+  if (auto status = for_pictures(sweep, pictures.size(), work, merge); !status) return status;
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    candidates[c].noise = sum[c].aa > 0 ? sum[c].noise / sum[c].aa : 0;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Widening> tensors_to_widen(const Graph& graph, const FormedSteps& formed,
+                                  const Choice& choice, const StepTables& tables,
+                                  const InputMapping& mapping, const CalibrationFeed& feed,
+                                  const std::vector<size_t>& pictures, double logits_cosine,
+                                  const Sweep& sweep) {
+  const Groups groups(graph, formed);
+  Candidates found = find_candidates(graph, formed, choice, groups);
+  const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
+  if (auto status = measure(graph, simulation, mapping, feed, pictures, sweep, found.all);
+      !status) {
+    return status.error();
+  }
+  // Also what costs nothing takes its turn by what it brings.
+  const double least_macs = found.total_macs * 1e-4;
+  const auto worth = [&](const Candidate& c) { return c.noise / (c.macs + least_macs); };
+  std::stable_sort(found.all.begin(), found.all.end(),
+                   [&](const Candidate& a, const Candidate& b) { return worth(a) > worth(b); });
+  // A cosine of 1 - n / 2 is a noise power of n. Pictures differ, so a third less is aimed at.
+  double left = 2 * (1 - logits_cosine) - 2 * (1 - least_logits_cosine) * 2 / 3;
+  double macs = found.wide_macs;
+  Widening out;
+  for (const Candidate& c : found.all) {
+    if (left <= 0) break;
+    if (macs + c.macs > most_wide_macs * found.total_macs) continue;
+    out.tensors.insert(out.tensors.end(), c.stored.begin(), c.stored.end());
+    macs += c.macs;
+    left -= c.noise;
+  }
+  out.macs_share = macs / std::max(1.0, found.total_macs);
+  return out;
+}
+
+}  // namespace octavo

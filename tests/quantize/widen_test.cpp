@@ -1,0 +1,108 @@
+#include "quantize/widen.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "build_graph.h"
+#include "quantize/quantize.h"
+#include "small_pictures.h"
+
+namespace octavo {
+namespace {
+
+using testing::GraphBuilder;
+using testing::logits_cosine;
+using testing::pictures;
+using testing::side;
+using testing::small_preprocess;
+
+// A network whose tensor "far" lies at 10000 +- 10, which bytes that hold 0 as well cannot tell
+// apart, and whose next convolution takes the 10000 away. `readers` outputs read it.
+Graph far_from_zero(int64_t readers) {
+  GraphBuilder b({1, side, side, 3}, 21);
+  TensorId x = b.unary("relu1", Unary::Kind::relu, b.conv("heavy1", b.graph.input, 64, {3}));
+  x = b.unary("relu2", Unary::Kind::relu, b.conv("heavy2", x, 64, {3}));
+  constexpr int64_t channels = 8;
+  constexpr float offset = 10000;
+  x = b.conv("far", x, channels);
+  const auto set = [&](const std::string& name, Shape shape, std::vector<float> values) {
+    return b.graph.add_constant(name, std::move(shape), std::move(values));
+  };
+  b.graph.nodes.back().inputs[2] =
+      set("far.offset", {channels}, std::vector<float>(channels, offset));
+  const auto weights = b.noise(readers * channels, 0.5f);
+  std::vector<float> bias;
+  for (int64_t o = 0; o < readers; ++o) {
+    const auto row = weights.begin() + o * channels;
+    bias.push_back(-offset * std::accumulate(row, row + channels, 0.0f));
+  }
+  x = b.node(
+      "near", Conv2d{},
+      {x, set("near.w", {readers, 1, 1, channels}, weights), set("near.b", {readers}, bias)});
+  x = b.unary("relu3", Unary::Kind::relu, x);
+  b.conv("logits", b.global_pool("pool", x), 10);
+  return b.graph;
+}
+
+ElementType type_of(const Plan& plan, const std::string& step) {
+  for (const Step& candidate : plan.steps) {
+    if (candidate.name == step) return plan.tensors[candidate.output].type;
+  }
+  ADD_FAILURE() << "no step " << step;
+  return ElementType::f32;
+}
+
+double share_that_reads_int16(const Plan& plan) {
+  int64_t wide = 0, all = 0;
+  for (const Step& step : plan.steps) {
+    const int64_t macs = step_macs(plan, step);
+    all += macs;
+    if (plan.tensors[step.inputs[0]].type == ElementType::i16) wide += macs;
+  }
+  return static_cast<double>(wide) / static_cast<double>(all);
+}
+
+TEST(Widen, TheTensorThatBytesCannotTellApartGetsSixteenBits) {
+  const Graph graph = far_from_zero(16);
+  const Preprocess how = small_preprocess();
+  QuantizeOptions options;
+  options.auto_int16 = false;
+  const auto bytes = quantize(graph, &how, pictures(40), options);
+  const auto widened = quantize(graph, &how, pictures(40), {});
+  ASSERT_TRUE(bytes && widened);
+  EXPECT_EQ(type_of(bytes->plan, "far"), ElementType::u8);
+  EXPECT_LT(logits_cosine(graph, bytes->plan), least_logits_cosine);
+  EXPECT_EQ(type_of(widened->plan, "far"), ElementType::i16);
+  EXPECT_GT(logits_cosine(graph, widened->plan), 0.99);
+  EXPECT_LE(share_that_reads_int16(widened->plan), most_wide_macs);
+  const auto told = [](const std::string& text) { return text.find("'far'") != std::string::npos; };
+  EXPECT_TRUE(std::any_of(widened->warnings.begin(), widened->warnings.end(), told));
+}
+
+// Most of the network's work reads the tensor: 16 bits there would cost too much.
+TEST(Widen, NoMoreThanItsShareOfTheWorkReadsSixteenBits) {
+  const Graph graph = far_from_zero(2048);
+  const Preprocess how = small_preprocess();
+  const auto quantized = quantize(graph, &how, pictures(40), {});
+  ASSERT_TRUE(quantized) << quantized.error().message;
+  EXPECT_EQ(type_of(quantized->plan, "far"), ElementType::u8);
+  EXPECT_LE(share_that_reads_int16(quantized->plan), most_wide_macs);
+}
+
+TEST(Widen, WhatIsGoodEnoughKeepsItsBytes) {
+  GraphBuilder b({1, side, side, 3}, 22);
+  const TensorId x = b.unary("relu", Unary::Kind::relu, b.conv("conv", b.graph.input, 16, {3}));
+  b.conv("logits", b.global_pool("pool", b.conv("linear", x, 16)), 10);
+  const Preprocess how = small_preprocess();
+  QuantizeOptions options;
+  const auto with = quantize(b.graph, &how, pictures(40), options);
+  options.auto_int16 = false;
+  const auto without = quantize(b.graph, &how, pictures(40), options);
+  ASSERT_TRUE(with && without);
+  EXPECT_EQ(type_of(with->plan, "linear"), ElementType::u8);
+  EXPECT_EQ(with->warnings, without->warnings);
+}
+
+}  // namespace
+}  // namespace octavo
