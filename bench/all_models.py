@@ -2,10 +2,12 @@
 ONNX Runtime, can all of it be integers? One row a file; what was measured is kept in a JSON
 file, so that an interrupted run goes on where it was.
 
-usage: bench/all_models.py FOLDER [--integers] [--results FILE] [--again] [MODEL...]    FOLDER/FORM/MODEL.onnx or
-FOLDER/MODEL.onnx; a file changed since is measured again"""
+usage: bench/all_models.py FOLDER [--integers [--rows FOLDER]] [--results FILE] [--again] [MODEL...]
+FOLDER/FORM/MODEL.onnx or FOLDER/MODEL.onnx; a file changed since is measured again. With --rows
+the plans and times are those that `octavo zoo build --out` left there."""
 
 import argparse
+import functools
 import json
 import pathlib
 import resource
@@ -16,9 +18,10 @@ import time
 import numpy
 import onnxruntime
 
-from common import SHARED, machine, octavo_json, octavo_run
+from common import SHARED, listed, machine, octavo, octavo_json, octavo_run
 
 INPUTS, SEED = 3, 20240611
+PICTURES = 32
 LARGEST_DIFFERENCE = 1e-3  # of the standard deviation of the logits
 
 
@@ -79,32 +82,69 @@ def check_result(path):
     return {"nodes": len(rows), "refused": refused, "check_s": seconds, "check_code": code}
 
 
-def integer_result(path):
+def logits_of(model, pictures):
+    """[n, classes]"""
+    with tempfile.TemporaryDirectory() as folder:
+        octavo("classify", model, *pictures, "-q", "--logits", f"{folder}/logits.npy")
+        return numpy.load(f"{folder}/logits.npy")
+
+
+def agreement(path, plan):
+    """Cosine of the plan's logits to the float network's on pictures that calibration did not see: all
+    of them as one vector, and the median picture's."""
+    pictures = [picture for picture, _ in listed("val500")[:: 500 // PICTURES]][:PICTURES]
+    ours, theirs = (logits_of(model, pictures).astype(numpy.float64) for model in (plan, path))
+    cosine = lambda a, b: (a * b).sum(-1) / numpy.sqrt((a * a).sum(-1) * (b * b).sum(-1))
+    return {"logits_cosine": float(cosine(ours.ravel(), theirs.ravel())),
+            "median_cosine": float(numpy.median(cosine(ours, theirs)))}
+
+
+def fastest_ms(file):
+    runs = json.loads(octavo("bench", file, "--threads", 1, "--frames", 30, "--warmup", 0.2,
+                             "--json", "-q"))["runs"]
+    return runs[0]["ms"]["min"]
+
+
+def build_plan(path, plan):
+    """From 32 calibration pictures; its build time and latencies, or why there is none."""
+    start = time.monotonic()
+    code, _, message = octavo_run("build", path, "-o", plan, "--calib", SHARED / "data/calibration",
+                                  "--samples", PICTURES, "-q")
+    if code != 0:
+        return {"error": message.strip()}
+    return {"build_s": time.monotonic() - start, "int8_ms": fastest_ms(plan),
+            "float_ms": fastest_ms(path)}
+
+
+def row_of(file):
+    """The same out of a row of `octavo zoo build`, whose plan lies beside it."""
+    row = json.loads(file.read_text())
+    if "one_thread" not in row:
+        return {"error": "; ".join(sorted(set(row["reasons"].values())))}
+    return {"build_s": row["build_seconds"], "int8_ms": row["one_thread"]["ms"],
+            "float_ms": row["float_one_thread"]["ms"]}
+
+
+def integer_result(path, rows=None):
     """A plan from 32 calibration pictures: what the build reports, its digests under every ISA of
     this machine, and latency beside the float engine's."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = f"{folder}/plan.octavo"
-        start = time.monotonic()
-        code, _, message = octavo_run("build", path, "-o", plan, "--calib",
-                                      SHARED / "data/calibration", "--samples", 32, "-q")
-        if code != 0:
-            return {"error": message.strip()}
-        seconds = time.monotonic() - start
-        told = json.loads(octavo_run("inspect", plan, "--json")[1])
-        # The plan holds the digests of the reference's logits, which build has just run.
+        plan = rows / f"{path.stem}.octavo" if rows else pathlib.Path(folder) / "plan.octavo"
+        result = row_of(plan.with_suffix(".json")) if rows else build_plan(path, plan)
+        if "error" in result:
+            return result
+        told = octavo_json("inspect", plan)
+        # The plan holds the digests of the reference's logits, which build has run.
         isas = [isa for isa in octavo_json("doctor")["isas"] if isa != "reference"]
         differ = [isa for isa in isas if octavo_run("selftest", plan, "--isa", isa, "-q")[0] != 0]
-        runs = [json.loads(octavo_run("bench", file, "--threads", 1, "--frames", 30, "--warmup", 0.2,
-                                      "--json", "-q")[1])["runs"][0]["ms"]["min"]
-                for file in (plan, path)]
-        size = pathlib.Path(plan).stat().st_size
+        result |= agreement(path, plan) | {"size": plan.stat().st_size}
     steps, report = told["steps"], told["report"]
     worst = min(report, key=lambda row: row["cosine_alone"])
     wide = sum(step["macs"] for step in steps if step["reads"] == "int16")
-    return {"build_s": seconds, "size": size, "logits_cosine": report[-1]["cosine"],
-            "worst_alone": worst["cosine_alone"], "worst_step": steps[worst["step"]]["name"],
-            "int16_macs": wide / max(1, told["macs"]), "same_digests": isas != [] and not differ,
-            "isas": isas, "int8_ms": runs[0], "float_ms": runs[1]}
+    return result | {"worst_alone": worst["cosine_alone"],
+                     "worst_step": steps[worst["step"]]["name"],
+                     "int16_macs": wide / max(1, told["macs"]),
+                     "same_digests": isas != [] and not differ, "isas": isas}
 
 
 def integer_text(key, form):
@@ -114,7 +154,6 @@ def integer_text(key, form):
 # What is measured of a file, by name, and the columns that it gives: (heading, text of a row).
 # A new measurement is one entry.
 MEASUREMENTS = {"float": float_result, "check": check_result}
-INTEGER_MEASUREMENTS = {"integers": integer_result}
 COLUMNS = [
     ("difference / std", lambda r: r["float"].get("error") or f"{r['float']['difference']:.1e}"),
     ("nodes", lambda r: r["check"].get("nodes", "")),
@@ -124,6 +163,7 @@ COLUMNS = [
 
 INTEGER_COLUMNS = [
     ("logits cosine", integer_text("logits_cosine", ".4f")),
+    ("median picture's", integer_text("median_cosine", ".4f")),
     ("worst step alone", integer_text("worst_alone", ".4f")),
     ("int16 of MACs", integer_text("int16_macs", ".1%")),
     ("ISAs", lambda r: "same" if r["integers"].get("same_digests") else "DIFFER"),
@@ -164,6 +204,8 @@ def parse():
     parser.add_argument("--results", type=pathlib.Path, help="FOLDER/results.json")
     parser.add_argument("--integers", action="store_true",
                         help="also build every one, and measure the plan")
+    parser.add_argument("--rows", type=pathlib.Path,
+                        help="plans and times of `octavo zoo build` instead of building again")
     parser.add_argument("--again", action="store_true", help="forget what was measured")
     return parser.parse_intermixed_args()
 
@@ -178,7 +220,7 @@ def main():
         sys.exit(f"no .onnx files in {options.folder}")
     measurements, columns = dict(MEASUREMENTS), list(COLUMNS)
     if options.integers:
-        measurements |= INTEGER_MEASUREMENTS
+        measurements["integers"] = functools.partial(integer_result, rows=options.rows)
         columns += INTEGER_COLUMNS
     print(machine())
     print("| file | " + " | ".join(heading for heading, _ in columns) + " |")

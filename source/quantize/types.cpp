@@ -29,8 +29,11 @@ class Typer {
     keep_given_bytes();
     for (const auto& name : int16_nodes) {
       if (const Status status = widen_named(name); !status) return status.error();
+      spread();
+      for (size_t t = 0; t < given_.size(); ++t) {
+        if (given_[t] && types_.of[t] != ElementType::u8) return joined_with_given(name);
+      }
     }
-    spread();
     types_.of[formed_.stored_as[graph_.output]] = ElementType::u8;
     for (size_t t = 0; t < named_.size(); ++t) {
       if (named_[t]) types_.named.push_back(static_cast<TensorId>(t));
@@ -60,25 +63,25 @@ class Typer {
   // What a quantized file stores as bytes stays so, whoever reads it; what is moved together with
   // it follows.
   void keep_given_bytes() {
-    std::vector<bool> given(graph_.tensors.size(), false);
-    given[graph_.input] = formed_.input_rounding.has_value();
-    for (const auto& step : formed_.steps) given[step.output] = step.rounding.has_value();
+    given_.assign(graph_.tensors.size(), false);
+    given_[graph_.input] = formed_.input_rounding.has_value();
+    for (const auto& step : formed_.steps) given_[step.output] = step.rounding.has_value();
     const auto spread_over = [&](const FormedStep& step) {
       if (!moves_only(step)) return;
-      const bool any = given[step.output] || std::any_of(step.inputs.begin(), step.inputs.end(),
-                                                         [&](TensorId t) { return given[t]; });
+      const bool any = given_[step.output] || std::any_of(step.inputs.begin(), step.inputs.end(),
+                                                          [&](TensorId t) { return given_[t]; });
       if (!any) return;
-      given[step.output] = true;
-      for (const TensorId t : step.inputs) given[t] = true;
+      given_[step.output] = true;
+      for (const TensorId t : step.inputs) given_[t] = true;
     };
     for (bool changed = true; changed;) {
-      const std::vector<bool> before = given;
+      const std::vector<bool> before = given_;
       for (const auto& step : formed_.steps) spread_over(step);
       std::for_each(formed_.steps.rbegin(), formed_.steps.rend(), spread_over);
-      changed = given != before;
+      changed = given_ != before;
     }
-    for (size_t t = 0; t < given.size(); ++t) {
-      if (given[t]) types_.of[t] = ElementType::u8;
+    for (size_t t = 0; t < given_.size(); ++t) {
+      if (given_[t]) types_.of[t] = ElementType::u8;
     }
   }
 
@@ -126,6 +129,12 @@ class Typer {
     return found ? Status{} : unknown(name);
   }
 
+  static Error joined_with_given(const std::string& name) {
+    return usage_error(concat("node ", quoted(name),
+                              " is joined with values that the file itself rounds to bytes, and "
+                              "shares their scale; it cannot be 16-bit"));
+  }
+
   Status unknown(const std::string& name) const {
     std::vector<std::string> known;
     for (const auto& node : graph_.nodes) {
@@ -168,7 +177,7 @@ class Typer {
   const Graph& graph_;
   const FormedSteps& formed_;
   StoredTypes types_;
-  std::vector<bool> named_, multiplied_;  // by tensor
+  std::vector<bool> named_, multiplied_, given_;  // by tensor; given: by a quantized file
 };
 
 }  // namespace

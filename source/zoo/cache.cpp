@@ -12,10 +12,6 @@
 
 namespace octavo::zoo {
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 CachePaths cache_paths(const std::string& cache, const Entry& entry) {
   const std::string folder = concat(cache, "/sha256/", entry.sha256);
   return {folder, concat(folder, "/", entry.file), folder + "/.part"};

@@ -10,31 +10,12 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 
 #include "base/result.h"
+#include "zoo/descriptor.h"
 #include "zoo/index.h"
 
 namespace octavo::zoo {
-
-// Closes its file.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor();
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 struct CachePaths {
   std::string folder;      // CACHE/sha256/DIGEST

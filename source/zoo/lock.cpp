@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <thread>
-#include <utility>
 
 #include "base/text.h"
 
@@ -22,8 +20,8 @@ Result<FolderLock> FolderLock::take(const std::string& folder) {
     return failed(concat("cannot make the folder ", quoted(folder), ": ", problem.message()));
   }
   FolderLock lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (lock.fd_ >= 0 && ::flock(lock.fd_, LOCK_EX | LOCK_NB) == 0) return lock;
-  if (lock.fd_ >= 0 && errno == EWOULDBLOCK) {
+  if (lock.folder_ && ::flock(lock.folder_.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (lock.folder_ && errno == EWOULDBLOCK) {
     return usage_error(concat("another process works in ", quoted(folder)));
   }
   return failed(concat("cannot lock the folder ", quoted(folder), ": ", std::strerror(errno)));
@@ -36,17 +34,6 @@ Result<FolderLock> FolderLock::wait(const std::string& folder, const std::atomic
     if (stop && *stop) return Error{ErrorKind::interrupted, "interrupted"};
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
-}
-
-FolderLock::FolderLock(FolderLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-FolderLock& FolderLock::operator=(FolderLock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-FolderLock::~FolderLock() {
-  if (fd_ >= 0) ::close(fd_);
 }
 
 }  // namespace octavo::zoo

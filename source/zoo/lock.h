@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "zoo/descriptor.h"
 
 namespace octavo::zoo {
 
@@ -16,13 +17,9 @@ class FolderLock {
   // The same, but waits for the other process.
   static Result<FolderLock> wait(const std::string& folder, const std::atomic<bool>* stop);
 
-  FolderLock(FolderLock&& other) noexcept;
-  FolderLock& operator=(FolderLock&& other) noexcept;
-  ~FolderLock();
-
  private:
-  explicit FolderLock(int fd) : fd_(fd) {}
-  int fd_ = -1;
+  explicit FolderLock(int fd) : folder_(fd) {}
+  Descriptor folder_;
 };
 
 }  // namespace octavo::zoo

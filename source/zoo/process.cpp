@@ -13,9 +13,9 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
-#include <utility>
 
 #include "base/text.h"
+#include "zoo/descriptor.h"
 
 namespace octavo::zoo {
 
@@ -27,23 +27,6 @@ constexpr size_t most_output_bytes = size_t{64} << 20;
 constexpr size_t most_line_bytes = 4096;
 constexpr int poll_ms = 50;  // how often `stop` and the child's end are looked at
 constexpr auto time_to_clean_up = std::chrono::seconds(5);
-
-struct Descriptor {
-  int fd = -1;
-
-  Descriptor() = default;
-  explicit Descriptor(int open_fd) : fd(open_fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd, other.fd);
-    return *this;
-  }
-  ~Descriptor() { close(); }
-  void close() {
-    if (fd >= 0) ::close(fd);
-    fd = -1;
-  }
-};
 
 struct Pipe {
   Descriptor read, write;
@@ -138,8 +121,8 @@ class Child {
 template <class Take>
 void drain(Descriptor& from, const Take& take) {
   std::array<char, 65536> buffer;
-  for (int part = 0; part < 64 && from.fd >= 0; ++part) {
-    const ssize_t got = ::read(from.fd, buffer.data(), buffer.size());
+  for (int part = 0; part < 64 && from; ++part) {
+    const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
     if (got > 0) {
       take(std::string_view(buffer.data(), static_cast<size_t>(got)));
     } else if (got < 0 && errno == EAGAIN) {
@@ -182,19 +165,19 @@ Result<Started> start(const std::vector<std::string>& argv) {
   const pid_t pid = ::fork();
   if (pid < 0) return failed(concat("cannot start ", quoted(argv[0]), ": ", std::strerror(errno)));
   if (pid == 0) {
-    become(arguments.data(), out->write.fd, error->write.fd, report->write.fd, parent);
+    become(arguments.data(), out->write.get(), error->write.get(), report->write.get(), parent);
   }
   ::setpgid(pid, pid);  // here too: a signal may be due before the child has come to it
   report->write.close();
   int reason = 0;
   ssize_t told = 0;
-  while ((told = ::read(report->read.fd, &reason, sizeof reason)) < 0 && errno == EINTR) {
+  while ((told = ::read(report->read.get(), &reason, sizeof reason)) < 0 && errno == EINTR) {
   }
   if (told == sizeof reason) {
     ::waitpid(pid, nullptr, 0);
     return failed(concat("cannot start ", quoted(argv[0]), ": ", std::strerror(reason)));
   }
-  for (const int fd : {out->read.fd, error->read.fd}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  for (const int fd : {out->read.get(), error->read.get()}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
   return Started{pid, std::move(out->read), std::move(error->read)};
 }
 
@@ -210,8 +193,8 @@ Result<Ended> run_process(const std::vector<std::string>& argv, const std::atomi
   // What the child left running may keep its pipes open: the child's own end counts.
   for (bool over = false; !over;) {
     over = child.ended().has_value();
-    std::array<pollfd, 2> ends{pollfd{started->out.fd, POLLIN, 0},
-                               pollfd{started->error.fd, POLLIN, 0}};
+    std::array<pollfd, 2> ends{pollfd{started->out.get(), POLLIN, 0},
+                               pollfd{started->error.get(), POLLIN, 0}};
     if (!over) ::poll(ends.data(), ends.size(), poll_ms);
     drain(started->out, [&](std::string_view text) { ended.output += text; });
     drain(started->error, [&](std::string_view text) { last_error.add(text); });

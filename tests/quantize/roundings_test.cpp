@@ -274,6 +274,13 @@ TEST(Roundings, BytesOfTheFileStayBytesBesideOneTensorThatCouldBeWider) {
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(tensor_named(made->plan, "given_pair").type, ElementType::u8);
   EXPECT_EQ(tensor_named(made->plan, "bare").type, ElementType::u8);
+  QuantizeOptions options;
+  options.int16_nodes = {"bare"};
+  const auto refused = quantize(b.graph, nullptr, some_inputs(256, 1), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::usage);
+  EXPECT_NE(refused.error().message.find("'bare' is joined with"), std::string::npos)
+      << refused.error().message;
 }
 
 TEST(Roundings, ThousandsOfPairsOverConcatsTakeNoTime) {
