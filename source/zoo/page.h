@@ -10,8 +10,9 @@ namespace octavo::zoo {
 
 std::string page(const Sheet& sheet);
 
-// An SVG of Top-1 over latency, or, where no line has a Top-1, of multiply-accumulates over
-// latency; "" when not even that was measured. A mark a line, in a group with data-line.
+// An SVG of Top-1 over latency, of the lines evaluated on the commonest data set, or, where no line
+// has a Top-1, of multiply-accumulates over latency; "" when not even that was measured. A mark a
+// line, in a group with data-line.
 struct Picture {
   std::string title, svg;
 };

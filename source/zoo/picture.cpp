@@ -219,14 +219,25 @@ bool on_axis(const std::array<double, 2>& percent) {
   return percent[0] >= 0 && percent[1] <= 100;
 }
 
+// The data set that most lines were evaluated on: Top-1 of another is another scale.
+std::string commonest_data(const Sheet& sheet) {
+  std::map<std::string, size_t> lines;
+  for (const Line& line : sheet.lines)
+    if (line.row->accuracy) ++lines[line.row->accuracy->data];
+  const auto most = std::max_element(
+      lines.begin(), lines.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == lines.end() ? "" : most->first;
+}
+
 // A line without one of the two has no point.
 std::vector<Point> points_of(const Sheet& sheet, bool accuracy) {
   std::vector<Point> points;
+  const std::string data = commonest_data(sheet);
   for (size_t i = 0; i < sheet.lines.size(); ++i) {
     const Row& row = *sheet.lines[i].row;
     if (!row.one_thread || !on_axis(row.one_thread->ms)) continue;
     const double ms = row.one_thread->ms, gmacs = static_cast<double>(row.macs.value_or(0)) / 1e9;
-    if (accuracy && row.accuracy) {
+    if (accuracy && row.accuracy && row.accuracy->data == data) {
       const RowAccuracy& a = *row.accuracy;
       if (on_axis({a.quantized_top1, a.quantized_top1}) && on_axis(a.quantized_ci95))
         points.push_back({ms, a.quantized_top1, a.quantized_ci95, i});
@@ -258,11 +269,11 @@ Picture picture(const Sheet& sheet) {
     p.down = y.at(p.y);
   }
   Picture out;
-  out.title = accuracy ? "Quantized Top-1 over latency"
+  out.title = accuracy ? concat("Quantized Top-1 over latency, pictures of ", commonest_data(sheet))
                        : "Multiply-accumulates over latency (no Top-1 was measured)";
   const Families families = families_of(sheet, points);
   out.svg = concat("<svg viewBox=\"0 0 ", width, " ", height, "\" role=\"group\" aria-label=\"",
-                   out.title, "\">\n",
+                   html_escaped(out.title), "\">\n",
                    axes(x, y, "milliseconds a frame, one thread (logarithmic)",
                         accuracy ? "Top-1, %" : "billions of multiply-accumulates (logarithmic)"),
                    legend(sheet, accuracy), family_lines(families));

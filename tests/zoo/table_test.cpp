@@ -185,12 +185,25 @@ TEST(ZooTable, HostileTextsStayTexts) {
   EXPECT_EQ(occurrences(text, "<tbody>"), 1u);
 }
 
+TEST(ZooTable, PictureKeepsToOneDataSet) {
+  Row one = row("ResNet18"), two = row("VargConvNet"), other = row("GoogLeNet");
+  one.accuracy = two.accuracy = other.accuracy = accuracy();
+  other.accuracy->data = "fifty <classes>";
+  const std::string text = table({one, two, other}, TableFormat::html);
+  EXPECT_EQ(occurrences(text, "class=\"mark "), 2u);
+  one.accuracy->data = two.accuracy->data = "fifty <classes>";
+  const std::string all = table({one, two, other}, TableFormat::html);
+  EXPECT_EQ(occurrences(all, "class=\"mark "), 3u);
+  EXPECT_NE(all.find("pictures of fifty &lt;classes&gt;"), std::string::npos);
+  EXPECT_EQ(all.find("<classes>"), std::string::npos);
+}
+
 TEST(ZooTable, PictureShowsAMarkALineThatHasBothItsFigures) {
   Row with = row("ResNet18"), without = row("VargConvNet");
   with.accuracy = accuracy();
   const std::string mixed = table({with, without}, TableFormat::html);
   EXPECT_EQ(occurrences(mixed, "class=\"mark "), 1u);
-  EXPECT_NE(mixed.find("Quantized Top-1 over latency"), std::string::npos);
+  EXPECT_NE(mixed.find("Quantized Top-1 over latency, pictures of pictures"), std::string::npos);
   const std::string neither = table({without}, TableFormat::html);
   EXPECT_EQ(occurrences(neither, "class=\"mark "), 1u);
   EXPECT_NE(neither.find("no Top-1 was measured"), std::string::npos);
