@@ -128,8 +128,9 @@ Result<Widening> tensors_to_widen(const Graph& graph, const FormedSteps& formed,
   const auto worth = [&](const Candidate& c) { return c.noise / (c.macs + least_macs); };
   std::stable_sort(found.all.begin(), found.all.end(),
                    [&](const Candidate& a, const Candidate& b) { return worth(a) > worth(b); });
-  // A cosine of 1 - n / 2 is a noise power of n. Pictures differ, so a third less is aimed at.
-  double left = 2 * (1 - logits_cosine) - 2 * (1 - least_logits_cosine) * 2 / 3;
+  // A cosine of 1 - n / 2 is a noise power of n. Half of what is allowed is aimed at: other
+  // pictures are worse than those of calibration.
+  double left = 2 * (1 - logits_cosine) - (1 - least_logits_cosine);
   double macs = found.wide_macs;
   Widening out;
   for (const Candidate& c : found.all) {
