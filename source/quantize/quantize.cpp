@@ -124,6 +124,16 @@ std::string three_digits(double value) {
   return concat(thousandths / 1000, ".", digits.substr(1));
 }
 
+// "'a', 'b' and 7 more": a warning is a line, not a list.
+std::string first_names(const Graph& graph, const std::vector<TensorId>& tensors) {
+  constexpr size_t most = 5;
+  std::string out;
+  for (size_t i = 0; i < std::min(most, tensors.size()); ++i) {
+    out += concat(i == 0 ? "" : ", ", quoted(graph.tensors[tensors[i]].name));
+  }
+  return tensors.size() <= most ? out : concat(out, " and ", tensors.size() - most, " more");
+}
+
 // Folds again with 16 bits where they tell most. What is worse than before is dropped.
 Result<Folded> fold_wider(const Calibrated& from, ChooseOptions options, Folded first,
                           std::vector<std::string>& warnings) {
@@ -137,16 +147,12 @@ Result<Folded> fold_wider(const Calibrated& from, ChooseOptions options, Folded 
   auto wider = fold(from, options);
   if (!wider) return wider.error();
   if (wider->logits_cosine <= first.logits_cosine) return first;
-  std::string names;
-  for (const TensorId t : widening->tensors) {
-    names += concat(names.empty() ? "" : ", ", quoted(from.graph.tensors[t].name));
-  }
   warnings.push_back(
       concat("with bytes alone the cosine of the logits to the float network's is ",
              three_digits(first.logits_cosine), "; with 16 bits for ", widening->tensors.size(),
              " tensors, which ", std::lround(100 * widening->macs_share),
              " % of the multiply-accumulates read, it is ", three_digits(wider->logits_cosine),
-             " (--no-auto-int16 leaves them bytes): ", names));
+             " (--no-auto-int16 leaves them bytes): ", first_names(from.graph, widening->tensors)));
   return wider;
 }
 
