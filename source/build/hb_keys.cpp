@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/letter_case.h"
+
 namespace octavo::hb {
 
 namespace {
@@ -82,14 +84,9 @@ const Key* find_key(std::string_view section, std::string_view name) {
   return found == std::end(known_keys) ? nullptr : found;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
 // What hb_mapper's templates write for a key that is not used.
 bool is_blank(const std::string& text) {
-  const std::string word = lower(text);
+  const std::string word = lower_case(text);
   return word.empty() || word == "none" || word == "null" || word == "~";
 }
 
@@ -179,7 +176,7 @@ Result<bool> Value::boolean(bool otherwise) const {
   auto word = text();
   if (!word) return word.error();
   if (word->empty()) return otherwise;
-  const std::string small = lower(*word);
+  const std::string small = lower_case(*word);
   if (small == "true" || small == "yes" || small == "on") return true;
   if (small == "false" || small == "no" || small == "off") return false;
   return refuse(concat("is ", quoted(*word), "; True or False is expected"));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/letter_case.h"
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/print.h"
@@ -64,20 +65,15 @@ Result<std::vector<std::string>> known_values(const char* flag,
                                               const std::vector<std::string>& wanted,
                                               std::string Model::*member) {
   std::vector<std::pair<std::string, std::string>> known;
-  const auto lower = [](std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-  };
   for (const Model& model : zoo::models()) {
     const std::string& value = model.*member;
     const bool there = std::any_of(known.begin(), known.end(),
                                    [&](const auto& entry) { return entry.second == value; });
-    if (!there && !value.empty()) known.emplace_back(lower(value), value);
+    if (!there && !value.empty()) known.emplace_back(lower_case(value), value);
   }
   std::vector<std::string> out;
   for (const std::string& text : split_commas(wanted)) {
-    auto value = choose(flag, lower(text), known);
+    auto value = choose(flag, lower_case(text), known);
     if (!value) return value.error();
     out.push_back(*value);
   }

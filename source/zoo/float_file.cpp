@@ -1,11 +1,10 @@
 #include "zoo/float_file.h"
 
-#include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/letter_case.h"
 #include "base/text.h"
 #include "build/sha256.h"
 #include "onnx/model.h"
@@ -36,16 +35,10 @@ std::string find_in_folders(const Model& model, const BuildOptions& options) {
   return "";
 }
 
-bool same_name(const std::string& a, const std::string& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
-}
-
 const Entry* find_in_index(const Model& model, const BuildOptions& options) {
   if (!options.index) return nullptr;
   for (const Entry& entry : options.index->files) {
-    if (same_name(entry.name, model.name)) return &entry;
+    if (lower_case(entry.name) == lower_case(model.name)) return &entry;
   }
   return nullptr;
 }

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/letter_case.h"
 #include "base/text.h"
 #include "zoo/models.h"
 
@@ -23,12 +24,6 @@ using Json = nlohmann::json;
 constexpr uint64_t largest_file = uint64_t{16} << 30;  // a float model is far below
 constexpr size_t longest_name = 200;                   // file systems allow 255
 constexpr size_t longest_text = 4096;
-
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -217,9 +212,9 @@ Result<std::vector<Entry>> read_entries(const Json& index, const std::string& ba
     auto entry = read_entry(object, base);
     if (!entry) return rejected(concat("files[", out.size(), "]: ", entry.error().message));
     // Some file systems do not tell letters' case apart, and find_entry() does not.
-    if (!names.insert(lower(entry->name)).second)
+    if (!names.insert(lower_case(entry->name)).second)
       return rejected(concat("two files are of the name ", quoted(entry->name)));
-    if (!files.insert(lower(entry->file)).second)
+    if (!files.insert(lower_case(entry->file)).second)
       return rejected(concat("two files are called ", quoted(entry->file)));
     out.push_back(std::move(*entry));
   }
@@ -229,7 +224,7 @@ Result<std::vector<Entry>> read_entries(const Json& index, const std::string& ba
 }  // namespace
 
 bool is_url(const std::string& location) {
-  const std::string start = lower(location.substr(0, 8));
+  const std::string start = lower_case(location.substr(0, 8));
   return start.starts_with("http://") || start.starts_with("https://");
 }
 
@@ -251,7 +246,7 @@ Result<Index> parse_index(const std::string& text, const std::string& location) 
 Result<const Entry*> find_entry(const Index& index, const std::string& name) {
   std::vector<std::string> names;
   for (const Entry& entry : index.files) {
-    if (lower(entry.name) == lower(name)) return &entry;
+    if (lower_case(entry.name) == lower_case(name)) return &entry;
     names.push_back(entry.name);
   }
   if (const auto model = find_model(name))

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/letter_case.h"
 #include "base/text.h"
 
 namespace octavo::zoo {
@@ -134,12 +135,6 @@ Result<Model> read_model(const toml::table& table, const std::string& name) {
   return out;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
 }  // namespace
 
 Result<std::vector<Model>> parse_models(const std::string& text) {
@@ -174,7 +169,7 @@ const std::vector<Model>& models() {
 Result<const Model*> find_model(const std::string& name) {
   std::vector<std::string> names;
   for (const Model& model : models()) {
-    if (lower(model.name) == lower(name)) return &model;
+    if (lower_case(model.name) == lower_case(name)) return &model;
     names.push_back(model.name);
   }
   const std::string near = nearest_name(name, names);
