@@ -2,9 +2,16 @@
  *
  * A plan is immutable and may be shared by any number of sessions and threads; a session
  * is used by one thread at a time and allocates nothing after its creation, except where
- * a function says so. No function prints, exits, aborts or throws. Every function that
- * can fail returns a status; octavo_last_error gives the calling thread's last failure
- * as one line.
+ * a function says so. No function prints, exits, aborts or throws, nor changes the state of
+ * the process (signals, umask, locale). Every function that can fail returns a status, and
+ * octavo_last_error says in one line why the calling thread's last such call failed.
+ *
+ * Pointers: NULL is refused with OCTAVO_USAGE by every function that returns a status, except
+ * where it says what NULL means; the freeing functions take it and do nothing.
+ *
+ * fork: plans and sessions of one thread may be used in a child that was forked after they were
+ * made. A session of more threads may not, since its threads are not there: its calls return
+ * OCTAVO_USAGE, and freeing it is allowed. Fork while no other thread is in a call of Octavo.
  */
 #ifndef OCTAVO_OCTAVO_H
 #define OCTAVO_OCTAVO_H
@@ -60,7 +67,8 @@ typedef struct octavo_score {
 } octavo_score;
 
 OCTAVO_API const char* octavo_version(void);
-/* The calling thread's last failure; "" if there was none. Valid until its next call. */
+/* Why the calling thread's last call failed (of those that return a status or a count), at most
+ * 1023 bytes; "" if it succeeded. Never NULL. Valid until its next call. */
 OCTAVO_API const char* octavo_last_error(void);
 
 /* isa: NULL or "" for the best that this machine has, else a name that `octavo doctor` lists. */
@@ -71,20 +79,24 @@ OCTAVO_API octavo_status octavo_plan_load_memory(const void* bytes, size_t size,
 /* Sessions keep what they need: a plan may be freed before them. NULL is allowed. */
 OCTAVO_API void octavo_plan_free(octavo_plan* plan);
 
+/* 0 for NULL. */
 OCTAVO_API int32_t octavo_plan_classes(const octavo_plan* plan);
-/* height, width, channels of the network's input. */
+/* height, width, channels of the network's input; zeros for NULL. */
 OCTAVO_API void octavo_plan_input_shape(const octavo_plan* plan, int32_t shape[3]);
-/* NULL where the plan carries no labels or the index is none of its classes. */
+/* NULL where the plan is NULL, carries no labels, or the index is none of its classes. Lives as
+ * long as the plan. */
 OCTAVO_API const char* octavo_plan_label(const octavo_plan* plan, int32_t index);
 
 OCTAVO_API octavo_status octavo_session_create(const octavo_plan* plan, int32_t threads,
                                                octavo_session** session);
+/* NULL is allowed. */
 OCTAVO_API void octavo_session_free(octavo_session* session);
 
 /* logits: as many floats as classes. pixels: the network's input [h, w, c], already resized. */
 OCTAVO_API octavo_status octavo_run_pixels(octavo_session* session, const uint8_t* pixels,
                                            size_t size, float* logits, size_t classes);
-/* values: the normalised float input [h, w, c]. */
+/* values: the normalised float input [h, w, c]. NaN is OCTAVO_REJECTED; what is beyond the range
+ * that the input can hold, infinity too, is clamped to it. */
 OCTAVO_API octavo_status octavo_run_values(octavo_session* session, const float* values,
                                            size_t count, float* logits, size_t classes);
 /* Preprocesses as the plan says, then runs. Allocates scratch rows for the resize. */
@@ -95,7 +107,7 @@ OCTAVO_API octavo_status octavo_run_picture(octavo_session* session, const void*
                                             float* logits, size_t classes);
 
 /* The k most likely of `classes` logits, best first; equal logits by index. Returns how many
- * were written: k or classes, whichever is smaller. */
+ * were written: k or classes, whichever is smaller; 0 where the call itself is wrong. */
 OCTAVO_API int32_t octavo_top_scores(const float* logits, size_t classes, int32_t k,
                                      octavo_score* scores);
 

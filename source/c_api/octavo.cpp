@@ -2,9 +2,13 @@
 
 #include "octavo/octavo.h"
 
+#include <algorithm>
+#include <exception>
+#include <initializer_list>
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/text.h"
@@ -25,10 +29,16 @@ namespace {
 
 using namespace octavo;
 
-thread_local std::string last_error;
+// Of the thread's last call. An array, so that running out of memory can be told too.
+thread_local char last_error[1024] = "";
 
-octavo_status report(ErrorKind kind, std::string message) {
-  last_error = std::move(message);
+void remember(std::string_view message) {
+  const size_t length = std::min(message.size(), sizeof last_error - 1);
+  last_error[message.copy(last_error, length)] = '\0';
+}
+
+octavo_status report(ErrorKind kind, std::string_view message) {
+  remember(message);
   switch (kind) {
     case ErrorKind::usage:
       return OCTAVO_USAGE;
@@ -48,12 +58,15 @@ octavo_status report(const Status& status) {
 // Runs `body`, turning an exception of the standard library (memory) into a status.
 template <class Body>
 octavo_status guarded(const Body& body) noexcept {
+  remember("");
   try {
     return body();
   } catch (const std::bad_alloc&) {
-    return OCTAVO_UNSUPPORTED;  // no memory for a message either
+    return report(ErrorKind::unsupported, "out of memory");
+  } catch (const std::exception& error) {
+    return report(ErrorKind::failed, error.what());
   } catch (...) {
-    return OCTAVO_FAILED;
+    return report(ErrorKind::failed, "a fault inside Octavo");
   }
 }
 
@@ -69,8 +82,20 @@ const PlanTensor& input_tensor(const Plan& plan) {
   return plan.tensors[plan.input];
 }
 
-octavo_status missing(const char* what) {
-  return report(ErrorKind::usage, concat(what, " is a null pointer"));
+// The first of the arguments that is NULL; nullptr where none is.
+struct Argument {
+  const char* name;
+  const void* pointer;
+};
+const char* missing(std::initializer_list<Argument> arguments) {
+  for (const Argument& argument : arguments) {
+    if (argument.pointer == nullptr) return argument.name;
+  }
+  return nullptr;
+}
+
+octavo_status refuse_null(const char* name) {
+  return report(ErrorKind::usage, concat(name, " is a null pointer"));
 }
 
 Result<Frame> to_frame(const octavo_frame& frame) {
@@ -124,13 +149,13 @@ const char* octavo_version(void) {
 }
 
 const char* octavo_last_error(void) {
-  return last_error.c_str();
+  return last_error;
 }
 
 octavo_status octavo_plan_load(const char* path, const char* isa, octavo_plan** plan) {
   return guarded([&] {
-    if (path == nullptr || plan == nullptr) return missing("path or plan");
-    *plan = nullptr;
+    if (plan != nullptr) *plan = nullptr;
+    if (const char* name = missing({{"path", path}, {"plan", plan}})) return refuse_null(name);
     return prepare(read_plan(path), isa, plan);
   });
 }
@@ -138,8 +163,8 @@ octavo_status octavo_plan_load(const char* path, const char* isa, octavo_plan** 
 octavo_status octavo_plan_load_memory(const void* bytes, size_t size, const char* isa,
                                       octavo_plan** plan) {
   return guarded([&] {
-    if (bytes == nullptr || plan == nullptr) return missing("bytes or plan");
-    *plan = nullptr;
+    if (plan != nullptr) *plan = nullptr;
+    if (const char* name = missing({{"bytes", bytes}, {"plan", plan}})) return refuse_null(name);
     return prepare(deserialize({static_cast<const std::byte*>(bytes), size}), isa, plan);
   });
 }
@@ -149,16 +174,21 @@ void octavo_plan_free(octavo_plan* plan) {
 }
 
 int32_t octavo_plan_classes(const octavo_plan* plan) {
+  if (plan == nullptr) return 0;
   const Plan& p = plan->program->plan();
   return p.tensors[p.output].shape[3];
 }
 
 void octavo_plan_input_shape(const octavo_plan* plan, int32_t shape[3]) {
+  if (shape == nullptr) return;
+  std::fill_n(shape, 3, 0);
+  if (plan == nullptr) return;
   const PlanTensor& input = input_tensor(plan->program->plan());
   for (size_t i = 0; i < 3; ++i) shape[i] = input.shape[i + 1];
 }
 
 const char* octavo_plan_label(const octavo_plan* plan, int32_t index) {
+  if (plan == nullptr) return nullptr;
   const std::vector<std::string>& labels = plan->program->plan().labels;
   if (index < 0 || static_cast<size_t>(index) >= labels.size()) return nullptr;
   return labels[static_cast<size_t>(index)].c_str();
@@ -167,8 +197,10 @@ const char* octavo_plan_label(const octavo_plan* plan, int32_t index) {
 octavo_status octavo_session_create(const octavo_plan* plan, int32_t threads,
                                     octavo_session** session) {
   return guarded([&] {
-    if (plan == nullptr || session == nullptr) return missing("plan or session");
-    *session = nullptr;
+    if (session != nullptr) *session = nullptr;
+    if (const char* name = missing({{"plan", plan}, {"session", session}})) {
+      return refuse_null(name);
+    }
     auto created = Session::create(plan->program, threads);
     if (!created) return report(created.error().kind, created.error().message);
     auto out = std::make_unique<octavo_session>();
@@ -189,7 +221,10 @@ void octavo_session_free(octavo_session* session) {
 octavo_status octavo_run_pixels(octavo_session* session, const uint8_t* pixels, size_t size,
                                 float* logits, size_t classes) {
   return guarded([&] {
-    if (session == nullptr || pixels == nullptr || logits == nullptr) return missing("an argument");
+    if (const char* name =
+            missing({{"session", session}, {"pixels", pixels}, {"logits", logits}})) {
+      return refuse_null(name);
+    }
     return report(session->session->run(std::as_bytes(std::span(pixels, size)), {logits, classes}));
   });
 }
@@ -197,7 +232,10 @@ octavo_status octavo_run_pixels(octavo_session* session, const uint8_t* pixels, 
 octavo_status octavo_run_values(octavo_session* session, const float* values, size_t count,
                                 float* logits, size_t classes) {
   return guarded([&] {
-    if (session == nullptr || values == nullptr || logits == nullptr) return missing("an argument");
+    if (const char* name =
+            missing({{"session", session}, {"values", values}, {"logits", logits}})) {
+      return refuse_null(name);
+    }
     return report(session->session->run_float({values, count}, {logits, classes}));
   });
 }
@@ -205,7 +243,9 @@ octavo_status octavo_run_values(octavo_session* session, const float* values, si
 octavo_status octavo_run_frame(octavo_session* session, const octavo_frame* frame, float* logits,
                                size_t classes) {
   return guarded([&] {
-    if (session == nullptr || frame == nullptr || logits == nullptr) return missing("an argument");
+    if (const char* name = missing({{"session", session}, {"frame", frame}, {"logits", logits}})) {
+      return refuse_null(name);
+    }
     const Plan& plan = session->session->program().plan();
     if (!plan.picture_input) return report(ErrorKind::usage, "this plan is not fed pictures");
     auto converted = to_frame(*frame);
@@ -218,7 +258,9 @@ octavo_status octavo_run_frame(octavo_session* session, const octavo_frame* fram
 octavo_status octavo_run_picture(octavo_session* session, const void* bytes, size_t size,
                                  float* logits, size_t classes) {
   return guarded([&] {
-    if (session == nullptr || bytes == nullptr || logits == nullptr) return missing("an argument");
+    if (const char* name = missing({{"session", session}, {"bytes", bytes}, {"logits", logits}})) {
+      return refuse_null(name);
+    }
     const Plan& plan = session->session->program().plan();
     if (!plan.picture_input) return report(ErrorKind::usage, "this plan is not fed pictures");
     auto picture =
@@ -232,7 +274,10 @@ octavo_status octavo_run_picture(octavo_session* session, const void* bytes, siz
 int32_t octavo_top_scores(const float* logits, size_t classes, int32_t k, octavo_score* scores) {
   int32_t written = 0;
   guarded([&] {
-    if (logits == nullptr || scores == nullptr || k < 1 || classes < 1) return OCTAVO_USAGE;
+    if (const char* name = missing({{"logits", logits}, {"scores", scores}})) {
+      return refuse_null(name);
+    }
+    if (k < 1 || classes < 1) return report(ErrorKind::usage, "no scores are asked for");
     for (const Score& score : top_scores({logits, classes}, k)) {
       scores[written++] = {score.index, score.score, score.logit};
     }

@@ -12,7 +12,6 @@ T of_channel(const std::vector<T>& values, size_t c) {
   return values.size() == 1 ? values[0] : values[c];
 }
 
-// A NaN compares false and becomes `least`.
 float clamp(float value, float least, float most) {
   const float above = value > least ? value : least;
   return above < most ? above : most;

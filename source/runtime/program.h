@@ -44,7 +44,8 @@ class Program {
 
 class Session {
  public:
-  // threads >= 1. A session is used by one caller at a time.
+  // threads >= 1. A session is used by one caller at a time. In a process that was forked after
+  // its creation a session of one thread goes on; the calls of one with more are usage errors.
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
                                                  int threads = 1);
   ~Session();
@@ -55,11 +56,12 @@ class Session {
   // says so), exactly its size. logits: as many floats as classes.
   Status run(std::span<const std::byte> input, std::span<float> logits);
 
-  // The same from a float tensor [1, h, w, c]: enters as numerics.md says.
+  // The same from a float tensor [1, h, w, c]: enters as numerics.md says. NaN is `rejected`.
   Status run_float(std::span<const float> input, std::span<float> logits);
 
   // The same as run, and after each step its stored output, row-major without
-  // padding, in the plan's order of steps. For tests, reports and `compare`.
+  // padding, in the plan's order of steps. For tests, reports and `compare`. What the observer
+  // throws reaches the caller after the frame is done.
   using Observer = std::function<void(size_t step, std::span<const std::byte> output)>;
   Status run_observed(std::span<const std::byte> input, std::span<float> logits,
                       const Observer& observer);

@@ -1,6 +1,7 @@
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstring>
+#include <exception>
 #include <new>
 
 #include "base/text.h"
@@ -38,7 +39,7 @@ struct Session::Impl {
   const TensorLayout& layout(uint32_t tensor) const { return prepared().layout.tensors[tensor]; }
   std::byte* pixels(uint32_t tensor) const { return tensor_base + layout(tensor).offset; }
 
-  Status check_sizes(size_t input_bytes, size_t expected_bytes, size_t logits) const;
+  Status check_call(size_t input_entries, size_t expected_entries, size_t logits) const;
   void copy_input(const std::byte* input);
   void run_steps(int thread);
   void run(std::span<float> logits, StepHook hook);
@@ -106,8 +107,13 @@ const Program& Session::program() const {
   return *impl_->program;
 }
 
-Status Session::Impl::check_sizes(size_t given, size_t expected, size_t logits) const {
+Status Session::Impl::check_call(size_t given, size_t expected, size_t logits) const {
   const Plan& plan = prepared().plan;
+  if (team && team->was_forked()) {
+    return usage_error(
+        "a session of several threads was used in a fork of the process that made it, where its "
+        "threads are not: make a session after the fork, or one of one thread before");
+  }
   if (given != expected) {
     return usage_error(concat("the input has ", given, " entries; the plan's input ",
                               list_text(plan.tensors[plan.input].shape), " has ", expected));
@@ -180,8 +186,7 @@ void Session::Impl::copy_output(size_t step, std::byte* to) const {
 }
 
 Status Session::run(std::span<const std::byte> input, std::span<float> logits) {
-  const Status fits =
-      impl_->check_sizes(input.size(), input_bytes(program().plan()), logits.size());
+  const Status fits = impl_->check_call(input.size(), input_bytes(program().plan()), logits.size());
   if (!fits) return fits;
   const runtime::FloatMode mode;
   impl_->copy_input(input.data());
@@ -191,8 +196,12 @@ Status Session::run(std::span<const std::byte> input, std::span<float> logits) {
 
 Status Session::run_float(std::span<const float> input, std::span<float> logits) {
   const Plan& plan = program().plan();
-  const Status fits = impl_->check_sizes(input.size(), input_elements(plan), logits.size());
+  const Status fits = impl_->check_call(input.size(), input_elements(plan), logits.size());
   if (!fits) return fits;
+  const auto nan = std::find_if(input.begin(), input.end(), [](float x) { return x != x; });
+  if (nan != input.end()) {
+    return rejected(concat("value ", nan - input.begin(), " of the input is NaN"));
+  }
   const runtime::FloatMode mode;
   runtime::quantize_input(plan, input, impl_->layout(plan.input), impl_->pixels(plan.input));
   impl_->run(logits, {});
@@ -201,31 +210,41 @@ Status Session::run_float(std::span<const float> input, std::span<float> logits)
 
 Status Session::run_observed(std::span<const std::byte> input, std::span<float> logits,
                              const Observer& observer) {
-  const Status fits =
-      impl_->check_sizes(input.size(), input_bytes(program().plan()), logits.size());
+  const Status fits = impl_->check_call(input.size(), input_bytes(program().plan()), logits.size());
   if (!fits) return fits;
   struct Context {
     const Impl& session;
     const Observer& observer;
     std::vector<std::byte> output;
-  } context{*impl_, observer, {}};
+    std::exception_ptr thrown;
+
+    void observe(size_t step) {
+      const TensorLayout& y = session.layout(session.prepared().plan.steps[step].output);
+      output.resize(size_t(y.height) * size_t(y.width) * size_t(y.channel_bytes()));
+      session.copy_output(step, output.data());
+      observer(step, output);
+    }
+  } context{*impl_, observer, {}, {}};
+  // The other threads wait at the next step: what is thrown waits until all are through.
   const auto call = [](void* pointer, size_t step) {
     auto& c = *static_cast<Context*>(pointer);
-    const TensorLayout& y = c.session.layout(c.session.prepared().plan.steps[step].output);
-    c.output.resize(size_t(y.height) * size_t(y.width) * size_t(y.channel_bytes()));
-    c.session.copy_output(step, c.output.data());
-    c.observer(step, c.output);
+    if (c.thrown) return;
+    try {
+      c.observe(step);
+    } catch (...) {
+      c.thrown = std::current_exception();
+    }
   };
   const runtime::FloatMode mode;
   impl_->copy_input(input.data());
   impl_->run(logits, {call, &context});
+  if (context.thrown) std::rethrow_exception(context.thrown);
   return {};
 }
 
 Status Session::run_timed(std::span<const std::byte> input, std::span<float> logits,
                           std::span<uint64_t> step_ns) {
-  const Status fits =
-      impl_->check_sizes(input.size(), input_bytes(program().plan()), logits.size());
+  const Status fits = impl_->check_call(input.size(), input_bytes(program().plan()), logits.size());
   if (!fits) return fits;
   if (step_ns.size() != program().plan().steps.size()) {
     return usage_error(concat("there is room for the times of ", step_ns.size(),

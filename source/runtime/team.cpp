@@ -1,5 +1,7 @@
 #include "runtime/team.h"
 
+#include <pthread.h>
+
 #include <system_error>
 
 #include "base/text.h"
@@ -34,6 +36,15 @@ int spins_for(int threads) {
   return threads <= cores ? 20000 : 10;
 }
 
+// How often a process between the first one that started a team and this one was forked: known
+// without a system call a frame, which asking for the process's number would be.
+std::atomic<uint32_t> forks{0};
+
+uint32_t watched_forks() {
+  static const int watched = ::pthread_atfork(nullptr, nullptr, [] { ++forks; });
+  return watched == 0 ? forks.load() : 0;
+}
+
 }  // namespace
 
 void Barrier::arrive_and_wait() {
@@ -47,11 +58,22 @@ void Barrier::arrive_and_wait() {
   wait_for_change(generation_, generation, spins_);
 }
 
+Team::Team(int threads, int spins, std::function<void(int)> work)
+    : spins_(spins),
+      forks_(watched_forks()),
+      work_(std::move(work)),
+      barrier_(static_cast<uint32_t>(threads), spins),
+      threads_(std::make_unique<std::vector<std::thread>>()) {}
+
+bool Team::was_forked() const {
+  return forks.load(std::memory_order_relaxed) != forks_;
+}
+
 Result<std::unique_ptr<Team>> Team::start(int threads, std::function<void(int)> work) {
   std::unique_ptr<Team> team(new Team(threads, spins_for(threads), std::move(work)));
   try {
     for (int i = 1; i < threads; ++i) {
-      team->threads_.emplace_back([self = team.get(), i] { self->serve(i); });
+      team->threads_->emplace_back([self = team.get(), i] { self->serve(i); });
     }
   } catch (const std::system_error& error) {
     return unsupported(concat("cannot start ", threads, " threads: ", error.what()));
@@ -60,10 +82,14 @@ Result<std::unique_ptr<Team>> Team::start(int threads, std::function<void(int)> 
 }
 
 Team::~Team() {
+  if (was_forked()) {
+    static_cast<void>(threads_.release());  // nobody is there to be joined
+    return;
+  }
   stopping_.store(true, std::memory_order_release);
   runs_.fetch_add(1, std::memory_order_release);
   runs_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : *threads_) thread.join();
 }
 
 void Team::run() {

@@ -1,4 +1,5 @@
-// The threads of a session: they sleep between frames and meet after each step.
+// The threads of a session: they sleep between frames and meet after each step. They are not
+// there in a process that was forked after their start, which finds that out by was_forked().
 #pragma once
 
 #include <atomic>
@@ -32,22 +33,25 @@ class Team {
   static Result<std::unique_ptr<Team>> start(int threads, std::function<void(int)> work);
   ~Team();
 
-  // Calls work(0) here and work(i) on the other threads; returns when all are done.
+  // Calls work(0) here and work(i) on the other threads; returns when all are done. `work` must
+  // not throw, and the team must not have been forked.
   void run();
+  // Whether this process is a fork of the one that started the team.
+  bool was_forked() const;
   // For use inside work(): all threads of the team meet.
   void meet() { barrier_.arrive_and_wait(); }
 
  private:
-  Team(int threads, int spins, std::function<void(int)> work)
-      : spins_(spins), work_(std::move(work)), barrier_(static_cast<uint32_t>(threads), spins) {}
+  Team(int threads, int spins, std::function<void(int)> work);
   void serve(int thread);
 
   const int spins_;
+  const uint32_t forks_;  // of this process before the team began
   std::function<void(int)> work_;
   Barrier barrier_;
   alignas(64) std::atomic<uint32_t> runs_{0};
   std::atomic<bool> stopping_{false};
-  std::vector<std::thread> threads_;
+  std::unique_ptr<std::vector<std::thread>> threads_;  // a fork has them in name only
 };
 
 }  // namespace octavo::runtime

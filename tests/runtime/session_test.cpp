@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <stdexcept>
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -259,18 +260,83 @@ TEST(Session, DenormalsAreOnWhateverTheCallerHas) {
 
 TEST(FloatInput, APictureEntersByMeanAndStd) {
   constexpr float inf = std::numeric_limits<float>::infinity();
-  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   const Plan plan = tiny_plan(true, ElementType::u8);
   expect_same(plan, {0.25f, -10, 5.0f}, {10, 0, 70});  // 10.5 to even, clamped, 70
-  expect_same(plan, {inf, -inf, nan}, {255, 0, 0});
+  expect_same(plan, {inf, -inf, 2.5f}, {255, 0, 50});
   expect_same(plan, {0.75f, 58.75f, 28.0625f}, {12, 255, 254});  // 11.5 and 254.5 to even
 }
 
 TEST(FloatInput, AnOrdinaryTensorEntersByScaleAndZeroPoint) {
-  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float inf = std::numeric_limits<float>::infinity();
   expect_same(tiny_plan(false, ElementType::u8), {-1000, 3.125f, -510},
               {0, 12, 0});  // clamped; 12.5 to even; 255 below its zero point
-  expect_same(tiny_plan(false, ElementType::i16), {-1e9f, nan, 7.0f}, {-32767, -32767, 4});
+  expect_same(tiny_plan(false, ElementType::i16), {-1e9f, inf, 7.0f}, {-32767, 32767, 4});
+}
+
+TEST(FloatInput, ANanIsRefusedByItsPlace) {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const bool picture : {true, false}) {
+    const auto session = open(tiny_plan(picture, ElementType::u8));
+    std::vector<float> logits(3, 7.0f);
+    const Status refused = session->run_float(std::vector<float>{1, nan, 2}, logits);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+    EXPECT_NE(refused.error().message.find("value 1 "), std::string::npos);
+    EXPECT_EQ(logits, std::vector<float>(3, 7.0f)) << "nothing is answered";
+  }
+}
+
+TEST(Session, WhatAnObserverThrowsReachesTheCallerAndTheSessionGoesOn) {
+  const Plan plan = some_plan();
+  const std::vector<std::byte> input = golden_input(plan, 1);
+  const std::vector<float> expected = testing::interpret(plan, input).logits;
+  for (const int threads : {1, 3}) {
+    const auto session = open(plan, threads);
+    std::vector<float> logits(classes(plan));
+    size_t calls = 0;
+    const Session::Observer throws = [&](size_t step, std::span<const std::byte>) {
+      ++calls;
+      if (step == 2) throw std::runtime_error("enough");
+    };
+    EXPECT_THROW(static_cast<void>(session->run_observed(input, logits, throws)),
+                 std::runtime_error);
+    EXPECT_EQ(calls, 3u) << "it is not called again";
+    ASSERT_TRUE(session->run(input, logits));
+    EXPECT_EQ(logits, expected) << threads << " threads";
+  }
+}
+
+// The exit code of a child that runs `body`; a child that hangs is ended by an alarm.
+template <class Body>
+int exit_code_of_child(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(body());
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST(Session, AForkIsToldThatASessionOfSeveralThreadsIsNotThere) {
+#ifdef OCTAVO_TEST_SANITIZED
+  GTEST_SKIP() << "sanitizers do not fork with threads";
+#endif
+  const Plan plan = some_plan();
+  const std::vector<std::byte> input = golden_input(plan, 1);
+  std::vector<float> logits(classes(plan));
+  auto session = open(plan, 3);
+  ASSERT_TRUE(session->run(input, logits));
+  const int code = exit_code_of_child([&] {
+    const Status refused = session->run(input, logits);
+    if (refused || refused.error().kind != ErrorKind::usage) return 1;
+    session.reset();  // waits for nobody
+    const auto own = open(plan, 2);
+    return own->run(input, logits) ? 0 : 2;
+  });
+  EXPECT_EQ(code, 0);
+  EXPECT_TRUE(session->run(input, logits)) << "the parent's goes on";
 }
 
 }  // namespace
