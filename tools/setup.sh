@@ -1,12 +1,15 @@
 # What quickstart and run-tests share: Debian packages, the Python environment, the
 # release build. Sourced from the repository's root.
 
+# What each needs on its own. Building is building without tests (-DOCTAVO_TESTS=OFF); the
+# demonstration makes its model and pictures in Python; tests need both besides their own.
 build_packages=(g++ cmake ninja-build pkg-config ccache libdnnl-dev libprotozero-dev
-  libflatbuffers-dev flatbuffers-compiler libxxhash-dev libjpeg62-turbo-dev libspng-dev
+  libflatbuffers-dev flatbuffers-compiler libxxhash-dev libjpeg-dev libspng-dev
   libwebp-dev libcli11-dev libfmt-dev nlohmann-json3-dev libssl-dev libarchive-dev
-  libyaml-cpp-dev libcurl4-openssl-dev libtomlplusplus-dev python3 python3-venv)
-test_packages=(googletest clang lld libclang-rt-14-dev g++-aarch64-linux-gnu qemu-user
-  chromium)
+  libyaml-cpp-dev libcurl4-openssl-dev libtomlplusplus-dev)
+demo_packages=(python3 python3-venv)
+test_packages=(python3 python3-venv googletest clang lld libclang-rt-14-dev g++-aarch64-linux-gnu
+  qemu-user chromium)
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -20,7 +23,13 @@ install_packages() {
   [ ${#missing[@]} -eq 0 ] && return
   say "installing Debian packages: ${missing[*]}"
   local root=()
-  [ "$(id -u)" -eq 0 ] || root=(sudo)
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "this needs root, and there is no sudo: install them as root, then run this again" >&2
+      return 1
+    }
+    root=(sudo)
+  fi
   "${root[@]}" apt-get update -q >/dev/null
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
     "${missing[@]}" >/dev/null
@@ -37,13 +46,18 @@ python_environment() {
   fi
 }
 
-# build PRESET TARGET...: configures once, then builds; shows the log only where it failed.
+# build PRESET [-DOPTION=VALUE...] [TARGET...]: configures and builds; shows the log only where
+# that failed.
 build() {
-  local preset=$1 log
+  local preset=$1 log options=()
   shift
+  while [[ ${1:-} == -D* ]]; do
+    options+=("$1")
+    shift
+  done
   mkdir -p build
   log=build/$preset.log
-  if { [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset"; } >"$log" 2>&1 &&
+  if cmake --preset "$preset" "${options[@]}" >"$log" 2>&1 &&
     ninja -C "build/$preset" "$@" >>"$log" 2>&1; then
     tail -n 1 "$log"
   else
