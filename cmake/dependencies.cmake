@@ -3,19 +3,24 @@
 
 find_package(Threads REQUIRED)
 
-# Header-only libraries are copied into the build tree one by one, so that a cross
-# build sees them without seeing the host's /usr/include.
-set(OCTAVO_HEADERS ${CMAKE_BINARY_DIR}/headers)
-function(octavo_copy_header name)
-  find_path(OCTAVO_${name}_DIR ${name} PATHS /usr/include NO_CMAKE_FIND_ROOT_PATH REQUIRED)
-  if(IS_DIRECTORY ${OCTAVO_${name}_DIR}/${name})
-    file(COPY ${OCTAVO_${name}_DIR}/${name} DESTINATION ${OCTAVO_HEADERS})
-  else()
-    file(COPY ${OCTAVO_${name}_DIR}/${name} DESTINATION ${OCTAVO_HEADERS})
+# Header-only libraries are seen through a folder of links to where they are, one by one: a cross
+# build then sees them without seeing the host's /usr/include. Where a library's CMake package is
+# found (a package manager, CMAKE_PREFIX_PATH), it says where that is; else the usual folders do.
+set(OCTAVO_HEADERS ${PROJECT_BINARY_DIR}/headers)
+function(octavo_header name package target)
+  find_package(${package} CONFIG QUIET)
+  set(hints)
+  if(TARGET ${target})
+    get_target_property(hints ${target} INTERFACE_INCLUDE_DIRECTORIES)
   endif()
+  find_path(OCTAVO_${name}_DIR ${name} HINTS ${hints} PATHS /usr/include NO_CMAKE_FIND_ROOT_PATH
+            REQUIRED)
+  file(MAKE_DIRECTORY ${OCTAVO_HEADERS})
+  file(REMOVE_RECURSE ${OCTAVO_HEADERS}/${name})
+  file(CREATE_LINK ${OCTAVO_${name}_DIR}/${name} ${OCTAVO_HEADERS}/${name} SYMBOLIC)
 endfunction()
-octavo_copy_header(flatbuffers)
-octavo_copy_header(xxhash.h)
+octavo_header(flatbuffers flatbuffers flatbuffers::flatbuffers)
+octavo_header(xxhash.h xxHash xxHash::xxhash)
 
 find_program(OCTAVO_FLATC flatc REQUIRED)
 
@@ -42,7 +47,9 @@ if(OCTAVO_ZOO)
   pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 endif()
 
-# The program's: parsing, printing.
-octavo_copy_header(CLI)
-octavo_copy_header(nlohmann)
-octavo_copy_header(fmt)
+# Parsing and printing.
+if(OCTAVO_PROGRAM OR NOT OCTAVO_RUNTIME_ONLY)
+  octavo_header(CLI CLI11 CLI11::CLI11)
+  octavo_header(nlohmann nlohmann_json nlohmann_json::nlohmann_json)
+  octavo_header(fmt fmt fmt::fmt)
+endif()

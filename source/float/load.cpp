@@ -26,7 +26,7 @@ std::string folder_of_executable() {
 std::vector<std::string> places() {
   const std::string folder = folder_of_executable();
   std::vector<std::string> paths = {concat(folder, "/", float_module_name),
-                                    concat(folder, "/../lib/octavo/", float_module_name)};
+                                    concat(folder, "/" OCTAVO_FLOAT_FOLDER "/", float_module_name)};
   if (const char* named = std::getenv("OCTAVO_FLOAT_ENGINE")) paths.emplace_back(named);
   return paths;
 }

@@ -1,0 +1,97 @@
+"""An installed Octavo: found by CMake and by pkg-config, shared and static, with the program's answers;
+and what its shared library shows."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, done
+
+
+def functions_of_header():
+    text = (ROOT / "include/octavo/octavo.h").read_text()
+    return set(re.findall(r"^OCTAVO_API [\w \*]*?\*?(octavo_\w+)\(", text, re.M))
+
+
+@pytest.mark.parametrize("example", ["classify", "classify_static"])
+def test_an_example_answers_as_the_program(examples, small, example):
+    assert done(examples / example, small.plan, *small.pictures) == small.said
+
+
+def test_an_example_says_what_is_wrong(examples, small, tmp_path):
+    (tmp_path / "not.jpg").write_bytes(b"no picture")
+    ran = subprocess.run([examples / "classify", small.plan, tmp_path / "not.jpg"], capture_output=True, text=True)
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert ran.stderr.startswith(f"{tmp_path}/not.jpg: ") and len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
+def test_pkg_config_is_enough(installed, small, tmp_path, static):
+    environment = dict(os.environ, PKG_CONFIG_PATH=str(installed.lib / "pkgconfig"))
+    ask = ["pkg-config", "--cflags", "--libs", *(["--static"] if static else []), "octavo-runtime"]
+    flags = done(*ask, env=environment).split()
+    if static:  # of two libraries of one name, the archive
+        flags = [flag.replace("-loctavo_runtime", "-l:liboctavo_runtime.a") for flag in flags]
+    done("cc", ROOT / "examples/classify.c", "-o", tmp_path / "classify", *flags)
+    environment = dict(os.environ) if static else dict(os.environ, LD_LIBRARY_PATH=str(installed.lib))
+    assert done(tmp_path / "classify", small.plan, *small.pictures, env=environment) == small.said
+
+
+def test_an_unknown_component_is_refused_by_name(installed, tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.16)\nproject(x LANGUAGES C)\n"
+                                             "find_package(octavo REQUIRED COMPONENTS engine)\n")
+    ran = subprocess.run(["cmake", "-S", tmp_path, "-B", tmp_path / "build",
+                          f"-DCMAKE_PREFIX_PATH={installed.prefix}"], capture_output=True, text=True)
+    assert ran.returncode != 0
+    assert "octavo has no component engine; there are: runtime;runtime_static" in ran.stderr
+
+
+def test_the_shared_library_shows_the_header_and_nothing_else(installed):
+    symbols = done("nm", "-D", "--defined-only", installed.lib / "liboctavo_runtime.so").splitlines()
+    shown = {line.split()[-1] for line in symbols if line.split()[-2] != "A"}  # A: the version's name
+    versions = {name.partition("@")[2].strip("@") for name in shown}
+    assert versions == {"OCTAVO_0"}
+    assert {name.partition("@")[0] for name in shown} == functions_of_header()
+
+
+def test_the_shared_library_needs_nothing_unexpected(installed):
+    needed = re.findall(r"\(NEEDED\).*\[(.*?)\.so", done("readelf", "-d", installed.lib / "liboctavo_runtime.so"))
+    assert set(needed) <= {"libjpeg", "libspng", "libwebp", "libstdc++", "libm", "libgcc_s", "libc", "ld-linux-x86-64",
+                           "ld-linux-aarch64", "libpthread"}
+    soname = done("readelf", "-d", installed.lib / "liboctavo_runtime.so")
+    assert "[liboctavo_runtime.so.0]" in soname
+
+
+def test_no_installed_file_knows_the_build_tree(installed):
+    for path in installed.prefix.rglob("*"):
+        if path.is_file() and path.suffix in (".cmake", ".pc", ".h", ".hpp"):
+            assert str(BUILD) not in path.read_text() and str(ROOT) not in path.read_text(), path
+
+
+def test_the_installed_program_finds_its_float_engine(installed, small):
+    said = done(installed.prefix / "bin/octavo", "classify", small.folder / "model.onnx", small.pictures[0])
+    assert said.startswith(small.pictures[0])
+
+
+def test_another_project_can_contain_the_sources(small, tmp_path):
+    """FetchContent and add_subdirectory: the runtime alone, without tests and install rules. Compiled
+    by bench/long-tests; here the build says what it would compile."""
+    (tmp_path / "CMakeLists.txt").write_text(f"""
+cmake_minimum_required(VERSION 3.25)
+project(device LANGUAGES C CXX)
+include(FetchContent)
+FetchContent_Declare(octavo SOURCE_DIR {ROOT})
+FetchContent_MakeAvailable(octavo)
+add_executable(device {ROOT}/examples/classify.c)
+target_link_libraries(device PRIVATE octavo::runtime)
+""")
+    done("cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "build", "-DCMAKE_BUILD_TYPE=Release")
+    plan = done("ninja", "-C", tmp_path / "build", "-n", "-v", "all")
+    assert "liboctavo_runtime.so" in plan
+    for part in ["source/command/", "source/quantize/", "tests/", "gtest"]:
+        assert part not in plan, part
+    if "OCTAVO_LONG_TESTS" in os.environ:
+        done("ninja", "-C", tmp_path / "build", "device")
+        assert done(tmp_path / "build/device", small.plan, *small.pictures) == small.said
