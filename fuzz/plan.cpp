@@ -3,15 +3,13 @@
 // all that the kernels take for granted.
 #include "plan/plan.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "differential.h"
 #include "plan/file_header.h"
-#include "runtime/program.h"
 
 namespace {
 
@@ -29,45 +27,6 @@ std::vector<std::byte> repaired(std::vector<std::byte> file) {
   return file;
 }
 
-// A valid plan may still be too much work for a fuzzer.
-bool is_small(const Plan& plan) {
-  constexpr int64_t most = 1 << 20;
-  int64_t elements = 0, work = 0;
-  for (const PlanTensor& tensor : plan.tensors) {
-    elements += int64_t{tensor.shape[0]} * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
-  }
-  for (const Step& step : plan.steps) {
-    work += step_macs(plan, step);
-    const auto& out = plan.tensors[step.output].shape;
-    work += 16 * int64_t{out[0]} * out[1] * out[2] * out[3];
-    if (step.inputs.empty()) continue;
-    const auto& in = plan.tensors[step.inputs[0]].shape;
-    if (const auto* pool = std::get_if<PoolStep>(&step.op)) {
-      const int64_t window =
-          int64_t{std::min(pool->kernel[0], in[1])} * std::min(pool->kernel[1], in[2]);
-      work += window * out[1] * out[2] * out[3];
-      elements += (int64_t{in[1]} + pool->pads[0] + pool->pads[2]) *
-                  (int64_t{in[2]} + pool->pads[1] + pool->pads[3]) * in[3];
-    }
-    if (const auto* convolution = std::get_if<ConvolutionStep>(&step.op)) {
-      elements += (int64_t{in[1]} + convolution->pads[0] + convolution->pads[2]) *
-                  (int64_t{in[2]} + convolution->pads[1] + convolution->pads[3]) * in[3];
-    }
-    if (elements > most || work > 16 * most) return false;
-  }
-  return true;
-}
-
-std::vector<float> run(const Plan& plan, const char* isa) {
-  const auto program = Program::prepare(plan, isa);
-  if (!program) std::abort();
-  const auto session = Session::create(*program);
-  if (!session) std::abort();
-  std::vector<float> logits(static_cast<size_t>(plan.tensors[plan.output].shape[3]));
-  if (!(*session)->run(golden_input(plan, 1), logits)) std::abort();
-  return logits;
-}
-
 void check(std::span<const std::byte> file) {
   const auto plan = deserialize(file);
   if (!plan) return;
@@ -75,12 +34,7 @@ void check(std::span<const std::byte> file) {
   const auto bytes = serialize(*plan);
   const auto again = deserialize(bytes);
   if (!again || serialize(*again) != bytes) std::abort();
-  if (!is_small(*plan)) return;
-  const std::vector<float> reference = run(*plan, "reference");
-  for (const float logit : reference) {
-    if (!std::isfinite(logit)) std::abort();
-  }
-  if (logits_digest(run(*plan, "")) != logits_digest(reference)) std::abort();
+  fuzz::check_every_path(*plan);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 // Memory. Tensors are NHWC; a kernel sees them through tables of row pointers, so
 // that a ring of rows serves as well as a whole tensor. Pixels of a row are
 // `pixel_bytes` apart (a slice of a wider tensor has larger steps). Where a
-// convolution or pool pads, the columns left and right of a row exist and hold the
+// convolution pads, the columns left and right of a row exist and hold the
 // zero points of their channels, and rows above and below are pointers to a row of
 // zero points: no kernel branches on a border. Behind the last pixel of a row come
 // at least `slack_bytes` that may be read, never used and never written; the same
@@ -92,6 +92,7 @@ struct ConvolutionKernel {
   // weights [o, kh, kw, c / groups], bias [o] as in the plan; integer work only.
   void (*pack)(const ConvolutionShape&, const int8_t* weights, const int32_t* bias,
                std::byte* packed);
+  // For outputs of up to this width; see scratch.h.
   size_t (*scratch_bytes)(const ConvolutionShape&, int32_t output_width);
   void (*run)(const ConvolutionArguments&);
 };
@@ -99,7 +100,6 @@ struct ConvolutionKernel {
 struct PoolShape {
   int32_t channels = 0;
   PoolStep::Kind kind = PoolStep::Kind::average;
-  int32_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
   ElementType input = ElementType::u8, output = ElementType::u8;
 };
 
@@ -107,14 +107,14 @@ struct PoolArguments {
   const PoolShape* shape = nullptr;
   EpilogueArrays epilogue;
   const int32_t* input_zero = nullptr;
-  InputRows input;  // as a convolution's; for a maximum, padding is never read (see counts)
+  InputRows input;  // of the map alone, without padding
   OutputRows output;
   int32_t output_rows = 0, output_width = 0;
-  // The window of output row r covers kernel rows [row_from[r], row_to[r]), that of
-  // column x kernel columns [column_from[x], column_to[x]): what lies outside is not
-  // part of the maximum or the sum. An average divides by row_count[r] * column_count[x].
-  const int32_t *row_from = nullptr, *row_to = nullptr, *column_from = nullptr,
-                *column_to = nullptr, *row_count = nullptr, *column_count = nullptr;
+  // The window of output row r covers rows [row_begin[r], row_end[r]) of the map, that of
+  // column x its columns [column_begin[x], column_end[x]), one of each at least. An average
+  // divides by row_count[r] * column_count[x].
+  const int32_t *row_begin = nullptr, *row_end = nullptr, *column_begin = nullptr,
+                *column_end = nullptr, *row_count = nullptr, *column_count = nullptr;
   int32_t channel_begin = 0, channel_end = 0;
 };
 

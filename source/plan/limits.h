@@ -16,6 +16,9 @@ inline constexpr size_t golden = size_t{1} << 10;
 inline constexpr size_t text_bytes = size_t{1} << 16;  // of any one name, label or option list
 // Of a tensor with its padding: 32 bits then hold every index and byte offset in it.
 inline constexpr int64_t elements = int64_t{1} << 30;
+// Taps of one channel of a convolution, 512 x 512: a fully connected layer over a whole map is
+// one, and a kernel keeps tables of them.
+inline constexpr int64_t window_taps = int64_t{1} << 18;
 // Over which a step normalizes: 64 bits then hold C * S2 exactly, 31 bits a sum of exponentials.
 inline constexpr int32_t normalized_channels = 65535;
 inline constexpr size_t permuted_axes = 6;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "kernels/kernel.h"
+#include "runtime/window.h"
 
 namespace octavo::runtime {
 
@@ -76,16 +77,12 @@ std::vector<Inside> find_views(const Plan& plan) {
 void add_halo(const Plan& plan, const Step& step, TensorLayout& x) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
   if (convolution == nullptr) return;
-  const auto& output = plan.tensors[step.output].shape;
-  const auto last_read = [&](int axis) {
-    return (output[1 + axis] - 1) * int64_t{convolution->stride[axis]} +
-           (convolution->kernel[axis] - 1) * int64_t{convolution->dilation[axis]} -
-           convolution->pads[axis];
-  };
-  const int64_t right = std::max<int64_t>(0, last_read(1) - (x.width - 1));
-  x.halo_left = std::max(x.halo_left, convolution->pads[1]);
-  x.halo = std::max({x.halo, x.halo_left, static_cast<int32_t>(right)});
-  if (convolution->pads[0] > 0 || last_read(0) > x.image_height() - 1) x.needs_zero_row = true;
+  const PlanTensor& output = plan.tensors[step.output];
+  const Window rows = window_of(*convolution, 0, output);
+  const Window columns = window_of(*convolution, 1, output);
+  x.halo_left = std::max(x.halo_left, columns.before);
+  x.halo = std::max({x.halo, x.halo_left, columns.last_read() - (x.width - 1)});
+  if (rows.before > 0 || rows.last_read() > x.image_height() - 1) x.needs_zero_row = true;
 }
 
 std::vector<TensorLayout> describe(const Plan& plan) {

@@ -11,25 +11,43 @@
 
 namespace octavo::runtime {
 
-Result<Arena> Arena::map(size_t bytes) {
+namespace {
+
+size_t page_bytes() {
+  return static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+size_t Arena::mapped_bytes(std::span<const size_t> sizes) {
+  const size_t page = page_bytes();
+  size_t bytes = page;
+  for (const size_t size : sizes) bytes += round_up(size, page) + page;
+  return bytes;
+}
+
+Result<Arena> Arena::map(std::span<const size_t> sizes) {
   // Small arenas are brought in at once, so that the first frame meets no page fault.
   constexpr size_t most_populated = size_t{64} << 20;
-  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const size_t used = round_up(std::max(bytes, alignment), alignment);
-  const size_t body = round_up(used, page);
-  const int populate = body <= most_populated ? MAP_POPULATE : 0;
-  void* area = ::mmap(nullptr, body + page, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
+  const size_t page = page_bytes(), bytes = mapped_bytes(sizes);
+  const int populate = bytes <= most_populated ? MAP_POPULATE : 0;
+  Arena arena;
+  arena.parts_.reserve(sizes.size());
+  void* area =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
   if (area == MAP_FAILED) {
     return unsupported(concat("this machine has no ", bytes >> 20, " MiB of memory to give"));
   }
-  Arena arena;
   arena.area_ = area;
-  arena.mapped_ = body + page;
-  arena.data_ = static_cast<std::byte*>(area) + (body - used);
-  if (::mprotect(static_cast<std::byte*>(area) + body, page, PROT_NONE) != 0) {
-    return failed("cannot protect the page behind an arena");
+  arena.mapped_ = bytes;
+  std::byte* trap = static_cast<std::byte*>(area);
+  bool traps = ::mprotect(trap, page, PROT_NONE) == 0;
+  for (const size_t size : sizes) {
+    trap += page + round_up(size, page);
+    arena.parts_.push_back(trap - round_up(size, alignment));
+    traps = ::mprotect(trap, page, PROT_NONE) == 0 && traps;
   }
+  if (!traps) return failed("cannot protect the pages between the parts of an arena");
   return arena;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -18,11 +19,15 @@ inline size_t round_up(size_t value, size_t step) {
   return (value + step - 1) / step * step;
 }
 
-// Zeroed pages, the last followed by a page that traps: a kernel that runs out of the
-// arena is stopped at once and cannot spoil anything else.
+// Zeroed memory in parts, each between pages that trap: a kernel that runs out of its part is
+// stopped at once and cannot spoil anything else.
 class Arena {
  public:
-  static Result<Arena> map(size_t bytes);
+  // A part for each size, rounded up to 64 bytes. The trap follows a part's last byte at once;
+  // before its first there is less than a page.
+  static Result<Arena> map(std::span<const size_t> sizes);
+  // What map() asks the machine for.
+  static size_t mapped_bytes(std::span<const size_t> sizes);
 
   Arena() = default;
   Arena(Arena&& other) noexcept { swap(other); }
@@ -34,18 +39,17 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena();
 
-  // 64-byte aligned; the trap follows the last of `bytes`, rounded up to 64.
-  std::byte* data() const { return data_; }
+  std::byte* part(size_t i) const { return parts_[i]; }  // 64-byte aligned
 
  private:
   void swap(Arena& other) {
     std::swap(area_, other.area_);
     std::swap(mapped_, other.mapped_);
-    std::swap(data_, other.data_);
+    std::swap(parts_, other.parts_);
   }
   void* area_ = nullptr;
   size_t mapped_ = 0;
-  std::byte* data_ = nullptr;
+  std::vector<std::byte*> parts_;
 };
 
 // What a program keeps for good: packed weights and per-channel arrays, each 64-byte

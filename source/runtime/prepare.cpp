@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "runtime/prepared.h"
+#include "runtime/window.h"
 
 namespace octavo::runtime {
 
@@ -72,6 +73,17 @@ const int32_t* expand_zero(Program::Impl& impl, uint32_t tensor) {
   return expand<int32_t>(impl.constants, described.zero_point, described.shape[3]);
 }
 
+// Whether all maps, input, output and residual, can be taken for one row.
+bool is_flat(const Layout& layout, const Step& step, const PreparedConvolution& made) {
+  const TensorLayout& x = layout.tensors[step.inputs[0]];
+  const TensorLayout& y = layout.tensors[step.output];
+  const bool moves_nothing = made.shape.pointwise() && made.shape.stride_h == 1 &&
+                             made.shape.stride_w == 1 && made.pad_top == 0 && made.pad_left == 0 &&
+                             y.height == x.height && y.width == x.width;
+  return moves_nothing && x.is_flat() && y.is_flat() &&
+         (!made.shape.has_residual || layout.tensors[step.inputs.back()].is_flat());
+}
+
 PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionStep& op) {
   const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
   const PlanTensor& output = impl.plan.tensors[step.output];
@@ -79,12 +91,13 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   made.shape.input_channels = input.shape[3];
   made.shape.output_channels = output.shape[3];
   made.shape.groups = op.groups;
-  made.shape.kernel_h = op.kernel[0];
-  made.shape.kernel_w = op.kernel[1];
-  made.shape.stride_h = op.stride[0];
-  made.shape.stride_w = op.stride[1];
-  made.shape.dilation_h = op.dilation[0];
-  made.shape.dilation_w = op.dilation[1];
+  const Window rows = window_of(op, 0, output), columns = window_of(op, 1, output);
+  made.shape.kernel_h = rows.kernel;
+  made.shape.kernel_w = columns.kernel;
+  made.shape.stride_h = rows.stride;
+  made.shape.stride_w = columns.stride;
+  made.shape.dilation_h = rows.dilation;
+  made.shape.dilation_w = columns.dilation;
   made.shape.input = input.type;
   made.shape.output = output.type;
   made.shape.activation = op.epilogue.activation;
@@ -94,38 +107,36 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   made.kernel->pack(made.shape, op.weights.data(), op.bias.data(), packed);
   made.packed = packed;
   made.epilogue = expand_epilogue(impl, step, op.epilogue);
-  made.dilated_rows = (op.kernel[0] - 1) * op.dilation[0] + 1;
-  made.pad_top = op.pads[0];
-  made.pad_left = op.pads[1];
-  // A map that is taken for one row is the widest that the kernel can meet.
-  const int64_t widest = int64_t{output.shape[0]} * output.shape[1] * output.shape[2];
-  impl.scratch_bytes = std::max(
-      impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, static_cast<int32_t>(widest)));
+  made.dilated_rows = rows.extent();
+  made.pad_top = rows.before;
+  made.pad_left = columns.before;
+  made.is_flat = is_flat(impl.layout, step, made);
+  const int32_t widest =
+      made.is_flat ? output.shape[0] * output.shape[1] * output.shape[2] : output.shape[2];
+  impl.scratch_bytes = std::max(impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, widest));
   return made;
 }
 
-// Of one axis of a pool: which part of each window lies inside the map, and how many of
-// its pixels count.
-struct Windows {
-  const int32_t *from, *to, *count;
+// Of one axis of a pool: which part of the map each window covers, and how many of its
+// entries count.
+struct Covered {
+  const int32_t *begin, *end, *count;
 };
 
-Windows find_windows(ConstantPool& pool, const PoolStep& op, int axis, int32_t size,
-                     int32_t outputs) {
-  const int32_t kernel = op.kernel[axis], before = op.pads[axis], after = op.pads[2 + axis];
-  const auto n = static_cast<size_t>(outputs);
-  int32_t* from = pool.allocate_array<int32_t>(n, channel_round);
-  int32_t* to = pool.allocate_array<int32_t>(n, channel_round);
+Covered find_covered(ConstantPool& pool, const Window& window, bool count_padding, int32_t size) {
+  const auto n = static_cast<size_t>(window.outputs);
+  int32_t* begin = pool.allocate_array<int32_t>(n, channel_round);
+  int32_t* end = pool.allocate_array<int32_t>(n, channel_round);
   int32_t* count = pool.allocate_array<int32_t>(n, channel_round);
-  for (int32_t i = 0; i < outputs; ++i) {
-    const int32_t start = i * op.stride[axis] - before;
-    from[i] = std::max(0, -start);
-    to[i] = std::min(kernel, size - start);
+  for (int32_t i = 0; i < window.outputs; ++i) {
+    const int32_t first = window.first(i);
+    begin[i] = std::max(0, first);
+    end[i] = std::min(size, first + window.kernel);
     // Padding counts where the step says so, the overhang of ceil_mode never.
-    const int32_t padded_to = std::min(kernel, size + after - start);
-    count[i] = op.count_include_pad ? padded_to : to[i] - from[i];
+    count[i] =
+        count_padding ? std::min(window.kernel, size + window.after - first) : end[i] - begin[i];
   }
-  return {from, to, count};
+  return {begin, end, count};
 }
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const PoolStep& op) {
@@ -134,10 +145,6 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const PoolStep& op) 
   PreparedPool made;
   made.shape.channels = input.shape[3];
   made.shape.kind = op.kind;
-  made.shape.kernel_h = op.kernel[0];
-  made.shape.kernel_w = op.kernel[1];
-  made.shape.stride_h = op.stride[0];
-  made.shape.stride_w = op.stride[1];
   made.shape.input = input.type;
   made.shape.output = output.type;
   made.kernel = &kernels::choose(made.shape, impl.features);
@@ -145,16 +152,19 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const PoolStep& op) 
     made.epilogue = expand_epilogue(impl, step, op.epilogue);
   }
   made.input_zero = expand_zero(impl, step.inputs[0]);
-  made.pad_top = op.pads[0];
-  made.pad_left = op.pads[1];
-  const Windows rows = find_windows(impl.constants, op, 0, input.shape[1], output.shape[1]);
-  const Windows columns = find_windows(impl.constants, op, 1, input.shape[2], output.shape[2]);
-  made.row_from = rows.from;
-  made.row_to = rows.to;
+  const auto covered = [&](size_t axis) {
+    return find_covered(impl.constants, window_of(op, axis, output), op.count_include_pad,
+                        input.shape[1 + axis]);
+  };
+  const Covered rows = covered(0), columns = covered(1);
+  made.row_begin = rows.begin;
+  made.row_end = rows.end;
   made.row_count = rows.count;
-  made.column_from = columns.from;
-  made.column_to = columns.to;
+  made.column_begin = columns.begin;
+  made.column_end = columns.end;
   made.column_count = columns.count;
+  made.window_pixels =
+      double{1} * std::min(op.kernel[0], input.shape[1]) * std::min(op.kernel[1], input.shape[2]);
   return made;
 }
 

@@ -21,6 +21,7 @@ struct PreparedConvolution {
   kernels::EpilogueArrays epilogue;
   int32_t dilated_rows = 1;  // (kernel_h - 1) * dilation_h + 1
   int32_t pad_top = 0, pad_left = 0;
+  bool is_flat = false;  // run as one row
 };
 
 struct PreparedPool {
@@ -28,9 +29,9 @@ struct PreparedPool {
   const kernels::PoolKernel* kernel = nullptr;
   kernels::EpilogueArrays epilogue;
   const int32_t* input_zero = nullptr;
-  int32_t pad_top = 0, pad_left = 0;
-  const int32_t *row_from = nullptr, *row_to = nullptr, *row_count = nullptr;
-  const int32_t *column_from = nullptr, *column_to = nullptr, *column_count = nullptr;
+  const int32_t *row_begin = nullptr, *row_end = nullptr, *row_count = nullptr;
+  const int32_t *column_begin = nullptr, *column_end = nullptr, *column_count = nullptr;
+  double window_pixels = 1;  // at most
 };
 
 struct PreparedElementwise {

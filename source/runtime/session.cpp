@@ -29,7 +29,7 @@ struct StepHook {
 
 struct Session::Impl {
   std::shared_ptr<const Program> program;
-  runtime::Arena arena;  // the scratch of each thread, then the tensors: a page traps behind them
+  runtime::Arena arena;  // the tensors, then the scratch of each thread
   std::byte* tensor_base = nullptr;
   runtime::Tasks tasks;
   StepHook hook;                        // of the run in progress
@@ -64,19 +64,18 @@ size_t classes(const Plan& plan) {
 Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> program,
                                                 int threads) {
   const Program::Impl& prepared = program->impl();
-  const size_t scratch_stride =
-      runtime::round_up(prepared.scratch_bytes, runtime::alignment) + runtime::alignment;
-  const size_t tensors = runtime::round_up(prepared.layout.arena_bytes, runtime::alignment);
-  Result<runtime::Arena> arena =
-      runtime::Arena::map(tensors + scratch_stride * static_cast<size_t>(threads));
+  std::vector<size_t> sizes(1 + static_cast<size_t>(threads), prepared.scratch_bytes);
+  sizes[0] = prepared.layout.arena_bytes;
+  Result<runtime::Arena> arena = runtime::Arena::map(sizes);
   if (!arena) return arena.error();
 
   auto impl = std::make_unique<Session::Impl>();
   impl->program = std::move(program);
   impl->arena = *std::move(arena);
-  std::byte* scratch = impl->arena.data();
-  impl->tensor_base = scratch + scratch_stride * static_cast<size_t>(threads);
-  impl->tasks = runtime::make_tasks(prepared, impl->tensor_base, scratch, scratch_stride, threads);
+  impl->tensor_base = impl->arena.part(0);
+  std::vector<std::byte*> scratch;
+  for (size_t i = 1; i < sizes.size(); ++i) scratch.push_back(impl->arena.part(i));
+  impl->tasks = runtime::make_tasks(prepared, impl->tensor_base, scratch);
   if (threads > 1) {
     auto team =
         runtime::Team::start(threads, [self = impl.get()](int thread) { self->run_steps(thread); });

@@ -34,13 +34,11 @@ std::vector<ImagePart> image_parts(const Cut& cut, int32_t image_height) {
 
 class Maker {
  public:
-  Maker(const Program::Impl& program, std::byte* arena, std::byte* scratch, size_t scratch_stride,
-        int threads)
+  Maker(const Program::Impl& program, std::byte* arena, const std::vector<std::byte*>& scratch)
       : program_(program),
         arena_(arena),
         scratch_(scratch),
-        scratch_stride_(scratch_stride),
-        threads_(threads) {}
+        threads_(static_cast<int>(scratch.size())) {}
 
   Tasks make() {
     tasks_.input_halo = halo_rows(program_.plan.input, 0, layout(program_.plan.input).height);
@@ -70,8 +68,8 @@ class Maker {
     return tasks_.read_tables.back();
   }
 
-  // Rows row_begin .. row_begin + rows - 1 of one of a tensor's images; rows outside it are
-  // the zero row.
+  // Rows row_begin .. row_begin + rows - 1 of one of a tensor's images, as a convolution reads
+  // them; rows outside it are the zero row.
   InputRows image_rows(uint32_t tensor, int32_t image, int64_t row_begin, int64_t rows,
                        int64_t column) {
     const TensorLayout& t = layout(tensor);
@@ -80,10 +78,8 @@ class Maker {
     for (int64_t row = row_begin; row < row_begin + rows; ++row) {
       if (row >= 0 && row < t.image_height()) {
         table.push_back(pixel(tensor, first + row, column));
-      } else if (t.needs_zero_row) {
+      } else {
         table.push_back(t.zero_row + column * t.pixel_bytes);
-      } else {  // beyond a pool's map: never read
-        table.push_back(pixel(tensor, 0, column));
       }
     }
     return {table.data(), t.pixel_bytes};
@@ -197,8 +193,7 @@ class Maker {
 
   const Program::Impl& program_;
   std::byte* arena_;
-  std::byte* scratch_;
-  size_t scratch_stride_;
+  const std::vector<std::byte*>& scratch_;
   int threads_;
   Tasks tasks_;
   const Step* step_ = nullptr;
@@ -208,11 +203,7 @@ class Maker {
 void Maker::add(const PreparedConvolution& made) {
   const kernels::ConvolutionShape& shape = made.shape;
   const uint32_t x = step_->inputs[0];
-  const bool unpadded = output().height == layout(x).height && output().width == layout(x).width &&
-                        made.pad_top == 0 && made.pad_left == 0;
-  const bool flat = shape.pointwise() && shape.stride_h == 1 && shape.stride_w == 1 && unpadded &&
-                    is_flat(x) && is_flat(step_->output) &&
-                    (!shape.has_residual || is_flat(step_->inputs.back()));
+  const bool flat = made.is_flat;
   WorkShape work = work_shape(flat);
   work.channel_step = made.kernel->channel_step;
   work.weight_bytes = static_cast<int64_t>(made.kernel->packed_bytes(shape));
@@ -243,7 +234,7 @@ void Maker::add(const PreparedConvolution& made) {
       a.output_width = cut.column_end - cut.column_begin;
       a.channel_begin = cut.channel_begin;
       a.channel_end = cut.channel_end;
-      a.scratch = scratch_ + i * scratch_stride_;
+      a.scratch = scratch_[i];
       piece.work.push_back(ConvolutionTask{made.kernel->run, a});
     }
   }
@@ -251,33 +242,30 @@ void Maker::add(const PreparedConvolution& made) {
 }
 
 void Maker::add(const PreparedPool& made) {
-  const kernels::PoolShape& shape = made.shape;
   const uint32_t x = step_->inputs[0];
+  const int32_t map_rows = layout(x).image_height();
   WorkShape work = work_shape(false);
   work.channel_step = 64;
-  const double window = static_cast<double>(shape.kernel_h) * shape.kernel_w;
   work.nanoseconds =
-      ns_per_byte * window * static_cast<double>(output().height * output().row_bytes);
+      ns_per_byte * made.window_pixels * static_cast<double>(output().height * output().row_bytes);
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (const Cut& cut : cuts) {
     Piece& piece = new_piece();
     for (const ImagePart& part : image_parts(cut, output().image_height())) {
       kernels::PoolArguments a;
-      a.shape = &shape;
+      a.shape = &made.shape;
       a.epilogue = made.epilogue;
       a.input_zero = made.input_zero;
-      const int64_t first_row = int64_t{part.row_begin} * shape.stride_h - made.pad_top;
-      const int64_t read_rows = int64_t{part.rows() - 1} * shape.stride_h + shape.kernel_h;
-      a.input = image_rows(x, part.image, first_row, read_rows, -int64_t{made.pad_left});
+      a.input = input_rows(x, int64_t{part.image} * map_rows, map_rows, 0);
       const int32_t row = part.image * output().image_height() + part.row_begin;
       a.output = output_rows(step_->output, row, part.rows(), 0);
       a.output_rows = part.rows();
       a.output_width = output().width;
-      a.row_from = made.row_from + part.row_begin;
-      a.row_to = made.row_to + part.row_begin;
+      a.row_begin = made.row_begin + part.row_begin;
+      a.row_end = made.row_end + part.row_begin;
       a.row_count = made.row_count + part.row_begin;
-      a.column_from = made.column_from;
-      a.column_to = made.column_to;
+      a.column_begin = made.column_begin;
+      a.column_end = made.column_end;
       a.column_count = made.column_count;
       a.channel_begin = cut.channel_begin;
       a.channel_end = cut.channel_end;
@@ -365,7 +353,7 @@ void Maker::add(const PreparedMatMul& made) {
     m.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
     m.rows = rows;
     m.width = cut.column_end - cut.column_begin;
-    m.scratch = scratch_ + i * scratch_stride_;
+    m.scratch = scratch_[i];
     new_piece().work.push_back(MatMulTask{made.kernel->run, m});
   }
   add_halos(cuts, are_cut_by_rows(cuts));
@@ -520,9 +508,9 @@ struct Runner {
 
 }  // namespace
 
-Tasks make_tasks(const Program::Impl& program, std::byte* arena, std::byte* scratch,
-                 size_t scratch_stride, int threads) {
-  return Maker(program, arena, scratch, scratch_stride, threads).make();
+Tasks make_tasks(const Program::Impl& program, std::byte* arena,
+                 const std::vector<std::byte*>& scratch) {
+  return Maker(program, arena, scratch).make();
 }
 
 void run_piece(const Piece& piece) {

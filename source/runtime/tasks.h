@@ -83,9 +83,9 @@ struct Tasks {
   std::deque<std::vector<std::byte*>> write_tables;
 };
 
-// arena: of the program's arena_bytes. scratch: scratch_stride bytes a thread.
-Tasks make_tasks(const Program::Impl& program, std::byte* arena, std::byte* scratch,
-                 size_t scratch_stride, int threads);
+// arena: of the program's arena_bytes. scratch: of its scratch_bytes, one for each thread.
+Tasks make_tasks(const Program::Impl& program, std::byte* arena,
+                 const std::vector<std::byte*>& scratch);
 
 void run_piece(const Piece& piece);
 

@@ -184,34 +184,45 @@ TEST(Equality, ConvolutionKernelsEqualTheReference) {
 
 // --- pools ---
 
+// A pool's shape, and the windows that the case lays over its map.
+struct PoolWindows {
+  PoolShape shape;
+  int32_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
+};
+
 struct PoolCase {
   PoolShape shape;
   int32_t rows, width;
-  std::vector<int32_t> row_from, row_to, row_count, column_from, column_to, column_count;
+  std::vector<int32_t> row_begin, row_end, row_count, column_begin, column_end, column_count;
   RandomEpilogue epilogue;
   Guarded input_zero;
   RandomRows input;
 
-  PoolCase(Random& random, const PoolShape& s, int32_t r, int32_t w)
-      : shape(s),
+  PoolCase(Random& random, const PoolWindows& p, int32_t r, int32_t w)
+      : shape(p.shape),
         rows(r),
         width(w),
-        epilogue(random, s.channels, s.output, Activation::none,
-                 float(s.kernel_h * s.kernel_w) * float(most_of(s.input)), false, ElementType::u8),
-        input_zero(channel_array<int32_t>(random_zeros(random, s.channels, s.input))),
-        input(random, s.input, (r - 1) * s.stride_h + s.kernel_h, (w - 1) * s.stride_w + s.kernel_w,
-              s.channels, true, least_of(s.input), most_of(s.input)) {
-    windows(random, r, s.kernel_h, row_from, row_to, row_count);
-    windows(random, w, s.kernel_w, column_from, column_to, column_count);
+        epilogue(random, shape.channels, shape.output, Activation::none,
+                 float(p.kernel_h * p.kernel_w) * float(most_of(shape.input)), false,
+                 ElementType::u8),
+        input_zero(channel_array<int32_t>(random_zeros(random, shape.channels, shape.input))),
+        input(random, shape.input, (r - 1) * p.stride_h + p.kernel_h,
+              (w - 1) * p.stride_w + p.kernel_w, shape.channels, true, least_of(shape.input),
+              most_of(shape.input)) {
+    windows(random, r, p.kernel_h, p.stride_h, row_begin, row_end, row_count);
+    windows(random, w, p.kernel_w, p.stride_w, column_begin, column_end, column_count);
   }
 
-  // Windows that lie partly outside, at either end.
-  static void windows(Random& random, int32_t n, int32_t kernel, std::vector<int32_t>& from,
-                      std::vector<int32_t>& to, std::vector<int32_t>& count) {
+  // Windows of which a part may be missing, at either end.
+  static void windows(Random& random, int32_t n, int32_t kernel, int32_t stride,
+                      std::vector<int32_t>& begin, std::vector<int32_t>& end,
+                      std::vector<int32_t>& count) {
     for (int32_t i = 0; i < n; ++i) {
-      from.push_back(random.chance(70) ? 0 : random.between(0, kernel - 1));
-      to.push_back(random.chance(70) ? kernel : random.between(from.back() + 1, kernel));
-      count.push_back(random.chance(50) ? to.back() - from.back() : kernel);
+      const int32_t from = random.chance(70) ? 0 : random.between(0, kernel - 1);
+      const int32_t to = random.chance(70) ? kernel : random.between(from + 1, kernel);
+      begin.push_back(i * stride + from);
+      end.push_back(i * stride + to);
+      count.push_back(random.chance(50) ? to - from : kernel);
     }
   }
 
@@ -224,11 +235,11 @@ struct PoolCase {
     a.output = {output.table(), output.pixel_bytes()};
     a.output_rows = rows;
     a.output_width = width;
-    a.row_from = row_from.data();
-    a.row_to = row_to.data();
+    a.row_begin = row_begin.data();
+    a.row_end = row_end.data();
     a.row_count = row_count.data();
-    a.column_from = column_from.data();
-    a.column_to = column_to.data();
+    a.column_begin = column_begin.data();
+    a.column_end = column_end.data();
     a.column_count = column_count.data();
     a.channel_begin = 0;
     a.channel_end = cut;
@@ -240,29 +251,31 @@ struct PoolCase {
   }
 };
 
-PoolShape random_pool(Random& random) {
-  PoolShape s;
+PoolWindows random_pool(Random& random) {
+  PoolWindows p;
+  PoolShape& s = p.shape;
   s.channels = any_channels(random);
   s.kind = random.one_of({PoolStep::Kind::maximum, PoolStep::Kind::average});
   const bool global = random.chance(30);
-  s.kernel_h = global ? random.between(1, 14) : random.between(1, 5);
-  s.kernel_w = random.chance(80) ? s.kernel_h : random.between(1, 5);
-  s.stride_h = random.between(1, 3);
-  s.stride_w = random.chance(80) ? s.stride_h : random.between(1, 3);
+  p.kernel_h = global ? random.between(1, 14) : random.between(1, 5);
+  p.kernel_w = random.chance(80) ? p.kernel_h : random.between(1, 5);
+  p.stride_h = random.between(1, 3);
+  p.stride_w = random.chance(80) ? p.stride_h : random.between(1, 3);
   s.input = random.chance(80) ? ElementType::u8 : ElementType::i16;
   s.output = s.kind == PoolStep::Kind::maximum
                  ? s.input
                  : random.one_of({ElementType::u8, ElementType::u8, ElementType::i16,
                                   ElementType::i8, ElementType::f32});
-  return s;
+  return p;
 }
 
 TEST(Equality, PoolKernelsEqualTheReference) {
   Tally<PoolKernel> tally(pool_kernels());
   Random random(seed());
   for (int i = 0; i < 400 && !testing::Test::HasFailure(); ++i) {
-    const PoolShape s = random_pool(random);
-    const PoolCase work(random, s, random.between(1, 3), random.between(1, 12));
+    const PoolWindows p = random_pool(random);
+    const PoolShape& s = p.shape;
+    const PoolCase work(random, p, random.between(1, 3), random.between(1, 12));
     Random twin_a{uint64_t(i)}, twin_b{uint64_t(i)};
     RandomRows expected(twin_a, s.output, work.rows, work.width, s.channels, false, 0, 1);
     RandomRows output(twin_b, s.output, work.rows, work.width, s.channels, false, 0, 1);
@@ -274,8 +287,8 @@ TEST(Equality, PoolKernelsEqualTheReference) {
       work.run(kernel, output, cut ? 64 : s.channels);
       EXPECT_TRUE(output == expected)
           << kernel.name << ": case " << i << ": channels " << s.channels << " kind " << int(s.kind)
-          << " kernel " << s.kernel_h << "x" << s.kernel_w << " stride " << s.stride_h << "x"
-          << s.stride_w << " types " << int(s.input) << " -> " << int(s.output) << " tile "
+          << " kernel " << p.kernel_h << "x" << p.kernel_w << " stride " << p.stride_h << "x"
+          << p.stride_w << " types " << int(s.input) << " -> " << int(s.output) << " tile "
           << work.rows << "x" << work.width;
     });
   }

@@ -95,7 +95,8 @@ TEST(ReferenceConvolution, AGroupSeesItsOwnChannelsOnly) {
 struct PoolOnce {
   PoolShape shape;
   std::vector<uint8_t> x{10, 20, 30, 45};  // 2 x 2, one channel, zero point 10
-  int32_t row_from = 0, row_to = 2, column_from = 0, column_to = 2, row_count = 2, column_count = 2;
+  int32_t row_begin = 0, row_end = 2, column_begin = 0, column_end = 2, row_count = 2,
+          column_count = 2;
   uint8_t run(const PlainEpilogue& epilogue) const {
     const std::vector<int32_t> zero = {10};
     const auto input = rows_of(x, 2);
@@ -108,11 +109,11 @@ struct PoolOnce {
     a.input = {input.data(), 1};
     a.output = {&output, 1};
     a.output_rows = a.output_width = a.channel_end = 1;
-    a.row_from = &row_from;
-    a.row_to = &row_to;
+    a.row_begin = &row_begin;
+    a.row_end = &row_end;
     a.row_count = &row_count;
-    a.column_from = &column_from;
-    a.column_to = &column_to;
+    a.column_begin = &column_begin;
+    a.column_end = &column_end;
     a.column_count = &column_count;
     reference_pool_kernels()[0].run(a);
     return y;
@@ -122,12 +123,11 @@ struct PoolOnce {
 TEST(ReferencePool, AverageDividesByWhatIsCounted) {
   PoolOnce pool;
   pool.shape.channels = 1;
-  pool.shape.kernel_h = pool.shape.kernel_w = 2;
   EXPECT_EQ(pool.run({}), 26) << "(0 + 10 + 20 + 35) / 4 = 16.25, + 10";
   pool.row_count = 3;  // a row of padding counts
   EXPECT_EQ(pool.run({}), 21) << "65 / 6 = 10.83, + 10";
   pool.row_count = 1;
-  pool.row_to = 1;
+  pool.row_end = 1;
   EXPECT_EQ(pool.run({}), 15) << "(0 + 10) / 2, + 10";
 }
 
@@ -135,9 +135,8 @@ TEST(ReferencePool, MaximumIsOfStoredValuesInsideTheWindow) {
   PoolOnce pool;
   pool.shape.channels = 1;
   pool.shape.kind = PoolStep::Kind::maximum;
-  pool.shape.kernel_h = pool.shape.kernel_w = 2;
   EXPECT_EQ(pool.run({}), 45);
-  pool.column_to = 1;
+  pool.column_end = 1;
   EXPECT_EQ(pool.run({}), 30);
 }
 

@@ -26,6 +26,9 @@ struct RandomPlanOptions {
   int classes = 11;
   bool int16 = true;      // some tensors are i16
   bool attention = true;  // also what format 0.2 added
+  // Strides and dilations that nothing reaches, of up to the limits; windows far larger than
+  // the map, that lie in padding but for a pixel.
+  bool hostile_windows = false;
   bool extremes = false;  // weights of -128 and 127, zero points 0 and 255, narrow clamps
 };
 
@@ -233,6 +236,46 @@ class RandomPlanMaker {
         (size + axis.before + axis.after - axis.dilation * (axis.kernel - 1) - 1) / axis.stride + 1;
     return axis;
   }
+  // Anything from 1 to `most`, of every order of magnitude alike.
+  int32_t any_size(int32_t most) {
+    const int32_t reach = random_.integer(0, 30);
+    return random_.integer(1, std::min(most, reach == 30 ? 1 << 30 : (2 << reach) - 1));
+  }
+
+  // An axis that verify() must let pass, and that says as much as it can without meaning it.
+  Axis hostile_axis(int32_t size, int32_t largest_kernel, bool dilate) {
+    constexpr int32_t most = 1 << 30, most_padding = 2000;
+    Axis axis{};
+    axis.kernel = any_size(largest_kernel);
+    axis.dilation = !dilate            ? 1
+                    : axis.kernel == 1 ? any_size(most)
+                                       : any_size(std::max(1, most_padding / (axis.kernel - 1)));
+    const int32_t extent = axis.kernel == 1 ? 1 : axis.dilation * (axis.kernel - 1) + 1;
+    // A window holds a pixel at least: a pool without has no value.
+    axis.before = random_.integer(0, std::min(extent - 1, most_padding));
+    const int32_t missing = std::max(0, extent - size - axis.before);
+    axis.after = missing + (random_.chance(0.5f) ? 0 : random_.integer(0, 40));
+    const int32_t slack = size + axis.before + axis.after - extent;
+    axis.stride = random_.chance(0.5f) ? any_size(most) : random_.integer(1, slack + 2);
+    // Few windows, or the map is not tiny any more; none may begin behind the map.
+    const int32_t last = std::min(slack, size + axis.before - 1);
+    if (slack / axis.stride > 12) axis.stride = slack / random_.integer(1, 12);
+    if (slack / axis.stride * int64_t{axis.stride} > last) axis.stride = slack + 1;
+    axis.output = slack / axis.stride + 1;
+    return axis;
+  }
+
+  // Two axes; of `most_taps` taps together at most where they are hostile.
+  std::pair<Axis, Axis> some_axes(const Shape& in, int32_t largest_kernel, bool dilate,
+                                  int32_t most_taps) {
+    if (!options_.hostile_windows || random_.chance(0.4f)) {
+      const Axis v = some_axis(in[1], largest_kernel, dilate);
+      return {v, some_axis(in[2], largest_kernel, dilate)};
+    }
+    const Axis v = hostile_axis(in[1], most_taps, dilate);
+    return {v, hostile_axis(in[2], std::max(1, most_taps / v.kernel), dilate)};
+  }
+
   // Stride one and as much padding as keeps the size.
   Axis same_axis(int32_t size) {
     const int32_t kernel = random_.integer(1, 5), before = random_.integer(0, kernel - 1);
@@ -249,7 +292,8 @@ class RandomPlanMaker {
     step.weights.resize(static_cast<size_t>(outputs * taps));
     step.bias.resize(static_cast<size_t>(outputs));
     const float spread = (is_i16(input) ? 0.3f * static_cast<float>(largest_[input]) : 73.0f) *
-                         std::sqrt(static_cast<float>(taps)) * static_cast<float>(limit) * 0.58f;
+                         std::sqrt(static_cast<float>(taps)) *
+                         static_cast<float>(std::max(limit, 1)) * 0.58f;
     for (int32_t o = 0; o < outputs; ++o) {
       int64_t folded = 0;
       const int32_t first_channel = o / (outputs / step.groups) * group_channels;
@@ -311,7 +355,7 @@ class RandomPlanMaker {
       outputs =
           step.groups * random_.integer(1, std::max(1, options_.largest_channels / step.groups));
     }
-    const Axis v = some_axis(in[1], 7, true), h = some_axis(in[2], 7, true);
+    const auto [v, h] = some_axes(in, 7, true, 20000 / (in[3] / step.groups * outputs) + 1);
     add_convolution(x, step, v, h, outputs, some_type());
   }
 
@@ -355,13 +399,13 @@ class RandomPlanMaker {
     PoolStep step;
     step.kind = static_cast<PoolStep::Kind>(random_.between(0, 1));
     step.count_include_pad = random_.chance(0.5f);
-    Axis v = some_axis(in[1], 4, false), h = some_axis(in[2], 4, false);
+    auto [v, h] = some_axes(in, 4, false, 3000);
     for (auto [axis, size] : {std::pair{&v, in[1]}, std::pair{&h, in[2]}}) {
       // ceil_mode: one more window where it still begins inside.
       const int32_t slack = size + axis->before + axis->after - axis->kernel;
       const int32_t rounded = (slack + axis->stride - 1) / axis->stride + 1;
       if (random_.chance(0.4f)) axis->output = rounded;
-      if ((axis->output - 1) * axis->stride >= size + axis->before) {
+      if ((axis->output - 1) * int64_t{axis->stride} >= size + axis->before) {
         *axis = {1, 1, 1, 0, 0, size};
       }
     }

@@ -24,6 +24,7 @@ testing::RandomPlanOptions options_for(uint64_t seed) {
   testing::RandomPlanOptions options;
   options.steps = int(4 + seed % 24);
   options.extremes = seed % 3 == 0;
+  options.hostile_windows = seed % 4 == 1;
   if (seed % 5 == 0) {
     options.largest_side = 33;
     options.largest_channels = 96;

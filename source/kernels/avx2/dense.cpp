@@ -12,6 +12,7 @@
 // never cross a group.
 #include "kernels/avx2/epilogue.h"
 #include "kernels/avx2/rows.h"
+#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx2::dense {
 namespace {
@@ -23,8 +24,8 @@ struct Layout {
   int32_t group_inputs, group_outputs;
   bool merged;
   int32_t runs, run_words, pairs;  // pairs a run
-  int32_t group_vectors, vectors;
-  ptrdiff_t vector_bytes, bias_bytes;
+  int32_t group_vectors;
+  ptrdiff_t vectors, vector_bytes, bias_bytes;
 };
 
 Layout layout_of(const ConvolutionShape& s) {
@@ -36,34 +37,38 @@ Layout layout_of(const ConvolutionShape& s) {
   l.run_words = l.merged ? s.kernel_w * l.group_inputs : l.group_inputs;
   l.pairs = divide_up(l.run_words, 2);
   l.group_vectors = divide_up(l.group_outputs, 8);
-  l.vectors = l.group_vectors * s.groups;
+  l.vectors = static_cast<ptrdiff_t>(l.group_vectors) * s.groups;
   l.vector_bytes = static_cast<ptrdiff_t>(l.runs) * l.pairs * 16;
-  l.bias_bytes = static_cast<ptrdiff_t>(l.vectors) * 32;
+  l.bias_bytes = l.vectors * 32;
   return l;
 }
 
 // The parts of the scratch. Several output rows at a time only where they share no input
 // rows and are short.
-struct Scratch {
+struct Room {
   int32_t rows;           // output rows at a time
-  int32_t input_columns;  // of a widened row
+  int32_t input_columns;  // of a widened row: at most the padded input's
   int32_t pixels;         // output pixels at a time
-  ptrdiff_t row_words, widened_bytes, pointer_bytes;
+  ptrdiff_t row_words;
+  int16_t* widened;    // [row][kernel row][column][channel]
+  std::byte** output;  // tables of pixels: what they are,
+  const std::byte** residual;
+  const int16_t** inputs;  // and where their runs begin, [run][pixel]
 };
 
-Scratch scratch_of(const ConvolutionShape& s, const Layout& l, int32_t width) {
-  Scratch k;
+Room take_room(const ConvolutionShape& s, const Layout& l, int32_t width, Scratch& scratch) {
+  Room room{};
   const bool pointwise = s.kernel_h == 1 && s.kernel_w == 1;
-  k.rows = pointwise ? larger(1, most_short_pixels / width) : 1;
-  k.input_columns = (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
-  k.row_words = static_cast<ptrdiff_t>(k.input_columns) * s.input_channels;
+  room.rows = pointwise ? larger(1, most_short_pixels / width) : 1;
+  room.input_columns = (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+  room.row_words = static_cast<ptrdiff_t>(room.input_columns) * s.input_channels;
+  room.pixels = room.rows * width;
   // 16 more words: widening writes whole vectors, runs are read in whole pairs.
-  k.widened_bytes = (k.rows * s.kernel_h * k.row_words + 16) * 2;
-  k.widened_bytes = (k.widened_bytes + 31) / 32 * 32;
-  k.pixels = k.rows * width;
-  k.pointer_bytes =
-      (static_cast<ptrdiff_t>(l.runs) + 2) * k.pixels * static_cast<ptrdiff_t>(sizeof(void*));
-  return k;
+  room.widened = scratch.take<int16_t>(room.rows * s.kernel_h * room.row_words + 16);
+  room.output = scratch.take<std::byte*>(room.pixels);
+  room.residual = scratch.take<const std::byte*>(room.pixels);
+  room.inputs = scratch.take<const int16_t*>(static_cast<int64_t>(l.runs) * room.pixels);
+  return room;
 }
 
 struct Tile {
@@ -192,28 +197,16 @@ void widen_row(const std::byte* from, ptrdiff_t pixel_bytes, int32_t columns, in
 struct Chunk {
   const ConvolutionArguments* arguments;
   Layout layout;
-  Scratch scratch;
+  Room room;
   int32_t row = 0, rows = 0;
-  const int16_t* widened;  // [row][kernel row][column][channel]
-  const int16_t** inputs;  // tables of pixels: where their runs begin, [run][pixel],
-  std::byte** output;      // and what they are
-  const std::byte** residual;
 };
 
 Chunk chunk_of(const ConvolutionArguments& a) {
   Chunk k{};
   k.arguments = &a;
   k.layout = layout_of(*a.shape);
-  k.scratch = scratch_of(*a.shape, k.layout, a.output_width);
-  const ptrdiff_t table = k.scratch.pixels * static_cast<ptrdiff_t>(sizeof(void*));
-  std::byte* next = a.scratch;
-  k.widened = reinterpret_cast<const int16_t*>(next);
-  next += k.scratch.widened_bytes;
-  k.output = reinterpret_cast<std::byte**>(next);
-  next += table;
-  k.residual = reinterpret_cast<const std::byte**>(next);
-  next += table;
-  k.inputs = reinterpret_cast<const int16_t**>(next);
+  Scratch scratch(a.scratch);
+  k.room = take_room(*a.shape, k.layout, a.output_width, scratch);
   return k;
 }
 
@@ -223,13 +216,14 @@ void place_pixels(const Chunk& k) {
   const int32_t width = a.output_width, taps = k.layout.runs / s.kernel_h;  // runs a kernel row
   for (int32_t r = 0; r < k.rows; ++r) {
     std::byte* output = a.output.row[k.row + r];
-    for (int32_t x = 0; x < width; ++x) k.output[r * width + x] = output + x * a.output.pixel_bytes;
+    for (int32_t x = 0; x < width; ++x)
+      k.room.output[r * width + x] = output + x * a.output.pixel_bytes;
     for (int32_t x = 0; s.has_residual && x < width; ++x)
-      k.residual[r * width + x] = a.residual.row[k.row + r] + x * a.residual.pixel_bytes;
+      k.room.residual[r * width + x] = a.residual.row[k.row + r] + x * a.residual.pixel_bytes;
     for (int32_t run = 0; run < k.layout.runs; ++run) {
-      const int16_t* from = k.widened + (r * s.kernel_h + run / taps) * k.scratch.row_words +
+      const int16_t* from = k.room.widened + (r * s.kernel_h + run / taps) * k.room.row_words +
                             static_cast<ptrdiff_t>(run % taps) * s.dilation_w * s.input_channels;
-      const int16_t** to = k.inputs + static_cast<ptrdiff_t>(run) * k.scratch.pixels + r * width;
+      const int16_t** to = k.room.inputs + static_cast<ptrdiff_t>(run) * k.room.pixels + r * width;
       const ptrdiff_t step = static_cast<ptrdiff_t>(s.stride_w) * s.input_channels;
       for (int32_t x = 0; x < width; ++x) to[x] = from + x * step;
     }
@@ -241,9 +235,9 @@ void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
   const int32_t all = k.rows * k.arguments->output_width, tiles = divide_up(all, most_pixels);
   for (int32_t i = 0; i < tiles; ++i) {
     const int32_t from = part_begin(i, all, tiles), to = part_begin(i + 1, all, tiles);
-    t.inputs = k.inputs + from;
-    t.output = k.output + from;
-    t.residual = k.residual + from;
+    t.inputs = k.room.inputs + from;
+    t.output = k.room.output + from;
+    t.residual = k.room.residual + from;
     computes[vectors - 1][to - from - 1](t);
   }
 }
@@ -284,7 +278,7 @@ void run_chunk(const Chunk& k) {
   t.pairs = l.pairs;
   t.vector_bytes = l.vector_bytes;
   t.has_residual = a.shape->has_residual;
-  t.run_step = k.scratch.pixels;
+  t.run_step = k.room.pixels;
   float room[7][16] = {};
   for (int32_t group = 0; group < a.shape->groups; ++group) {
     const int32_t first = group * l.group_outputs;
@@ -292,7 +286,7 @@ void run_chunk(const Chunk& k) {
     const int32_t end = smaller(a.channel_end - first, l.group_outputs);
     for (int32_t v = begin / 8; v * 8 < end; v += most_vectors) {
       const int32_t vectors = smaller(divide_up(end, 8) - v, most_vectors);
-      const ptrdiff_t index = group * l.group_vectors + v;
+      const ptrdiff_t index = static_cast<ptrdiff_t>(group) * l.group_vectors + v;
       t.weights = a.packed + l.bias_bytes + index * l.vector_bytes;
       t.bias = a.packed + index * 32;
       t.epilogue = epilogue_from(a, first + v * 8, room);
@@ -317,13 +311,13 @@ bool accepts_grouped(const ConvolutionShape& s) {
   return is_activation(s.input) && s.groups > 1 && s.output_channels < unsplit;
 }
 
-std::byte* packed_column(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+std::byte* packed_column(const ConvolutionShape& s, ptrdiff_t vector, std::byte* packed) {
   const Layout l = layout_of(s);
   return packed + l.bias_bytes + vector * l.vector_bytes;
 }
 
-int32_t* packed_bias(int32_t vector, std::byte* packed) {
-  return reinterpret_cast<int32_t*>(packed) + 8 * static_cast<ptrdiff_t>(vector);
+int32_t* packed_bias(ptrdiff_t vector, std::byte* packed) {
+  return reinterpret_cast<int32_t*>(packed) + 8 * vector;
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
@@ -339,7 +333,8 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   int8_t* packed_weights = reinterpret_cast<int8_t*>(packed + l.bias_bytes);
   for (int32_t o = 0; o < s.output_channels; ++o) {
     const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
-    const int32_t vector = group * l.group_vectors + in_group / 8, lane = in_group % 8;
+    const ptrdiff_t vector = static_cast<ptrdiff_t>(group) * l.group_vectors + in_group / 8;
+    const int32_t lane = in_group % 8;
     packed_bias[vector * 8 + lane] = bias[o];
     for (int32_t run = 0; run < l.runs; ++run)
       for (int32_t k = 0; k < l.run_words; ++k) {
@@ -350,11 +345,11 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 }
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
-  const Layout l = layout_of(s);
   // A narrower part of the output may be taken several rows at a time.
   const int32_t width = s.pointwise() ? larger(output_width, most_short_pixels) : output_width;
-  const Scratch k = scratch_of(s, l, width);
-  return static_cast<size_t>(k.widened_bytes + k.pointer_bytes);
+  Scratch scratch;
+  take_room(s, layout_of(s), width, scratch);
+  return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
@@ -362,12 +357,12 @@ void run(const ConvolutionArguments& a) {
   Chunk k = chunk_of(a);
   const auto place_row = s.input == ElementType::u8 ? widen_row : copy_row;
   for (; k.row < a.output_rows; k.row += k.rows) {
-    k.rows = smaller(k.scratch.rows, a.output_rows - k.row);
-    int16_t* to = reinterpret_cast<int16_t*>(a.scratch);
+    k.rows = smaller(k.room.rows, a.output_rows - k.row);
+    int16_t* to = k.room.widened;
     for (int32_t r = 0; r < k.rows; ++r)
-      for (int32_t ky = 0; ky < s.kernel_h; ++ky, to += k.scratch.row_words)
+      for (int32_t ky = 0; ky < s.kernel_h; ++ky, to += k.room.row_words)
         place_row(a.input.row[(k.row + r) * s.stride_h + ky * s.dilation_h], a.input.pixel_bytes,
-                  k.scratch.input_columns, s.input_channels, to);
+                  k.room.input_columns, s.input_channels, to);
     place_pixels(k);
     run_chunk(k);
   }

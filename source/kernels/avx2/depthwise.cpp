@@ -8,6 +8,7 @@
 // [output row 0 or 1][row pair][kernel column][2 vectors][8 channels][2 rows], int16.
 #include "kernels/avx2/epilogue.h"
 #include "kernels/avx2/rows.h"
+#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx2::depthwise {
 namespace {
@@ -31,18 +32,19 @@ Layout layout_of(const ConvolutionShape& s) {
   l.taps = static_cast<ptrdiff_t>(l.row_pairs) * s.kernel_w;
   l.span = (s.kernel_w - 1) * s.dilation_w + 1;
   l.column_bytes = static_cast<ptrdiff_t>(l.row_pairs) * block * 4;
-  const int32_t columns = strip_target_bytes / static_cast<int32_t>(l.column_bytes);
+  const auto columns = static_cast<int32_t>(strip_target_bytes / l.column_bytes);
   l.strip = larger(8, (columns - l.span) / s.stride_w + 1);
   l.block_bytes = block * 4 * (1 + (l.two_rows ? 2 : 1) * l.taps);
   return l;
 }
 
+// At most the padded width of the input.
 int32_t input_columns(const ConvolutionShape& s, const Layout& l, int32_t output_columns) {
   return (output_columns - 1) * s.stride_w + l.span;
 }
 
 struct Strip {
-  const std::byte* columns;  // [column][row pair][2 vectors][8][2]
+  std::byte* columns;  // [column][row pair][2 vectors][8][2]
   const std::byte* bias;
   const std::byte* weights[2];  // of the first and the second output row
   int32_t row_pairs, kernel_w;
@@ -157,7 +159,7 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
       const int32_t upper = 2 * g, lower = smaller(upper + 1, last_row);  // beyond: zero weights
       interleave(a.input.row[r * shape.stride_h + upper * shape.dilation_h] + first,
                  a.input.row[r * shape.stride_h + lower * shape.dilation_h] + first,
-                 a.input.pixel_bytes, input_columns(shape, l, width), a.scratch + g * block * 4,
+                 a.input.pixel_bytes, input_columns(shape, l, width), s.columns + g * block * 4,
                  l.column_bytes);
     }
     for (int32_t i = 0; i < rows; ++i) {
@@ -171,6 +173,12 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
       computes[rows - 1][to - from - 1](s, from);
     }
   }
+}
+
+// The scratch: a strip's interleaved columns.
+std::byte* take_columns(const ConvolutionShape& s, const Layout& l, int32_t width,
+                        Scratch& scratch) {
+  return scratch.take<std::byte>(input_columns(s, l, smaller(l.strip, width)) * l.column_bytes);
 }
 
 }  // namespace
@@ -204,15 +212,17 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 }
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
-  const Layout l = layout_of(s);
-  return static_cast<size_t>(input_columns(s, l, smaller(l.strip, output_width)) * l.column_bytes);
+  Scratch scratch;
+  take_columns(s, layout_of(s), output_width, scratch);
+  return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
   const ConvolutionShape& shape = *a.shape;
   const Layout l = layout_of(shape);
   Strip s{};
-  s.columns = a.scratch;
+  Scratch scratch(a.scratch);
+  s.columns = take_columns(shape, l, a.output_width, scratch);
   s.row_pairs = l.row_pairs;
   s.kernel_w = shape.kernel_w;
   s.column_bytes = l.column_bytes;

@@ -3,6 +3,7 @@
 // column of b.
 #include "kernels/avx2/epilogue.h"
 #include "kernels/avx2/rows.h"
+#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx2::matmul {
 namespace {
@@ -112,6 +113,18 @@ size_t packed_bytes(const ConvolutionShape& s) {
   return (dense::packed_bytes(s) + slack_bytes + 63) / 64 * 64;
 }
 
+// The parts of the scratch: the packed right operand, and the convolution's own.
+struct Room {
+  std::byte *packed, *convolution;
+};
+
+Room take_room(const ConvolutionShape& s, int32_t width, Scratch& scratch) {
+  Room room{};
+  room.packed = scratch.take<std::byte>(static_cast<int64_t>(packed_bytes(s)));
+  room.convolution = scratch.take<std::byte>(static_cast<int64_t>(dense::scratch_bytes(s, width)));
+  return room;
+}
+
 }  // namespace
 
 bool accepts(const MatMulShape& s) {
@@ -119,16 +132,19 @@ bool accepts(const MatMulShape& s) {
 }
 
 size_t scratch_bytes(const MatMulShape& m, int32_t width) {
-  const ConvolutionShape s = convolution_of(m);
-  return packed_bytes(s) + dense::scratch_bytes(s, width);
+  Scratch scratch;
+  take_room(convolution_of(m), width, scratch);
+  return scratch.bytes();
 }
 
 void run(const MatMulArguments& m) {
   const ConvolutionShape s = convolution_of(*m.shape);
+  Scratch scratch(m.scratch);
+  const Room room = take_room(s, m.width, scratch);
   ConvolutionArguments a{};
   a.shape = &s;
-  a.packed = m.scratch;
-  a.scratch = m.scratch + packed_bytes(s);
+  a.packed = room.packed;
+  a.scratch = room.convolution;
   a.epilogue = m.epilogue;
   a.output_rows = 1;
   a.output_width = m.width;
@@ -137,7 +153,7 @@ void run(const MatMulArguments& m) {
     a.input = {m.a.row + r, m.a.pixel_bytes};
     a.output = {m.output.row + r, m.output.pixel_bytes};
     if (s.has_residual) a.residual = {m.residual.row + r, m.residual.pixel_bytes};
-    pack(m, r, s, m.scratch);
+    pack(m, r, s, room.packed);
     dense::run(a);
   }
 }

@@ -18,8 +18,8 @@ size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
 void run(const ConvolutionArguments& arguments);
 
 // Of a packed pointwise convolution in one group: the weights and the biases of 8 channels.
-std::byte* packed_column(const ConvolutionShape& shape, int32_t vector, std::byte* packed);
-int32_t* packed_bias(int32_t vector, std::byte* packed);
+std::byte* packed_column(const ConvolutionShape& shape, ptrdiff_t vector, std::byte* packed);
+int32_t* packed_bias(ptrdiff_t vector, std::byte* packed);
 }  // namespace dense
 
 namespace depthwise {

@@ -15,6 +15,7 @@
 // all dwords of all taps, [vector][dword][16][4]. Vectors never cross a group.
 #include "kernels/avx512/rows.h"
 #include "kernels/avx512/words.h"
+#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx512::dense {
 namespace {
@@ -28,7 +29,8 @@ struct Layout {
   bool gathered;  // whole windows are copied into one run
   int32_t taps;
   ptrdiff_t quads;  // dwords an output pixel
-  int32_t group_vectors, vectors;
+  int32_t group_vectors;
+  ptrdiff_t vectors;
   ptrdiff_t vector_bytes, bias_bytes;
 };
 
@@ -39,11 +41,12 @@ Layout layout_of(const ConvolutionShape& s) {
   l.taps = s.kernel_h * s.kernel_w;
   l.gathered = s.groups == 1 && l.taps > 1 && s.input_channels % 4 != 0;
   const ptrdiff_t tap_quads = divide_up(l.group_inputs, 4);
-  l.quads = l.gathered ? divide_up(l.taps * l.group_inputs, 4) : l.taps * tap_quads;
+  l.quads =
+      l.gathered ? (static_cast<ptrdiff_t>(l.taps) * l.group_inputs + 3) / 4 : l.taps * tap_quads;
   l.group_vectors = divide_up(l.group_outputs, 16);
-  l.vectors = l.group_vectors * s.groups;
+  l.vectors = static_cast<ptrdiff_t>(l.group_vectors) * s.groups;
   l.vector_bytes = l.quads * 64;
-  l.bias_bytes = static_cast<ptrdiff_t>(l.vectors) * 64;
+  l.bias_bytes = l.vectors * 64;
   return l;
 }
 
@@ -290,16 +293,39 @@ void gather_windows(const ConvolutionArguments& a, const Layout& l, int32_t r, i
   }
 }
 
-// The parts of the scratch: tables of a chunk, its gathered windows, arrays of one group.
-struct Scratch {
-  ptrdiff_t table_bytes, gathered_bytes, array_bytes;
+// As many pixels as leave their inputs and outputs, beside the weights, in the level-1
+// cache; or, where the weights alone do not fit, in part of the level-2 cache.
+int32_t chunk_size(const ConvolutionShape& s, const Layout& l) {
+  if (s.groups > 1) return l.taps <= 256 ? most_chunk : chunk_step;
+  const ptrdiff_t weights = l.vectors * l.vector_bytes;
+  const ptrdiff_t pixel = l.quads * 4 + s.output_channels * element_bytes(s.output);
+  const ptrdiff_t cache = weights <= 16384 ? 16384 : 262144;
+  const int32_t steps = static_cast<int32_t>(cache / (pixel * chunk_step));
+  return chunk_step * smaller(larger(steps, 1), most_chunk / chunk_step);
+}
+
+// The parts of the scratch: tables of a chunk's pixels, where their runs begin and what they
+// are; its gathered windows; the arrays of one group.
+struct Room {
+  int32_t pixels;          // of a chunk at most
+  const uint8_t** inputs;  // [run][pixels]
+  std::byte** output;
+  const std::byte** residual;
+  uint8_t* gathered;
+  float* arrays;
 };
 
-Scratch scratch_of(const ConvolutionShape& s, const Layout& l) {
-  constexpr ptrdiff_t pointer = sizeof(void*);
-  return {(l.taps + 2) * most_chunk * pointer,
-          l.gathered ? (most_chunk * window_bytes(l) + 63) / 64 * 64 : 0,
-          s.groups > 1 ? static_cast<ptrdiff_t>(group_arrays_bytes(l.group_outputs)) : 0};
+Room take_room(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
+  Room room{};
+  room.pixels = chunk_size(s, l);
+  room.inputs = scratch.take<const uint8_t*>(static_cast<int64_t>(l.taps) * room.pixels);
+  room.output = scratch.take<std::byte*>(room.pixels);
+  room.residual = scratch.take<const std::byte*>(room.pixels);
+  if (l.gathered) room.gathered = scratch.take<uint8_t>(room.pixels * window_bytes(l));
+  if (s.groups > 1)
+    room.arrays = reinterpret_cast<float*>(
+        scratch.take<std::byte>(static_cast<int64_t>(group_arrays_bytes(l.group_outputs))));
+  return room;
 }
 
 // Consecutive output pixels, in row-major order, and where they are.
@@ -307,11 +333,8 @@ struct Chunk {
   const ConvolutionArguments* arguments;
   const Layout* layout;
   Runs runs;
+  Room room;
   int32_t row = 0, column = 0, pixels = 0;
-  const uint8_t** inputs;  // [run][most_chunk]
-  std::byte** output;
-  const std::byte** residual;
-  uint8_t* gathered;
 };
 
 Chunk chunk_of(const ConvolutionArguments& a, const Layout& l) {
@@ -319,14 +342,8 @@ Chunk chunk_of(const ConvolutionArguments& a, const Layout& l) {
   k.arguments = &a;
   k.layout = &l;
   k.runs = runs_of(a, l);
-  constexpr ptrdiff_t table = most_chunk * static_cast<ptrdiff_t>(sizeof(void*));
-  std::byte* next = a.scratch;
-  k.inputs = reinterpret_cast<const uint8_t**>(next);
-  next += l.taps * table;
-  k.output = reinterpret_cast<std::byte**>(next);
-  next += table;
-  k.residual = reinterpret_cast<const std::byte**>(next);
-  k.gathered = reinterpret_cast<uint8_t*>(next + table);
+  Scratch scratch(a.scratch);
+  k.room = take_room(*a.shape, l, scratch);
   return k;
 }
 
@@ -336,16 +353,17 @@ void place_pixels(const Chunk& k, int32_t first, int32_t count) {
   const ConvolutionArguments& a = *k.arguments;
   const ConvolutionShape& s = *a.shape;
   std::byte* output = a.output.row[k.row] + k.column * a.output.pixel_bytes;
-  for (int32_t i = 0; i < count; ++i) k.output[first + i] = output + i * a.output.pixel_bytes;
+  for (int32_t i = 0; i < count; ++i) k.room.output[first + i] = output + i * a.output.pixel_bytes;
   if (s.has_residual) {
     const std::byte* residual = a.residual.row[k.row] + k.column * a.residual.pixel_bytes;
     for (int32_t i = 0; i < count; ++i)
-      k.residual[first + i] = residual + i * a.residual.pixel_bytes;
+      k.room.residual[first + i] = residual + i * a.residual.pixel_bytes;
   }
   if (k.layout->gathered) {
     const ptrdiff_t window = window_bytes(*k.layout);
-    for (int32_t i = 0; i < count; ++i) k.inputs[first + i] = k.gathered + (first + i) * window;
-    gather_windows(a, *k.layout, k.row, k.column, count, k.gathered + first * window);
+    uint8_t* gathered = k.room.gathered + first * window;
+    for (int32_t i = 0; i < count; ++i) k.room.inputs[first + i] = gathered + i * window;
+    gather_windows(a, *k.layout, k.row, k.column, count, gathered);
     return;
   }
   const int32_t taps = k.runs.count / s.kernel_h;  // runs of a kernel row
@@ -353,32 +371,21 @@ void place_pixels(const Chunk& k, int32_t first, int32_t count) {
   for (int32_t run = 0; run < k.runs.count; ++run) {
     const uint8_t* from = bytes(a.input.row[k.row * s.stride_h + run / taps * s.dilation_h]) +
                           k.column * step + run % taps * s.dilation_w * a.input.pixel_bytes;
-    const uint8_t** to = k.inputs + run * most_chunk + first;
+    const uint8_t** to = k.room.inputs + static_cast<ptrdiff_t>(run) * k.room.pixels + first;
     for (int32_t i = 0; i < count; ++i) to[i] = from + i * step;
   }
 }
 
-// The next chunk of at most `most` pixels.
-void next_chunk(Chunk& k, int32_t most) {
+void next_chunk(Chunk& k) {
   const ConvolutionArguments& a = *k.arguments;
   k.pixels = 0;
-  while (k.pixels < most && k.row < a.output_rows) {
-    const int32_t count = smaller(most - k.pixels, a.output_width - k.column);
+  while (k.pixels < k.room.pixels && k.row < a.output_rows) {
+    const int32_t count = smaller(k.room.pixels - k.pixels, a.output_width - k.column);
     place_pixels(k, k.pixels, count);
     k.pixels += count;
     k.column += count;
     if (k.column == a.output_width) k.column = 0, ++k.row;
   }
-}
-
-// As many pixels as leave their inputs and outputs, beside the weights, in the level-1
-// cache; or, where the weights alone do not fit, in part of the level-2 cache.
-int32_t chunk_size(const ConvolutionArguments& a, const Layout& l) {
-  const ptrdiff_t weights = l.vectors * l.vector_bytes;
-  const ptrdiff_t pixel = l.quads * 4 + a.output.pixel_bytes;
-  const ptrdiff_t cache = weights <= 16384 ? 16384 : 262144;
-  const int32_t steps = static_cast<int32_t>(cache / (pixel * chunk_step));
-  return chunk_step * smaller(larger(steps, 1), most_chunk / chunk_step);
 }
 
 // At most 4 vectors of output channels, of all pixels of a chunk.
@@ -387,9 +394,9 @@ void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
   for (int32_t i = 0; i < tiles; ++i) {
     // Tiles of nearly equal size: 49 pixels are 4 x 6 + 5 x 5, not 8 x 6 + 1.
     const int32_t from = part_begin(i, k.pixels, tiles), to = part_begin(i + 1, k.pixels, tiles);
-    t.inputs = k.inputs + from;
-    t.output = k.output + from;
-    if (k.arguments->shape->has_residual) t.residual = k.residual + from;
+    t.inputs = k.room.inputs + from;
+    t.output = k.room.output + from;
+    if (k.arguments->shape->has_residual) t.residual = k.room.residual + from;
     computes[vectors - 1][to - from - 1](t);
   }
 }
@@ -403,7 +410,7 @@ void run_group(const Chunk& k, int32_t group, int32_t begin, int32_t end, Tile& 
   while (vector < last) {
     const int32_t blocks = divide_up(last - vector, 4);  // of nearly equal width
     const int32_t vectors = divide_up(last - vector, blocks);
-    const ptrdiff_t index = group * l.group_vectors + vector;
+    const ptrdiff_t index = static_cast<ptrdiff_t>(group) * l.group_vectors + vector;
     t.weights = bytes(packed) + l.bias_bytes + index * l.vector_bytes;
     t.bias = reinterpret_cast<const int32_t*>(packed) + 16 * index;
     t.channel = vector * 16;
@@ -415,7 +422,7 @@ void run_group(const Chunk& k, int32_t group, int32_t begin, int32_t end, Tile& 
 
 Tile tile_of(const Chunk& k) {
   Tile t{};
-  t.run_step = most_chunk;
+  t.run_step = k.room.pixels;
   t.runs = k.runs;
   t.vector_bytes = k.layout->vector_bytes;
   return t;
@@ -440,13 +447,13 @@ size_t packed_bytes(const ConvolutionShape& s) {
   return static_cast<size_t>(l.bias_bytes + l.vectors * l.vector_bytes);
 }
 
-std::byte* packed_column(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+std::byte* packed_column(const ConvolutionShape& s, ptrdiff_t vector, std::byte* packed) {
   const Layout l = layout_of(s);
   return packed + l.bias_bytes + vector * l.vector_bytes;
 }
 
-int32_t* packed_bias(int32_t vector, std::byte* packed) {
-  return reinterpret_cast<int32_t*>(packed) + 16 * static_cast<ptrdiff_t>(vector);
+int32_t* packed_bias(ptrdiff_t vector, std::byte* packed) {
+  return reinterpret_cast<int32_t*>(packed) + 16 * vector;
 }
 
 void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
@@ -457,7 +464,8 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   int8_t* packed_weights = reinterpret_cast<int8_t*>(packed + l.bias_bytes);
   for (int32_t o = 0; o < s.output_channels; ++o) {
     const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
-    const int32_t vector = group * l.group_vectors + in_group / 16, lane = in_group % 16;
+    const ptrdiff_t vector = static_cast<ptrdiff_t>(group) * l.group_vectors + in_group / 16;
+    const int32_t lane = in_group % 16;
     packed_bias[vector * 16 + lane] = bias[o];
     int8_t* to = packed_weights + vector * l.vector_bytes + lane * 4;
     const int32_t tap_bytes = l.gathered ? l.group_inputs : divide_up(l.group_inputs, 4) * 4;
@@ -470,8 +478,9 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 }
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
-  const Scratch k = scratch_of(s, layout_of(s));
-  return static_cast<size_t>(k.table_bytes + k.gathered_bytes + k.array_bytes);
+  Scratch scratch;
+  take_room(s, layout_of(s), scratch);
+  return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
@@ -483,22 +492,20 @@ void run(const ConvolutionArguments& a) {
       saturation_clamps(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   t.fits = conversion_fits(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   t.arguments_fit = arguments_fit(a.epilogue, a.channel_begin, a.channel_end);
-  for (next_chunk(k, chunk_size(a, l)); k.pixels > 0; next_chunk(k, chunk_size(a, l)))
+  for (next_chunk(k); k.pixels > 0; next_chunk(k))
     run_group(k, 0, a.channel_begin, a.channel_end, t);
 }
 
 void run_grouped(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
   const Layout l = layout_of(s);
-  const Scratch parts = scratch_of(s, l);
-  float* arrays = reinterpret_cast<float*>(a.scratch + parts.table_bytes + parts.gathered_bytes);
   Chunk k = chunk_of(a, l);
   Tile t = tile_of(k);
-  for (next_chunk(k, most_chunk); k.pixels > 0; next_chunk(k, most_chunk)) {
+  for (next_chunk(k); k.pixels > 0; next_chunk(k)) {
     for (int32_t group = 0; group < s.groups; ++group) {
       const int32_t first = group * l.group_outputs;
       const EpilogueArrays epilogue =
-          group_epilogue(a.epilogue, s.has_residual, first, l.group_outputs, arrays);
+          group_epilogue(a.epilogue, s.has_residual, first, l.group_outputs, k.room.arrays);
       t.epilogue = &epilogue;
       t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
       t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);

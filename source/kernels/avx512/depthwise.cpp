@@ -10,6 +10,7 @@
 // then [output row 0 or 1][row group][kernel column][4 vectors][channel][4 rows].
 #include "kernels/avx512/lanes.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx512::depthwise {
 namespace {
@@ -30,11 +31,12 @@ Layout layout_of(const ConvolutionShape& s) {
   l.pairs = s.stride_h == 1 && s.dilation_h == 1 && s.kernel_h % 4 != 0;
   l.taps = static_cast<ptrdiff_t>(l.row_groups) * s.kernel_w;
   l.span = (s.kernel_w - 1) * s.dilation_w + 1;
-  const int32_t columns = strip_target_bytes / (l.row_groups * 256);
+  const auto columns = static_cast<int32_t>(strip_target_bytes / (int64_t{256} * l.row_groups));
   l.strip = larger(8, (columns - l.span) / s.stride_w + 1);
   return l;
 }
 
+// At most the padded width of the input.
 int32_t input_columns(const ConvolutionShape& s, const Layout& l, int32_t output_columns) {
   return (output_columns - 1) * s.stride_w + l.span;
 }
@@ -249,13 +251,12 @@ void interleave(const uint8_t* const (&row)[4], ptrdiff_t pixel_bytes, int32_t c
 // Output rows r .. r + rows - 1 (one or two) of one block.
 template <class Vec>
 void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows,
-              Strip<Vec>& strip) {
+              uint8_t* columns, Strip<Vec>& strip) {
   const ConvolutionShape& s = *a.shape;
   const Tiles<Vec> tiles = choose_tiles<Vec>(s, l, rows);
   const int32_t channel = strip.epilogue->channel;
   const int32_t last_row = s.kernel_h - 1 + (rows - 1);
   const int32_t most = tiles.direct ? a.output_width : l.strip;
-  uint8_t* columns = reinterpret_cast<uint8_t*>(a.scratch);
   for (int32_t x = 0; x < a.output_width; x += most) {
     const int32_t width = smaller(most, a.output_width - x);
     const ptrdiff_t first = static_cast<ptrdiff_t>(x) * s.stride_w * a.input.pixel_bytes + channel;
@@ -284,11 +285,11 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
 // Output rows r .. r + rows - 1 of the block whose epilogue is prepared.
 template <class Vec>
 void run_block(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows,
-               const BlockEpilogue<Vec>& epilogue) {
+               uint8_t* columns, const BlockEpilogue<Vec>& epilogue) {
   const ConvolutionShape& s = *a.shape;
   const std::byte* packed = a.packed + epilogue.channel / Wide::channels * block_bytes<Wide>(l);
   Strip<Vec> strip{};
-  strip.columns = reinterpret_cast<const uint8_t*>(a.scratch);
+  strip.columns = columns;
   strip.column_bytes = static_cast<ptrdiff_t>(l.row_groups) * 4 * Vec::vector_bytes;
   strip.pixel_bytes = a.input.pixel_bytes;
   strip.row_groups = l.row_groups;
@@ -301,7 +302,7 @@ void run_block(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_
   strip.epilogue = &epilogue;
   strip.output_bytes = a.output.pixel_bytes;
   strip.residual_bytes = a.residual.pixel_bytes;
-  run_rows<Vec>(a, l, r, rows, strip);
+  run_rows<Vec>(a, l, r, rows, columns, strip);
 }
 
 // The epilogue of one block, wide or half.
@@ -312,6 +313,20 @@ union Block {
 
 bool is_half(const ConvolutionShape& s, int32_t channel) {
   return is_half_block(s.output_channels - channel);
+}
+
+// The parts of the scratch: a strip's interleaved columns, the epilogues of all blocks.
+struct Room {
+  uint8_t* columns;
+  Block* blocks;
+};
+
+Room take_room(const ConvolutionShape& s, const Layout& l, int32_t width, Scratch& scratch) {
+  Room room{};
+  const int64_t columns = input_columns(s, l, smaller(l.strip, width));
+  room.columns = scratch.take<uint8_t>(columns * l.row_groups * 256);
+  room.blocks = scratch.take<Block>(divide_up(s.output_channels, Wide::channels));
+  return room;
 }
 
 // Packs the channels [first, first + count) of one block.
@@ -365,19 +380,16 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 }
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
-  const Layout l = layout_of(s);
-  const int32_t columns = input_columns(s, l, smaller(l.strip, output_width));
-  const int32_t blocks = divide_up(s.output_channels, Wide::channels);
-  return static_cast<size_t>(columns) * static_cast<size_t>(l.row_groups) * 256 +
-         static_cast<size_t>(blocks) * sizeof(Block);
+  Scratch scratch;
+  take_room(s, layout_of(s), output_width, scratch);
+  return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
   const Layout l = layout_of(s);
-  const int32_t columns = input_columns(s, l, smaller(l.strip, a.output_width));
-  Block* blocks =
-      reinterpret_cast<Block*>(a.scratch + static_cast<ptrdiff_t>(columns) * l.row_groups * 256);
+  Scratch scratch(a.scratch);
+  const auto [columns, blocks] = take_room(s, l, a.output_width, scratch);
   const int32_t first = a.channel_begin / Wide::channels;
   const int32_t last = divide_up(a.channel_end, Wide::channels);
   for (int32_t i = first; i < last; ++i) {
@@ -392,9 +404,9 @@ void run(const ConvolutionArguments& a) {
     const int32_t rows = l.pairs && r + 1 < a.output_rows ? 2 : 1;
     for (int32_t i = first; i < last; ++i) {
       if (is_half(s, i * Wide::channels))
-        run_block<Half>(a, l, r, rows, blocks[i].half);
+        run_block<Half>(a, l, r, rows, columns, blocks[i].half);
       else
-        run_block<Wide>(a, l, r, rows, blocks[i].wide);
+        run_block<Wide>(a, l, r, rows, columns, blocks[i].wide);
     }
     r += rows;
   }

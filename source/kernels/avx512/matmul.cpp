@@ -3,6 +3,7 @@
 // column of b.
 #include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
+#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx512::matmul {
 namespace {
@@ -135,6 +136,19 @@ size_t packed_bytes(const ConvolutionShape& s) {
   return (size + slack_bytes + 63) / 64 * 64;
 }
 
+// The parts of the scratch: the packed right operand, and the convolution's own.
+struct Room {
+  std::byte *packed, *convolution;
+};
+
+Room take_room(const ConvolutionShape& s, Scratch& scratch) {
+  Room room{};
+  room.packed = scratch.take<std::byte>(static_cast<int64_t>(packed_bytes(s)));
+  if (s.input == ElementType::u8)
+    room.convolution = scratch.take<std::byte>(static_cast<int64_t>(dense::scratch_bytes(s, 0)));
+  return room;
+}
+
 }  // namespace
 
 bool accepts(const MatMulShape& s) {
@@ -142,16 +156,19 @@ bool accepts(const MatMulShape& s) {
 }
 
 size_t scratch_bytes(const MatMulShape& m, int32_t) {
-  const ConvolutionShape s = convolution_of(m);
-  return packed_bytes(s) + (s.input == ElementType::u8 ? dense::scratch_bytes(s, 0) : 0);
+  Scratch scratch;
+  take_room(convolution_of(m), scratch);
+  return scratch.bytes();
 }
 
 void run(const MatMulArguments& m) {
   const ConvolutionShape s = convolution_of(*m.shape);
+  Scratch scratch(m.scratch);
+  const Room room = take_room(s, scratch);
   ConvolutionArguments a{};
   a.shape = &s;
-  a.packed = m.scratch;
-  a.scratch = m.scratch + packed_bytes(s);
+  a.packed = room.packed;
+  a.scratch = room.convolution;
   a.epilogue = m.epilogue;
   a.output_rows = 1;
   a.output_width = m.width;
@@ -161,10 +178,10 @@ void run(const MatMulArguments& m) {
     a.output = {m.output.row + r, m.output.pixel_bytes};
     if (s.has_residual) a.residual = {m.residual.row + r, m.residual.pixel_bytes};
     if (s.input == ElementType::u8) {
-      pack<false>(m, r, s, m.scratch);
+      pack<false>(m, r, s, room.packed);
       dense::run(a);
     } else {
-      pack<true>(m, r, s, m.scratch);
+      pack<true>(m, r, s, room.packed);
       wide::run(a);
     }
   }

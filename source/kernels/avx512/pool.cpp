@@ -18,10 +18,9 @@ struct Window {
 };
 
 Window window_of(const PoolArguments& a, int32_t r, int32_t x) {
-  const int32_t top = a.row_from[r], left = a.column_from[x];
-  return {a.input.row + r * a.shape->stride_h + top,
-          (static_cast<ptrdiff_t>(x) * a.shape->stride_w + left) * a.input.pixel_bytes,
-          a.input.pixel_bytes, a.row_to[r] - top, a.column_to[x] - left};
+  const int32_t top = a.row_begin[r], left = a.column_begin[x];
+  return {a.input.row + top, left * a.input.pixel_bytes, a.input.pixel_bytes, a.row_end[r] - top,
+          a.column_end[x] - left};
 }
 
 void maximum(const Window& w, int32_t begin, int32_t end, std::byte* output) {

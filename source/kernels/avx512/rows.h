@@ -20,8 +20,8 @@ void run(const ConvolutionArguments& arguments);
 void run_grouped(const ConvolutionArguments& arguments);
 
 // Of a packed pointwise convolution in one group: the weights and the biases of 16 channels.
-std::byte* packed_column(const ConvolutionShape& shape, int32_t vector, std::byte* packed);
-int32_t* packed_bias(int32_t vector, std::byte* packed);
+std::byte* packed_column(const ConvolutionShape& shape, ptrdiff_t vector, std::byte* packed);
+int32_t* packed_bias(ptrdiff_t vector, std::byte* packed);
 }  // namespace dense
 
 namespace grouped {
@@ -53,8 +53,8 @@ void run(const ConvolutionArguments& arguments);
 void run_grouped(const ConvolutionArguments& arguments);
 
 // As dense::packed_column and packed_bias.
-std::byte* packed_column(const ConvolutionShape& shape, int32_t vector, std::byte* packed);
-int32_t* packed_bias(const ConvolutionShape& shape, int32_t vector, std::byte* packed);
+std::byte* packed_column(const ConvolutionShape& shape, ptrdiff_t vector, std::byte* packed);
+int32_t* packed_bias(const ConvolutionShape& shape, ptrdiff_t vector, std::byte* packed);
 }  // namespace wide
 
 namespace depthwise_wide {

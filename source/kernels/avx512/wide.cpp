@@ -8,6 +8,7 @@
 // [tap][pair of inputs][channel][2 inputs] as int8, zero behind a tap's last input.
 #include "kernels/avx512/rows.h"
 #include "kernels/avx512/words.h"
+#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx512::wide {
 namespace {
@@ -15,7 +16,8 @@ namespace {
 constexpr int32_t most_pixels = 6;
 
 struct Layout {
-  int32_t group_inputs, group_outputs, group_vectors, vectors, pairs;
+  int32_t group_inputs, group_outputs, group_vectors, pairs;
+  ptrdiff_t vectors;
   ptrdiff_t vector_bytes;
 };
 
@@ -24,7 +26,7 @@ Layout layout_of(const ConvolutionShape& s) {
   l.group_inputs = s.input_channels / s.groups;
   l.group_outputs = s.output_channels / s.groups;
   l.group_vectors = divide_up(l.group_outputs, 16);
-  l.vectors = l.group_vectors * s.groups;
+  l.vectors = static_cast<ptrdiff_t>(l.group_vectors) * s.groups;
   l.pairs = divide_up(l.group_inputs, 2);
   l.vector_bytes = 64 + static_cast<ptrdiff_t>(s.kernel_h) * s.kernel_w * l.pairs * 32;
   return l;
@@ -121,7 +123,8 @@ void run_group(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_
   for (int32_t vector = begin / 16; vector < last;) {
     const int32_t blocks = divide_up(last - vector, 4);  // of nearly equal width
     const int32_t vectors = divide_up(last - vector, blocks);
-    t.packed = a.packed + (group * l.group_vectors + vector) * l.vector_bytes;
+    const ptrdiff_t index = static_cast<ptrdiff_t>(group) * l.group_vectors + vector;
+    t.packed = a.packed + index * l.vector_bytes;
     t.channel = vector * 16;
     t.channels = smaller(end - vector * 16, vectors * 16);
     const int32_t tiles = divide_up(a.output_width, most_pixels);
@@ -135,6 +138,13 @@ void run_group(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_
     }
     vector += vectors;
   }
+}
+
+// The scratch: the epilogue's arrays of one group.
+float* take_arrays(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
+  if (s.groups == 1) return nullptr;
+  return reinterpret_cast<float*>(
+      scratch.take<std::byte>(static_cast<int64_t>(group_arrays_bytes(l.group_outputs))));
 }
 
 Tile tile_of(const ConvolutionArguments& a, const Layout& l) {
@@ -164,11 +174,11 @@ size_t packed_bytes(const ConvolutionShape& s) {
   return static_cast<size_t>(l.vectors * l.vector_bytes);
 }
 
-std::byte* packed_column(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+std::byte* packed_column(const ConvolutionShape& s, ptrdiff_t vector, std::byte* packed) {
   return packed + vector * layout_of(s).vector_bytes + 64;
 }
 
-int32_t* packed_bias(const ConvolutionShape& s, int32_t vector, std::byte* packed) {
+int32_t* packed_bias(const ConvolutionShape& s, ptrdiff_t vector, std::byte* packed) {
   return reinterpret_cast<int32_t*>(packed + vector * layout_of(s).vector_bytes);
 }
 
@@ -178,7 +188,8 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   __builtin_memset(packed, 0, packed_bytes(s));
   for (int32_t o = 0; o < s.output_channels; ++o) {
     const int32_t in_group = o % l.group_outputs, lane = in_group % 16;
-    const int32_t vector = o / l.group_outputs * l.group_vectors + in_group / 16;
+    const ptrdiff_t vector =
+        static_cast<ptrdiff_t>(o / l.group_outputs) * l.group_vectors + in_group / 16;
     packed_bias(s, vector, packed)[lane] = bias[o];
     std::byte* to = packed_column(s, vector, packed) + 2 * lane;
     for (int32_t tap = 0; tap < s.kernel_h * s.kernel_w; ++tap, to += l.pairs * 32)
@@ -188,8 +199,9 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 }
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
-  const Layout l = layout_of(s);
-  return s.groups > 1 ? group_arrays_bytes(l.group_outputs) : 0;
+  Scratch scratch;
+  take_arrays(s, layout_of(s), scratch);
+  return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
@@ -205,10 +217,11 @@ void run_grouped(const ConvolutionArguments& a) {
   const ConvolutionShape& s = *a.shape;
   const Layout l = layout_of(s);
   Tile t = tile_of(a, l);
+  Scratch scratch(a.scratch);
+  float* arrays = take_arrays(s, l, scratch);
   for (int32_t group = 0; group < s.groups; ++group) {
-    const EpilogueArrays epilogue =
-        group_epilogue(a.epilogue, s.has_residual, group * l.group_outputs, l.group_outputs,
-                       reinterpret_cast<float*>(a.scratch));
+    const EpilogueArrays epilogue = group_epilogue(
+        a.epilogue, s.has_residual, group * l.group_outputs, l.group_outputs, arrays);
     t.epilogue = &epilogue;
     t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);
     t.arguments_fit = arguments_fit(epilogue, 0, l.group_outputs);

@@ -16,13 +16,11 @@ struct Window {
 };
 
 Window visit(const PoolArguments& a, int32_t r, int32_t x, int32_t c) {
-  const PoolShape& s = *a.shape;
   Window window;
-  for (int32_t ky = a.row_from[r]; ky < a.row_to[r]; ++ky) {
-    const std::byte* row = a.input.row[r * s.stride_h + ky];
-    for (int32_t kx = a.column_from[x]; kx < a.column_to[x]; ++kx) {
-      const std::byte* pixel = row + (ptrdiff_t{x} * s.stride_w + kx) * a.input.pixel_bytes;
-      const int32_t value = stored(s.input, pixel, c);
+  for (int32_t y = a.row_begin[r]; y < a.row_end[r]; ++y) {
+    for (int32_t i = a.column_begin[x]; i < a.column_end[x]; ++i) {
+      const std::byte* pixel = a.input.row[y] + i * a.input.pixel_bytes;
+      const int32_t value = stored(a.shape->input, pixel, c);
       window.maximum = std::max(window.maximum, value);
       window.sum += value - a.input_zero[c];
     }
