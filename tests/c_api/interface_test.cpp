@@ -1,0 +1,238 @@
+// What the C interface tells of a plan, structs of other versions, batches and sessions in use.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "c_api/handles.h"
+#include "octavo/octavo.h"
+#include "plan/plan.h"
+#include "runtime/selftest_plan.h"
+
+namespace octavo {
+namespace {
+
+Plan labelled_plan() {
+  Plan plan = *selftest_plan();
+  const int32_t classes = plan.tensors[plan.output].shape[3];
+  for (int32_t i = 0; i < classes; ++i) plan.labels.push_back(concat("class ", i));
+  plan.provenance.model_sha256 = "abc";
+  plan.provenance.calibration_pictures = 7;
+  return plan;
+}
+
+class Interface : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    plan_data_ = labelled_plan();
+    bytes_ = serialize(plan_data_);
+    ASSERT_EQ(octavo_plan_open_memory(bytes_.data(), bytes_.size(), nullptr, &plan_), OCTAVO_OK)
+        << octavo_last_error();
+    for (octavo_session*& session : sessions_) {
+      ASSERT_EQ(octavo_session_create(plan_, 1, &session), OCTAVO_OK) << octavo_last_error();
+    }
+    info_.size = sizeof info_;
+    ASSERT_EQ(octavo_plan_describe(plan_, &info_), OCTAVO_OK) << octavo_last_error();
+    classes_ = static_cast<size_t>(info_.classes);
+  }
+  void TearDown() override {
+    for (octavo_session* session : sessions_) octavo_session_free(session);
+    octavo_plan_free(plan_);
+  }
+
+  std::vector<uint8_t> picture(uint64_t seed) const {
+    const std::vector<std::byte> noise = golden_input(plan_data_, seed);
+    const auto* data = reinterpret_cast<const uint8_t*>(noise.data());
+    return {data, data + noise.size()};
+  }
+  std::vector<float> logits_of(const std::vector<uint8_t>& pixels) {
+    std::vector<float> logits(classes_);
+    EXPECT_EQ(
+        octavo_run_pixels(sessions_[0], pixels.data(), pixels.size(), logits.data(), classes_),
+        OCTAVO_OK)
+        << octavo_last_error();
+    return logits;
+  }
+  static octavo_input input_of(const std::vector<uint8_t>& pixels) {
+    octavo_input input{};
+    input.size = sizeof input;
+    input.pixels = pixels.data();
+    input.count = pixels.size();
+    return input;
+  }
+
+  Plan plan_data_;
+  std::vector<std::byte> bytes_;
+  octavo_plan* plan_ = nullptr;
+  octavo_session* sessions_[3] = {};
+  octavo_plan_info info_{};
+  size_t classes_ = 0;
+};
+
+TEST_F(Interface, DescribesThePlanAsItIs) {
+  const auto& input = plan_data_.tensors[plan_data_.input].shape;
+  EXPECT_EQ(info_.input_kind, OCTAVO_INPUT_PICTURE);
+  EXPECT_EQ(info_.input_height, input[1]);
+  EXPECT_EQ(info_.input_width, input[2]);
+  EXPECT_EQ(info_.input_channels, input[3]);
+  EXPECT_EQ(info_.classes, octavo_plan_classes(plan_));
+  EXPECT_EQ(info_.labels, info_.classes);
+  EXPECT_STREQ(octavo_plan_label(plan_, 1), "class 1");
+  EXPECT_EQ(info_.resize_short, plan_data_.preprocess.resize_short);
+  EXPECT_STREQ(info_.color, "rgb");
+  EXPECT_EQ(info_.mean[2], plan_data_.preprocess.mean[2]);
+  EXPECT_STREQ(info_.model_sha256, "abc");
+  EXPECT_EQ(info_.calibration_pictures, 7);
+  EXPECT_GT(info_.weight_bytes, 0u);
+  EXPECT_GT(info_.arena_bytes, 0u);
+}
+
+TEST_F(Interface, StepsAddUpToThePlan) {
+  ASSERT_EQ(static_cast<size_t>(info_.steps), plan_data_.steps.size());
+  int64_t macs = 0, parameters = 0;
+  for (int32_t i = 0; i < info_.steps; ++i) {
+    octavo_step_info step{};
+    step.size = sizeof step;
+    ASSERT_EQ(octavo_plan_step(plan_, i, &step), OCTAVO_OK) << octavo_last_error();
+    const Step& expected = plan_data_.steps[static_cast<size_t>(i)];
+    EXPECT_EQ(step.name, expected.name);
+    EXPECT_EQ(step.op, step_operator_name(expected.op));
+    EXPECT_NE(std::string(step.kernel), "");
+    EXPECT_EQ(step.output[3], plan_data_.tensors[expected.output].shape[3]);
+    macs += step.macs;
+    parameters += step.parameters;
+  }
+  EXPECT_EQ(info_.macs, macs);
+  EXPECT_EQ(info_.parameters, parameters);
+  octavo_step_info step{};
+  step.size = sizeof step;
+  EXPECT_EQ(octavo_plan_step(plan_, info_.steps, &step), OCTAVO_USAGE);
+  EXPECT_EQ(octavo_plan_step(plan_, -1, &step), OCTAVO_USAGE);
+}
+
+TEST_F(Interface, WritesTheBytesThatItWasReadFrom) {
+  std::vector<std::byte> written;
+  const auto write = [](void* context, const void* bytes, size_t size) {
+    auto& out = *static_cast<std::vector<std::byte>*>(context);
+    const auto* begin = static_cast<const std::byte*>(bytes);
+    out.insert(out.end(), begin, begin + size);
+  };
+  ASSERT_EQ(octavo_plan_write(plan_, write, &written), OCTAVO_OK) << octavo_last_error();
+  EXPECT_EQ(written, bytes_);
+  EXPECT_EQ(octavo_plan_write(plan_, nullptr, nullptr), OCTAVO_USAGE);
+}
+
+TEST_F(Interface, TellsTheLogWhatIsLoadedAndNothingElseAnything) {
+  std::vector<std::string> lines;
+  octavo_plan_options options{};
+  options.size = sizeof options;
+  options.isa = "reference";
+  options.log_context = &lines;
+  options.log = [](void* context, const char* line) {
+    static_cast<std::vector<std::string>*>(context)->emplace_back(line);
+  };
+  octavo_plan* plan = nullptr;
+  ASSERT_EQ(octavo_plan_open_memory(bytes_.data(), bytes_.size(), &options, &plan), OCTAVO_OK);
+  octavo_plan_free(plan);
+  ASSERT_EQ(lines.size(), plan_data_.steps.size() + 1);
+  EXPECT_NE(lines[0].find("on reference"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[1].find(plan_data_.steps[0].name), std::string::npos) << lines[1];
+}
+
+TEST_F(Interface, ACallerOfAnOlderVersionGetsItsFieldsAndNoMore) {
+  octavo_plan_info older;
+  std::memset(&older, 0x5a, sizeof older);
+  older.size = offsetof(octavo_plan_info, macs);
+  ASSERT_EQ(octavo_plan_describe(plan_, &older), OCTAVO_OK) << octavo_last_error();
+  EXPECT_EQ(older.classes, info_.classes);
+  EXPECT_EQ(older.size, offsetof(octavo_plan_info, macs));
+  EXPECT_EQ(older.macs, 0x5a5a5a5a5a5a5a5a);
+  octavo_plan_info unset{};
+  EXPECT_EQ(octavo_plan_describe(plan_, &unset), OCTAVO_USAGE);
+  EXPECT_NE(std::string(octavo_last_error()).find("size is not set"), std::string::npos);
+
+  octavo_plan_options options{};  // isa lies beyond what an oldest caller says it has
+  options.isa = "no such";
+  options.size = sizeof options.size;
+  octavo_plan* plan = nullptr;
+  EXPECT_EQ(octavo_plan_open_memory(bytes_.data(), bytes_.size(), &options, &plan), OCTAVO_OK);
+  octavo_plan_free(plan);
+  options.size = sizeof options;
+  EXPECT_EQ(octavo_plan_open_memory(bytes_.data(), bytes_.size(), &options, &plan), OCTAVO_USAGE);
+  EXPECT_EQ(plan, nullptr);
+}
+
+TEST_F(Interface, ABatchGivesTheLogitsOfEachInputAlone) {
+  std::vector<std::vector<uint8_t>> pictures;
+  std::vector<float> expected;
+  for (uint64_t seed = 1; seed <= 17; ++seed) {
+    pictures.push_back(picture(seed));
+    const std::vector<float> logits = logits_of(pictures.back());
+    expected.insert(expected.end(), logits.begin(), logits.end());
+  }
+  std::vector<octavo_input> inputs;
+  for (const auto& pixels : pictures) inputs.push_back(input_of(pixels));
+  for (size_t count = 1; count <= 3; ++count) {
+    std::vector<float> logits(expected.size(), -1);
+    ASSERT_EQ(octavo_run_batch(sessions_, count, inputs.data(), inputs.size(), logits.data(),
+                               classes_, nullptr),
+              OCTAVO_OK)
+        << octavo_last_error();
+    EXPECT_EQ(logits, expected) << count << " sessions";
+  }
+}
+
+TEST_F(Interface, AnInputThatFailsDoesNotKeepTheOthersFromRunning) {
+  const std::vector<uint8_t> good = picture(3);
+  octavo_input inputs[4] = {input_of(good), input_of(good), input_of(good), input_of(good)};
+  inputs[1].count -= 1;
+  inputs[2].pixels = nullptr;
+  std::vector<float> logits(4 * classes_, -1);
+  octavo_status statuses[4];
+  EXPECT_EQ(octavo_run_batch(sessions_, 2, inputs, 4, logits.data(), classes_, statuses),
+            OCTAVO_USAGE);
+  EXPECT_EQ(std::string(octavo_last_error()).find("input 1: "), 0u) << octavo_last_error();
+  EXPECT_EQ(statuses[0], OCTAVO_OK);
+  EXPECT_EQ(statuses[1], OCTAVO_USAGE);
+  EXPECT_EQ(statuses[2], OCTAVO_USAGE);
+  EXPECT_EQ(statuses[3], OCTAVO_OK);
+  const std::vector<float> expected = logits_of(good);
+  EXPECT_EQ(std::vector<float>(logits.end() - static_cast<ptrdiff_t>(classes_), logits.end()),
+            expected);
+}
+
+TEST_F(Interface, ABatchRefusesWhatCannotBe) {
+  const std::vector<uint8_t> good = picture(3);
+  octavo_input input = input_of(good);
+  std::vector<float> logits(classes_);
+  const auto run = [&](octavo_session* const* sessions, size_t count, octavo_input* inputs) {
+    return octavo_run_batch(sessions, count, inputs, 1, logits.data(), classes_, nullptr);
+  };
+  EXPECT_EQ(run(sessions_, 0, &input), OCTAVO_USAGE);
+  octavo_session* twice[2] = {sessions_[0], sessions_[0]};
+  EXPECT_EQ(run(twice, 2, &input), OCTAVO_USAGE);
+  octavo_session* none[1] = {nullptr};
+  EXPECT_EQ(run(none, 1, &input), OCTAVO_USAGE);
+  EXPECT_EQ(run(sessions_, 1, nullptr), OCTAVO_USAGE);
+  input.size = 0;
+  EXPECT_EQ(run(sessions_, 1, &input), OCTAVO_USAGE);
+  EXPECT_EQ(octavo_run_batch(sessions_, 1, nullptr, 0, nullptr, classes_, nullptr), OCTAVO_OK);
+}
+
+TEST_F(Interface, ASessionInUseIsRefused) {
+  const std::vector<uint8_t> good = picture(3);
+  std::vector<float> logits(classes_);
+  sessions_[0]->is_used = true;  // as another thread's call leaves it while it runs
+  EXPECT_EQ(octavo_run_pixels(sessions_[0], good.data(), good.size(), logits.data(), classes_),
+            OCTAVO_USAGE);
+  EXPECT_NE(std::string(octavo_last_error()).find("another thread"), std::string::npos);
+  EXPECT_EQ(octavo_run_values(sessions_[0], logits.data(), 1, logits.data(), classes_),
+            OCTAVO_USAGE);
+  sessions_[0]->is_used = false;
+  EXPECT_EQ(octavo_run_pixels(sessions_[0], good.data(), good.size(), logits.data(), classes_),
+            OCTAVO_OK);
+}
+
+}  // namespace
+}  // namespace octavo
