@@ -1,27 +1,31 @@
-// The tables of all kernels that this build holds: what each folder offers, best
-// folder first, the reference last.
-#include <vector>
+// All kernels that this build holds. Each folder offers one table; CMakeLists.txt names the
+// folders for this processor, best first and the reference last, as OCTAVO_ISA_FOLDERS: a
+// list of OCTAVO_FOLDER(name).
+#include "kernels/table.h"
 
-#include "kernels/kernel.h"
-#include "kernels/reference/kernels.h"
-#ifdef OCTAVO_AVX2_KERNELS
-#include "kernels/avx2/kernels.h"
-#endif
-#ifdef OCTAVO_AVX512_KERNELS
-#include "kernels/avx512/kernels.h"
-#endif
+#include <vector>
 
 namespace octavo::kernels {
 
+#define OCTAVO_FOLDER(isa) KernelTable isa##_table();
+OCTAVO_ISA_FOLDERS
+#undef OCTAVO_FOLDER
+
 namespace {
 
+#define OCTAVO_FOLDER(isa) isa##_table,
+constexpr KernelTable (*folders[])() = {OCTAVO_ISA_FOLDERS};
+#undef OCTAVO_FOLDER
+
+// The rows of one operator, of all folders.
 template <class Kernel>
-std::vector<Kernel> join(std::initializer_list<std::span<const Kernel>> folders) {
-  std::vector<Kernel> rows;
-  for (const std::span<const Kernel> folder : folders) {
-    rows.insert(rows.end(), folder.begin(), folder.end());
+std::vector<Kernel> join(std::span<const Kernel> KernelTable::*rows) {
+  std::vector<Kernel> all;
+  for (const auto folder : folders) {
+    const KernelTable table = folder();
+    all.insert(all.end(), (table.*rows).begin(), (table.*rows).end());
   }
-  return rows;
+  return all;
 }
 
 // The reference has no required feature and accepts every shape, so that the search
@@ -39,80 +43,27 @@ const Kernel& first_that_fits(std::span<const Kernel> rows, const Shape& shape,
 }  // namespace
 
 std::span<const ConvolutionKernel> convolution_kernels() {
-  static const std::vector<ConvolutionKernel> rows = join<ConvolutionKernel>({
-#ifdef OCTAVO_AVX512_KERNELS
-      avx512_convolution_kernels(),
-#endif
-#ifdef OCTAVO_AVX2_KERNELS
-      avx2_convolution_kernels(),
-#endif
-      reference_convolution_kernels(),
-  });
+  static const auto rows = join(&KernelTable::convolutions);
   return rows;
 }
-
 std::span<const PoolKernel> pool_kernels() {
-  static const std::vector<PoolKernel> rows = join<PoolKernel>({
-#ifdef OCTAVO_AVX512_KERNELS
-      avx512_pool_kernels(),
-#endif
-#ifdef OCTAVO_AVX2_KERNELS
-      avx2_pool_kernels(),
-#endif
-      reference_pool_kernels(),
-  });
+  static const auto rows = join(&KernelTable::pools);
   return rows;
 }
-
 std::span<const ElementwiseKernel> elementwise_kernels() {
-  static const std::vector<ElementwiseKernel> rows = join<ElementwiseKernel>({
-#ifdef OCTAVO_AVX512_KERNELS
-      avx512_elementwise_kernels(),
-#endif
-#ifdef OCTAVO_AVX2_KERNELS
-      avx2_elementwise_kernels(),
-#endif
-      reference_elementwise_kernels(),
-  });
+  static const auto rows = join(&KernelTable::elementwises);
   return rows;
 }
-
 std::span<const NormalizeKernel> normalize_kernels() {
-  static const std::vector<NormalizeKernel> rows = join<NormalizeKernel>({
-#ifdef OCTAVO_AVX512_KERNELS
-      avx512_normalize_kernels(),
-#endif
-#ifdef OCTAVO_AVX2_KERNELS
-      avx2_normalize_kernels(),
-#endif
-      reference_normalize_kernels(),
-  });
+  static const auto rows = join(&KernelTable::normalizes);
   return rows;
 }
-
 std::span<const MatMulKernel> matmul_kernels() {
-  static const std::vector<MatMulKernel> rows = join<MatMulKernel>({
-#ifdef OCTAVO_AVX512_KERNELS
-      avx512_matmul_kernels(),
-#endif
-#ifdef OCTAVO_AVX2_KERNELS
-      avx2_matmul_kernels(),
-#endif
-      reference_matmul_kernels(),
-  });
+  static const auto rows = join(&KernelTable::matmuls);
   return rows;
 }
-
 std::span<const ResizeKernel> resize_kernels() {
-  static const std::vector<ResizeKernel> rows = join<ResizeKernel>({
-#ifdef OCTAVO_AVX512_KERNELS
-      avx512_resize_kernels(),
-#endif
-#ifdef OCTAVO_AVX2_KERNELS
-      avx2_resize_kernels(),
-#endif
-      reference_resize_kernels(),
-  });
+  static const auto rows = join(&KernelTable::resizes);
   return rows;
 }
 

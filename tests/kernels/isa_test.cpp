@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "kernels/kernel.h"
 
@@ -47,6 +48,13 @@ TEST(Isa, TheCompilerAgreesAboutThisMachine) {
 #elif defined(__aarch64__)
   EXPECT_NE(machine_features() & feature::neon, 0u) << "every aarch64 Linux has Advanced SIMD";
 #endif
+}
+
+// Where the machine is chosen by the test's caller (qemu's models), it says what that is.
+TEST(Isa, TheMachineIsTheOneThatWasAskedFor) {
+  const char* expected = std::getenv("OCTAVO_TEST_BEST_ISA");
+  if (expected == nullptr) GTEST_SKIP() << "OCTAVO_TEST_BEST_ISA names none";
+  EXPECT_EQ(best_isa_name(machine_features()), expected);
 }
 
 template <class Kernel>

@@ -1,5 +1,8 @@
-// One row a kernel. This file is compiled without AVX2: it runs on every machine.
-#include "kernels/avx2/kernels.h"
+// The AVX2 kernels, for machines without VNNI: one row a kernel. Products of 8-bit operands are
+// formed by vpmaddwd on operands widened to 16 bits: exact, where vpmaddubsw would saturate.
+// This file is compiled without AVX2: it runs on every machine.
+#include "kernels/table.h"
+
 #include "kernels/avx2/rows.h"
 
 namespace octavo::kernels {
@@ -40,23 +43,8 @@ constexpr ResizeKernel resizes[] = {
 
 }  // namespace
 
-std::span<const NormalizeKernel> avx2_normalize_kernels() {
-  return normalizes;
-}
-std::span<const MatMulKernel> avx2_matmul_kernels() {
-  return matmuls;
-}
-std::span<const ResizeKernel> avx2_resize_kernels() {
-  return resizes;
-}
-std::span<const ConvolutionKernel> avx2_convolution_kernels() {
-  return convolutions;
-}
-std::span<const PoolKernel> avx2_pool_kernels() {
-  return pools;
-}
-std::span<const ElementwiseKernel> avx2_elementwise_kernels() {
-  return elementwises;
+KernelTable avx2_table() {
+  return {convolutions, pools, elementwises, normalizes, matmuls, resizes};
 }
 
 }  // namespace octavo::kernels

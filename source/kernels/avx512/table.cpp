@@ -1,5 +1,7 @@
-// One row a kernel. This file is compiled without AVX-512: it runs on every machine.
-#include "kernels/avx512/kernels.h"
+// The AVX-512 kernels, one row each: convolutions by vpdpbusd (VNNI), pools and elementwise steps.
+// This file is compiled without AVX-512: it runs on every machine.
+#include "kernels/table.h"
+
 #include "kernels/avx512/rows.h"
 
 namespace octavo::kernels {
@@ -56,23 +58,8 @@ constexpr MatMulKernel matmuls[] = {
 
 }  // namespace
 
-std::span<const NormalizeKernel> avx512_normalize_kernels() {
-  return normalizes;
-}
-std::span<const MatMulKernel> avx512_matmul_kernels() {
-  return matmuls;
-}
-std::span<const ResizeKernel> avx512_resize_kernels() {
-  return resizes;
-}
-std::span<const ConvolutionKernel> avx512_convolution_kernels() {
-  return convolutions;
-}
-std::span<const PoolKernel> avx512_pool_kernels() {
-  return pools;
-}
-std::span<const ElementwiseKernel> avx512_elementwise_kernels() {
-  return elementwises;
+KernelTable avx512_table() {
+  return {convolutions, pools, elementwises, normalizes, matmuls, resizes};
 }
 
 }  // namespace octavo::kernels

@@ -1,0 +1,25 @@
+// The kernels of every Armv8 machine. Without dotprod, products of 8-bit operands are formed by
+// smull and smlal on bytes, depthwise and of 16 bits by smlal on words.
+#include "kernels/table.h"
+
+#include "kernels/neon/rows.h"
+
+namespace octavo::kernels {
+
+KernelTable neon_table() {
+  using namespace neon;
+  static const ConvolutionKernel convolutions[] = {depthwise, depthwise_wide, dense,
+                                                   groups,    wide,           wide_groups};
+  static const MatMulKernel matmuls[] = {matmul, matmul_wide};
+  static const ElementwiseKernel elementwises[] = {elementwise};
+  static const NormalizeKernel normalizes[] = {layer_norm, l2, softmax};
+  static const ResizeKernel resizes[] = {resize};
+  return {.convolutions = convolutions,
+          .pools = {},
+          .elementwises = elementwises,
+          .normalizes = normalizes,
+          .matmuls = matmuls,
+          .resizes = resizes};
+}
+
+}  // namespace octavo::kernels
