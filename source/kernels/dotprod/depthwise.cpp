@@ -43,9 +43,11 @@ int32_t input_columns(const ConvolutionShape& s, const Layout& l, int32_t output
   return (output_columns - 1) * s.stride_w + l.span;
 }
 
+// And as many more as a tap is wide, for loads ahead.
 std::byte* take_columns(const ConvolutionShape& s, const Layout& l, int32_t width,
                         Scratch& scratch) {
-  return scratch.take<std::byte>(input_columns(s, l, smaller(l.strip, width)) * l.column_bytes);
+  const int64_t columns = int64_t{input_columns(s, l, smaller(l.strip, width))} + s.dilation_w;
+  return scratch.take<std::byte>(columns * l.column_bytes);
 }
 
 // 16 channels of `count` pixels of four rows, as [pixel][16 channels][4 rows].
@@ -86,25 +88,38 @@ void compute(const Strip& s, const std::byte* first, const Outputs& o) {
   const Int bias = Vector::load(s.bias);
   Sums<R * X> sums;
   unroll<R * X>([&](auto i) __attribute__((always_inline)) { sums.of[decltype(i)::value] = bias; });
-  ptrdiff_t tap = 0;
+  const std::byte* w[R];
+  unroll<R>([&](auto r) __attribute__((always_inline)) {
+    w[decltype(r)::value] = s.weights[decltype(r)::value];
+  });
   for (int32_t quad = 0; quad < s.row_quads; ++quad) {
     const std::byte* from = first + quad * strip_block * 4;
-    for (int32_t kx = 0; kx < s.kernel_w; ++kx, tap += strip_block * 4, from += s.tap_step) {
-      int8x16_t low[R], high[R];
-      unroll<R>([&](auto r) __attribute__((always_inline)) {
-        low[decltype(r)::value] = weights_of(s.weights[decltype(r)::value] + tap);
-        high[decltype(r)::value] = weights_of(s.weights[decltype(r)::value] + tap + 16);
+    int8x16_t low[X], high[X];
+    unroll<X>([&](auto x) __attribute__((always_inline)) {
+      low[decltype(x)::value] = weights_of(from + decltype(x)::value * s.output_step);
+      high[decltype(x)::value] = weights_of(from + decltype(x)::value * s.output_step + 16);
+    });
+    // As in dense.cpp, a register is loaded anew right behind its last use; beyond the last tap
+    // from the scratch behind the columns.
+    for (int32_t kx = 0; kx < s.kernel_w; ++kx) {
+      from += s.tap_step;
+      int8x16_t w_low[R], w_high[R];
+      unroll<R>([&](auto r2) __attribute__((always_inline)) {
+        constexpr int r = decltype(r2)::value;
+        w_low[r] = weights_of(w[r]);
+        w_high[r] = weights_of(w[r] + 16);
+        w[r] += strip_block * 4;
       });
       unroll<X>([&](auto x8) __attribute__((always_inline)) {
         constexpr int x = decltype(x8)::value;
-        const int8x16_t data_low = weights_of(from + x * s.output_step);
-        const int8x16_t data_high = weights_of(from + x * s.output_step + 16);
         unroll<R>([&](auto r2) __attribute__((always_inline)) {
           constexpr int r = decltype(r2)::value;
           Int& sum = sums.of[r * X + x];
-          sum.low = vdotq_s32(sum.low, data_low, low[r]);
-          sum.high = vdotq_s32(sum.high, data_high, high[r]);
+          sum.low = vdotq_s32(sum.low, low[x], w_low[r]);
+          sum.high = vdotq_s32(sum.high, high[x], w_high[r]);
         });
+        low[x] = weights_of(from + x * s.output_step);
+        high[x] = weights_of(from + x * s.output_step + 16);
       });
     }
   }

@@ -75,8 +75,8 @@ struct Dense {
     bool gathered, merged;
     int32_t taps;  // runs a kernel row
     int32_t runs, run_values, steps;
-    int32_t group_blocks, blocks;
-    ptrdiff_t block_bytes, bias_bytes;
+    int32_t group_blocks;
+    ptrdiff_t blocks, block_bytes, bias_bytes;
   };
 
   static Layout layout_of(const ConvolutionShape& s) {
@@ -93,9 +93,9 @@ struct Dense {
     l.run_values = l.gathered ? all : l.merged ? row_values : l.group_inputs;
     l.steps = divide_up(l.run_values, 8);
     l.group_blocks = divide_up(l.group_outputs, block);
-    l.blocks = l.group_blocks * s.groups;
+    l.blocks = ptrdiff_t{l.group_blocks} * s.groups;
     l.block_bytes = ptrdiff_t{l.runs} * l.steps * step_weights;
-    l.bias_bytes = ptrdiff_t{l.blocks} * block * 4;
+    l.bias_bytes = l.blocks * block * 4;
     return l;
   }
 
@@ -313,7 +313,8 @@ struct Dense {
     int8_t* blocks = reinterpret_cast<int8_t*>(packed + l.bias_bytes);
     for (int32_t o = 0; o < s.output_channels; ++o) {
       const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
-      const int32_t index = group * l.group_blocks + in_group / block, lane = in_group % block;
+      const ptrdiff_t index = ptrdiff_t{group} * l.group_blocks + in_group / block;
+      const int32_t lane = in_group % block;
       const int32_t sum = sum_of(weights, ptrdiff_t{l.runs} * l.run_values);
       for (int32_t run = 0; run < l.runs; ++run, weights += l.run_values) {
         int8_t* to = blocks + index * l.block_bytes + ptrdiff_t{run} * l.steps * step_weights;
@@ -324,7 +325,7 @@ struct Dense {
       }
       packed_bias[index * block + lane] = bias[o] + (Dot::shifted ? 128 * sum : 0);
     }
-    for (int32_t index = 0; index < l.blocks; ++index) {
+    for (ptrdiff_t index = 0; index < l.blocks; ++index) {
       bool careful = false;
       for (int32_t run = 0; run < l.runs; ++run)
         careful |= Dot::needs_care(

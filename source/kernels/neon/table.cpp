@@ -11,11 +11,12 @@ KernelTable neon_table() {
   static const ConvolutionKernel convolutions[] = {depthwise, depthwise_wide, dense,
                                                    groups,    wide,           wide_groups};
   static const MatMulKernel matmuls[] = {matmul, matmul_wide};
+  static const PoolKernel pools[] = {pool};
   static const ElementwiseKernel elementwises[] = {elementwise};
   static const NormalizeKernel normalizes[] = {layer_norm, l2, softmax};
   static const ResizeKernel resizes[] = {resize};
   return {.convolutions = convolutions,
-          .pools = {},
+          .pools = pools,
           .elementwises = elementwises,
           .normalizes = normalizes,
           .matmuls = matmuls,
