@@ -1,5 +1,6 @@
 """Every command in the docs' `sh` blocks runs and exits as it should; every link leads somewhere."""
 
+import os
 import subprocess
 import sys
 
@@ -68,3 +69,16 @@ def test_the_comparison_with_the_board_says_who_is_off(workplace, shell):
     said = shell(f"{sys.executable} same.py").splitlines()
     values = {line.split()[0]: float(line.split()[2]) for line in said}
     assert values["board"] < -0.999 and values["octavo"] > 0.95
+
+
+def test_the_python_page_runs_from_top_to_bottom(workplace):
+    library = ROOT / "build/release/liboctavo_runtime.so.0"
+    if not library.exists():
+        pytest.skip(f"{library} is not built")
+    code = "".join(blocks("python.md", "python"))
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "python"), OCTAVO_LIBRARY=str(library),
+                       OCTAVO_PROGRAM=str(workplace / "octavo"))
+    (workplace / "fresh.octavo").unlink(missing_ok=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=workplace, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "gate" in done.stdout.splitlines()[-1]

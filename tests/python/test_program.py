@@ -1,0 +1,93 @@
+"""octavo.build, evaluate, compare, bench: the program's work with its sentences, progress and interrupts."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import octavo
+import pytest
+
+import program
+from conftest import ROOT
+
+
+def test_a_build_tells_what_it_does_and_what_came_out(small):
+    built = small.built
+    assert built.plan == str(small.plan) and built.pictures == 24 and len(built.sha256) == 64
+    assert built.bytes == small.plan.stat().st_size
+    assert json.loads(built.to_json())["sha256"] == built.sha256
+    assert built.load().labels[0] == "red"
+    assert small.told and all(0 <= done <= total and what for done, total, what in small.told)
+
+
+def test_models_are_evaluated_compared_and_measured(small):
+    pictures = small.folder / "pictures"
+    evaluated = octavo.evaluate([small.folder / "model.onnx", small.plan], pictures)
+    assert evaluated.n == 24 and len(evaluated.models) == 2 and len(evaluated.paired) == 1
+    compared = octavo.compare(small.folder / "model.onnx", small.plan, pictures, limit=4)
+    assert compared.n == 4 and compared.layers and compared.logit_cosine > 0.9
+    benched = octavo.bench(small.plan, threads=[1, 2], frames=5, warmup=0)
+    assert [run["threads"] for run in benched.runs] == [1, 2]
+
+
+def test_a_missed_gate_carries_the_result(small):
+    with pytest.raises(octavo.GateMissedError) as missed:
+        octavo.evaluate(small.plan, small.folder / "pictures", gate="top1>=101")
+    assert missed.value.exit_code == 4 and missed.value.result.n == 24
+
+
+def test_failures_have_the_programs_sentence_and_kind(small, tmp_path):
+    with pytest.raises(octavo.FailedError, match="nowhere.onnx"):
+        octavo.build("nowhere.onnx", tmp_path / "out.octavo", small.folder / "pictures")
+    with pytest.raises(octavo.UsageError, match="did you mean --method"):
+        octavo.build(small.folder / "model.onnx", tmp_path / "out.octavo", small.folder / "pictures", metod="kl")
+    with pytest.raises(octavo.Error) as exists:  # nothing is overwritten
+        octavo.build(small.folder / "model.onnx", small.plan, small.folder / "pictures")
+    assert "overwrite" in str(exists.value)
+    with pytest.raises(octavo.RejectedError):
+        octavo.evaluate(small.folder / "labels.txt", small.folder / "pictures")
+
+
+def test_what_progress_throws_reaches_the_caller(small, tmp_path):
+    def progress(done, total, what):
+        raise KeyError(what)
+
+    with pytest.raises(KeyError):
+        octavo.build(small.folder / "model.onnx", tmp_path / "out.octavo", small.folder / "pictures", progress=progress)
+
+
+def test_control_c_ends_the_program_too(small):
+    """In a notebook's way: the signal reaches the interpreter alone."""
+    threading.Timer(1.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        octavo.bench(small.plan, seconds=1000)
+    assert time.monotonic() - began < 100
+    with pytest.raises(ChildProcessError):  # it was waited for
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_python_m_octavo_is_the_command_line(small):
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "python"))
+
+    def run(*words):
+        return subprocess.run([sys.executable, "-m", "octavo", *words], capture_output=True, text=True, env=environment)
+
+    done = run("classify", str(small.plan), small.pictures[0])
+    assert (done.returncode, done.stdout) == (0, program.run("classify", small.plan, small.pictures[0]).stdout)
+    assert run("no-such-command").returncode == 2
+    environment["OCTAVO_PROGRAM"] = "/nowhere/octavo"
+    done = run("doctor")
+    assert done.returncode == 1 and done.stderr.startswith("octavo: the program octavo was not found")
+
+
+def test_types_are_right():
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null", "octavo"],
+                          cwd=ROOT / "python", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert pathlib.Path(ROOT / "python/octavo/py.typed").exists()
