@@ -187,7 +187,10 @@ CalibrationFeed make_feed(const Model& model, const std::vector<Sample>& files,
   CalibrationFeed feed;
   feed.count = files.size();
   if (files.empty()) return feed;
-  for (const Sample& sample : files) feed.classes.push_back(sample.label);
+  for (const Sample& sample : files) {
+    feed.classes.push_back(sample.label);
+    feed.names.push_back(sample.path);
+  }
   if (dumps ? !dumps->pixels : is_tensor_file(files.front().path)) {
     feed.values = [&](size_t i) -> Result<std::vector<float>> {
       auto input = load_sample(model, files[i], dumps);

@@ -60,11 +60,14 @@ struct PictureRecord {
   std::string unreadable;
 };
 
-}  // namespace
+struct Pass {
+  Calibration calibration;
+  std::vector<std::vector<double>> loudness;  // [tensor][readable picture]
+};
 
-Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
-                              const InputMapping& mapping, const CalibrationFeed& feed,
-                              const Sweep& sweep, const CalibrateOptions& options) {
+Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputMapping& mapping,
+                     const CalibrationFeed& feed, const Sweep& sweep,
+                     const CalibrateOptions& options, const FarPictures& far) {
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
   const size_t tensors = graph.tensors.size();
@@ -72,7 +75,9 @@ Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
   const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
   const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
 
-  Calibration result;
+  Pass pass;
+  Calibration& result = pass.calibration;
+  pass.loudness.resize(tensors);
   result.stored.resize(tensors);
   result.accumulated.resize(tensors);
   std::vector<size_t> all(feed.count);
@@ -98,7 +103,7 @@ Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
       const int64_t channels = channel_count(graph.tensors[t]);
       ChannelMoments& moments = record.moments[t] = ChannelMoments::of(seen, channels);
       if ((wants[t] & wants_histogram) == 0 ||
-          !histogram_has_room(i, static_cast<int64_t>(moments.count))) {
+          !histogram_has_room(i, static_cast<int64_t>(moments.count)) || far.contains(t, i)) {
         return;
       }
       of_worker[t].add(seen, moments, options.whole_histograms);
@@ -118,6 +123,8 @@ Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
     if (repairs) result.repair.push_back(i);
     for (size_t t = 0; t < tensors; ++t) {
       if (record.moments[t].count == 0) continue;
+      pass.loudness[t].push_back(loudness(record.moments[t]));
+      if (far.contains(t, i)) continue;
       result.stored[t].moments.merge(record.moments[t]);
       ++result.stored[t].pictures;
       if (repairs && (wants[t] & wants_repair) != 0) result.accumulated[t].merge(record.moments[t]);
@@ -142,7 +149,22 @@ Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
     }
     of_worker.clear();
   }
-  return result;
+  return pass;
+}
+
+}  // namespace
+
+Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
+                              const InputMapping& mapping, const CalibrationFeed& feed,
+                              const Sweep& sweep, const CalibrateOptions& options) {
+  auto first = go_over(graph, formed, mapping, feed, sweep, options, {});
+  if (!first) return first.error();
+  FarPictures far(first->loudness, first->calibration.readable);
+  if (far.empty()) return std::move(first->calibration);
+  auto second = go_over(graph, formed, mapping, feed, sweep, options, far);
+  if (!second) return second.error();
+  second->calibration.far = std::move(far);
+  return std::move(second->calibration);
 }
 
 }  // namespace octavo

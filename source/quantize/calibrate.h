@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "quantize/far_pictures.h"
 #include "quantize/pictures.h"
 #include "quantize/statistics.h"
 #include "quantize/steps.h"
@@ -20,6 +21,7 @@ struct Calibration {
   std::vector<size_t> repair;
   std::vector<size_t> readable;         // indices of the pictures that could be read
   std::vector<std::string> unreadable;  // why not, one a picture
+  FarPictures far;                      // left out of their tensors' statistics
 };
 
 struct CalibrateOptions {
@@ -27,7 +29,8 @@ struct CalibrateOptions {
   bool whole_histograms = false;  // also fine histograms of whole tensors
 };
 
-// Pictures whose loading is `rejected` are left out and told in `unreadable`; the
+// Where some pictures are far beyond the others, the network goes over the pictures a second time,
+// without them. Pictures whose loading is `rejected` are left out and told in `unreadable`; the
 // Error says so if none is left.
 Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
                               const InputMapping& mapping, const CalibrationFeed& feed,

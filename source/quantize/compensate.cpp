@@ -159,8 +159,8 @@ void compensate_step(const Graph& graph, const FormedStep& step, const TapMoment
 Status compensate_weights(const Graph& graph, const FormedSteps& formed,
                           const Calibration& calibration, const InputMapping& mapping,
                           const CalibrationFeed& feed, const Sweep& sweep, Choice& choice) {
-  auto moments =
-      collect_tap_moments(graph, formed, choice, mapping, calibration.repair, feed, sweep);
+  auto moments = collect_tap_moments(graph, formed, choice, mapping, calibration.repair,
+                                     calibration.far, feed, sweep);
   if (!moments) return moments.error();
   const auto work = [&](size_t s, size_t, size_t) -> Status {
     const FormedStep& step = formed.steps[s];

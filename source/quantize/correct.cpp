@@ -12,7 +12,8 @@ namespace {
 Result<std::vector<ChannelMoments>> local_means(const Graph& graph, const FormedSteps& formed,
                                                 const Simulation& simulation,
                                                 const std::vector<size_t>& pictures,
-                                                const CalibrationFeed& feed, const Sweep& sweep) {
+                                                const FarPictures& far, const CalibrationFeed& feed,
+                                                const Sweep& sweep) {
   auto float_sessions = create_sessions(graph, sweep.threads);
   if (!float_sessions) return float_sessions.error();
   auto sessions = create_sessions(simulation.graph, sweep.threads);
@@ -48,9 +49,10 @@ Result<std::vector<ChannelMoments>> local_means(const Graph& graph, const Formed
     return simulate(simulation, *(*sessions)[worker], std::move(*values), logits,
                     measure_and_restore, {});
   };
-  const auto merge = [&](size_t, size_t slot) {
+  const auto merge = [&](size_t i, size_t slot) {
     for (size_t t = 0; t < tensors; ++t) {
-      if (records[slot][t].count != 0) sum[t].merge(records[slot][t]);
+      if (records[slot][t].count != 0 && !far.contains(t, pictures[i]))
+        sum[t].merge(records[slot][t]);
     }
   };
   if (const Status status = for_pictures(sweep, pictures.size(), work, merge); !status) {
@@ -65,7 +67,8 @@ Status correct_biases(const Graph& graph, const FormedSteps& formed, const Calib
                       const StepTables& tables, const InputMapping& mapping,
                       const CalibrationFeed& feed, const Sweep& sweep, Choice& choice) {
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
-  auto means = local_means(graph, formed, simulation, calibration.repair, feed, sweep);
+  auto means =
+      local_means(graph, formed, simulation, calibration.repair, calibration.far, feed, sweep);
   if (!means) return means.error();
   for (size_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];

@@ -108,7 +108,7 @@ Result<Folded> fold(const Calibrated& from, const ChooseOptions& options) {
   auto plan = lower(graph, formed, out.choice, out.tables, how);
   if (!plan) return plan.error();
   auto report = report_steps(graph, formed, out.choice, out.tables, mapping, feed,
-                             spread_indices(statistics.readable, report_pictures),
+                             spread_indices(statistics.readable, report_pictures), statistics.far,
                              from.sweep_for("measuring"));
   if (!report) return report.error();
   out.plan = std::move(*plan);

@@ -48,6 +48,7 @@ struct CalibrationFeed {
   std::function<Result<std::vector<float>>(size_t)> values;
   // Classes where known (-1: not), for the warning about few classes.
   std::vector<int> classes;
+  std::vector<std::string> names;  // for warnings; may be empty
 };
 
 struct Quantized {

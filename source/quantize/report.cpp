@@ -39,7 +39,8 @@ using Reference = std::vector<std::vector<float>>;
 Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& formed,
                                         const Choice& choice, const StepTables& tables,
                                         const InputMapping& mapping, const CalibrationFeed& feed,
-                                        const std::vector<size_t>& pictures, const Sweep& sweep) {
+                                        const std::vector<size_t>& pictures,
+                                        const FarPictures& far, const Sweep& sweep) {
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
   auto float_sessions = create_sessions(graph, sweep.threads);
   if (!float_sessions) return float_sessions.error();
@@ -80,7 +81,7 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
     return simulate(simulation, session, std::move(*values), logits, {}, compare_and_restore);
   };
   std::vector<double> logits_cosines;
-  const auto merge = [&](size_t, size_t slot) {
+  const auto merge = [&](size_t i, size_t slot) {
     logits_cosines.push_back(records[slot].together[choice.logits].cosine());
     const auto add = [](Agreement& to, const Agreement& from) {
       to.aa += from.aa;
@@ -89,6 +90,7 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
       to.noise += from.noise;
     };
     for (size_t t = 0; t < tensors; ++t) {
+      if (far.contains(t, pictures[i])) continue;  // alone it would be the sum
       add(sum.together[t], records[slot].together[t]);
       add(sum.alone[t], records[slot].alone[t]);
     }

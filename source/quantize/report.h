@@ -23,9 +23,11 @@ struct QuantizationReport {
   double logits_cosine = 1;
 };
 
+// Pictures far beyond the others are left out of the steps in which they are.
 Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& formed,
                                         const Choice& choice, const StepTables& tables,
                                         const InputMapping& mapping, const CalibrationFeed& feed,
-                                        const std::vector<size_t>& pictures, const Sweep& sweep);
+                                        const std::vector<size_t>& pictures,
+                                        const FarPictures& far, const Sweep& sweep);
 
 }  // namespace octavo

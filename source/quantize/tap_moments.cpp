@@ -130,12 +130,10 @@ void TapMoments::merge(const TapMoments& other) {
   samples += other.samples;
 }
 
-Result<std::vector<TapMoments>> collect_tap_moments(const Graph& graph, const FormedSteps& formed,
-                                                    const Choice& choice,
-                                                    const InputMapping& mapping,
-                                                    const std::vector<size_t>& pictures,
-                                                    const CalibrationFeed& feed,
-                                                    const Sweep& sweep) {
+Result<std::vector<TapMoments>> collect_tap_moments(
+    const Graph& graph, const FormedSteps& formed, const Choice& choice,
+    const InputMapping& mapping, const std::vector<size_t>& pictures, const FarPictures& far,
+    const CalibrationFeed& feed, const Sweep& sweep) {
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
   std::vector<std::vector<uint32_t>> readers(graph.tensors.size());
@@ -159,7 +157,12 @@ Result<std::vector<TapMoments>> collect_tap_moments(const Graph& graph, const Fo
       for (const uint32_t s : readers[t]) {
         TapMoments& moments = by_worker[worker][s];
         if (moments.taps == 0) moments = empty_moments(graph, formed.steps[s]);
-        const Node& node = graph.nodes[formed.steps[s].node];
+        const FormedStep& step = formed.steps[s];
+        if (far.contains(step.inputs[0], pictures[i]) ||
+            far.contains(step.accumulated, pictures[i])) {
+          continue;
+        }
+        const Node& node = graph.nodes[step.node];
         add_windows(sample_windows(graph, node, seen, rounders[s], moments, i), moments);
       }
     };

@@ -31,12 +31,11 @@ struct TapMoments {
 };
 
 // By step, empty for other kinds. Windows of the float network's values, rounded as
-// `choice` stores them, evenly spread over the pictures and their pixels.
-Result<std::vector<TapMoments>> collect_tap_moments(const Graph& graph, const FormedSteps& formed,
-                                                    const Choice& choice,
-                                                    const InputMapping& mapping,
-                                                    const std::vector<size_t>& pictures,
-                                                    const CalibrationFeed& feed,
-                                                    const Sweep& sweep);
+// `choice` stores them, evenly spread over the pictures and their pixels, but for pictures far
+// beyond the others in what a step reads or gives.
+Result<std::vector<TapMoments>> collect_tap_moments(
+    const Graph& graph, const FormedSteps& formed, const Choice& choice,
+    const InputMapping& mapping, const std::vector<size_t>& pictures, const FarPictures& far,
+    const CalibrationFeed& feed, const Sweep& sweep);
 
 }  // namespace octavo

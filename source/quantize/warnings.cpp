@@ -44,6 +44,20 @@ void warn_of_clipping(const Graph& graph, const FormedSteps& formed, const Calib
                             quoted(graph.tensors[worst].name)));
 }
 
+void warn_of_far_pictures(const Graph& graph, const Calibration& calibration,
+                          const CalibrationFeed& feed, std::vector<std::string>& warnings) {
+  if (calibration.far.empty()) return;
+  const FarPictures::Summary far = calibration.far.summary();
+  const std::string picture = far.picture < feed.names.size() ? quoted(feed.names[far.picture])
+                                                              : concat("number ", far.picture + 1);
+  warnings.push_back(concat(
+      far.pictures, far.pictures == 1 ? " calibration picture is" : " calibration pictures are",
+      " far beyond the others in ", far.tensors, far.tensors == 1 ? " tensor" : " tensors",
+      " and left out there; the farthest, ", picture, ", has ", std::llround(far.times),
+      " times the median picture's energy in ", quoted(graph.tensors[far.tensor].name),
+      ": is it of the kind that the network will see?"));
+}
+
 double largest_score(std::span<const float> logits) {
   const float largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
@@ -76,6 +90,7 @@ std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSt
     warnings.push_back(concat("the calibration pictures show only ", classes.size(), " of ",
                               outputs, " classes; pictures of many classes give better ranges"));
   }
+  warn_of_far_pictures(graph, calibration, feed, warnings);
   warn_of_clipping(graph, formed, calibration, choice, warnings);
   return warnings;
 }

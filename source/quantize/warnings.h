@@ -8,7 +8,8 @@
 
 namespace octavo {
 
-// Too few pictures or classes, unreadable pictures, tensors of which much is clipped.
+// Too few pictures or classes, unreadable pictures, pictures far beyond the others, tensors of
+// which much is clipped.
 std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSteps& formed,
                                               const Calibration& calibration, const Choice& choice,
                                               const CalibrationFeed& feed);
