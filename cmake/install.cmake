@@ -23,30 +23,17 @@ install(FILES ${PROJECT_BINARY_DIR}/octavo-config.cmake
               ${PROJECT_BINARY_DIR}/octavo-config-version.cmake
         DESTINATION ${OCTAVO_CMAKE_DIR} COMPONENT development)
 
-# Written at install time, because only then --prefix is known.
+# Paths are relative to the file, so that a tree can be moved (--prefix, a package's staging).
 set(OCTAVO_PC_REQUIRES)
 if(OCTAVO_CODECS)
   set(OCTAVO_PC_REQUIRES "libjpeg spng libwebp")
 endif()
-set(OCTAVO_PC_TO ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-foreach(name INCLUDEDIR LIBDIR)
-  if(IS_ABSOLUTE ${CMAKE_INSTALL_${name}})
-    set(OCTAVO_PC_${name} ${CMAKE_INSTALL_${name}})
-  else()
-    set(OCTAVO_PC_${name} "\${prefix}/${CMAKE_INSTALL_${name}}")
-  endif()
-endforeach()
-install(CODE "
-  set(PROJECT_VERSION \"${PROJECT_VERSION}\")
-  set(OCTAVO_PC_REQUIRES \"${OCTAVO_PC_REQUIRES}\")
-  set(OCTAVO_PC_INCLUDEDIR [[${OCTAVO_PC_INCLUDEDIR}]])
-  set(OCTAVO_PC_LIBDIR [[${OCTAVO_PC_LIBDIR}]])
-  get_filename_component(CMAKE_INSTALL_PREFIX \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
-  configure_file(\"${PROJECT_SOURCE_DIR}/cmake/octavo-runtime.pc.in\"
-                 \"${PROJECT_BINARY_DIR}/octavo-runtime.pc\" @ONLY)
-  file(INSTALL \"${PROJECT_BINARY_DIR}/octavo-runtime.pc\"
-       DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${OCTAVO_PC_TO}\")"
-  COMPONENT development)
+set(OCTAVO_PC_FOLDER ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH OCTAVO_PC_LIBDIR ${OCTAVO_PC_FOLDER} ${CMAKE_INSTALL_FULL_LIBDIR})
+file(RELATIVE_PATH OCTAVO_PC_INCLUDEDIR ${OCTAVO_PC_FOLDER} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+configure_file(cmake/octavo-runtime.pc.in octavo-runtime.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/octavo-runtime.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 if(OCTAVO_PROGRAM)
   install(TARGETS octavo_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
@@ -55,3 +42,45 @@ if(OCTAVO_PROGRAM)
             COMPONENT program)
   endif()
 endif()
+
+# cpack -G DEB: one package a component. `apt install ./octavo_*.deb` finds what they depend on.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME octavo)
+set(CPACK_PACKAGE_CONTACT "Octavo's maintainers <maintainers@octavo.invalid>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_COMPONENTS_ALL runtime development)
+if(OCTAVO_PROGRAM)
+  list(APPEND CPACK_COMPONENTS_ALL program)
+endif()
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME liboctavo-runtime${PROJECT_VERSION_MAJOR})
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)  # and with it the call of ldconfig
+set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "Quantized image classifiers on CPUs: shared library
+ Runs plans of Octavo on camera frames, pictures and tensors, with the same
+ bits on every CPU.")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME liboctavo-dev)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
+    "liboctavo-runtime${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libjpeg-dev, libspng-dev, libwebp-dev")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
+set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Quantized image classifiers on CPUs: headers
+ C and C++ headers, static library, and package files for CMake and pkg-config.")
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME octavo)
+set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
+set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "Folds image classifiers into eight bits and runs them
+ The program octavo: quantizes float ONNX classifiers to plans, classifies
+ pictures and camera frames, measures accuracy and latency.")
+foreach(component runtime development program)
+  string(TOUPPER ${component} upper)
+  install(FILES LICENSE RENAME copyright COMPONENT ${component}
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
+endforeach()
+include(CPack)

@@ -15,7 +15,7 @@ def functions_of_header():
     return set(re.findall(r"^OCTAVO_API [\w \*]*?\*?(octavo_\w+)\(", text, re.M))
 
 
-@pytest.mark.parametrize("example", ["classify", "classify_static"])
+@pytest.mark.parametrize("example", ["classify", "classify_static", "classify_cpp"])
 def test_an_example_answers_as_the_program(examples, small, example):
     assert done(examples / example, small.plan, *small.pictures) == small.said
 
@@ -73,6 +73,24 @@ def test_no_installed_file_knows_the_build_tree(installed):
 def test_the_installed_program_finds_its_float_engine(installed, small):
     said = done(installed.prefix / "bin/octavo", "classify", small.folder / "model.onnx", small.pictures[0])
     assert said.startswith(small.pictures[0])
+
+
+def test_debian_packages_hold_what_they_say(tmp_path):
+    done("cpack", "-G", "DEB", "-B", tmp_path, cwd=BUILD)
+    packages = {path.name.partition("_")[0]: path for path in tmp_path.glob("*.deb")}
+    assert set(packages) == {"octavo", "liboctavo-runtime0", "liboctavo-dev"}
+    files = {name: done("dpkg-deb", "--contents", path) for name, path in packages.items()}
+    assert re.search(r"\./usr/bin/octavo$", files["octavo"], re.M) and "liboctavo_float.so" in files["octavo"]
+    assert re.search(r"liboctavo_runtime\.so\.0 -> ", files["liboctavo-runtime0"])
+    assert "octavo.hpp" in files["liboctavo-dev"] and "octavo-runtime.pc" in files["liboctavo-dev"]
+    assert re.search(r"liboctavo_runtime\.so -> ", files["liboctavo-dev"])
+    for name, listing in files.items():
+        assert f"./usr/share/doc/{name}/copyright" in listing
+        assert not re.search(r"\./(?!usr)[a-z]", listing), listing
+    depends = {name: done("dpkg-deb", "--field", path, "Depends") for name, path in packages.items()}
+    assert "libjpeg62-turbo" in depends["liboctavo-runtime0"] and "libdnnl2" in depends["octavo"]
+    assert depends["liboctavo-dev"].strip() == "liboctavo-runtime0 (= 0.1.0)"
+    assert "ldconfig" in done("dpkg-deb", "--info", packages["liboctavo-runtime0"], "triggers")
 
 
 def test_another_project_can_contain_the_sources(small, tmp_path):
