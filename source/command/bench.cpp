@@ -244,7 +244,7 @@ void add_bench(CLI::App& program, Action& action) {
   CLI::App* command = program.add_subcommand("bench", "latency, throughput, layers");
   command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
   o->flags.add(*command);
-  command->remove_option(command->get_option("--threads"));
+  command->remove_option("--threads");
   command->add_option("--threads", o->threads, "threads of one frame, for example 1,2,4");
   command->add_option("--streams", o->streams, "one-thread sessions at once, for example 1,2");
   command->add_option("--seconds", o->seconds, "to measure each")->check(real_number(0.01, 3600));

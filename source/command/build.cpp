@@ -36,7 +36,7 @@ struct Options {
   Output output;
   const CLI::App* command = nullptr;
 
-  bool given(const char* flag) const { return command->get_option(flag)->count() > 0; }
+  bool given(const char* flag) const { return command->count(flag) > 0; }
 };
 
 // What flags say of the preprocessing goes before what a configuration says.

@@ -2,13 +2,13 @@
 // codes; what a command does is a call into another room.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "command/arguments.h"
 
 namespace octavo::command {
 

@@ -36,7 +36,7 @@ CLI::Validator whole_number(int64_t low, int64_t high) {
                ? std::string()
                : concat(quoted(text), ": a whole number from ", low, " to ", high, " is needed");
   };
-  return CLI::Validator(check, concat("INT in [", low, " - ", high, "]"));
+  return {check, concat("INT in [", low, " - ", high, "]")};
 }
 
 CLI::Validator real_number(double low, double high) {
@@ -46,7 +46,7 @@ CLI::Validator real_number(double low, double high) {
                ? std::string()
                : concat(quoted(text), ": a number from ", low, " to ", high, " is needed");
   };
-  return CLI::Validator(check, concat("FLOAT in [", low, " - ", high, "]"));
+  return {check, concat("FLOAT in [", low, " - ", high, "]")};
 }
 
 Result<std::array<int, 2>> parse_size(const std::string& text) {

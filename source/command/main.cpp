@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -55,38 +56,38 @@ std::string normalized(std::string argument) {
   return argument;
 }
 
-std::vector<std::string> flag_names(const CLI::App& app) {
+std::vector<std::string> flag_names(const ::CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
+  for (const ::CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
     for (const std::string& name : option->get_fnames()) names.push_back("--" + name);
   }
   return names;
 }
 
-std::vector<std::string> command_names(const CLI::App& app) {
+std::vector<std::string> command_names(const ::CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+  for (const ::CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
   return names;
 }
 
 // The innermost subcommand that was named: of `octavo zoo pull`, pull.
-const CLI::App& chosen_app(const CLI::App& program) {
-  const CLI::App* app = &program;
+const ::CLI::App& chosen_app(const ::CLI::App& program) {
+  const ::CLI::App* app = &program;
   while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
   return *app;
 }
 
 // "octavo zoo pull".
-std::string full_name(const CLI::App& app) {
+std::string full_name(const ::CLI::App& app) {
   return app.get_parent() ? concat(full_name(*app.get_parent()), " ", app.get_name())
                           : app.get_name();
 }
 
 // What CLI11 could not place, with the nearest name that it could have been.
-std::string explain(const CLI::ParseError& error, const CLI::App& program) {
+std::string explain(const ::CLI::ParseError& error, const ::CLI::App& program) {
   std::string text = error.what();
-  const CLI::App& app = chosen_app(program);
+  const ::CLI::App& app = chosen_app(program);
   for (const std::string& left : app.remaining(true)) {
     const bool flag = left.starts_with("-");
     const std::string word = left.substr(0, left.find('='));
@@ -112,25 +113,26 @@ int print_version(bool json) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App program{"Octavo folds a trained image classifier (ONNX) into eight bits and runs it."};
+  ::CLI::App program{"Octavo folds a trained image classifier (ONNX) into eight bits and runs it."};
   program.name("octavo");
   program.require_subcommand(0, 1);
   bool version = false, version_json = false;
   program.add_flag("--version", version, "print the version");
   program.add_flag("--json", version_json, "with --version: as JSON");
   Action action;
-  for (const AddCommand add : commands) add(program, action);
+  CLI::App root(&program);
+  for (const AddCommand add : commands) add(root, action);
 
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i)
     arguments.push_back(normalized(argv[i]));  // CLI11 wants them reversed
   try {
     program.parse(arguments);
-  } catch (const CLI::CallForHelp& help) {
+  } catch (const ::CLI::CallForHelp& help) {
     return program.exit(help);
-  } catch (const CLI::CallForAllHelp& help) {
+  } catch (const ::CLI::CallForAllHelp& help) {
     return program.exit(help);
-  } catch (const CLI::ParseError& error) {
+  } catch (const ::CLI::ParseError& error) {
     return fail(usage_error(explain(error, program)));
   }
   if (version) return print_version(version_json);

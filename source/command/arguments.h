@@ -1,0 +1,69 @@
+// What the subcommands use of CLI11, under CLI11's names. The library is a header of five thousand
+// lines whose code every file that includes it compiles anew, ten seconds each; here it is compiled
+// once, in arguments.cpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace octavo::command::CLI {
+
+// Looks at a value as it was typed; what is wrong with it, or "".
+struct Validator {
+  std::function<std::string(const std::string&)> check;
+  std::string description;  // in --help, behind the option's name
+};
+
+class Option {
+ public:
+  explicit Option(::CLI::Option* option) : option_(option) {}
+  Option* required();
+  Option* check(const Validator& validator);
+  Option* group(const std::string& name);
+  Option* allow_extra_args(bool allow);
+  size_t count() const;  // how often it was given
+
+ private:
+  ::CLI::Option* option_;
+};
+
+// A command; its subcommands and options live as long as it does.
+class App {
+ public:
+  explicit App(::CLI::App* app) : app_(app) {}
+  App(const App&) = delete;
+
+  App* add_subcommand(const std::string& name, const std::string& text);
+  void require_subcommand(size_t least, size_t most);
+  void callback(std::function<void()> function);
+
+  Option* add_flag(const std::string& name, bool& value, const std::string& text);
+  Option* add_option(const std::string& name, std::string& value, const std::string& text);
+  Option* add_option(const std::string& name, std::vector<std::string>& value,
+                     const std::string& text);
+  Option* add_option(const std::string& name, int& value, const std::string& text);
+  Option* add_option(const std::string& name, int64_t& value, const std::string& text);
+  Option* add_option(const std::string& name, uint64_t& value, const std::string& text);
+  Option* add_option(const std::string& name, double& value, const std::string& text);
+  void remove_option(const std::string& name);
+  // How often the option of that name was given.
+  size_t count(const std::string& name) const;
+
+ private:
+  Option* keep(::CLI::Option* option);
+
+  ::CLI::App* app_;
+  std::deque<App> subcommands_;
+  std::deque<Option> options_;
+};
+
+}  // namespace octavo::command::CLI
