@@ -2,8 +2,8 @@
 
 usage: make_pictures.py WHEEL_FOLDER OUT_FOLDER
 
-Writes OUT/photos (a few whole photographs to classify), OUT/calibration (crops of
-photographs at several sizes and places, from a seed) and OUT/imagenet_classes.txt.
+Writes OUT/photos (a few whole photographs to classify) and OUT/calibration (crops of
+photographs at several sizes and places, from a seed).
 Crops of a dozen photographs are enough to show the way; for a real model calibrate on a
 few hundred pictures of the kind that it will see.
 """
@@ -53,16 +53,6 @@ def crops(picture, chance):
         yield picture.crop((left, top, left + size, top + size))
 
 
-def class_names(folder):
-    """A line a class, in the usual order: WordNet ids sorted, and each one's words."""
-    archive = wheel(folder, "timm")
-    info = "timm/data/_info/imagenet_"
-    words = dict(line.split("\t", 1) for line in
-                 archive.read(info + "synset_to_lemma.txt").decode().splitlines() if "\t" in line)
-    ids = archive.read(info + "synsets.txt").decode().split()
-    return [words[one].replace("_", " ") for one in ids]
-
-
 def main():
     wheels, out = sys.argv[1], pathlib.Path(sys.argv[2])
     (out / "photos").mkdir(parents=True, exist_ok=True)
@@ -73,7 +63,6 @@ def main():
             picture.save(out / "photos" / f"{name}.jpg", quality=92)
         for index, crop in enumerate(crops(picture, chance)):
             crop.save(out / "calibration" / f"{name}_{index:02}.jpg", quality=92)
-    (out / "imagenet_classes.txt").write_text("\n".join(class_names(wheels)) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@
 #include "command/print.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/host.h"
+#include "evaluate/labels.h"
 #include "evaluate/latency.h"
 
 namespace octavo::command {
@@ -352,6 +353,10 @@ int run(Options options) {
     built = std::move(*result);
   }
   for (const std::string& text : built.notes) note(options.output, text);
+  const int classes = built.plan.tensors[built.plan.output].shape[3];
+  if (const auto hint = hint_at_names(built.plan.labels.size(), classes); !hint.empty()) {
+    note(options.output, hint);
+  }
   for (const std::string& text : built.warnings) warning(options.output, text);
   for (const std::string& text : built.unreadable) warning(options.output, "left out: " + text);
 
@@ -399,7 +404,7 @@ void add_build(CLI::App& program, Action& action) {
       ->check(whole_number(0, INT64_MAX));
   command->add_option("--class-offset", o->class_offset, "added to every label")
       ->check(whole_number(-1000000, 1000000));
-  command->add_option("--labels", o->labels, "class names to store, one a line");
+  command->add_option("--labels", o->labels, "class names to store, one a line; or imagenet");
   command->add_option("--method", o->method, "of ranges: auto, max, percentile, mse or kl");
   command->add_option("--percentile", o->percentile, "for --method percentile")
       ->check(real_number(50, 100));

@@ -118,6 +118,9 @@ int run(const Options& options) {
     if (!labels) return fail(labels.error());
     model->labels = std::move(*labels);
   }
+  if (const auto hint = hint_at_names(model->labels.size(), model->classes); !hint.empty()) {
+    note(options.output, hint);
+  }
   auto classifier = make_classifier(*model, options.flags.threads > 0 ? options.flags.threads : 1);
   if (!classifier) return fail(classifier.error());
 
@@ -160,7 +163,7 @@ void add_classify(CLI::App& program, Action& action) {
   command->add_option("--logits", options->logits, "write float32 [n, classes] to this .npy");
   command->add_flag("--overwrite,!--no-overwrite", options->overwrite,
                     "replace an existing .npy file");
-  command->add_option("--labels", options->labels, "class names, one a line");
+  command->add_option("--labels", options->labels, "class names, one a line; or imagenet");
   options->flags.add(*command);
   add_output_flags(*command, options->output);
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -181,7 +181,7 @@ void add_zoo_build(CLI::App& zoo, Action& action) {
   command->add_option("--eval-data", b.eval_data, "labelled pictures to measure float and int8 on");
   command->add_option("--limit", b.limit, "only the first N of them; 0: all")
       ->check(whole_number(0, INT64_MAX));
-  command->add_option("--labels", b.labels, "class names to store, one a line");
+  command->add_option("--labels", b.labels, "class names to store, one a line; or imagenet");
   command->add_option("--seconds", b.seconds, "to measure each latency (2)")
       ->check(real_number(0.01, 3600));
   command->add_flag("--rebuild", b.rebuild, "measure anew what was measured already");

@@ -13,6 +13,8 @@ namespace {
 
 constexpr uint64_t largest_label_bytes = uint64_t{1} << 26;
 constexpr size_t longest_label = 1024;
+constexpr std::string_view built_in = "imagenet";
+constexpr int imagenet_classes = 1000;
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(),
@@ -36,9 +38,14 @@ std::string_view name_of(std::string_view line) {
 }  // namespace
 
 Result<std::vector<std::string>> read_labels(const std::string& path, int classes) {
-  auto bytes = read_file(path, largest_label_bytes);
-  if (!bytes) return bytes.error();
-  std::string_view rest(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  std::vector<std::byte> bytes;
+  std::string_view rest = imagenet_names();
+  if (path != built_in) {
+    auto read = read_file(path, largest_label_bytes);
+    if (!read) return read.error();
+    bytes = std::move(*read);
+    rest = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
   if (rest.starts_with(utf8_mark)) rest.remove_prefix(utf8_mark.size());
   std::vector<std::string> labels;
   while (!rest.empty()) {
@@ -56,6 +63,12 @@ Result<std::vector<std::string>> read_labels(const std::string& path, int classe
                            classes, " classes"));
   }
   return labels;
+}
+
+std::string hint_at_names(size_t names, int classes) {
+  if (names > 0 || classes != imagenet_classes) return "";
+  return concat("the ", classes, " classes have no names: if they are ImageNet's, --labels ", built_in,
+                " names them");
 }
 
 }  // namespace octavo

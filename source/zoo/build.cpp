@@ -209,7 +209,8 @@ Result<FolderLock> begin_build(const BuildOptions& options) {
     if (!fs::is_directory(folder))
       return usage_error(concat("--onnx ", quoted(folder), " is no folder"));
   }
-  for (const std::string& path : {options.calibration, options.eval_data, options.labels}) {
+  const std::string labels = options.labels == "imagenet" ? "" : options.labels;  // built in
+  for (const std::string& path : {options.calibration, options.eval_data, labels}) {
     if (!path.empty() && !fs::exists(path))
       return usage_error(concat(quoted(path), " is not there"));
   }
