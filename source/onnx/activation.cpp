@@ -70,6 +70,25 @@ Outputs gelu(NodeContext& node) {
                     {node.input(0)})};
 }
 
+// Of x + bias, where there is one.
+template <Unary::Kind kind>
+Outputs gelu_of_sum(NodeContext& node) {
+  Value x = node.input(0);
+  if (node.has_input(1)) {
+    x = node.emit_part("bias", Binary{Binary::Kind::add}, {x, node.input(1)});
+  }
+  return {node.emit(Unary{kind}, {x})};
+}
+
+// x * sigmoid(alpha * x).
+Outputs quick_gelu(NodeContext& node) {
+  const float alpha = node.real("alpha", 1.702f);
+  const Value& x = node.input(0);
+  const Value scaled = node.emit_part("alpha", Binary{Binary::Kind::multiply}, {x, scalar(alpha)});
+  const Value gate = node.emit_part("sigmoid", Unary{Unary::Kind::sigmoid}, {scaled});
+  return {node.emit(Binary{Binary::Kind::multiply}, {x, gate})};
+}
+
 // x / (1 + |x|).
 Outputs softsign(NodeContext& node) {
   const Value size = node.emit_part("abs", Unary{Unary::Kind::absolute}, {node.input(0)});
@@ -109,6 +128,10 @@ std::vector<OperatorRow> activation_operators() {
       {"HardSigmoid", 1, 1, {6, 22}, hard_sigmoid, {1}},
       {"HardSwish", 1, 1, {14, 22}, plain<U::hard_swish>},
       {"Gelu", 1, 1, {20}, gelu},
+      {"Gelu", 1, 1, {1}, plain<U::gelu>, {}, microsoft_domain},
+      {"BiasGelu", 2, 2, {1}, gelu_of_sum<U::gelu>, {}, microsoft_domain},
+      {"FastGelu", 1, 2, {1}, gelu_of_sum<U::gelu_tanh>, {}, microsoft_domain},
+      {"QuickGelu", 1, 1, {1}, quick_gelu, {}, microsoft_domain},
       {"Mish", 1, 1, {18, 22}, plain<U::mish>},
       {"Softplus", 1, 1, {1, 22}, plain<U::softplus>},
       {"Softsign", 1, 1, {1, 22}, softsign},

@@ -201,10 +201,8 @@ class Importer {
         return rejected("it calls a function of the file; inline the functions first");
       }
     }
-    if (!node.domain.empty() && node.domain != "ai.onnx") {
-      return rejected(concat("operators of the domain ", quoted(node.domain), " are not known"));
-    }
-    return choose_operator(node.op_type, opset_);
+    const bool own = node.domain.empty() || node.domain == "ai.onnx";
+    return choose_operator(own ? "" : node.domain, node.op_type, own ? opset_ : 1);
   }
 
   void apply(size_t index, const OperatorChoice& choice, std::vector<Value> inputs) {

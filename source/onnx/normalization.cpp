@@ -8,11 +8,62 @@ namespace octavo::onnx {
 
 namespace {
 
+// In training mode by the statistics of its own input: of a constant, which is how standardized
+// weights are exported, they are constants too.
+Outputs normalized_constant(NodeContext& node, double epsilon, double momentum) {
+  if (!node.all_constant()) {
+    return node.fail("it is in training mode; export the model in eval mode");
+  }
+  const Constant& x = node.input(0).constant;
+  if (x.shape.size() < 2 || !x.reals || x.shape[1] < 1 || x.size() < 1) {
+    return node.fail(concat("its input is ", list_text(x.shape), ", expected floats [n, c, ...]"));
+  }
+  const auto channels = static_cast<size_t>(x.shape[1]);
+  for (size_t i = 1; i < 5; ++i) {
+    const Constant* parameter = node.constant(i, "a parameter");
+    if (parameter == nullptr) return {};
+    if (!parameter->reals || parameter->shape != Shape{x.shape[1]}) {
+      return node.fail(concat("a parameter has the shape ", list_text(parameter->shape), " for ",
+                              channels, " channels"));
+    }
+  }
+  if (!node.budget().spend(x.size(), 0)) return node.fail("asks for too much memory");
+  const auto inner = static_cast<size_t>(element_count(Shape(x.shape.begin() + 2, x.shape.end())));
+  const size_t outer = x.reals->size() / (channels * inner);
+  std::vector<float> out(x.reals->size()), means, variances;
+  for (size_t c = 0; c < channels; ++c) {
+    const auto each = [&](const auto& visit) {
+      for (size_t n = 0; n < outer; ++n) {
+        const size_t first = (n * channels + c) * inner;
+        for (size_t i = first; i < first + inner; ++i) visit(i);
+      }
+    };
+    const auto count = static_cast<double>(outer * inner);
+    double sum = 0, squares = 0;
+    each([&](size_t i) { sum += (*x.reals)[i]; });
+    const double mean = sum / count;
+    each([&](size_t i) { squares += ((*x.reals)[i] - mean) * ((*x.reals)[i] - mean); });
+    const double variance = squares / count;
+    const double factor = node.input(1).constant.number(c) / std::sqrt(variance + epsilon);
+    const double beta = node.input(2).constant.number(c);
+    each([&](size_t i) { out[i] = static_cast<float>(((*x.reals)[i] - mean) * factor + beta); });
+    const auto running = [&](size_t input, double now) {
+      const double before = node.input(input).constant.number(c);
+      return static_cast<float>(before * momentum + now * (1 - momentum));
+    };
+    means.push_back(running(3, mean));
+    variances.push_back(running(4, variance));
+  }
+  return {make_reals(x.shape, std::move(out)), make_reals({x.shape[1]}, std::move(means)),
+          make_reals({x.shape[1]}, std::move(variances))};
+}
+
 // Four vectors become one scale and one shift a channel, in double precision.
 Outputs batch_normalization(NodeContext& node) {
   const double epsilon = node.real("epsilon", 1e-5f);
-  node.real("momentum", 0.9f);  // of training
-  if (node.integer("training_mode", 0) != 0 || node.reads_output(1)) {
+  const double momentum = node.real("momentum", 0.9f);  // of training
+  if (node.integer("training_mode", 0) != 0) return normalized_constant(node, epsilon, momentum);
+  if (node.reads_output(1)) {
     return node.fail("it is in training mode; export the model in eval mode");
   }
   if (node.integer("spatial", 1) != 1) return node.fail("spatial = 0 is not known");
@@ -102,6 +153,26 @@ Outputs grouped_normalization(NodeContext& node, int64_t groups, float epsilon, 
   return {node.emit(ChannelAffine{1}, {shaped, parameters[0], parameters[1]})};
 }
 
+// (x + skip + bias) normalized, and on request the sum itself, as its fourth output.
+Outputs skip_layer_normalization(NodeContext& node) {
+  const float epsilon = node.real("epsilon", 1e-12f);
+  const Shape x = node.input(0).shape();
+  if (x.empty()) return node.fail("its input has no axes");
+  if (node.reads_output(1) || node.reads_output(2)) {
+    return node.fail("its second and third outputs are not known");
+  }
+  Value sum = node.emit_part("skip", Binary{Binary::Kind::add}, {node.input(0), node.input(1)});
+  if (node.has_input(4)) {
+    sum = node.emit_part("bias", Binary{Binary::Kind::add}, {sum, node.input(4)});
+  }
+  const Value gamma = as_vector(node, node.input(2), {x.back()});
+  const Value beta =
+      node.has_input(3) ? as_vector(node, node.input(3), {x.back()}) : repeated(0, x.back());
+  if (node.failed()) return {};
+  const Value normed = node.emit(LayerNorm{epsilon}, {sum, gamma, beta});
+  return {normed, Value(), Value(), sum};
+}
+
 Outputs instance_normalization(NodeContext& node) {
   const Shape& x = node.input(0).shape();
   return grouped_normalization(node, x.size() < 2 ? 0 : x[1], node.real("epsilon", 1e-5f), false);
@@ -188,7 +259,9 @@ Outputs log_softmax(NodeContext& node) {
 std::vector<OperatorRow> normalization_operators() {
   return {
       {"BatchNormalization", 5, 5, {7, 9, 14, 15}, batch_normalization, {1, 6}},
-      {"LayerNormalization", 2, 3, {17}, layer_normalization},
+      // Version 1 is ONNX Runtime's own, of older opsets.
+      {"LayerNormalization", 2, 3, {1, 17}, layer_normalization},
+      {"SkipLayerNormalization", 4, 5, {1}, skip_layer_normalization, {}, microsoft_domain},
       {"InstanceNormalization", 3, 3, {6, 22}, instance_normalization, {1}},
       {"GroupNormalization", 3, 3, {18, 21}, group_normalization},
       {"LRN", 1, 1, {1, 13}, local_response_normalization},

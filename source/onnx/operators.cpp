@@ -1,7 +1,7 @@
 #include "onnx/operators.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <map>
 
 #include "base/text.h"
 
@@ -9,7 +9,7 @@ namespace octavo::onnx {
 
 namespace {
 
-using Table = std::unordered_map<std::string_view, OperatorRow>;
+using Table = std::map<std::pair<std::string_view, std::string_view>, OperatorRow>;  // domain, name
 
 Table make_table() {
   Table table;
@@ -18,7 +18,8 @@ Table make_table() {
         elementwise_operators, activation_operators, normalization_operators, reduction_operators,
         movement_operators, indexing_operators, shape_operators, resize_operators, logic_operators,
         quantization_operators}) {
-    for (OperatorRow& row : rows()) table.emplace(row.op_type, std::move(row));
+    for (OperatorRow& row : rows())
+      table.emplace(std::pair{row.domain, row.op_type}, std::move(row));
   }
   return table;
 }
@@ -43,15 +44,22 @@ constexpr Refusal refusals[] = {
     {"Scan", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
 };
 
-Error no_row(std::string_view op_type, const Table& table) {
+Error no_row(std::string_view domain, std::string_view op_type, const Table& table) {
+  if (!domain.empty() && domain != microsoft_domain) {
+    return rejected(concat("operators of the domain ", quoted(domain),
+                           " are not known; of ONNX Runtime's optimizations, those up to "
+                           "ORT_ENABLE_EXTENDED are; else save the file without them"));
+  }
   for (const Refusal& refusal : refusals) {
     if (refusal.op_type == op_type) return rejected(std::string(refusal.why));
   }
   std::vector<std::string> names;
-  for (const auto& [name, row] : table) names.emplace_back(name);
-  std::sort(names.begin(), names.end());  // the same suggestion every time
+  for (const auto& [key, row] : table) {
+    if (key.first == domain) names.emplace_back(key.second);
+  }
   const std::string near = nearest_name(op_type, names);
   return rejected(concat("the operator is not known",
+                         domain.empty() ? "" : concat(" in the domain ", quoted(domain)),
                          near.empty() ? "" : concat("; the nearest that is: ", near)));
 }
 
@@ -65,10 +73,11 @@ int newest_until(const std::vector<int>& versions, int64_t opset) {
 
 }  // namespace
 
-Result<OperatorChoice> choose_operator(std::string_view op_type, int64_t opset) {
+Result<OperatorChoice> choose_operator(std::string_view domain, std::string_view op_type,
+                                       int64_t opset) {
   static const Table table = make_table();
-  const auto found = table.find(op_type);
-  if (found == table.end()) return no_row(op_type, table);
+  const auto found = table.find({domain, op_type});
+  if (found == table.end()) return no_row(domain, op_type, table);
   const OperatorRow& row = found->second;
   if (opset > newest_opset) {
     return rejected(concat("its version in opset ", opset, " is not known; export with opset ",

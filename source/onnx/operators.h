@@ -20,7 +20,11 @@ struct OperatorRow {
   std::vector<int> known;
   Outputs (*function)(NodeContext& node);
   std::vector<int> unknown = {};
+  std::string_view domain = "";
 };
+
+// What ONNX Runtime's optimizer writes; its only version is 1.
+constexpr std::string_view microsoft_domain = "com.microsoft";
 
 constexpr int any_number = 1 << 20;
 
@@ -44,8 +48,9 @@ struct OperatorChoice {
   int version;
 };
 
-// The row of an operator of ONNX's own domain and its version in the file's opset, or
-// why there is none.
-Result<OperatorChoice> choose_operator(std::string_view op_type, int64_t opset);
+// The row of an operator of a domain ("": ONNX's own) and its version in the file's opset, or why
+// there is none.
+Result<OperatorChoice> choose_operator(std::string_view domain, std::string_view op_type,
+                                       int64_t opset);
 
 }  // namespace octavo::onnx

@@ -31,7 +31,13 @@ std::vector<int> small_numbers(NodeContext& node, std::string_view name, size_t 
   return out;
 }
 
+// What has one dimension is a row of height 1.
+bool is_row(const NodeContext& node) {
+  return node.input(0).shape().size() == 3;
+}
+
 std::array<int, 2> small_pair(NodeContext& node, std::string_view name, int otherwise) {
+  if (is_row(node)) return {1, small_numbers(node, name, 1, 1, otherwise)[0]};
   const std::vector<int> pair = small_numbers(node, name, 2, 1, otherwise);
   return {pair[0], pair[1]};
 }
@@ -48,7 +54,8 @@ std::array<int, 2> same_pads(int64_t size, int kernel, int stride, int dilation,
 
 Pads read_pads(NodeContext& node, const Window& window) {
   const std::string mode = node.text("auto_pad", "NOTSET");
-  const std::vector<int> pads = small_numbers(node, "pads", 4, 0, 0);
+  std::vector<int> pads = small_numbers(node, "pads", is_row(node) ? 2 : 4, 0, 0);
+  if (is_row(node)) pads = {0, pads[0], 0, pads[1]};
   if (mode == "NOTSET" || mode.empty()) return {pads[0], pads[1], pads[2], pads[3]};
   if (mode == "VALID") return {};
   if (mode != "SAME_UPPER" && mode != "SAME_LOWER") {
@@ -56,7 +63,8 @@ Pads read_pads(NodeContext& node, const Window& window) {
     return {};
   }
   const bool upper = mode == "SAME_UPPER";
-  const Shape& x = node.input(0).shape();
+  Shape x = node.input(0).shape();
+  if (is_row(node)) x.insert(x.begin() + 2, 1);
   const auto [top, bottom] =
       same_pads(x[2], window.kernel[0], window.stride[0], window.dilation[0], upper);
   const auto [left, right] =
@@ -68,9 +76,9 @@ Pads read_pads(NodeContext& node, const Window& window) {
 
 std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel) {
   const Shape& x = node.input(0).shape();
-  if (x.size() != 4) {
-    node.fail(concat("its input is ", list_text(x),
-                     ", only two-dimensional ones [n, c, h, w] are known"));
+  if (x.size() != 3 && x.size() != 4) {
+    node.fail(
+        concat("its input is ", list_text(x), ", only [n, c, h, w] and rows [n, c, w] are known"));
     return std::nullopt;
   }
   const std::optional<Shape> stated = node.integers("kernel_shape");
@@ -80,7 +88,8 @@ std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel
         concat("kernel_shape is ", list_text(*stated), ", the weight's is ", list_text(*kernel)));
   }
   if (node.failed()) return std::nullopt;
-  const Shape& size = stated ? *stated : *kernel;
+  Shape size = stated ? *stated : *kernel;
+  if (is_row(node) && size.size() == 1) size.insert(size.begin(), 1);
   if (size.size() != 2 || size[0] < 1 || size[1] < 1 || size[0] > most_window ||
       size[1] > most_window) {
     node.fail(concat("kernel_shape is ", list_text(size), ", expected two positive numbers"));
@@ -96,11 +105,17 @@ std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel
 }
 
 Value to_nhwc(NodeContext& node, const Value& x) {
-  return node.emit_part("to_nhwc", Transpose{{0, 2, 3, 1}}, {x});
+  const Shape& shape = x.shape();
+  if (shape.size() != 3) return node.emit_part("to_nhwc", Transpose{{0, 2, 3, 1}}, {x});
+  const Value map = node.emit_part("map", Reshape{{shape[0], shape[1], 1, shape[2]}}, {x});
+  return node.emit_part("to_nhwc", Transpose{{0, 2, 3, 1}}, {map});
 }
 
 Value to_nchw(NodeContext& node, const Value& x) {
-  return node.emit_part("to_nchw", Transpose{{0, 3, 1, 2}}, {x});
+  const Value out = node.emit_part("to_nchw", Transpose{{0, 3, 1, 2}}, {x});
+  if (node.failed() || !is_row(node)) return out;
+  const Shape& shape = out.shape();
+  return node.emit_part("row", Reshape{{shape[0], shape[1], shape[3]}}, {out});
 }
 
 }  // namespace octavo::onnx

@@ -237,8 +237,9 @@ class Beginner {
   }
 
   std::string begin(const Gather& op, const Node& at, FormedStep& step) const {
-    if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1)
-      return "not of channels";
+    if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1) {
+      return concat("along axis ", op.axis);
+    }
     step.kind = StepKind::gather;
     step.inputs = {at.inputs[0]};
     for (const int64_t index : op.indices) step.channels.push_back(static_cast<int32_t>(index));
@@ -260,9 +261,6 @@ class Beginner {
 
   std::string begin(const Concat& op, const Node& at, FormedStep& step) const {
     if (op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1) return "not of channels";
-    for (const TensorId input : at.inputs) {
-      if (constant(input)) return "with a constant";
-    }
     step.kind = StepKind::concat;
     step.inputs = at.inputs;
     return "";
@@ -326,17 +324,23 @@ bool is_activation(const Unary& unary) {
     case Kind::mish:
     case Kind::absolute:
     case Kind::negate:
-      return true;
     case Kind::exp:
     case Kind::log:
     case Kind::sqrt:
     case Kind::reciprocal:
     case Kind::sine:
     case Kind::cosine:
+      return true;
     case Kind::fake_quantize:
       return false;
   }
   return false;
+}
+
+bool stands_alone(const Unary& unary) {
+  using Kind = Unary::Kind;
+  return unary.kind == Kind::exp || unary.kind == Kind::log || unary.kind == Kind::sqrt ||
+         unary.kind == Kind::reciprocal;
 }
 
 }  // namespace octavo

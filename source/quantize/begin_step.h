@@ -29,5 +29,8 @@ std::string begin_step(const Wiring& wiring, uint32_t node, FormedStep& step);
 
 // Activations that an epilogue can perform: written out, or smooth enough for a table.
 bool is_activation(const Unary& unary);
+// Of them, those that a step in front does not take: their tables must not reach over zero, so that
+// the step needs an offset.
+bool stands_alone(const Unary& unary);
 
 }  // namespace octavo

@@ -186,7 +186,7 @@ class Former {
   const Unary* activation_at(uint32_t n) const {
     if (n == no_node) return nullptr;
     const auto* unary = std::get_if<Unary>(&node(n).op);
-    return unary && is_activation(*unary) ? unary : nullptr;
+    return unary && is_activation(*unary) && !stands_alone(*unary) ? unary : nullptr;
   }
 
   void set_activation(FormedStep& step, const Unary& unary) {

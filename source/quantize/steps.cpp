@@ -84,7 +84,12 @@ RealRange activation_bounds(const Unary& unary) {
       return {-0.3088411f, infinity};
     case Kind::softplus:
     case Kind::absolute:
+    case Kind::sqrt:
+    case Kind::exp:
       return {0, infinity};
+    case Kind::sine:
+    case Kind::cosine:
+      return {-1, 1};
     case Kind::elu:
       return {std::min(0.0f, -unary.alpha), infinity};
     default:

@@ -51,6 +51,11 @@ double right_end(Unary::Kind kind) {
   return odd ? -left_end(kind) : 1e6;
 }
 
+bool is_steep_at_zero(Unary::Kind kind) {
+  using Kind = Unary::Kind;
+  return kind == Kind::log || kind == Kind::sqrt || kind == Kind::reciprocal;
+}
+
 // The arguments of the first and the last knot.
 struct Ends {
   double lo = -1, hi = 1;
@@ -59,6 +64,12 @@ struct Ends {
 
 Ends ends_of(Unary::Kind kind, const TableSpan& span) {
   constexpr double margin = 1.1, narrowest = 1e-3;
+  if (is_steep_at_zero(kind)) {  // a root may begin there, a logarithm and a reciprocal must not
+    constexpr double wide = 1.5, least_part = 1e-5;
+    const double hi = std::max(span.hi, 1e-12) * wide;
+    const double lo = kind == Unary::Kind::sqrt ? 0 : hi * least_part;
+    return {std::clamp(span.lo / wide, lo, hi / 2), hi};
+  }
   Ends out{std::max(std::min(span.lo, 0.0) * margin, left_end(kind)),
            std::min(std::max(span.hi, 0.0) * margin, right_end(kind))};
   if (span.centred || has_corner(kind)) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "quantize/begin_step.h"
 
 namespace octavo {
 
@@ -16,8 +17,15 @@ class Typer {
 
   Result<StoredTypes> run(const std::vector<std::string>& int16_nodes) {
     find_multiplied();
+    const std::vector<bool> computed_with = find_computed_with();
     for (const auto& step : formed_.steps) {
-      if (step.kind == StepKind::constant) types_.of[step.output] = ElementType::i16;
+      if (step.kind == StepKind::constant && computed_with[step.output]) {
+        types_.of[step.output] = ElementType::i16;
+      }
+      if (step.kind == StepKind::rescale && step.activation && stands_alone(*step.activation) &&
+          !multiplied_[step.inputs[0]]) {
+        types_.of[step.inputs[0]] = ElementType::i16;
+      }
       if (step.kind == StepKind::softmax) types_.of[step.inputs[0]] = ElementType::i16;
       if (normalizes(step) && !multiplied_[step.inputs[0]]) {
         types_.of[step.inputs[0]] = ElementType::i16;
@@ -44,6 +52,17 @@ class Typer {
  private:
   static bool normalizes(const FormedStep& step) {
     return step.kind == StepKind::layer_norm || step.kind == StepKind::l2_normalize;
+  }
+
+  // Tensors that a step reads as they are. A constant that is only joined with others takes their
+  // type.
+  std::vector<bool> find_computed_with() const {
+    std::vector<bool> out(graph_.tensors.size(), false);
+    for (const auto& step : formed_.steps) {
+      if (moves_only(step)) continue;
+      for (const TensorId input : step.inputs) out[input] = true;
+    }
+    return out;
   }
 
   // Tensors whose values convolutions and products multiply, also after they were moved.

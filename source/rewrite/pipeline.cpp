@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "rewrite/rewrite.h"
 #include "rewrite/table.h"
+#include "rewrite/written_out.h"
 
 namespace octavo {
 
@@ -29,6 +30,7 @@ constexpr Rewrite table[] = {
     {"self-gate", "x f(x): SiLU, HardSwish, Mish", recognise_self_gate},
     {"gelu", "by erf and by tanh, factors in any order", recognise_gelu},
     {"layer-norm", "seven nodes of exporters below opset 17", recognise_layer_norm},
+    {"power", "small whole powers and roots are products", power_to_product},
     {"channel-shuffle", "reshape, transpose, reshape that reorders one axis",
      recognise_channel_shuffle},
     {"operand-order", "constants and gates second", order_operands},
@@ -54,11 +56,25 @@ constexpr Rewrite table[] = {
     {"linear", "matrix products on maps, tokens and rows are convolutions", linear_to_conv},
     {"reshape-conv", "a convolution of a whole map does not care how its pixels are arranged",
      reshape_into_conv},
-    {"slice", "slices of channels are gathers", slice_to_gather},
+    {"slice", "slices are gathers along each axis that they cut", slice_to_gather},
     {"gather-reshape", "channels are picked before they are split", gather_before_reshape},
     {"gather", "gathers merge and look through concat", merge_gathers},
     {"concat", "channels of one tensor joined again are a gather", merge_concat},
     {"softmax", "a final softmax does not change the order of classes", remove_softmax},
+    {"quotient", "a quotient of two tensors is a product with the reciprocal", quotient_to_product,
+     Rewrite::When::last},
+    {"reduce", "means and maxima over any axes are pools and convolutions", reduce_by_pools,
+     Rewrite::When::last},
+    {"broadcast", "operands that no step broadcasts are written out", write_out_broadcasts,
+     Rewrite::When::last},
+    {"extremes", "the larger of two tensors is a maximum over two rows", extremes_by_pool,
+     Rewrite::When::last},
+    {"softmax-last", "a softmax along another axis than the last turns it there", softmax_over_last,
+     Rewrite::When::last},
+    {"concat-channels", "tensors joined along other axes are joined flat", concat_as_channels,
+     Rewrite::When::last},
+    {"gather-channels", "what is picked along other axes is picked flat", gather_as_channels,
+     Rewrite::When::last},
     {"affine-products", "scales along another axis than the channels are products with constants",
      affine_to_products, Rewrite::When::last},
 };

@@ -1,8 +1,10 @@
 // Layer normalization (Ba et al. 2016) written out, as exporters below opset 17 do:
 // d = x - mean(x); d / sqrt(mean(d^2) + epsilon), over the last axis. The Mul and Add
 // behind it become a ChannelAffine, which affine_into_previous takes into gamma and beta.
-#include "rewrite/pattern.h"
+// x / sqrt(mean(x^2) + epsilon), RMS normalization (Zhang and Sennrich 2019), is the first half of
+// the layer normalization of x and -x together, whose mean is 0.
 #include "rewrite/table.h"
+#include "rewrite/written_out.h"
 
 namespace octavo {
 
@@ -40,6 +42,24 @@ std::optional<Pair> quotient(const Editor& editor, TensorId id) {
   return std::nullopt;
 }
 
+bool by_root_mean_square(Editor& editor, NodeId id, TensorId x, float epsilon) {
+  const int64_t channels = editor.shape(x).back();
+  const int last = static_cast<int>(editor.shape(x).size()) - 1;
+  if (channels > most_channels / 2) return false;
+  const auto doubled = static_cast<size_t>(2 * channels);
+  const TensorId negated = insert_scaled(editor, id, x, -1);
+  const TensorId both = editor.insert(id, "", Concat{last}, {x, negated});
+  const std::string name = editor.node(id).name;
+  const TensorId gamma =
+      editor.add_constant(name + "/gamma", {2 * channels}, std::vector<float>(doubled, 1));
+  const TensorId beta =
+      editor.add_constant(name + "/beta", {2 * channels}, std::vector<float>(doubled, 0));
+  Gather first{last, {}};
+  for (int64_t c = 0; c < channels; ++c) first.indices.push_back(c);
+  editor.split(id, LayerNorm{epsilon}, {both, gamma, beta}, std::move(first));
+  return true;
+}
+
 bool recognise(Editor& editor, NodeId id) {
   const Node& node = editor.node(id);
   const auto parts = quotient(editor, node.output);
@@ -51,7 +71,9 @@ bool recognise(Editor& editor, NodeId id) {
   const auto square = last_axis_mean(editor, sum->x);
   if (!square || !is_square_of(editor, *square, d)) return false;
   const auto difference = binary_operands(editor, d, Binary::Kind::subtract);
-  if (!difference || last_axis_mean(editor, difference->b) != difference->a) return false;
+  if (!difference || last_axis_mean(editor, difference->b) != difference->a) {
+    return by_root_mean_square(editor, id, d, static_cast<float>(sum->shift));
+  }
   const TensorId x = difference->a;
   const Shape channels{editor.shape(x).back()};
   const auto count = static_cast<size_t>(channels[0]);

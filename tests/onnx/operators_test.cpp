@@ -82,11 +82,11 @@ TEST(Operators, SameUpperPadsBehindAndSameLowerBefore) {
   }
 }
 
-TEST(Operators, ConvRefusesOneDimensionAndComputedWeights) {
-  EXPECT_NE(
-      error_of(one_node({"Conv", {"x", "w"}, {"y"}}, {float_tensor({1, 3, 3}, counting(9), "w")}))
-          .find("two-dimensional"),
-      std::string::npos);
+TEST(Operators, ConvRefusesThreeDimensionsAndComputedWeights) {
+  EXPECT_NE(error_of(one_node({"Conv", {"x", "w"}, {"y"}},
+                              {float_tensor({1, 3, 1, 3, 3}, counting(27), "w")}))
+                .find("one or two dimensions"),
+            std::string::npos);
   EXPECT_NE(error_of(one_node({"Conv", {"x", "x"}, {"y"}})).find("weight is computed"),
             std::string::npos);
 }
@@ -121,6 +121,40 @@ TEST(Operators, BatchNormalizationInTrainingModeIsRefused) {
   EXPECT_NE(error_of(one_node({"BatchNormalization", inputs, {"y", "mean", "var"}}, vectors, 14))
                 .find("training mode"),
             std::string::npos);
+}
+
+// By hand: the rows 1 2 3 and 10 10 16 less their means, by their deviations sqrt(2/3) and sqrt(8).
+TEST(Operators, BatchNormalizationInTrainingModeOfAConstantIsAConstant) {
+  ModelText model = one_node({"Conv", {"x", "n"}, {"y"}},
+                             {float_tensor({1, 3, 1, 3}, {1, 2, 3, 10, 10, 16, 0, 0, 0}, "w"),
+                              float_tensor({3}, {1, 2, 1}, "g"), float_tensor({3}, {0, 1, 5}, "b"),
+                              float_tensor({3}, {0, 0, 0}, "m")},
+                             14);
+  model.nodes.insert(model.nodes.begin(),
+                     {"BatchNormalization",
+                      {"w", "g", "b", "m", "g"},
+                      {"n", "mean", "variance"},
+                      {attribute("training_mode", 1), attribute("epsilon", 0.0f)}});
+  EXPECT_NE(error_of(model), "");  // a deviation of 0, and no epsilon
+  std::get<float>(model.nodes[0].attributes[1].value) = 1e-30f;
+  const Graph graph = graph_of(model);
+  const Node* node = only_node<Conv2d>(graph);
+  ASSERT_NE(node, nullptr);
+  const float a = std::sqrt(1.5f), b = std::sqrt(0.5f);
+  const float expected[] = {-a, 1 - 2 * b, 5, 0, 1 - 2 * b, 5, a, 1 + 4 * b, 5};  // [1, kw, i]
+  for (size_t i = 0; i < 9; ++i) {
+    EXPECT_NEAR((*graph.tensors[node->inputs[1]].values)[i], expected[i], 1e-6f) << i;
+  }
+}
+
+TEST(Operators, OfOtherDomainsAreRefusedByName) {
+  NodeText foreign{"Gelu", {"x"}, {"y"}};
+  foreign.domain = "com.example";
+  EXPECT_NE(error_of(one_node(foreign)).find("com.example"), std::string::npos);
+  foreign.domain = "com.microsoft";
+  EXPECT_NE(only_node<Unary>(graph_of(one_node(foreign))), nullptr);
+  foreign.op_type = "Gelo";
+  EXPECT_NE(error_of(one_node(foreign)).find("the nearest that is: Gelu"), std::string::npos);
 }
 
 TEST(Operators, ClipTakesItsBoundsFromAttributesScalarsAndOneElementLists) {
@@ -241,8 +275,9 @@ TEST(Operators, AllUnsupportedNodesAreNamedInOneError) {
                  {"Fancy", {"f"}, {"y"}, {}, "fourth", "com.example"}};
   model.initializers = {float_tensor({}, {1}, "s")};
   const std::string error = error_of(model);
-  for (const char* part : {"4 nodes", "'first' (ConvInteger)", "DequantizeLinear", "'second' (Einsum)",
-                           "'third'", "Softplus", "'fourth' (Fancy)", "com.example"}) {
+  for (const char* part :
+       {"4 nodes", "'first' (ConvInteger)", "DequantizeLinear", "'second' (Einsum)", "'third'",
+        "Softplus", "'fourth' (Fancy)", "com.example"}) {
     EXPECT_NE(error.find(part), std::string::npos) << part << " in " << error;
   }
   EXPECT_EQ(error.find("between"), std::string::npos);

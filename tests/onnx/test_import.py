@@ -56,8 +56,10 @@ def make_model(nodes, constants, opset, shape, declared=None):
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
         [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
     )
+    domains = sorted({each.domain for each in graph.node if each.domain})
     return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8 if opset < 19 else 9 if opset < 21 else 11
+        graph,
+        opset_imports=[helper.make_opsetid("", opset), *(helper.make_opsetid(d, 1) for d in domains)], ir_version=8 if opset < 19 else 9 if opset < 21 else 11
     )
 
 
@@ -103,6 +105,41 @@ for kernel, pads, strides, dilations, group in [
         opsets=(11, 17, 22),
     )
 case("Conv_without_attributes", node("Conv", ["x", "w"]), {"w": floats(4, 3, 3, 3)})
+ROWS = node("Reshape", ["x", "rows"], ["r"])
+case("Conv_of_rows", [ROWS, node("Conv", ["r", "w", "b"], pads=[1, 2], strides=[2], dilations=[2])],
+     {"rows": ints(1, 3, 56), "w": floats(5, 3, 3), "b": floats(5)})
+case("Conv_of_rows_same", [ROWS, node("Conv", ["r", "w"], auto_pad="SAME_UPPER", strides=[3])],
+     {"rows": ints(1, 3, 56), "w": floats(5, 3, 5)})
+case("MaxPool_of_rows", [ROWS, node("MaxPool", ["r"], kernel_shape=[3], strides=[2], pads=[1, 1])],
+     {"rows": ints(1, 3, 56)})
+for activation, parameters in (("Relu", None), ("LeakyRelu", [0.3]), ("Clip", [-0.5, 0.7]),
+                               ("HardSigmoid", [0.3, 0.4]), ("", None)):
+    case(f"FusedConv_{activation}",
+         node("FusedConv", ["x", "w", "b"], domain="com.microsoft", pads=[1, 1, 1, 1],
+              activation=activation, **({"activation_params": parameters} if parameters else {})),
+         {"w": floats(4, 3, 3, 3), "b": floats(4)}, opsets=(17,))
+case("FusedConv_of_a_sum",
+     node("FusedConv", ["x", "w", "b", "x"], domain="com.microsoft", pads=[1, 1, 1, 1],
+          activation="Relu"),
+     {"w": floats(3, 3, 3, 3), "b": floats(3)}, opsets=(17,))
+for gelu in ("Gelu", "FastGelu", "QuickGelu"):
+    case(f"microsoft_{gelu}", node(gelu, ["x"], domain="com.microsoft"), opsets=(17,))
+for gelu in ("BiasGelu", "FastGelu"):
+    case(f"microsoft_{gelu}_with_bias", node(gelu, ["x", "b"], domain="com.microsoft"),
+         {"b": floats(7)}, opsets=(17,))
+case("SkipLayerNormalization",
+     [node("Reshape", ["x", "rows"], ["r"]),
+      node("SkipLayerNormalization", ["r", "s", "g", "b", "c"], ["n", "", "", "sum"],
+           domain="com.microsoft", epsilon=1e-6),
+      node("Add", ["n", "sum"])],
+     {"rows": ints(1, 8, 21), "s": floats(1, 8, 21), "g": floats(21), "b": floats(21),
+      "c": floats(21)}, opsets=(17,))
+case("BatchNormalization_of_weights",
+     [node("BatchNormalization", ["w", "g", "b", "m", "m"], ["n", "mean", "variance"],
+           training_mode=1, epsilon=1e-6),
+      node("Reshape", ["n", "kernel"], ["k"]), node("Conv", ["x", "k"])],
+     {"w": floats(1, 5, 27), "g": floats(5), "b": floats(5), "m": floats(5),
+      "kernel": ints(5, 3, 3, 3)}, opsets=(14, 17))
 for mode in ("SAME_UPPER", "SAME_LOWER", "VALID"):
     case(f"Conv_{mode}", node("Conv", ["x", "w"], auto_pad=mode, strides=[2, 2]),
          {"w": floats(4, 3, 4, 3)})

@@ -124,13 +124,14 @@ TEST(FormSteps, AFlattenOfOnePixelIsNoStep) {
 TEST(FormSteps, EveryNodeThatCannotBeAStepIsNamed) {
   auto b = small_graph();
   const TensorId soft = b.node("attention", Softmax{2}, {b.conv("conv", b.graph.input, 4)});
-  b.conv("head", b.unary("root", Kind::sqrt, soft), 3);
+  const TensorId mean = b.node("mean", Reduce{Reduce::Kind::maximum, {3}, true}, {soft});
+  b.conv("head", mean, 3);
   const auto formed = form_steps(b.graph);
   ASSERT_FALSE(formed);
   EXPECT_EQ(formed.error().kind, ErrorKind::rejected);
   EXPECT_NE(formed.error().message.find("'attention' (softmax)"), std::string::npos)
       << formed.error().message;
-  EXPECT_NE(formed.error().message.find("'root' (sqrt)"), std::string::npos)
+  EXPECT_NE(formed.error().message.find("'mean' (reduce_maximum)"), std::string::npos)
       << formed.error().message;
 }
 

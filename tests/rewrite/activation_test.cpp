@@ -203,7 +203,8 @@ TEST(NoActivation, GeluWithAnotherConstant) {
   expect_untouched(build.finish(build.binary(Kind::multiply, gated, build.number(0.5f))));
 }
 
-TEST(NoActivation, DeviationOfAnotherTensor) {
+// The layer normalization of neither; but d by its own root mean square is half of one.
+TEST(Activations, DeviationFromTheMeanOfAnotherTensor) {
   Build build({1, 4, 4, 12});
   const TensorId x = build.input();
   const TensorId other = build.unary(Curve::tanh, x);
@@ -212,7 +213,11 @@ TEST(NoActivation, DeviationOfAnotherTensor) {
   const TensorId square = build.binary(Kind::power, d, build.number(2));
   const TensorId variance = build.add(Reduce{Reduce::Kind::mean, {3}, true}, {square});
   const TensorId sum = build.binary(Kind::add, variance, build.number(1e-6f));
-  expect_untouched(build.finish(build.binary(Kind::divide, d, build.unary(Curve::sqrt, sum))));
+  const Graph before = build.finish(build.binary(Kind::divide, d, build.unary(Curve::sqrt, sum)));
+  Graph after = before;
+  EXPECT_EQ(test::apply("layer-norm", after), 1);
+  EXPECT_EQ(test::count(after, "subtract"), 1);
+  test::expect_same_result(before, after);
 }
 
 // A sigmoid that something else reads stays for that reader.

@@ -1,0 +1,168 @@
+// Networks whose parts are written out of other steps: rewritten, quantized, and integers that
+// follow the float network.
+#include <gtest/gtest.h>
+
+#include "quantize/build_graph.h"
+#include "quantize/quantize.h"
+#include "quantize/small_pictures.h"
+#include "rewrite/rewrite.h"
+
+namespace octavo {
+namespace {
+
+using testing::GraphBuilder;
+using testing::logits_cosine;
+using testing::pictures;
+using testing::side;
+using testing::small_preprocess;
+using Kind = Unary::Kind;
+using Of = Reduce::Kind;
+
+constexpr int64_t width = 16;
+
+struct Network : GraphBuilder {
+  explicit Network(uint64_t seed) : GraphBuilder({1, side, side, 3}, seed) {
+    x = conv("stem", graph.input, width, {3, 2});
+    x = unary("stem.act", Kind::relu, x);
+  }
+  TensorId constant(Shape shape, float deviation, float mean = 0) {
+    const int64_t count = element_count(shape);
+    return graph.add_constant("constant", std::move(shape), noise(count, deviation, mean));
+  }
+  TensorId layer_norm(TensorId t) {
+    const int64_t channels = graph.tensors[t].shape.back();
+    return node("norm", LayerNorm{1e-6f},
+                {t, constant({channels}, 0.2f, 1), constant({channels}, 0.2f)});
+  }
+  TensorId reduce(Of kind, std::vector<int> axes, TensorId t) {
+    return node("reduce", Reduce{kind, std::move(axes), true}, {t});
+  }
+  // [n, t, c] or a map, to ten logits.
+  Graph finish(TensorId t) {
+    if (graph.tensors[t].shape.size() == 3) {
+      const Shape shape = graph.tensors[t].shape;
+      t = node("map", Reshape{{shape[0], 1, shape[1], shape[2]}}, {t});
+    }
+    node("flat", Reshape{{1, 10}}, {conv("head", global_pool("mean", conv("last", t, 32)), 10)});
+    return graph;
+  }
+
+  TensorId x = 0;  // [1, 8, 8, width]
+};
+
+void expect_integers_follow(const Graph& network, double least = 0.99) {
+  Graph graph = network;
+  ASSERT_TRUE(verify(graph));
+  const auto rewritten = run_rewrites(graph);
+  ASSERT_TRUE(rewritten) << rewritten.error().message;
+  const Preprocess how = small_preprocess();
+  const auto quantized = quantize(graph, &how, pictures(80), {});
+  ASSERT_TRUE(quantized) << quantized.error().message;
+  EXPECT_GT(logits_cosine(graph, quantized->plan), least);
+}
+
+TEST(Architectures, AClassTokenIsJoinedAndPickedAgain) {
+  Network n(1);
+  const TensorId tokens = n.node("tokens", Reshape{{1, 64, width}}, {n.x});
+  const TensorId joined = n.node("joined", Concat{1}, {n.constant({1, 1, width}, 0.7f), tokens});
+  const TensorId placed =
+      n.binary("placed", Binary::Kind::add, joined, n.constant({1, 65, width}, 0.5f));
+  const TensorId scores = n.node("scores", MatMul{true}, {n.layer_norm(placed), placed});
+  const TensorId mixed = n.node("mixed", MatMul{}, {n.node("soft", Softmax{2}, {scores}), placed});
+  const TensorId sum = n.binary("sum", Binary::Kind::add, mixed, placed);
+  expect_integers_follow(
+      n.finish(n.node("first", Slice{{0, 0, 0}, {1, 1, width}, {1, 1, 1}}, {n.layer_norm(sum)})));
+}
+
+TEST(Architectures, GatesOfPixelsRowsAndColumns) {  // CBAM and coordinate attention
+  Network n(2);
+  const TensorId most = n.reduce(Of::maximum, {3}, n.x), mean = n.reduce(Of::mean, {3}, n.x);
+  const TensorId both = n.node("both", Concat{3}, {mean, most});
+  const TensorId gate = n.unary("gate", Kind::sigmoid, n.conv("spatial", both, 1, {7}));
+  const TensorId gated = n.binary("gated", Binary::Kind::multiply, n.x, gate);
+  const TensorId rows =
+      n.unary("rows", Kind::sigmoid, n.conv("r", n.reduce(Of::mean, {2}, gated), width));
+  const TensorId columns =
+      n.unary("columns", Kind::sigmoid, n.conv("c", n.reduce(Of::mean, {1}, gated), width));
+  const TensorId by_rows = n.binary("by_rows", Binary::Kind::multiply, gated, rows);
+  expect_integers_follow(
+      n.finish(n.binary("by_columns", Binary::Kind::multiply, by_rows, columns)));
+}
+
+TEST(Architectures, ShiftedRowsAndColumns) {
+  Network n(3);
+  const auto rolled = [&](TensorId t, int axis, int64_t by) {
+    Shape low(4, 0), high(4, 0), head{1, 8, 8, width}, tail = head;
+    const auto at = static_cast<size_t>(axis);
+    low[at] = by;
+    head[at] = 8 - by;
+    tail[at] = by;
+    const TensorId front = n.node("front", Slice{low, head, {1, 1, 1, 1}}, {t});
+    const TensorId back = n.node("back", Slice{high, tail, {1, 1, 1, 1}}, {t});
+    return n.node("rolled", Concat{axis}, {front, back});
+  };
+  const TensorId moved = rolled(rolled(n.x, 1, 3), 2, 5);
+  expect_integers_follow(
+      n.finish(n.binary("sum", Binary::Kind::add, n.conv("c", moved, width), n.x)));
+}
+
+TEST(Architectures, SoftmaxOverBranches) {  // split attention
+  Network n(4);
+  const TensorId pooled = n.global_pool("pool", n.x);
+  const TensorId split =
+      n.node("split", Reshape{{1, 2, width}}, {n.conv("attend", pooled, 2 * width)});
+  const TensorId soft = n.node("soft", Softmax{1}, {split});
+  TensorId sum = 0;
+  for (int64_t branch = 0; branch < 2; ++branch) {
+    const TensorId one = n.node("one", Slice{{0, branch, 0}, {1, 1, width}, {1, 1, 1}}, {soft});
+    const TensorId gate = n.node("gate", Reshape{{1, 1, 1, width}}, {one});
+    const TensorId gated =
+        n.binary("gated", Binary::Kind::multiply, n.conv("branch", n.x, width, {3}), gate);
+    sum = branch == 0 ? gated : n.binary("sum", Binary::Kind::add, sum, gated);
+  }
+  expect_integers_follow(n.finish(sum));
+}
+
+TEST(Architectures, NormsByRootMeanSquareAndByGroups) {
+  Network n(5);
+  const TensorId y = n.conv("y", n.x, width, {3});
+  const TensorId square = n.binary("square", Binary::Kind::multiply, y, y);
+  const TensorId epsilon = n.graph.add_constant("epsilon", {}, {1e-5f});
+  const TensorId sum = n.binary("sum", Binary::Kind::add, n.reduce(Of::mean, {3}, square), epsilon);
+  const TensorId normed =
+      n.binary("normed", Binary::Kind::divide, y, n.unary("root", Kind::sqrt, sum));
+  // Groups of 4 channels, as the importer writes them.
+  const TensorId turned = n.node("nchw", Transpose{{0, 3, 1, 2}}, {n.conv("z", normed, width)});
+  const TensorId rows = n.node("rows", Reshape{{1, 4, 256}}, {turned});
+  const TensorId group =
+      n.node("group", LayerNorm{1e-5f},
+             {rows, n.graph.add_constant("ones", {256}, std::vector<float>(256, 1)),
+              n.graph.add_constant("zeros", {256}, std::vector<float>(256, 0))});
+  const TensorId back = n.node("back", Reshape{{1, width, 8, 8}}, {group});
+  const TensorId map = n.node("nhwc", Transpose{{0, 2, 3, 1}}, {back});
+  expect_integers_follow(n.finish(n.unary("relu", Kind::relu, map)));
+}
+
+TEST(Architectures, GlobalResponseNormalization) {  // ConvNeXt V2
+  Network n(6);
+  const TensorId y = n.unary("gelu", Kind::gelu, n.conv("y", n.x, 2 * width));
+  const TensorId norm = n.reduce(Of::l2, {1, 2}, y);
+  const TensorId epsilon = n.graph.add_constant("epsilon", {}, {1e-6f});
+  const TensorId mean = n.binary("mean", Binary::Kind::add, n.reduce(Of::mean, {3}, norm), epsilon);
+  const TensorId unit = n.binary("unit", Binary::Kind::divide, norm, mean);
+  const TensorId scaled = n.binary("scaled", Binary::Kind::multiply, y, unit);
+  expect_integers_follow(n.finish(n.binary("sum", Binary::Kind::add, scaled, y)));
+}
+
+TEST(Architectures, SquaresAndExtremes) {
+  Network n(7);
+  const TensorId two = n.graph.add_constant("two", {}, {2});
+  const TensorId square = n.binary("square", Binary::Kind::power, n.x, two);
+  const TensorId a = n.conv("a", square, width), b = n.conv("b", n.x, width);
+  const TensorId most = n.binary("most", Binary::Kind::maximum, a, b);
+  const TensorId least = n.binary("least", Binary::Kind::minimum, a, n.conv("c", n.x, width));
+  expect_integers_follow(n.finish(n.binary("sum", Binary::Kind::add, most, least)));
+}
+
+}  // namespace
+}  // namespace octavo

@@ -1,0 +1,175 @@
+// The rewrites that run last: what no step does is made of what steps do, with the same result.
+#include "rewrite/build_graph.h"
+
+namespace octavo {
+namespace {
+
+using test::Build;
+using Kind = Binary::Kind;
+using Curve = Unary::Kind;
+
+// Applies a rewrite, expects that it changes `changed` places and the same result.
+Graph after(std::string_view rewrite, const Graph& before, int changed = 1) {
+  Graph graph = before;
+  EXPECT_EQ(test::apply(rewrite, graph), changed) << rewrite;
+  test::expect_same_result(before, graph);
+  return graph;
+}
+
+TEST(Slices, AreGathersAlongEveryAxisThatTheyCut) {
+  Build build({1, 6, 7, 5});
+  const TensorId x = build.unary(Curve::tanh, build.input());
+  const TensorId cut = build.add(Slice{{0, 5, 1, 0}, {1, 3, 4, 5}, {1, -2, 1, 1}}, {x});
+  const Graph graph = after("slice", build.finish(cut));
+  EXPECT_EQ(test::operators(graph), "tanh gather gather");
+}
+
+TEST(Slices, JoinedInAnotherOrderAreOneGather) {  // a roll, as shifted windows have it
+  Build build({1, 6, 7, 5});
+  const TensorId x = build.unary(Curve::tanh, build.input());
+  const TensorId low = build.add(Slice{{0, 2, 0, 0}, {1, 4, 7, 5}, {1, 1, 1, 1}}, {x});
+  const TensorId high = build.add(Slice{{0, 0, 0, 0}, {1, 2, 7, 5}, {1, 1, 1, 1}}, {x});
+  const Graph before = build.finish(build.add(Concat{1}, {low, high}));
+  Graph graph = before;
+  test::rewrite_all(graph, {"gather-channels"});
+  EXPECT_EQ(test::operators(graph), "tanh gather");
+  test::expect_same_result(before, graph);
+}
+
+TEST(Gathers, AlongAnyAxisPickChannels) {
+  for (const int axis : {0, 1, 2}) {
+    Build build({1, 2, 3, 4});
+    const TensorId turned = build.add(Reshape{{2, 3, 4}}, {build.input()});
+    const Graph graph = after("gather-channels",
+                              build.finish(build.add(Gather{axis, {1, 0, 1}}, {turned})), axis < 2);
+    for (const Node& node : graph.nodes) {
+      const auto* gather = std::get_if<Gather>(&node.op);
+      if (gather == nullptr) continue;
+      EXPECT_EQ(gather->axis + 1, static_cast<int>(graph.tensors[node.output].shape.size()));
+    }
+  }
+}
+
+TEST(Concats, AlongAnyAxisJoinChannels) {
+  for (const int axis : {0, 1}) {
+    Build build({1, 2, 3, 4});
+    const TensorId x = build.add(Reshape{{2, 3, 4}}, {build.input()});
+    const TensorId token = build.random(axis == 0 ? Shape{1, 3, 4} : Shape{2, 1, 4});
+    const Graph graph =
+        after("concat-channels", build.finish(build.add(Concat{axis}, {token, x, x})));
+    for (const Node& node : graph.nodes) {
+      const auto* concat = std::get_if<Concat>(&node.op);
+      if (concat == nullptr) continue;
+      EXPECT_EQ(concat->axis + 1, static_cast<int>(graph.tensors[node.output].shape.size()));
+    }
+  }
+}
+
+TEST(Softmaxes, AlongAnyAxisGoOverTheLast) {
+  for (const int axis : {0, 1}) {
+    Build build({1, 2, 3, 4});
+    const TensorId x = build.add(Reshape{{2, 3, 4}}, {build.input()});
+    const Graph graph = after("softmax-last", build.finish(build.add(Softmax{axis}, {x})));
+    EXPECT_EQ(test::operators(graph), "reshape transpose softmax transpose");
+  }
+}
+
+TEST(Broadcasts, OfSpatialGatesAreWrittenOut) {
+  Build build({1, 4, 5, 6});
+  const TensorId gate = build.unary(Curve::sigmoid, build.conv(build.input(), 1));
+  const TensorId gated = build.binary(Kind::multiply, build.input(), gate);
+  const Graph graph = after("broadcast", build.finish(gated));
+  EXPECT_EQ(test::operators(graph), "conv2d sigmoid gather multiply");
+}
+
+TEST(Broadcasts, OfBothOperandsAreWrittenOut) {  // a gate of rows and one of columns
+  Build build({1, 4, 5, 6});
+  const TensorId rows = build.add(Reduce{Reduce::Kind::mean, {2}, true}, {build.input()});
+  const TensorId columns = build.add(Reduce{Reduce::Kind::mean, {1}, true}, {build.input()});
+  after("broadcast", build.finish(build.binary(Kind::multiply, rows, columns)));
+}
+
+TEST(Broadcasts, OfOnePixelStay) {
+  Build build({1, 4, 5, 6});
+  const TensorId gate = build.add(Reduce{Reduce::Kind::mean, {1, 2}, true}, {build.input()});
+  after("broadcast", build.finish(build.binary(Kind::multiply, build.input(), gate)), 0);
+}
+
+TEST(Broadcasts, ByExpandAreWrittenOut) {
+  Build build({1, 4, 5, 1});
+  const TensorId x = build.unary(Curve::tanh, build.input());
+  const Graph graph = after("broadcast", build.finish(build.add(Expand{{1, 4, 5, 3}}, {x})));
+  EXPECT_EQ(test::operators(graph), "tanh gather");
+}
+
+TEST(Reductions, OverAnyAxesArePoolsAndConvolutions) {
+  using Of = Reduce::Kind;
+  for (const Of kind : {Of::mean, Of::sum, Of::maximum, Of::minimum, Of::l2}) {
+    for (const std::vector<int>& axes :
+         {std::vector<int>{1}, {2}, {3}, {1, 2}, {1, 3}, {2, 3}, {1, 2, 3}}) {
+      for (const bool keep : {true, false}) {
+        Build build({1, 4, 5, 6});
+        const TensorId x = build.unary(Curve::tanh, build.input());
+        const Graph graph = after("reduce", build.finish(build.add(Reduce{kind, axes, keep}, {x})),
+                                  kind == Of::l2 ? 2 : 1);
+        for (const Node& node : graph.nodes) EXPECT_FALSE(std::holds_alternative<Reduce>(node.op));
+      }
+    }
+  }
+}
+
+TEST(Reductions, ThatNormalizeStay) {
+  Build build({1, 4, 5, 6});
+  const TensorId norm = build.add(Reduce{Reduce::Kind::l2, {3}, true}, {build.input()});
+  const TensorId floored = build.unary(Curve::clip, norm, 1e-6f, 3e38f);
+  const Graph before = build.finish(build.binary(Kind::divide, build.input(), floored));
+  after("reduce", before, 0);
+  after("quotient", before, 0);
+}
+
+TEST(Quotients, AreProductsWithReciprocals) {
+  Build build({1, 4, 5, 6});
+  const TensorId x = build.unary(Curve::exp, build.input());
+  const TensorId quotient = build.binary(Kind::divide, build.input(), x);
+  const TensorId inverse = build.binary(Kind::divide, build.number(3), x);
+  after("quotient", build.finish(build.binary(Kind::add, quotient, inverse)), 2);
+}
+
+TEST(Extremes, OfTwoTensorsArePools) {
+  for (const Kind kind : {Kind::maximum, Kind::minimum}) {
+    Build build({1, 4, 5, 6});
+    const TensorId other = build.unary(Curve::sigmoid, build.conv(build.input(), 6));
+    const Graph graph = after("extremes", build.finish(build.binary(kind, build.input(), other)));
+    EXPECT_EQ(test::count(graph, "max_pool"), 1);
+  }
+}
+
+TEST(Powers, SmallAndWholeAreProducts) {
+  for (const float exponent : {1.0f, 2.0f, 3.0f, 0.5f, -1.0f}) {
+    Build build({1, 4, 5, 6});
+    const TensorId x = build.unary(Curve::exp, build.input());
+    const TensorId power = build.binary(Kind::power, x, build.number(exponent));
+    const Graph graph = after("power", build.finish(build.unary(Curve::tanh, power)));
+    EXPECT_EQ(test::count(graph, "power"), 0);
+  }
+}
+
+TEST(Powers, OfOtherExponentsStay) {
+  Build build({1, 4, 5, 6});
+  const TensorId x = build.unary(Curve::exp, build.input());
+  after("power", build.finish(build.binary(Kind::power, x, build.number(2.5f))), 0);
+}
+
+TEST(LayerNorms, ByTheRootMeanSquareAreHalfOfOneOfTwiceTheChannels) {
+  Build build({1, 3, 4, 6});
+  const TensorId x = build.binary(Kind::add, build.input(), build.random({6}));
+  const TensorId square = build.binary(Kind::multiply, x, x);
+  const TensorId mean = build.add(Reduce{Reduce::Kind::mean, {3}, true}, {square});
+  const TensorId sum = build.binary(Kind::add, mean, build.number(1e-5f));
+  const TensorId root = build.unary(Curve::sqrt, sum);
+  const Graph graph = after("layer-norm", build.finish(build.binary(Kind::divide, x, root)));
+  EXPECT_EQ(test::operators(graph), "add channel_affine concat layer_norm gather");
+}
+
+}  // namespace
+}  // namespace octavo
