@@ -2,6 +2,7 @@
 #   runtime      the shared library                                  liboctavo-runtime0
 #   development  headers, archive, CMake package, pkg-config         liboctavo-dev
 #   program      octavo and the float engine's module                octavo
+#   python       what the wheel holds beside python/octavo           (where that is built)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS octavo_runtime_shared EXPORT octavo-runtime
@@ -41,6 +42,21 @@ if(OCTAVO_PROGRAM)
     install(TARGETS octavo_float LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
             COMPONENT program)
   endif()
+endif()
+
+# The wheel's part; SKBUILD is set by what builds it. Its licences are the texts that Debian keeps.
+if(SKBUILD)
+  install(PROGRAMS $<TARGET_FILE:octavo_runtime_shared>
+          RENAME liboctavo_runtime.so.${PROJECT_VERSION_MAJOR}
+          DESTINATION octavo/lib COMPONENT python)
+  foreach(name libjpeg libspng libwebp libflatbuffers libxxhash)
+    file(GLOB texts /usr/share/doc/${name}*/copyright)
+    if(texts)
+      list(GET texts 0 text)
+      install(FILES ${text} RENAME ${name}.txt DESTINATION octavo/licences COMPONENT python)
+    endif()
+  endforeach()
+  target_link_options(octavo_runtime_shared PRIVATE -s)
 endif()
 
 # cpack -G DEB: one package a component. `apt install ./octavo_*.deb` finds what they depend on.
