@@ -137,7 +137,8 @@ class Beginner {
   }
 
   std::string begin(const Resize& op, const Node& at, FormedStep& step) const {
-    if (op.mode == Resize::Mode::cubic) return "by cubic interpolation";
+    if (op.mode == Resize::Mode::cubic)
+      return "by cubic interpolation; export it with linear interpolation";
     if (at.inputs[0] == graph_.input) return "of the network's input";
     step.kind = StepKind::resize;
     step.inputs = {at.inputs[0]};

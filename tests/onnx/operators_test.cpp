@@ -147,6 +147,14 @@ TEST(Operators, BatchNormalizationInTrainingModeOfAConstantIsAConstant) {
   }
 }
 
+TEST(Operators, ThatAreNotKnownSayWhatToDo) {
+  EXPECT_NE(error_of(one_node({"LSTM", {"x", "x", "x"}, {"y"}})).find("without them"),
+            std::string::npos);
+  EXPECT_NE(error_of(one_node({"Einsum", {"x", "x"}, {"y"}})).find("matmul"), std::string::npos);
+  EXPECT_NE(error_of(one_node({"ConvTranspose", {"x", "x"}, {"y"}})).find("Resize"),
+            std::string::npos);
+}
+
 TEST(Operators, OfOtherDomainsAreRefusedByName) {
   NodeText foreign{"Gelu", {"x"}, {"y"}};
   foreign.domain = "com.example";
