@@ -25,9 +25,11 @@ install(FILES ${PROJECT_BINARY_DIR}/octavo-config.cmake
         DESTINATION ${OCTAVO_CMAKE_DIR} COMPONENT development)
 
 # Paths are relative to the file, so that a tree can be moved (--prefix, a package's staging).
-set(OCTAVO_PC_REQUIRES)
+# The codecs are named as libraries, not as Requires.private, which pkg-config wants to find even where
+# nothing is linked statically.
+set(OCTAVO_PC_CODECS)
 if(OCTAVO_CODECS)
-  set(OCTAVO_PC_REQUIRES "libjpeg spng libwebp")
+  set(OCTAVO_PC_CODECS "-ljpeg -lspng -lwebp")
 endif()
 set(OCTAVO_PC_FOLDER ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH OCTAVO_PC_LIBDIR ${OCTAVO_PC_FOLDER} ${CMAKE_INSTALL_FULL_LIBDIR})

@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build pkg-config ccache libdnnl-dev libprotozero
   libyaml-cpp-dev libcurl4-openssl-dev libtomlplusplus-dev)
 demo_packages=(python3 python3-venv)
 test_packages=(python3 python3-venv googletest clang lld libclang-rt-14-dev g++-aarch64-linux-gnu
-  qemu-user chromium)
+  qemu-user chromium dpkg-dev file)
 
 say() { printf '\n== %s\n' "$*"; }
 

@@ -29,7 +29,8 @@ def test_an_example_says_what_is_wrong(examples, small, tmp_path):
 
 @pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
 def test_pkg_config_is_enough(installed, small, tmp_path, static):
-    environment = dict(os.environ, PKG_CONFIG_PATH=str(installed.lib / "pkgconfig"))
+    # Nothing but its own file is found: a device need not have the codecs' development packages.
+    environment = dict(os.environ, PKG_CONFIG_LIBDIR=str(installed.lib / "pkgconfig"))
     ask = ["pkg-config", "--cflags", "--libs", *(["--static"] if static else []), "octavo-runtime"]
     flags = done(*ask, env=environment).split()
     if static:  # of two libraries of one name, the archive
