@@ -113,7 +113,7 @@ case("Conv_of_rows_same", [ROWS, node("Conv", ["r", "w"], auto_pad="SAME_UPPER",
 case("MaxPool_of_rows", [ROWS, node("MaxPool", ["r"], kernel_shape=[3], strides=[2], pads=[1, 1])],
      {"rows": ints(1, 3, 56)})
 for activation, parameters in (("Relu", None), ("LeakyRelu", [0.3]), ("Clip", [-0.5, 0.7]),
-                               ("HardSigmoid", [0.3, 0.4]), ("", None)):
+                               ("HardSigmoid", [0.3, 0.4])):
     case(f"FusedConv_{activation}",
          node("FusedConv", ["x", "w", "b"], domain="com.microsoft", pads=[1, 1, 1, 1],
               activation=activation, **({"activation_params": parameters} if parameters else {})),
