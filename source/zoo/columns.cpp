@@ -60,7 +60,7 @@ const std::vector<Column>& columns() {
   using A = RowAccuracy;
   using L = RowLatency;
   using R = Reference;
-  constexpr Source zoo = Source::zoo, stated = Source::board;
+  constexpr Origin zoo = Origin::zoo, stated = Origin::board;
   static const std::vector<Column> all = {
       // clang-format off
       {"model", network, "Model", "", 0, "", "the name in the board's table", row<&Row::name>},
@@ -138,8 +138,8 @@ std::string text_of(const Value& value, int digits) {
 }
 
 std::string why_empty(const Line& line, const Column& column) {
-  if (column.source == Source::zoo && !line.model) return "no model of this zoo has that name";
-  if (column.source == Source::board) return "the board's table has no such model";
+  if (column.source == Origin::zoo && !line.model) return "no model of this zoo has that name";
+  if (column.source == Origin::board) return "the board's table has no such model";
   const auto reason = line.row->reasons.find(std::string(column.member));
   if (reason != line.row->reasons.end()) return reason->second;
   return column.member.empty() ? "the row does not say" : "not measured; the row gives no reason";

@@ -23,7 +23,7 @@ struct Line {
 // Nothing, a text, a number in the column's unit, or an interval of two.
 using Value = std::variant<std::monostate, std::string, double, std::array<double, 2>>;
 
-enum class Source {
+enum class Origin {
   measured,  // of the row
   zoo,       // of models.toml
   board,     // what the reference board's own table states
@@ -37,7 +37,7 @@ struct Column {
   std::string_view member;  // of the row, under which `reasons` says why there is no value
   std::string_view meaning;
   Value (*value)(const Line&) = nullptr;
-  Source source = Source::measured;
+  Origin source = Origin::measured;
 };
 
 // In the table's order; those of a section follow each other.

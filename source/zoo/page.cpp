@@ -85,7 +85,7 @@ std::string facts(const Sheet& sheet) {
 
 std::string kind_of(const Sheet& sheet, const Column& column) {
   return concat(is_numeric(sheet, column) ? "number" : "text",
-                column.source == Source::board ? " board" : "");
+                column.source == Origin::board ? " board" : "");
 }
 
 std::string head(const Sheet& sheet, const std::vector<const Column*>& shown) {
@@ -95,9 +95,9 @@ std::string head(const Sheet& sheet, const std::vector<const Column*>& shown) {
     const Column& first = *shown[i];
     size_t end = i;
     while (end < shown.size() && shown[end]->section == first.section &&
-           (shown[end]->source == Source::board) == (first.source == Source::board))
+           (shown[end]->source == Origin::board) == (first.source == Origin::board))
       ++end;
-    const bool board = first.source == Source::board;
+    const bool board = first.source == Origin::board;
     groups += concat("<th scope=\"colgroup\" class=\"group", board ? " board" : "", "\" colspan=\"",
                      end - i, "\"><span>", board ? "Board states" : first.section, "</span></th>");
     i = end;

@@ -23,7 +23,7 @@ std::string markdown_escaped(std::string_view text) {
 }
 
 std::string markdown_title(const Column& column) {
-  return concat(column.source == Source::board ? "Board: " : "", column.title,
+  return concat(column.source == Origin::board ? "Board: " : "", column.title,
                 column.unit.empty() ? "" : concat(", ", column.unit));
 }
 
@@ -152,7 +152,7 @@ Json json_value(const Value& value) {
 
 std::string json(const Sheet& sheet) {
   const auto source = [](const Column& column) {
-    return column.source == Source::board ? "board" : column.source == Source::zoo ? "zoo" : "row";
+    return column.source == Origin::board ? "board" : column.source == Origin::zoo ? "zoo" : "row";
   };
   Json out = {{"schema_version", 1}, {"columns", Json::array()}, {"rows", Json::array()}};
   for (const Column& column : columns()) {

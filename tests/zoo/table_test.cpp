@@ -65,7 +65,7 @@ TEST(ZooColumns, EachHasItsOwnKeyAndSectionsAreWhole) {
       EXPECT_EQ(std::count(sections.begin(), sections.end(), column.section), 0);
       sections.push_back(column.section);
     }
-    EXPECT_EQ(column.key.starts_with("board_"), column.source == Source::board) << column.key;
+    EXPECT_EQ(column.key.starts_with("board_"), column.source == Origin::board) << column.key;
   }
 }
 
@@ -94,7 +94,7 @@ TEST(ZooTable, NeverFillsAFigureThatWasNotMeasured) {
   const auto cells = Json::parse(table({row("ResNet18")}, TableFormat::json))["rows"][0];
   for (const Column& column : columns()) {
     const Json& cell = cells[std::string(column.key)];
-    if (column.source == Source::board) {
+    if (column.source == Origin::board) {
       EXPECT_TRUE(cell.is_number()) << column.key;
     } else if (column.member == "accuracy" || column.member == "parameters" ||
                column.member == "plan_bytes" || column.member == "all_streams") {
