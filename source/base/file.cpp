@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
+#include "base/new_file.h"
 #include "base/text.h"
 
 namespace octavo {
@@ -18,58 +20,36 @@ std::string system_reason() {
   return std::strerror(errno);
 }
 
-// Closes on every way out.
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-// Removes the temporary file unless it was renamed.
-struct Temporary {
-  std::string path;
-  ~Temporary() {
-    if (!path.empty()) ::unlink(path.c_str());
-  }
-};
-
-Status write_all(int fd, std::span<const std::byte> bytes, const std::string& path) {
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t written = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return failed(concat("cannot write ", quoted(path), ": ", system_reason()));
-    }
-    done += static_cast<size_t>(written);
-  }
-  return {};
+Error cannot(const char* verb, const std::string& path, std::string_view reason) {
+  return failed(concat("cannot ", verb, " ", quoted(path), ": ", reason));
 }
 
-}  // namespace
+struct OpenFile {
+  Descriptor file;
+  uint64_t size = 0;
+};
 
-Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_bytes) {
+Result<OpenFile> open_regular(const std::string& path) {
   // Without O_NONBLOCK a pipe that nobody writes to would be waited for, not refused.
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) return failed(concat("cannot open ", quoted(path), ": ", system_reason()));
+  OpenFile open{Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))};
+  if (!open.file) return cannot("open", path, system_reason());
   struct stat info {};
-  if (::fstat(file.fd, &info) != 0) {
-    return failed(concat("cannot read ", quoted(path), ": ", system_reason()));
-  }
-  if (!S_ISREG(info.st_mode)) return failed(concat(quoted(path), " is not a regular file"));
-  const auto size = static_cast<uint64_t>(info.st_size);
-  if (size > most_bytes) {
-    return rejected(
-        concat(quoted(path), " has ", size, " bytes; the most that is read here is ", most_bytes));
-  }
+  if (::fstat(open.file.get(), &info) != 0) return cannot("read", path, system_reason());
+  if (!S_ISREG(info.st_mode)) return rejected(concat(quoted(path), " is not a regular file"));
+  open.size = static_cast<uint64_t>(info.st_size);
+  return open;
+}
+
+Result<std::vector<std::byte>> read_bytes(const Descriptor& file, uint64_t offset, uint64_t size,
+                                          const std::string& path) {
   std::vector<std::byte> bytes(size);
   size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t got = ::read(file.fd, bytes.data() + done, bytes.size() - done);
+    const ssize_t got = ::pread(file.get(), bytes.data() + done, bytes.size() - done,
+                                static_cast<off_t>(offset + done));
     if (got < 0) {
       if (errno == EINTR) continue;
-      return failed(concat("cannot read ", quoted(path), ": ", system_reason()));
+      return cannot("read", path, system_reason());
     }
     if (got == 0) break;  // the file shrank while it was read
     done += static_cast<size_t>(got);
@@ -78,44 +58,127 @@ Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_
   return bytes;
 }
 
-Status check_writable(const std::string& path, bool overwrite) {
+// Where the file is, or will be, when links are followed.
+Result<std::string> target_of(const std::string& path) {
+  struct stat link {};
+  if (::lstat(path.c_str(), &link) != 0 || !S_ISLNK(link.st_mode)) return path;
+  char* real = ::realpath(path.c_str(), nullptr);
+  if (real == nullptr) {
+    const std::string reason = errno == ENOENT ? "it is a link to nothing" : system_reason();
+    return cannot("write", path, reason);
+  }
+  std::string target = real;
+  std::free(real);
+  return target;
+}
+
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+Status check_target(const std::string& path, const std::string& target, bool overwrite) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) == 0) {
+  if (::stat(target.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode)) {
-      return failed(concat("cannot write ", quoted(path), ": it is ",
-                           S_ISDIR(info.st_mode) ? "a folder" : "no regular file"));
+      return cannot("write", path,
+                    S_ISDIR(info.st_mode) ? "it is a folder" : "it is no regular file");
     }
     if (!overwrite) return usage_error(concat(quoted(path), " exists; --overwrite replaces it"));
+    if (::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0) {
+      return cannot("write", path, system_reason());
+    }
   } else if (errno != ENOENT) {
-    return failed(concat("cannot write ", quoted(path), ": ", system_reason()));
+    return cannot("write", path, system_reason());
   }
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
-    return failed(concat("cannot write ", quoted(path), ": its folder: ", system_reason()));
+  if (::faccessat(AT_FDCWD, folder_of(target).c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    return cannot("write", path, concat("its folder: ", system_reason()));
   }
   return {};
 }
 
+Status write_all(const Descriptor& file, std::span<const std::byte> bytes) {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t written = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return failed(system_reason());
+    }
+    done += static_cast<size_t>(written);
+  }
+  return {};
+}
+
+// The mode of the file that is replaced, and whose it is. Where the group cannot be kept, what it
+// was allowed is not given to another one.
+Status keep_owner_and_mode(const Descriptor& file, const struct stat& old) {
+  mode_t mode = old.st_mode & 0777;
+  if (::fchown(file.get(), old.st_uid, old.st_gid) != 0 &&
+      ::fchown(file.get(), static_cast<uid_t>(-1), old.st_gid) != 0) {
+    mode &= ~static_cast<mode_t>(S_IRWXG);
+  }
+  if (::fchmod(file.get(), mode) != 0) return failed(system_reason());
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_bytes) {
+  const auto open = open_regular(path);
+  if (!open) return open.error();
+  if (open->size > most_bytes) {
+    return rejected(concat(quoted(path), " has ", open->size,
+                           " bytes; the most that is read here is ", most_bytes));
+  }
+  return read_bytes(open->file, 0, open->size, path);
+}
+
+Result<std::vector<std::byte>> read_file_part(const std::string& path, uint64_t offset,
+                                              uint64_t size) {
+  const auto open = open_regular(path);
+  if (!open) return open.error();
+  const uint64_t there = open->size - std::min(offset, open->size);
+  return read_bytes(open->file, offset, std::min(size, there), path);
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  struct stat first {
+  }, second{};
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+Status check_writable(const std::string& path, bool overwrite) {
+  const auto target = target_of(path);
+  if (!target) return target.error();
+  return check_target(path, *target, overwrite);
+}
+
 Status write_file(const std::string& path, std::span<const std::byte> bytes, bool overwrite) {
-  if (const Status writable = check_writable(path, overwrite); !writable) return writable;
-  Temporary temporary{path + ".XXXXXX"};
-  Descriptor file{::mkostemp(temporary.path.data(), O_CLOEXEC)};
-  if (file.fd < 0) {
-    const std::string reason = system_reason();
-    temporary.path.clear();
-    return failed(concat("cannot write ", quoted(path), ": ", reason));
+  const auto target = target_of(path);
+  if (!target) return target.error();
+  if (const Status fine = check_target(path, *target, overwrite); !fine) return fine;
+  struct stat old {};
+  const bool replaces = ::stat(target->c_str(), &old) == 0;
+  remove_abandoned_files(folder_of(*target));
+  for (const bool unnamed : {true, false}) {
+    auto file = NewFile::create(folder_of(*target), replaces ? old.st_mode & 0777 : 0666, unnamed);
+    if (!file && unnamed) continue;  // not every file system has them
+    if (!file) return cannot("write", path, file.error().message);
+    Status done = write_all(file->descriptor(), bytes);
+    if (done && replaces) done = keep_owner_and_mode(file->descriptor(), old);
+    if (done && ::fsync(file->descriptor().get()) != 0) done = failed(system_reason());
+    if (!done) return cannot("write", path, done.error().message);
+    switch (file->give_name(*target, overwrite)) {
+      case NewFile::Named::yes:
+        return {};
+      case NewFile::Named::exists:
+        return usage_error(concat(quoted(path), " exists; --overwrite replaces it"));
+      case NewFile::Named::no:
+        if (!unnamed) return cannot("write", path, system_reason());
+    }
   }
-  if (const Status written = write_all(file.fd, bytes, path); !written) return written;
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (::fchmod(file.fd, 0666 & ~mask) != 0 || ::fsync(file.fd) != 0) {
-    return failed(concat("cannot write ", quoted(path), ": ", system_reason()));
-  }
-  if (::rename(temporary.path.c_str(), path.c_str()) != 0) {
-    return failed(concat("cannot write ", quoted(path), ": ", system_reason()));
-  }
-  temporary.path.clear();
   return {};
 }
 

@@ -12,17 +12,28 @@
 namespace octavo {
 
 // The whole regular file; an Error names the path and the system's reason, also
-// when it is larger than `most_bytes`.
+// when it is larger than `most_bytes`. A pipe or a device is `rejected`, never waited for.
 Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_bytes);
+// `size` bytes from `offset` on; fewer where the file ends before.
+Result<std::vector<std::byte>> read_file_part(const std::string& path, uint64_t offset,
+                                              uint64_t size);
 
-// Whether write_file may write there: an existing target needs `overwrite` and must be a
-// regular file (a device or pipe would be replaced, not written to); its folder must be
-// there and allow writing. Asked before long work whose result will be written.
+// Whether both names lead to one file that is there, by whatever links.
+bool same_file(const std::string& a, const std::string& b);
+
+// Whether write_file may write there: an existing target needs `overwrite`, must be a
+// regular file (a device or pipe would be replaced, not written to) and must not be
+// write-protected; its folder must be there and allow writing. Asked before long work whose result
+// will be written.
 Status check_writable(const std::string& path, bool overwrite);
 
-// Writes a temporary file in the target's folder, syncs it and renames it over the
-// target: after a full disk or a kill the old file is whole, and no temporary file
-// is left by a failure. What check_writable refuses is an Error.
+// Writes a file without a name, syncs it and gives it the name at the end: after a full disk, a
+// kill or a crash the old file is whole and nothing is left beside it. Where the file system
+// has no files without names, and for the moment in which an old file is replaced, the new one is
+// called .octavo-*.tmp; those that a kill left there go with the next file that is written.
+// A link is followed: the file that it leads to is replaced, which keeps its mode, its group and
+// as far as allowed its owner; other hard links keep the old bytes. What check_writable refuses
+// is an Error.
 Status write_file(const std::string& path, std::span<const std::byte> bytes, bool overwrite);
 
 }  // namespace octavo

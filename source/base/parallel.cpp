@@ -9,19 +9,36 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory_error.h"
 #include "base/text.h"
 
 namespace octavo {
 
 namespace {
 
+Error internal_fault(const char* what) noexcept {
+  try {
+    return failed(concat("internal fault: ", std::string_view(what)));
+  } catch (const std::bad_alloc&) {
+    return out_of_memory();
+  }
+}
+
 Status guarded(const std::function<Status(size_t, size_t)>& work, size_t index, size_t worker) {
   try {
     return work(index, worker);
   } catch (const std::bad_alloc&) {
-    return unsupported("not enough memory");
+    return out_of_memory();
   } catch (const std::exception& error) {
-    return failed(concat("internal fault: ", std::string_view(error.what())));
+    return internal_fault(error.what());
+  }
+}
+
+// Showing how far the work has come must not end it.
+void show_progress(const Parallel& how, size_t done) noexcept {
+  try {
+    if (how.progress) how.progress(done);
+  } catch (const std::exception&) {
   }
 }
 
@@ -33,18 +50,18 @@ Status for_each_index(size_t count, const Parallel& how,
   std::atomic<bool> broken{false};
   std::mutex report;
   size_t done = 0;
-  std::optional<std::pair<size_t, Error>> first;  // of the failures, the lowest index
+  std::optional<std::pair<size_t, Status>> first;  // of the failures, the lowest index
   const auto stopped = [&] { return how.stop != nullptr && how.stop->load(); };
   const auto run = [&](size_t worker) {
     for (size_t i = next++; i < count && !stopped() && !broken; i = next++) {
-      const Status outcome = guarded(work, i, worker);
+      Status outcome = guarded(work, i, worker);
       const std::lock_guard lock(report);
-      if (!outcome) {
-        broken = true;
-        if (!first || i < first->first) first = std::pair(i, outcome.error());
-      } else if (how.progress) {
-        how.progress(++done);
+      if (outcome) {
+        show_progress(how, ++done);
+        continue;
       }
+      broken = true;
+      if (!first || i < first->first) first = std::pair(i, std::move(outcome));
     }
   };
   std::vector<std::thread> others;

@@ -3,20 +3,26 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/utf8.h"
+
 namespace octavo {
 
 std::string printable(std::string_view text) {
   constexpr char digits[] = "0123456789abcdef";
   std::string out;
-  for (const char raw : text) {
-    const auto byte = static_cast<unsigned char>(raw);
-    if (byte < 0x20 || byte == 0x7f) {
+  while (!text.empty()) {
+    const Utf8Character character = first_character(text);
+    for (const char raw : text.substr(0, character.bytes)) {
+      if (character.valid && !is_terminal_control(character.code)) {
+        out += raw;
+        continue;
+      }
+      const auto byte = static_cast<unsigned char>(raw);
       out += "\\x";
       out += digits[byte >> 4];
       out += digits[byte & 15];
-    } else {
-      out += raw;
     }
+    text.remove_prefix(character.bytes);
   }
   return out;
 }

@@ -34,8 +34,8 @@ std::string concat(const Parts&... parts) {
   return out;
 }
 
-// The text with control bytes escaped: a name that comes from a file can be shown
-// without breaking a line or a terminal.
+// The text with control characters (Unicode's too: see utf8.h) and what is no UTF-8 escaped:
+// a name that comes from a file can be shown without breaking a line or a terminal.
 std::string printable(std::string_view text);
 // The same in single quotes; of an overlong text the middle is cut out, so that the file
 // name at the end of a path stays.

@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
+#include "base/new_file.h"
 #include "base/text.h"
 
 namespace octavo {
@@ -93,7 +96,8 @@ TEST_F(Files, ThatAreMissingOrNoFilesAreNamed) {
        {path("missing"), folder_.string(), path("pipe"), std::string("/dev/zero")}) {
     const auto read = read_file(name, 1000);
     ASSERT_FALSE(read) << name;
-    EXPECT_EQ(read.error().kind, ErrorKind::failed);
+    const bool there = name != path("missing");
+    EXPECT_EQ(read.error().kind, there ? ErrorKind::rejected : ErrorKind::failed);
     EXPECT_NE(read.error().message.find(name), std::string::npos) << read.error().message;
   }
 }
@@ -172,6 +176,93 @@ TEST_F(Files, HaveThePermissionsOfTheUmask) {
   struct stat info {};
   ASSERT_EQ(::stat(path("a").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0640u);
+}
+
+TEST_F(Files, KeepTheirModeWhenTheyAreReplaced) {
+  ASSERT_TRUE(write_file(path("a"), bytes_of("secret"), false));
+  for (const mode_t mode : {0600u, 0644u, 0755u, 0666u}) {
+    ASSERT_EQ(::chmod(path("a").c_str(), mode), 0);
+    ASSERT_TRUE(write_file(path("a"), bytes_of("new"), true));
+    struct stat info {};
+    ASSERT_EQ(::stat(path("a").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, mode);
+  }
+}
+
+TEST_F(Files, AreReplacedWhereALinkLeadsAndTheLinkStays) {
+  fs::create_directory(folder_ / "far");
+  ASSERT_TRUE(write_file(path("far/a"), bytes_of("old"), false));
+  fs::create_symlink("far/a", folder_ / "link");
+  ASSERT_TRUE(write_file(path("link"), bytes_of("new"), true));
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(*read_file(path("far/a"), 10), bytes_of("new"));
+  fs::create_symlink("nowhere", folder_ / "dangling");
+  const Status refused = check_writable(path("dangling"), true);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("link to nothing"), std::string::npos);
+}
+
+TEST_F(Files, MayHaveTheLongestName) {
+  const std::string longest(255, 'n');
+  ASSERT_TRUE(check_writable(path(longest.c_str()), false));
+  ASSERT_TRUE(write_file(path(longest.c_str()), bytes_of("x"), false));
+  ASSERT_TRUE(write_file(path(longest.c_str()), bytes_of("y"), true));
+  EXPECT_EQ(*read_file(path(longest.c_str()), 10), bytes_of("y"));
+  EXPECT_FALSE(check_writable(path(std::string(256, 'n').c_str()), false));
+}
+
+TEST_F(Files, LeaveNothingWhenTheirWriterIsKilled) {
+  ASSERT_TRUE(write_file(path("a"), bytes_of("old"), false));
+  for (const bool unnamed : {true, false}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto made = NewFile::create(folder_.string(), 0666, unnamed);
+      if (!made) ::_exit(1);
+      ::raise(SIGKILL);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    if (WIFEXITED(status)) continue;  // no unnamed files here
+    EXPECT_EQ(count(), unnamed ? 1u : 2u);
+    ASSERT_TRUE(write_file(path("a"), bytes_of("new"), true));
+    EXPECT_EQ(count(), 1u) << "what the killed one left goes with the next file written";
+  }
+}
+
+TEST_F(Files, InTheMakingAreNotTakenForAbandonedOnes) {
+  auto made = NewFile::create(folder_.string(), 0666, false);
+  ASSERT_TRUE(made);
+  remove_abandoned_files(folder_.string());
+  EXPECT_EQ(made->give_name(path("a"), false), NewFile::Named::yes);
+  EXPECT_TRUE(fs::exists(folder_ / "a"));
+}
+
+TEST_F(Files, ThatCameFirstAreNotReplacedUnasked) {
+  for (const bool unnamed : {true, false}) {
+    auto made = NewFile::create(folder_.string(), 0666, unnamed);
+    if (!made) continue;
+    ASSERT_TRUE(write_file(path("a"), bytes_of("first"), true));
+    EXPECT_EQ(made->give_name(path("a"), false), NewFile::Named::exists);
+    EXPECT_EQ(*read_file(path("a"), 10), bytes_of("first"));
+  }
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(Files, AreReadInParts) {
+  ASSERT_TRUE(write_file(path("a"), bytes_of("0123456789"), false));
+  EXPECT_EQ(*read_file_part(path("a"), 3, 4), bytes_of("3456"));
+  EXPECT_EQ(*read_file_part(path("a"), 8, 4), bytes_of("89"));
+  EXPECT_TRUE(read_file_part(path("a"), 80, 4)->empty());
+}
+
+TEST_F(Files, AreTheSameByWhateverLinks) {
+  ASSERT_TRUE(write_file(path("a"), bytes_of("x"), false));
+  ASSERT_TRUE(write_file(path("b"), bytes_of("x"), false));
+  fs::create_symlink("a", folder_ / "soft");
+  fs::create_hard_link(folder_ / "a", folder_ / "hard");
+  EXPECT_TRUE(same_file(path("a"), path("soft")) && same_file(path("hard"), path("soft")));
+  EXPECT_FALSE(same_file(path("a"), path("b")));
+  EXPECT_FALSE(same_file(path("none"), path("none"))) << "there is none to lose";
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <new>
+#include <stdexcept>
 #include <vector>
 
 namespace octavo {
@@ -52,6 +54,18 @@ TEST(Parallel, StopIsInterrupted) {
   });
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().kind, ErrorKind::interrupted);
+}
+
+TEST(Parallel, AProgressThatThrowsDoesNotEndTheWork) {
+  std::atomic<int> visits{0};
+  const Status done = for_each_index(
+      9, {3, nullptr, [](size_t) { throw std::runtime_error("the terminal is gone"); }},
+      [&](size_t, size_t) {
+        ++visits;
+        return Status();
+      });
+  EXPECT_TRUE(done);
+  EXPECT_EQ(visits, 9);
 }
 
 }  // namespace

@@ -54,6 +54,27 @@ TEST(Printable, EscapesOnlyControlBytes) {
   EXPECT_EQ(printable("a\nb\x1b[0m 'Zürich'"), "a\\x0ab\\x1b[0m 'Zürich'");
 }
 
+TEST(Printable, EscapesWhatATerminalObeysInUnicodeToo) {
+  EXPECT_EQ(printable("a\xc2\x9b"
+                      "31mb"),
+            "a\\xc2\\x9b31mb");  // U+009B, CSI
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "gpj"),
+            "a\\xe2\\x80\\xaegpj");                                           // U+202E
+  EXPECT_EQ(printable("\xe2\x81\xa6\xd8\x9c"), "\\xe2\\x81\\xa6\\xd8\\x9c");  // U+2066, U+061C
+  EXPECT_EQ(printable("\xe2\x80\xa8"), "\\xe2\\x80\\xa8");                    // a line's end
+  EXPECT_EQ(printable("東京 \xf0\x9f\xa6\x93"), "東京 \xf0\x9f\xa6\x93");
+}
+
+TEST(Printable, EscapesWhatIsNoUtf8) {
+  EXPECT_EQ(printable("a\x9b"
+                      "b\xff"),
+            "a\\x9bb\\xff");
+  EXPECT_EQ(printable("\xc0\x9b"), "\\xc0\\x9b");           // too long a form
+  EXPECT_EQ(printable("\xe2\x80"), "\\xe2\\x80");           // cut off
+  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // a surrogate
+}
+
 TEST(Quoted, OfAStringIsNotStdQuoted) {
   std::string text = "a\tb";
   const std::string same = text;
