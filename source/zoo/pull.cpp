@@ -1,7 +1,5 @@
 #include "zoo/pull.h"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -13,16 +11,11 @@
 #include "zoo/lock.h"
 #include "zoo/sources.h"
 #include "zoo/transfer.h"
+#include "zoo/url.h"
 
 namespace octavo::zoo {
 
 namespace {
-
-std::string url_escaped(const std::string& name) {
-  const std::unique_ptr<char, decltype(&curl_free)> escaped(
-      curl_easy_escape(nullptr, name.data(), static_cast<int>(name.size())), &curl_free);
-  return escaped ? escaped.get() : name;
-}
 
 // MIRROR/FILE of each mirror, then the index's own.
 std::vector<std::string> urls_of(const Entry& entry, const std::vector<std::string>& mirrors) {

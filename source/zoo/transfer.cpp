@@ -1,5 +1,3 @@
-#include "zoo/transfer.h"
-
 #include <curl/curl.h>
 
 #include <charconv>
@@ -7,6 +5,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "zoo/network.h"
 
 namespace octavo::zoo {
 
@@ -195,8 +194,8 @@ void set_up(CURL* curl, const Request& request, const Patience& patience) {
 
 }  // namespace
 
-Result<std::optional<Failure>> transfer(const Request& request, const Receiver& receiver,
-                                        const Patience& patience) {
+Result<std::optional<Failure>> transfer_by_curl(const Request& request, const Receiver& receiver,
+                                                const Patience& patience) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
   const Handle handle(curl_easy_init(), &curl_easy_cleanup);
   if (ready != CURLE_OK || !handle) return failed("libcurl does not start");
@@ -228,6 +227,12 @@ Result<std::optional<Failure>> transfer(const Request& request, const Receiver& 
   if (answered && status != 200 && status != 206) return std::optional(from_status(curl, status));
   if (code != CURLE_OK) return std::optional(from_code(code, text));
   return std::optional<Failure>();
+}
+
+extern "C" {
+extern const NetworkEntry octavo_network_entry [[gnu::visibility("default")]];
+const NetworkEntry octavo_network_entry = {OCTAVO_VERSION, transfer_by_curl, resolve_url_by_curl,
+                                           url_escaped_by_curl};
 }
 
 }  // namespace octavo::zoo
