@@ -1,7 +1,7 @@
 # What `cmake --install` puts where, and the Debian packages that `cpack` makes of it:
 #   runtime      the shared library                                  liboctavo-runtime0
 #   development  headers, archive, CMake package, pkg-config         liboctavo-dev
-#   program      octavo and the float engine's module                octavo
+#   program      octavo and its modules                              octavo
 #   python       what the wheel holds beside python/octavo           (where that is built)
 include(CMakePackageConfigHelpers)
 
@@ -41,7 +41,11 @@ install(FILES ${PROJECT_BINARY_DIR}/octavo-runtime.pc
 if(OCTAVO_PROGRAM)
   install(TARGETS octavo_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
   if(NOT OCTAVO_RUNTIME_ONLY)
-    install(TARGETS octavo_float LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
+    set(OCTAVO_MODULES octavo_float octavo_archive)
+    if(OCTAVO_ZOO)
+      list(APPEND OCTAVO_MODULES octavo_network)
+    endif()
+    install(TARGETS ${OCTAVO_MODULES} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
             COMPONENT program)
   endif()
 endif()

@@ -1,5 +1,6 @@
 #include "build/sha256.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/memory_error.h"
 #include "base/text.h"
 
 namespace octavo {
@@ -17,6 +19,7 @@ namespace {
 using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
 Error not_available() {
+  if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE) return out_of_memory();
   return failed("SHA-256 is not available in libcrypto");
 }
 

@@ -49,10 +49,7 @@ class Worker {
     out.record.path = sample.path;
     out.record.label = sample.label;
     const auto bytes = read_sample(sample);
-    if (!bytes) {
-      out.unreadable = bytes.error().message;
-      return out;
-    }
+    if (!bytes) return not_read(bytes.error(), std::move(out));
     // Models that are fed alike share one decoded picture.
     const Model* prepared_for = nullptr;
     NetworkInput input;
@@ -60,10 +57,7 @@ class Worker {
       const Model& model = (*models_)[m];
       if (!prepared_for || !same_input(*prepared_for, model)) {
         Result<NetworkInput> decoded = decode_network_input(model, sample.path, *bytes);
-        if (!decoded) {
-          out.unreadable = decoded.error().message;
-          return out;
-        }
+        if (!decoded) return not_read(decoded.error(), std::move(out));
         input = *std::move(decoded);
         prepared_for = &model;
       }
@@ -79,6 +73,16 @@ class Worker {
 
  private:
   explicit Worker(const std::vector<Model>& models) : models_(&models) {}
+
+  // Memory that runs out says nothing of the picture.
+  static Outcome not_read(const Error& error, Outcome out) {
+    if (error.kind == ErrorKind::unsupported) {
+      out.ran = error;
+    } else {
+      out.unreadable = error.message;
+    }
+    return out;
+  }
 
   std::array<int32_t, 5> best_five() const {
     std::array<int32_t, 5> best;

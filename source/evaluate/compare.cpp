@@ -127,13 +127,18 @@ class Worker {
     return Worker(float_model, plan, tensors, std::move(*session), std::move(*floats));
   }
 
-  PictureSums compare(const Sample& sample) {
-    PictureSums out;
+  // An Error only where it is not this picture's: memory that runs out.
+  Result<PictureSums> compare(const Sample& sample) {
+    const auto refused = [](const Error& error) -> Result<PictureSums> {
+      if (error.kind == ErrorKind::unsupported) return error;
+      return PictureSums{{}, 0, false, error.message};
+    };
     auto bytes = read_sample(sample);
-    if (!bytes) return {{}, 0, false, bytes.error().message};
+    if (!bytes) return refused(bytes.error());
     auto input = decode_network_input(*plan_, sample.path, *bytes);
-    if (!input) return {{}, 0, false, input.error().message};
-    if (const Status ran = run(*input, out); !ran) out.problem = ran.error().message;
+    if (!input) return refused(input.error());
+    PictureSums out;
+    if (const Status ran = run(*input, out); !ran) return refused(ran.error());
     return out;
   }
 
@@ -248,10 +253,13 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   if (options.progress) {
     how.progress = [&](size_t done) { options.progress(done, samples.size()); };
   }
-  const Status compared = for_each_index(samples.size(), how, [&](size_t i, size_t worker) {
-    pictures[i] = workers[worker].compare(samples[i]);
-    return Status();
-  });
+  const auto compare_one = [&](size_t i, size_t worker) -> Status {
+    auto sums = workers[worker].compare(samples[i]);
+    if (!sums) return sums.error();
+    pictures[i] = std::move(*sums);
+    return {};
+  };
+  const Status compared = for_each_index(samples.size(), how, compare_one);
   if (!compared) return compared.error();
   Comparison out = merge(plan.program->plan(), pictures);
   if (out.pictures == 0) {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <random>
 
 #include "base/file.h"
@@ -115,28 +116,49 @@ Result<std::vector<Sample>> class_folder_samples(const FileTree& tree,
   return samples;
 }
 
-Result<std::vector<Sample>> samples_of_tree(const FileTree& tree, const DataSetOptions& options) {
-  if (const FileTree::File* list = find_list(tree)) return samples_of_list(tree, *list, options);
+// The folders that could not be listed are told as what cannot be read.
+std::vector<Sample> with_problems(std::vector<Sample> samples, const FileTree& tree) {
+  for (const FileTree::Problem& problem : tree.problems) {
+    Sample sample;
+    sample.path = tree.full_name(problem.path);
+    sample.problem = problem.reason;
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+// Of the ILSVRC layout the part to read: "val", or "train" where no labels are needed.
+std::optional<std::string> split_of(const FileTree& tree, const DataSetOptions& options) {
+  size_t samples = 0;
+  for (const FileTree::File& file : tree.files) {
+    if (!is_sample_file(file.path)) continue;
+    if (!in_folder(file.path)) return std::nullopt;
+    ++samples;
+  }
+  const auto has_folder = [&](const char* folder) {
+    return std::find(tree.folders.begin(), tree.folders.end(), folder) != tree.folders.end();
+  };
+  if (samples == 0 || !has_folder("val")) return std::nullopt;
+  return !options.labels_needed && has_folder("train") ? "train" : "val";
+}
+
+Result<std::vector<Sample>> samples_without_list(const FileTree& tree,
+                                                 const DataSetOptions& options) {
   std::vector<const FileTree::File*> files;
   for (const FileTree::File& file : tree.files) {
     if (is_sample_file(file.path)) files.push_back(&file);
   }
   const std::string name = tree.below.empty() ? tree.root : tree.full_name("");
   if (files.empty()) {
+    if (!tree.problems.empty()) return rejected(tree.problems.front().reason);
     return rejected(concat(quoted(name),
                            " holds no pictures (.jpg, .png, .webp, .bmp, .ppm) and "
                            "no tensors (.npy, .raw, .bin)"));
   }
-  const bool all_in_folders = std::all_of(
-      files.begin(), files.end(), [](const FileTree::File* file) { return in_folder(file->path); });
-  const auto has_folder = [&](const char* folder) {
-    return std::find(tree.folders.begin(), tree.folders.end(), folder) != tree.folders.end();
-  };
-  if (all_in_folders && has_folder("val")) {
-    const bool train = !options.labels_needed && has_folder("train");
-    return samples_of_tree(tree.subtree(train ? "train" : "val"), options);
+  if (std::all_of(files.begin(), files.end(),
+                  [](const FileTree::File* file) { return in_folder(file->path); })) {
+    return class_folder_samples(tree, options);
   }
-  if (all_in_folders) return class_folder_samples(tree, options);
   if (options.labels_needed) {
     return rejected(concat(quoted(name),
                            " holds pictures but no classes: expected labels.txt with "
@@ -147,12 +169,21 @@ Result<std::vector<Sample>> samples_of_tree(const FileTree& tree, const DataSetO
   return samples;
 }
 
+Result<std::vector<Sample>> samples_of_tree(const FileTree& tree, const DataSetOptions& options) {
+  if (const FileTree::File* list = find_list(tree)) return samples_of_list(tree, *list, options);
+  if (const auto split = split_of(tree, options)) {
+    return samples_of_tree(tree.subtree(*split), options);
+  }
+  auto samples = samples_without_list(tree, options);
+  if (!samples) return samples;
+  return with_problems(*std::move(samples), tree);
+}
+
 bool is_tar(const std::string& path) {
   if (path.ends_with(".tar")) return true;
-  char header[512] = {};
-  std::ifstream file(path, std::ios::binary);
-  file.read(header, sizeof header);
-  return std::string_view(header + 257, 5) == "ustar";
+  const auto magic = read_file_part(path, 257, 5);
+  return magic &&
+         std::string_view(reinterpret_cast<const char*>(magic->data()), magic->size()) == "ustar";
 }
 
 Result<std::vector<Sample>> all_samples(const std::string& path, const DataSetOptions& options) {
@@ -160,6 +191,10 @@ Result<std::vector<Sample>> all_samples(const std::string& path, const DataSetOp
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) {
     return failed(concat("the data set ", quoted(path), " does not exist"));
+  }
+  if (!fs::is_directory(status) && !fs::is_regular_file(status)) {
+    return rejected(concat("the data set ", quoted(path),
+                           " is neither a folder nor a file: pipes and devices are not read"));
   }
   if (fs::is_directory(status)) {
     const Result<FileTree> tree = list_folder(path);
@@ -189,24 +224,16 @@ bool is_sample_file(std::string_view path) {
 }
 
 Result<std::vector<std::byte>> read_sample(const Sample& sample) {
+  if (!sample.problem.empty()) return rejected(sample.problem);
   if (sample.archive.empty()) return read_file(sample.path, largest_sample_bytes);
   if (sample.size > largest_sample_bytes) {
     return rejected(concat(quoted(sample.path), " has ", sample.size,
                            " bytes; the most that is read here is ", largest_sample_bytes));
   }
-  std::error_code error;
-  const uint64_t available = fs::file_size(sample.archive, error);
-  std::vector<std::byte> bytes;
-  std::ifstream file(sample.archive, std::ios::binary);
-  if (!error && sample.offset <= available && sample.size <= available - sample.offset) {
-    bytes.resize(sample.size);
-    file.seekg(static_cast<std::streamoff>(sample.offset));
-    file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  } else {
-    file.setstate(std::ios::failbit);
-  }
-  if (!file)
+  auto bytes = read_file_part(sample.archive, sample.offset, sample.size);
+  if (bytes && bytes->size() < sample.size) {
     return failed(concat("cannot read ", quoted(sample.path), ": the archive ends before"));
+  }
   return bytes;
 }
 
@@ -214,9 +241,11 @@ Result<std::vector<Sample>> open_dataset(const std::string& path, const DataSetO
   Result<std::vector<Sample>> samples = all_samples(path, options);
   if (!samples) return samples.error();
   if ((*samples).empty()) return rejected(concat(quoted(path), " names no pictures"));
-  if (options.limit > 0 && (*samples).size() > options.limit) {
-    (*samples).erase((*samples).begin() + static_cast<std::ptrdiff_t>(options.limit),
-                     (*samples).end());
+  if (options.limit > 0) {
+    size_t seen = 0;
+    std::erase_if(*samples, [&](const Sample& sample) {
+      return sample.problem.empty() && ++seen > options.limit;
+    });
   }
   return samples;
 }
@@ -228,7 +257,14 @@ std::vector<Sample> spread_samples(std::vector<Sample> samples, size_t count, ui
     for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random() % i]);
   };
   std::map<int, std::vector<size_t>> by_label;
-  for (size_t i = 0; i < samples.size(); ++i) by_label[samples[i].label].push_back(i);
+  std::vector<Sample> problems;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (samples[i].problem.empty()) {
+      by_label[samples[i].label].push_back(i);
+    } else {
+      problems.push_back(std::move(samples[i]));
+    }
+  }
   std::vector<std::vector<size_t>> classes;
   for (auto& [label, members] : by_label) {
     shuffle(members);
@@ -237,7 +273,7 @@ std::vector<Sample> spread_samples(std::vector<Sample> samples, size_t count, ui
   shuffle(classes);
 
   std::vector<Sample> chosen;
-  count = std::min(count, samples.size());
+  count = std::min(count, samples.size() - problems.size());
   for (size_t round = 0; chosen.size() < count; ++round) {
     for (const auto& members : classes) {
       if (round < members.size() && chosen.size() < count) {
@@ -245,6 +281,8 @@ std::vector<Sample> spread_samples(std::vector<Sample> samples, size_t count, ui
       }
     }
   }
+  chosen.insert(chosen.end(), std::make_move_iterator(problems.begin()),
+                std::make_move_iterator(problems.end()));
   return chosen;
 }
 

@@ -16,6 +16,7 @@ struct Sample {
   int label = -1;       // -1: not known
   std::string archive;  // if not empty, the bytes are [offset, offset + size) of this file
   uint64_t offset = 0, size = 0;
+  std::string problem;  // if not empty, why it cannot be read: a folder that cannot be listed
 };
 
 // The bytes of a picture. The Error names it.
@@ -40,16 +41,18 @@ struct DataSetOptions {
 // - where labels are not needed, a plain folder;
 // - an uncompressed .tar of any of these; its members are read where they lie.
 // Files are pictures or tensors by their extension; hidden ones do not count. The order
-// is that of the list, else by path. A file of a list that is missing is found out when
-// it is read. Errors: nothing to read; a label that is missing, no number, or outside the
-// classes, naming file and line.
+// is that of the list, else by path. Folders are entered once, however many links lead there. A
+// folder that cannot be listed is one sample, which cannot be read and is told by its reader;
+// so is a file of a list that is missing. A pipe or a device is `rejected`, never waited for.
+// Errors: nothing to read; a label that is missing, no number, or outside the classes, naming file
+// and line.
 Result<std::vector<Sample>> open_dataset(const std::string& path, const DataSetOptions& options);
 
 // Whether a folder's file counts: by its extension.
 bool is_sample_file(std::string_view path);
 
 // `count` of the samples, spread evenly over the classes; the same for the same seed.
-// Any first part of the answer is spread evenly too.
+// Any first part of the answer is spread evenly too. Those with a problem come last, all of them.
 std::vector<Sample> spread_samples(std::vector<Sample> samples, size_t count, uint64_t seed);
 
 }  // namespace octavo

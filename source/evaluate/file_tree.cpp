@@ -1,16 +1,16 @@
 #include "evaluate/file_tree.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
-#include <memory>
 #include <set>
 #include <system_error>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "evaluate/tar.h"
 
 namespace octavo {
 
@@ -59,16 +59,6 @@ void tidy(FileTree& tree, std::set<std::string> folders) {
     if (slash != std::string::npos) folders.insert(file.path.substr(0, slash));
   }
   tree.folders.assign(folders.begin(), folders.end());
-}
-
-struct CloseArchive {
-  void operator()(archive* open) const { archive_read_free(open); }
-};
-
-Error archive_error(const std::string& path, archive* open) {
-  const char* reason = archive_error_string(open);
-  return rejected(concat(quoted(path), " is no uncompressed tar archive that can be read: ",
-                         reason ? reason : "unknown reason"));
 }
 
 // All lies in the folder's own folders or beside a list of its own.
@@ -127,70 +117,120 @@ FileTree FileTree::subtree(const std::string& folder) const {
     if (!file.path.starts_with(prefix)) continue;
     out.files.push_back({file.path.substr(prefix.size()), file.offset, file.size});
   }
+  for (const Problem& problem : problems) {
+    if (!problem.path.starts_with(prefix)) continue;
+    out.problems.push_back({problem.path.substr(prefix.size()), problem.reason});
+  }
   tidy(out, {});
   return out;
 }
 
+namespace {
+
+namespace fs = std::filesystem;
+
+class FolderWalk {
+ public:
+  explicit FolderWalk(FileTree& tree) : tree_(tree) {}
+
+  Status run() {
+    if (Status listed = enter(Place{"", 0}); !listed) return listed;
+    while (!links_.empty()) {  // what a link leads to may have been seen under its own name
+      const Place place = links_.front();
+      links_.pop_front();
+      if (Status listed = enter(place); !listed) return listed;
+    }
+    return {};
+  }
+  std::set<std::string> folders;  // right below the root
+
+ private:
+  struct Place {
+    std::string path;  // below the root
+    int depth = 0;
+  };
+
+  // Errors: of the root, and of too many files.
+  Status enter(const Place& place) {
+    const std::string whole = place.path.empty() ? tree_.root : tree_.full_name(place.path);
+    struct stat info {};
+    if (::stat(whole.c_str(), &info) == 0 && !seen_.insert({info.st_dev, info.st_ino}).second) {
+      return {};
+    }
+    std::error_code error;
+    std::vector<std::string> below;
+    fs::directory_iterator entry(whole, error);
+    for (const auto end = fs::end(entry); !error && entry != end; entry.increment(error)) {
+      if (Status taken = take(*entry, place, below); !taken) return taken;
+    }
+    if (error) {
+      const std::string reason = concat("cannot list ", quoted(whole), ": ", error.message());
+      if (place.path.empty()) return failed(reason);
+      tree_.problems.push_back({place.path, reason});
+    }
+    std::sort(below.begin(), below.end());
+    for (const std::string& path : below) {
+      if (Status listed = enter({path, place.depth + 1}); !listed) return listed;
+    }
+    return {};
+  }
+
+  Status take(const fs::directory_entry& entry, const Place& place,
+              std::vector<std::string>& below) {
+    const std::string name = entry.path().filename().string();
+    if (is_hidden(name)) return {};
+    std::string path = place.path.empty() ? name : concat(place.path, "/", name);
+    std::error_code ignored;  // a dangling link is no folder
+    if (!entry.is_directory(ignored)) {
+      tree_.files.push_back({std::move(path), 0, 0});
+      return tree_.files.size() > most_files ? Status(too_many_files(tree_.root)) : Status();
+    }
+    if (place.depth == 0) folders.insert(name);
+    if (place.depth + 1 >= deepest_level) return {};
+    if (entry.is_symlink(ignored)) {
+      links_.push_back({std::move(path), place.depth + 1});
+    } else {
+      below.push_back(std::move(path));
+    }
+    return {};
+  }
+
+  FileTree& tree_;
+  std::set<std::pair<dev_t, ino_t>> seen_;
+  std::deque<Place> links_;
+};
+
+}  // namespace
+
 Result<FileTree> list_folder(const std::string& path) {
-  namespace fs = std::filesystem;
   FileTree tree{path, false, "", {}, {}};
   while (tree.root.size() > 1 && tree.root.ends_with('/')) tree.root.pop_back();
-  std::set<std::string> folders;
-  std::error_code error;
-  fs::recursive_directory_iterator entry(path, fs::directory_options::follow_directory_symlink,
-                                         error);
-  for (const auto end = fs::end(entry); !error && entry != end; entry.increment(error)) {
-    const bool folder = entry->is_directory(error);
-    if (error) error.clear();  // a dangling link is no file either
-    if (is_hidden(entry->path().filename().string())) {
-      if (folder) entry.disable_recursion_pending();
-      continue;
-    }
-    if (folder) {
-      if (entry.depth() == 0) folders.insert(entry->path().filename().string());
-      if (entry.depth() + 1 >= deepest_level) entry.disable_recursion_pending();
-    } else {
-      tree.files.push_back({entry->path().lexically_relative(path).generic_string(), 0, 0});
-      if (tree.files.size() > most_files) return too_many_files(path);
-    }
-  }
-  if (error) return failed(concat("cannot list ", quoted(path), ": ", error.message()));
-  tidy(tree, std::move(folders));
+  FolderWalk walk(tree);
+  if (const Status walked = walk.run(); !walked) return walked.error();
+  tidy(tree, std::move(walk.folders));
+  std::sort(tree.problems.begin(), tree.problems.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
   return tree;
 }
 
 Result<FileTree> list_tar(const std::string& path) {
-  const std::unique_ptr<archive, CloseArchive> open(archive_read_new());
-  if (!open) return unsupported("there is not enough memory to read an archive");
-  archive_read_support_format_tar(open.get());
-  archive_read_support_filter_none(open.get());  // only so do members lie in the file as they are
-  if (archive_read_open_filename(open.get(), path.c_str(), 65536) != ARCHIVE_OK) {
-    return archive_error(path, open.get());
-  }
+  const auto members = list_tar_members(path, most_files);
+  if (!members) return members.error();
   FileTree tree{path, true, "", {}, {}};
   std::set<std::string> folders;
-  while (true) {
-    archive_entry* entry = nullptr;
-    const int state = archive_read_next_header(open.get(), &entry);
-    if (state == ARCHIVE_EOF) break;
-    if (state != ARCHIVE_OK && state != ARCHIVE_WARN) return archive_error(path, open.get());
-    const char* name = archive_entry_pathname(entry);
-    if (!name) return rejected(concat(quoted(path), " holds a name that cannot be read"));
-    std::string_view member = without_dot(name);
-    if (archive_entry_filetype(entry) == AE_IFDIR) {
+  for (const TarMember& found : *members) {
+    std::string_view member = without_dot(found.path);
+    if (found.is_folder) {
       while (member.ends_with('/')) member.remove_suffix(1);
       const bool first_level = !member.empty() && member.find('/') == std::string_view::npos;
       if (first_level && !has_hidden_part(member)) folders.emplace(member);
+    } else if (!has_hidden_part(member)) {
+      if (!found.is_plain) {
+        return rejected(concat(quoted(path), " holds ", quoted(member),
+                               " as a link or with holes; make the archive anew from plain files"));
+      }
+      tree.files.push_back({std::string(member), found.offset, found.size});
     }
-    if (archive_entry_filetype(entry) != AE_IFREG || has_hidden_part(member)) continue;
-    if (archive_entry_sparse_count(entry) > 0 || archive_entry_hardlink(entry)) {
-      return rejected(concat(quoted(path), " holds ", quoted(member),
-                             " as a link or with holes; make the archive anew from plain files"));
-    }
-    tree.files.push_back({std::string(member),
-                          static_cast<uint64_t>(archive_filter_bytes(open.get(), 0)),
-                          static_cast<uint64_t>(archive_entry_size(entry))});
-    if (tree.files.size() > most_files) return too_many_files(path);
   }
   tidy(tree, std::move(folders));
   const bool wrapped = tree.folders.size() == 1 && !tree.files.empty() &&

@@ -4,7 +4,12 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <new>
+#include <system_error>
 #include <thread>
+
+#include "base/memory_error.h"
+#include "base/text.h"
 
 namespace octavo {
 
@@ -88,10 +93,28 @@ Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
     run_stream(frame, index, options, failed, all[static_cast<size_t>(index)]);
     if (!all[static_cast<size_t>(index)].status) failed = true;
   };
+  // What a frame throws must not leave its thread, nor the others unjoined.
+  const auto guarded = [&](int index) noexcept {
+    Stream& stream = all[static_cast<size_t>(index)];
+    try {
+      work(index);
+    } catch (const std::bad_alloc&) {
+      stream.status = out_of_memory();
+      failed = true;
+    }
+  };
   std::vector<std::thread> threads;
-  for (int s = 1; s < streams; ++s) threads.emplace_back(work, s);
-  work(0);
+  Status started;
+  try {
+    for (int s = 1; s < streams; ++s) threads.emplace_back(guarded, s);
+  } catch (const std::system_error& error) {
+    failed = true;
+    started = unsupported(concat("cannot start ", streams, " streams, each a thread: ",
+                                 error.code().message(), "; fewer --streams need less"));
+  }
+  if (started) guarded(0);
   for (std::thread& thread : threads) thread.join();
+  if (!started) return started.error();
 
   LatencyRun run;
   std::vector<double> ms, lateness;

@@ -7,7 +7,10 @@
 #include <cstdio>
 // libjpeg's header needs size_t and FILE first.
 #include <jpeglib.h>
+//
+#include <jerror.h>
 
+#include "base/memory_error.h"
 #include "base/text.h"
 #include "image/decode.h"
 
@@ -125,6 +128,9 @@ Outcome read_pixels(Decoder& decoder, int32_t width, uint8_t* pixels, uint8_t* c
 
 Status status(Outcome outcome, const Decoder& decoder) {
   if (outcome == Outcome::ended_early) return rejected("the file ends early (truncated)");
+  if (outcome == Outcome::error && decoder.errors.msg_code == JERR_OUT_OF_MEMORY) {
+    return out_of_memory();
+  }
   if (outcome == Outcome::error) return rejected(concat("libjpeg says: ", decoder.message));
   return {};
 }

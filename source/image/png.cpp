@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "base/memory_error.h"
 #include "base/text.h"
 #include "image/decode.h"
 
@@ -21,6 +22,7 @@ Error spng_says(int code) {
   if (code == SPNG_EOF || code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT) {
     return rejected("the file ends early (truncated)");
   }
+  if (code == SPNG_EMEM) return out_of_memory();
   return rejected(concat("libspng says: ", spng_strerror(code)));
 }
 
@@ -28,7 +30,7 @@ Error spng_says(int code) {
 
 Result<Picture> decode_png(Bytes bytes, int64_t most) {
   const std::unique_ptr<spng_ctx, void (*)(spng_ctx*)> context(spng_ctx_new(0), spng_ctx_free);
-  if (!context) return unsupported("no memory for a PNG decoder");
+  if (!context) return out_of_memory();
   spng_set_chunk_limits(context.get(), most_chunk_bytes, most_chunk_bytes);
   if (const int code = spng_set_png_buffer(context.get(), bytes.data(), bytes.size())) {
     return spng_says(code);

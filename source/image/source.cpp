@@ -50,7 +50,8 @@ std::optional<std::array<int32_t, 2>> read_size(std::string_view text) {
 }
 
 Error rejected_file(const PictureSource& source, const Error& why) {
-  return rejected(concat(quoted(source.path), ": ", why.message));
+  const bool memory = why.kind == ErrorKind::unsupported;  // says nothing of the file
+  return {memory ? why.kind : ErrorKind::rejected, concat(quoted(source.path), ": ", why.message)};
 }
 
 Status load_frame(const PictureSource& source, std::span<const std::byte> bytes,

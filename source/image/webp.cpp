@@ -1,6 +1,7 @@
 // WebP by libwebp with its defaults (fancy upsampling, no dithering), alpha dropped.
 #include <webp/decode.h>
 
+#include "base/memory_error.h"
 #include "base/text.h"
 #include "image/decode.h"
 
@@ -19,8 +20,14 @@ Result<Picture> decode_webp(Bytes bytes, int64_t most) {
   if (!picture) return picture;
   // The stride fits: a WebP side has at most 16383 pixels (16777216 in VP8X, where
   // the image inside must agree).
-  if (WebPDecodeRGBInto(data, bytes.size(), picture->pixels.data(), picture->pixels.size(),
-                        picture->width * 3) == nullptr) {
+  WebPDecoderConfig config;
+  if (!WebPInitDecoderConfig(&config)) return failed("libwebp is of another version");
+  config.output.colorspace = MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA = {picture->pixels.data(), picture->width * 3, picture->pixels.size()};
+  const VP8StatusCode decoded = WebPDecode(data, bytes.size(), &config);
+  if (decoded == VP8_STATUS_OUT_OF_MEMORY) return out_of_memory();
+  if (decoded != VP8_STATUS_OK) {
     return rejected("the file ends early (truncated) or is damaged");
   }
   return picture;

@@ -1,6 +1,8 @@
 #include "evaluate/dataset.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <map>
 #include <set>
@@ -277,6 +279,49 @@ TEST(SpreadSamples, IsReproducible) {
 
 TEST(SpreadSamples, GivesAllWhereMoreAreAskedFor) {
   EXPECT_EQ(spread_samples(numbered({1, 2, 1}), 10, 1).size(), 3u);
+}
+
+TEST(DataSet, EntersEachFolderOnceAndUnderItsOwnName) {
+  const TemporaryFolder folder;
+  folder.write("a/1.jpg", "");
+  folder.write("b/2.jpg", "");
+  std::filesystem::create_symlink("../b", folder / "a/aside");  // sorted before b itself
+  std::filesystem::create_symlink("..", folder / "a/loop");
+  EXPECT_EQ(open(folder.path()), (Names{"a/1.jpg=0", "b/2.jpg=1"}));
+  const TemporaryFolder links;  // a set may well be all links
+  std::filesystem::create_directory_symlink(folder / "b", links / "n01");
+  std::filesystem::create_directory_symlink(folder / "a", links / "n02");
+  EXPECT_EQ(open(links.path()).size(), 2u);
+}
+
+TEST(DataSet, NamesAFolderThatCannotBeListedAndKeepsItsClass) {
+  const TemporaryFolder folder;
+  folder.write("a/1.jpg", "");
+  folder.write("b/2.jpg", "");
+  folder.write("c/3.jpg", "");
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod((folder / "b").c_str(), 0), 0);
+  const bool root = ::geteuid() == 0;
+  if (root) ASSERT_EQ(::seteuid(65534), 0);
+  const auto samples = open_dataset(folder.path(), {.limit = 2});
+  if (root) ASSERT_EQ(::seteuid(0), 0);
+  ::chmod((folder / "b").c_str(), 0755);
+  ASSERT_TRUE(samples) << samples.error().message;
+  ASSERT_EQ(samples->size(), 3u) << "what is left out does not count against the limit";
+  EXPECT_EQ((*samples)[1].label, 2);
+  const auto bytes = read_sample(samples->back());
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().kind, ErrorKind::rejected);
+  EXPECT_NE(bytes.error().message.find(folder / "b"), std::string::npos);
+  EXPECT_EQ(spread_samples(*samples, 1, 1).size(), 2u) << "one, and what must be told";
+}
+
+TEST(DataSet, RefusesPipesAtOnce) {
+  const TemporaryFolder folder;
+  for (const char* name : {"pipe", "pipe.tar"}) {
+    ASSERT_EQ(::mkfifo((folder / name).c_str(), 0600), 0);
+    EXPECT_NE(refusal(folder / name).find(name), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <new>
 #include <vector>
 
 namespace octavo {
@@ -52,6 +53,19 @@ TEST(Latency, HandsOnTheErrorOfAFrame) {
   const auto run = measure_latency([](int) { return Status(failed("no camera")); }, 2, {});
   ASSERT_FALSE(run);
   EXPECT_EQ(run.error().message, "no camera");
+}
+
+TEST(Latency, MemoryThatRunsOutInAStreamIsAnError) {
+  LatencyOptions options;
+  options.frames = 3;
+  options.warmup_seconds = 0;
+  const FrameFunction frame = [](int stream) -> Status {
+    if (stream == 2) throw std::bad_alloc();
+    return {};
+  };
+  const auto run = measure_latency(frame, 4, options);
+  ASSERT_FALSE(run);
+  EXPECT_EQ(run.error().kind, ErrorKind::unsupported);
 }
 
 }  // namespace
