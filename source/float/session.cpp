@@ -1,10 +1,13 @@
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
+#include "base/memory_error.h"
 #include "base/text.h"
 #include "float/entry.h"
 #include "float/kernel.h"
@@ -46,6 +49,38 @@ struct Step {
   float* output = nullptr;
 };
 
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+// oneDNN crashes when an allocation of its own fails, so that memory is asked for before it is
+// entered: as much address space as it may take (its generated code and packed weights; a few
+// buffers while it runs) can be had at this moment. It cannot be told from outside when memory
+// runs out within that call, by another thread or beyond a limit of the container.
+constexpr uint64_t create_room = uint64_t{32} << 20, run_room = uint64_t{4} << 20;
+
+bool has_room(uint64_t bytes) {
+  void* there = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return there != MAP_FAILED && ::munmap(there, bytes) == 0;
+}
+
+Error no_room(const char* what) {
+  return unsupported(concat("there is not enough memory to ", what, " the float network"));
+}
+
+Error dnnl_error(const std::string& what, const dnnl::error& error) {
+  if (error.status == dnnl_out_of_memory) return out_of_memory();
+  return failed(concat(what, std::string_view(error.message)));
+}
+
+uint64_t constant_bytes(const Graph& graph, const Node& node) {
+  uint64_t bytes = 0;
+  for (const TensorId t : node.inputs) {
+    if (graph.tensors[t].values) bytes += graph.tensors[t].values->size() * sizeof(float);
+  }
+  return bytes;
+}
+
 struct Freed {
   void operator()(std::byte* memory) const { std::free(memory); }
 };
@@ -85,6 +120,7 @@ class Session final : public FloatSession {
  private:
   Status prepare(Layout& layout, bool observed);
   void execute(const Layout& layout, const float* input, const Observer* observer);
+  Error overflow(std::span<const float> input);
   const float* find(const Layout& layout, TensorId tensor, const float* input) const;
   size_t count(TensorId tensor) const {
     return static_cast<size_t>(product(graph_.tensors[tensor].shape));
@@ -137,6 +173,41 @@ void Session::execute(const Layout& layout, const float* input, const Observer* 
   }
 }
 
+// Where it began: a tensor that is not finite though all that it is made from is. Infinity may
+// be meant where it is not passed on (a mask before a softmax).
+Error Session::overflow(std::span<const float> input) {
+  std::vector<uint8_t> broken(graph_.tensors.size());
+  for (size_t t = 0; t < broken.size(); ++t) {
+    const auto& values = graph_.tensors[t].values;
+    broken[t] = values && !all_finite(*values);
+  }
+  const Observer look = [&](TensorId t, std::span<float> values) {
+    broken[t] = !all_finite(values);
+  };
+  if (const Status prepared = prepare(observed_, true); !prepared) return prepared.error();
+  auto* copied = const_cast<float*>(find(observed_, graph_.input, nullptr));
+  std::memcpy(copied, input.data(), input.size_bytes());
+  broken[graph_.input] = !all_finite(input);
+  execute(observed_, copied, &look);
+
+  std::vector<const Node*> maker(graph_.tensors.size(), nullptr);
+  for (const Node& node : graph_.nodes) maker[node.output] = &node;
+  TensorId first = graph_.output;
+  while (maker[first] != nullptr) {
+    const auto& inputs = maker[first]->inputs;
+    const auto worse =
+        std::find_if(inputs.begin(), inputs.end(), [&](TensorId t) { return broken[t] != 0; });
+    if (worse == inputs.end()) break;
+    first = *worse;
+  }
+  const std::string name = quoted(graph_.tensors[first].name);
+  const char* what = "the float network gives no finite numbers: ";
+  if (maker[first] == nullptr)
+    return rejected(concat(what, name, " holds NaN or infinity already"));
+  return rejected(concat(what, "tensor ", name, " (", operator_name(maker[first]->op), " ",
+                         quoted(maker[first]->name), ") is the first that overflows"));
+}
+
 Status Session::run(std::span<const float> input, std::span<float> output,
                     const Observer* observer) {
   if (input.size() != count(graph_.input) || output.size() != count(graph_.output)) {
@@ -153,12 +224,14 @@ Status Session::run(std::span<const float> input, std::span<float> output,
       std::memcpy(copied, input.data(), input.size_bytes());
       (*observer)(graph_.input, {copied, input.size()});
     }
+    if (!has_room(run_room)) return no_room("run");
     execute(layout, input.data(), observer);
     std::memcpy(output.data(), find(layout, graph_.output, input.data()), output.size_bytes());
+    if (!all_finite(output)) return overflow(input);
   } catch (const dnnl::error& error) {
-    return failed(concat("oneDNN failed while the float network ran: ", error.message));
+    return dnnl_error("oneDNN failed while the float network ran: ", error);
   } catch (const std::bad_alloc&) {
-    return unsupported("there is not enough memory to run the float network");
+    return out_of_memory();
   }
   return {};
 }
@@ -172,6 +245,7 @@ Result<std::unique_ptr<FloatSession>> create(const Graph& graph) {
     size_t scratch_bytes = 0;
     for (const Node& node : graph.nodes) {
       current = &node;
+      if (!has_room(create_room + 4 * constant_bytes(graph, node))) return no_room("prepare");
       kernels.push_back(std::visit(MakeKernel{onednn, graph, node}, node.op));
       scratch_bytes = std::max(scratch_bytes, kernels.back().scratch_bytes);
     }
@@ -183,9 +257,9 @@ Result<std::unique_ptr<FloatSession>> create(const Graph& graph) {
     const std::string where =
         current ? concat("node ", quoted(current->name), " (", operator_name(current->op), ")")
                 : std::string("start");
-    return failed(concat("the float engine cannot prepare ", where, ": oneDNN: ", error.message));
+    return dnnl_error(concat("the float engine cannot prepare ", where, ": oneDNN: "), error);
   } catch (const std::bad_alloc&) {
-    return unsupported("there is not enough memory to prepare the float network");
+    return out_of_memory();
   }
 }
 

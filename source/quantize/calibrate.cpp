@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/text.h"
 
@@ -60,18 +61,43 @@ struct PictureRecord {
   std::string unreadable;
 };
 
+// What one more thread keeps beside its session.
+uint64_t statistics_bytes(const Graph& graph, const std::vector<uint8_t>& wants, bool whole) {
+  constexpr uint64_t histogram = 2 * ChannelHistograms::compact_half * sizeof(uint32_t);
+  constexpr uint64_t whole_histogram = 2 * ChannelHistograms::fine_half * sizeof(uint32_t);
+  constexpr uint64_t moments = 4 * 2 * (sizeof(float) + sizeof(double) + sizeof(uint64_t));
+  uint64_t bytes = 0;
+  for (size_t t = 0; t < wants.size(); ++t) {
+    if (wants[t] == 0) continue;
+    const bool counted = (wants[t] & wants_histogram) != 0;
+    const auto channels = static_cast<uint64_t>(channel_count(graph.tensors[t]));
+    bytes += channels * (moments + (counted ? histogram : 0));
+    bytes += counted && whole ? whole_histogram : 0;
+  }
+  return bytes;
+}
+
+// A value that is none makes its channel's sum none: sums of finite floats stay finite.
+bool is_finite(const ChannelMoments& moments) {
+  return std::all_of(moments.sum.begin(), moments.sum.end(),
+                     [](double sum) { return std::isfinite(sum); });
+}
+
 struct Pass {
   Calibration calibration;
   std::vector<std::vector<double>> loudness;  // [tensor][readable picture]
 };
 
 Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputMapping& mapping,
-                     const CalibrationFeed& feed, const Sweep& sweep,
+                     const CalibrationFeed& feed, const Sweep& all_threads,
                      const CalibrateOptions& options, const FarPictures& far) {
-  auto sessions = create_sessions(graph, sweep.threads);
-  if (!sessions) return sessions.error();
   const size_t tensors = graph.tensors.size();
   const auto wants = wanted(graph, formed);
+  const Sweep sweep = bounded_sweep(
+      all_threads, feed.count,
+      session_bytes(graph) + statistics_bytes(graph, wants, options.whole_histograms));
+  auto sessions = create_sessions(graph, sweep.threads);
+  if (!sessions) return sessions.error();
   const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
   const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
 
@@ -98,10 +124,15 @@ Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputM
     if (!values) return values.error();
     record.moments.resize(tensors);
     auto& of_worker = histograms[worker];
+    std::optional<TensorId> overflow;
     const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
       if (wants[t] == 0) return;
       const int64_t channels = channel_count(graph.tensors[t]);
       ChannelMoments& moments = record.moments[t] = ChannelMoments::of(seen, channels);
+      if (!is_finite(moments)) {
+        if (!overflow) overflow = t;
+        return;
+      }
       if ((wants[t] & wants_histogram) == 0 ||
           !histogram_has_room(i, static_cast<int64_t>(moments.count)) || far.contains(t, i)) {
         return;
@@ -109,7 +140,11 @@ Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputM
       of_worker[t].add(seen, moments, options.whole_histograms);
     };
     std::vector<float> logits(outputs);
-    return (*sessions)[worker]->run(*values, logits, &observer);
+    const Status ran = (*sessions)[worker]->run(*values, logits, &observer);
+    if (!ran || !overflow) return ran;
+    return rejected(concat("the float network overflows on calibration input ", i, ": tensor ",
+                           quoted(graph.tensors[*overflow].name),
+                           " is the first that holds NaN or infinity"));
   };
 
   const auto merge = [&](size_t i, size_t slot) {

@@ -13,7 +13,9 @@ Result<std::vector<ChannelMoments>> local_means(const Graph& graph, const Formed
                                                 const Simulation& simulation,
                                                 const std::vector<size_t>& pictures,
                                                 const FarPictures& far, const CalibrationFeed& feed,
-                                                const Sweep& sweep) {
+                                                const Sweep& wanted) {
+  const Sweep sweep =
+      bounded_sweep(wanted, pictures.size(), 2 * session_bytes(graph) + activation_bytes(graph));
   auto float_sessions = create_sessions(graph, sweep.threads);
   if (!float_sessions) return float_sessions.error();
   auto sessions = create_sessions(simulation.graph, sweep.threads);

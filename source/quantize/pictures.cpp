@@ -9,6 +9,39 @@
 
 namespace octavo {
 
+namespace {
+
+// With what a build holds anyway, a network of the size of MobileNetV2 stays below 600 MB.
+constexpr uint64_t memory_of_workers = uint64_t{320} << 20;
+
+}  // namespace
+
+uint64_t session_bytes(const Graph& graph) {
+  uint64_t constants = 0, largest = 0;
+  for (const Tensor& tensor : graph.tensors) {
+    const auto elements = static_cast<uint64_t>(element_count(tensor.shape));
+    (tensor.values ? constants : largest) =
+        tensor.values ? constants + elements : std::max(largest, elements);
+  }
+  constexpr uint64_t live_at_once = 4;  // of the largest tensor's size: inputs, output, scratch
+  return sizeof(float) * (constants + live_at_once * largest);
+}
+
+uint64_t activation_bytes(const Graph& graph) {
+  uint64_t elements = 0;
+  for (const Node& node : graph.nodes) {
+    elements += static_cast<uint64_t>(element_count(graph.tensors[node.output].shape));
+  }
+  return sizeof(float) * elements;
+}
+
+Sweep bounded_sweep(Sweep sweep, size_t pictures, uint64_t bytes_a_worker) {
+  const uint64_t fit = memory_of_workers / std::max<uint64_t>(bytes_a_worker, 1);
+  const uint64_t most = std::min<uint64_t>({fit, pictures, 256});
+  sweep.threads = std::max(1, std::min(sweep.threads, static_cast<int>(most)));
+  return sweep;
+}
+
 size_t sweep_slots(const Sweep& sweep) {
   return 4 * static_cast<size_t>(std::clamp(sweep.threads, 1, 256));
 }

@@ -26,6 +26,14 @@ struct Sweep {
   const std::atomic<bool>* stop = nullptr;
 };
 
+// Memory that a worker of its own costs: a float session of the graph with the weights that it
+// packs, and the float values of every node where a pass keeps them.
+uint64_t session_bytes(const Graph& graph);
+uint64_t activation_bytes(const Graph& graph);
+// The sweep with as many threads as there are pictures for and as fit into the memory that a build
+// allows itself, however many processors there are; at least one.
+Sweep bounded_sweep(Sweep sweep, size_t pictures, uint64_t bytes_a_worker);
+
 // work(i, slot, worker) for i = 0 .. count - 1: several at once, each worker (0 ..
 // threads - 1) and each slot (0 .. sweep_slots - 1) used by one at a time. Then merge(i,
 // slot) from one thread in the order of i. The first Error, in that order, ends the sweep.

@@ -40,7 +40,9 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
                                         const Choice& choice, const StepTables& tables,
                                         const InputMapping& mapping, const CalibrationFeed& feed,
                                         const std::vector<size_t>& pictures,
-                                        const FarPictures& far, const Sweep& sweep) {
+                                        const FarPictures& far, const Sweep& all) {
+  const Sweep sweep =
+      bounded_sweep(all, pictures.size(), 2 * session_bytes(graph) + activation_bytes(graph));
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
   auto float_sessions = create_sessions(graph, sweep.threads);
   if (!float_sessions) return float_sessions.error();

@@ -133,7 +133,15 @@ void TapMoments::merge(const TapMoments& other) {
 Result<std::vector<TapMoments>> collect_tap_moments(
     const Graph& graph, const FormedSteps& formed, const Choice& choice,
     const InputMapping& mapping, const std::vector<size_t>& pictures, const FarPictures& far,
-    const CalibrationFeed& feed, const Sweep& sweep) {
+    const CalibrationFeed& feed, const Sweep& wanted) {
+  uint64_t moments_bytes = 0;
+  for (const FormedStep& step : formed.steps) {
+    if (step.kind != StepKind::convolution) continue;
+    const TapMoments empty = empty_moments(graph, step);
+    moments_bytes +=
+        empty.products.size() * sizeof empty.products[0] + empty.sums.size() * sizeof empty.sums[0];
+  }
+  const Sweep sweep = bounded_sweep(wanted, pictures.size(), session_bytes(graph) + moments_bytes);
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
   std::vector<std::vector<uint32_t>> readers(graph.tensors.size());

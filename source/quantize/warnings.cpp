@@ -96,10 +96,11 @@ std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSt
 }
 
 Result<ColorConfidence> compare_color_orders(const Graph& graph, const Preprocess& how,
-                                             const CalibrationFeed& feed, const Sweep& sweep,
+                                             const CalibrationFeed& feed, const Sweep& wanted,
                                              size_t most) {
   ColorConfidence result;
   if (how.channels() != 3 || !feed.pixels || feed.count == 0) return result;
+  const Sweep sweep = bounded_sweep(wanted, std::min(most, feed.count), session_bytes(graph));
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
   const InputMapping mapping = input_mapping(graph, &how);

@@ -66,8 +66,9 @@ Candidates find_candidates(const Graph& graph, const FormedSteps& formed, const 
 
 // Fills in `noise`: that of the logits where only the candidate is rounded, over their power.
 Status measure(const Graph& graph, const Simulation& simulation, const InputMapping& mapping,
-               const CalibrationFeed& feed, const std::vector<size_t>& pictures, const Sweep& sweep,
-               std::vector<Candidate>& candidates) {
+               const CalibrationFeed& feed, const std::vector<size_t>& pictures,
+               const Sweep& wanted, std::vector<Candidate>& candidates) {
+  const Sweep sweep = bounded_sweep(wanted, pictures.size(), session_bytes(graph));
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
   const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));

@@ -207,5 +207,27 @@ TEST(FloatSession, SaysThatMemoryIsShort) {
   EXPECT_EQ(done.error().kind, ErrorKind::unsupported);
 }
 
+// x -> a (huge) -> b (infinite) -> c (NaN), beside a mask of infinity that no answer depends on.
+TEST(FloatSession, NamesWhereItOverflows) {
+  Graph graph;
+  graph.input = graph.add_tensor("x", {1, 4});
+  const TensorId huge = graph.add_constant("huge", {1, 4}, std::vector<float>(4, 1e38f));
+  const TensorId a = graph.add_tensor("a", {1, 4}), b = graph.add_tensor("b", {1, 4}),
+                 c = graph.add_tensor("c", {1, 4});
+  graph.nodes = {{"first", {}, Binary{Binary::Kind::multiply}, {graph.input, huge}, a},
+                 {"second", {}, Binary{Binary::Kind::multiply}, {a, huge}, b},
+                 {"third", {}, Binary{Binary::Kind::subtract}, {b, b}, c}};
+  graph.output = c;
+  const auto session = create_float_session(graph);
+  ASSERT_TRUE(session);
+  std::vector<float> output(4);
+  const Status refused = (*session)->run(std::vector<float>{1, 1, 1, 1}, output);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
+  EXPECT_NE(refused.error().message.find("'b'"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("'second'"), std::string::npos);
+  EXPECT_TRUE((*session)->run(std::vector<float>{0, 0, 0, 0}, output)) << "it goes on";
+}
+
 }  // namespace
 }  // namespace octavo::test
