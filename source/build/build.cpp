@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <mutex>
 #include <set>
 
-#include "base/file.h"
 #include "base/parallel.h"
 #include "base/text.h"
 #include "build/sha256.h"
@@ -52,10 +52,16 @@ Result<NetworkInput> load_sample(const Model& model, const Sample& sample,
   return NetworkInput{{}, std::move(*values)};
 }
 
+Result<std::string> digest_of(const NetworkInput& input) {
+  return sha256_hex(input.pixels.empty() ? std::as_bytes(std::span<const float>(input.values))
+                                         : std::as_bytes(std::span<const uint8_t>(input.pixels)));
+}
+
 // Leaves out what cannot be read, naming it. Every file is read once here, so that
 // later passes over the pictures cannot meet a surprise.
 struct Checked {
   std::vector<Sample> samples;
+  std::vector<std::string> digests;  // of their inputs
   std::vector<std::string> unreadable;
   std::string sha256;   // over the digests of the inputs, in order
   size_t repeated = 0;  // files whose input is that of another before them
@@ -67,19 +73,19 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
   const QuantizeOptions& options = build.quantize;
   std::vector<std::string> problem(samples.size()), digest(samples.size());
   std::vector<uint8_t> brightest(samples.size());
-  Parallel how{options.threads, options.stop, {}};
+  constexpr int most_readers = 8;  // a picture of 50 megapixels takes 150 MB while it is read
+  Parallel how{std::min(options.threads, most_readers), options.stop, {}};
   if (options.progress) {
     how.progress = [&](size_t done) { options.progress(done, samples.size(), "reading pictures"); };
   }
   const Status read = for_each_index(samples.size(), how, [&](size_t i, size_t) -> Status {
     auto input = load_sample(model, samples[i], build.dumps);
+    if (!input && input.error().kind == ErrorKind::unsupported) return input.error();  // memory
     if (!input) {
       problem[i] = input.error().message;
       return {};
     }
-    auto hashed =
-        sha256_hex(input->pixels.empty() ? std::as_bytes(std::span<const float>(input->values))
-                                         : std::as_bytes(std::span<const uint8_t>(input->pixels)));
+    auto hashed = digest_of(*input);
     if (!hashed) return hashed.error();
     digest[i] = std::move(*hashed);
     for (const uint8_t pixel : input->pixels) brightest[i] = std::max(brightest[i], pixel);
@@ -96,6 +102,7 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
       out.brightest = std::max<int>(out.brightest, brightest[i]);
       out.repeated += distinct.insert(digest[i]).second ? 0 : 1;
       out.samples.push_back(std::move(samples[i]));
+      out.digests.push_back(std::move(digest[i]));
     } else {
       out.unreadable.push_back(problem[i]);
     }
@@ -117,6 +124,10 @@ Result<std::vector<Sample>> open_dumps(const std::string& folder) {
   if (!tree) return tree.error();
   std::vector<Sample> samples;
   for (const FileTree::File& file : tree->files) samples.push_back(tree->sample(file, -1));
+  for (const FileTree::Problem& problem : tree->problems) {
+    samples.push_back(tree->sample_outside(problem.path, -1));
+    samples.back().problem = problem.reason;
+  }
   if (samples.empty()) return rejected(concat(quoted(folder), " holds no files"));
   return samples;
 }
@@ -137,11 +148,13 @@ Result<Checked> calibration_samples(const Model& model, const BuildOptions& opti
   const bool tensors = is_tensor_file(chosen.front().path);
   std::vector<std::string> others;
   for (const Sample& sample : chosen) {
-    if (is_tensor_file(sample.path) == tensors) continue;
+    if (!sample.problem.empty() || is_tensor_file(sample.path) == tensors) continue;
     others.push_back(concat(quoted(sample.path), tensors ? " is a picture, among tensors"
                                                          : " is a tensor, among pictures"));
   }
-  std::erase_if(chosen, [&](const Sample& s) { return is_tensor_file(s.path) != tensors; });
+  std::erase_if(chosen, [&](const Sample& s) {
+    return s.problem.empty() && is_tensor_file(s.path) != tensors;
+  });
   auto checked = check_samples(std::move(chosen), model, options);
   if (!checked) return checked.error();
   checked->unreadable.insert(checked->unreadable.end(), others.begin(), others.end());
@@ -182,31 +195,71 @@ Status warn_of_overlap(const BuildOptions& options, const Model& model,
   return {};
 }
 
-CalibrationFeed make_feed(const Model& model, const std::vector<Sample>& files,
-                          const std::optional<Dumps>& dumps) {
-  CalibrationFeed feed;
-  feed.count = files.size();
-  if (files.empty()) return feed;
-  for (const Sample& sample : files) {
-    feed.classes.push_back(sample.label);
-    feed.names.push_back(sample.path);
+// Reads the pictures anew for each pass, and finds out when one is no longer what it was when it
+// was hashed: the plan would claim pictures that it was not made from.
+class Feed {
+ public:
+  Feed(const Model& model, const Checked& checked, const std::optional<Dumps>& dumps)
+      : model_(model), checked_(checked), dumps_(dumps) {}
+
+  CalibrationFeed calibration() {
+    CalibrationFeed feed;
+    const std::vector<Sample>& files = checked_.samples;
+    feed.count = files.size();
+    if (files.empty()) return feed;
+    for (const Sample& sample : files) {
+      feed.classes.push_back(sample.label);
+      feed.names.push_back(sample.path);
+    }
+    if (dumps_ ? !dumps_->pixels : is_tensor_file(files.front().path)) {
+      feed.values = [this](size_t i) -> Result<std::vector<float>> {
+        auto loaded = input(i);
+        if (!loaded) return loaded.error();
+        to_graph_input(model_, loaded->values);
+        return std::move(loaded->values);
+      };
+    } else {
+      feed.pixels = [this](size_t i) -> Result<std::vector<uint8_t>> {
+        auto loaded = input(i);
+        if (!loaded) return loaded.error();
+        return std::move(loaded->pixels);
+      };
+    }
+    return feed;
   }
-  if (dumps ? !dumps->pixels : is_tensor_file(files.front().path)) {
-    feed.values = [&](size_t i) -> Result<std::vector<float>> {
-      auto input = load_sample(model, files[i], dumps);
-      if (!input) return input.error();
-      to_graph_input(model, input->values);
-      return std::move(input->values);
-    };
-  } else {
-    feed.pixels = [&](size_t i) -> Result<std::vector<uint8_t>> {
-      auto input = load_sample(model, files[i], dumps);
-      if (!input) return input.error();
-      return std::move(input->pixels);
-    };
+
+  Result<NetworkInput> input(size_t i) {
+    const Sample& sample = checked_.samples[i];
+    auto loaded = load_sample(model_, sample, dumps_);
+    if (loaded) {
+      const auto digest = digest_of(*loaded);
+      if (!digest) return digest.error();
+      if (*digest == checked_.digests[i]) return loaded;
+    } else if (loaded.error().kind == ErrorKind::unsupported) {
+      return loaded;  // memory says nothing of the file
+    }
+    Error changed =
+        rejected(concat(quoted(sample.path), " changed while the plan was made from it",
+                        loaded ? std::string() : concat(" (", loaded.error().message, ")"),
+                        ": build again when nothing writes to the calibration set"));
+    const std::lock_guard lock(mutex_);
+    if (!changed_) changed_ = changed;
+    return changed;
   }
-  return feed;
-}
+
+  // Whatever the passes made of it.
+  Status unchanged() const {
+    const std::lock_guard lock(mutex_);
+    return changed_ ? Status(*changed_) : Status();
+  }
+
+ private:
+  const Model& model_;
+  const Checked& checked_;
+  const std::optional<Dumps>& dumps_;
+  mutable std::mutex mutex_;
+  std::optional<Error> changed_;
+};
 
 void warn_of_dark_dumps(const Checked& checked, const BuildOptions& options,
                         std::vector<std::string>& warnings) {
@@ -275,16 +328,29 @@ Status attach_labels(const BuildOptions& options, Plan& plan) {
   return {};
 }
 
-Status attach_provenance(const std::string& model_path, const std::string& options,
-                         const Checked& checked, Plan& plan) {
-  auto bytes = read_file(model_path, uint64_t{1} << 32);
-  if (!bytes) return bytes.error();
-  auto model_sha256 = sha256_hex(*bytes);
-  if (!model_sha256) return model_sha256.error();
-  plan.provenance = {OCTAVO_VERSION, std::move(*model_sha256),
+void attach_provenance(const std::string& model_sha256, const std::string& options,
+                       const Checked& checked, Plan& plan) {
+  plan.provenance = {OCTAVO_VERSION, model_sha256,
                      checked.sha256, static_cast<int32_t>(checked.samples.size()),
                      options,        best_isa_name(machine_features())};
-  return {};
+}
+
+// The file is read once: what is hashed is what is folded, whatever happens to it meanwhile.
+struct ModelFile {
+  Model model;
+  std::string sha256;
+  size_t bytes = 0;
+};
+
+Result<ModelFile> open_model_file(const std::string& path, const ModelOptions& options) {
+  auto bytes = read_model_file(path);
+  if (!bytes) return bytes.error();
+  auto model = open_model(path, *bytes, options);
+  if (!model) return model.error();
+  if (!model->is_float()) return usage_error(concat(quoted(path), " is a plan already"));
+  auto sha256 = sha256_hex(*bytes);
+  if (!sha256) return sha256.error();
+  return ModelFile{std::move(*model), std::move(*sha256), bytes->size()};
 }
 
 Result<std::vector<float>> run_golden(const Plan& plan, const std::string& isa, uint64_t seed) {
@@ -319,14 +385,16 @@ Status attach_golden(Plan& plan) {
 
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  auto model = open_model(model_path, options.model);
-  if (!model) return model.error();
-  if (!model->is_float()) return usage_error(concat(quoted(model_path), " is a plan already"));
+  const auto file = open_model_file(model_path, options.model);
+  if (!file) return file.error();
+  const Model* model = &file->model;
   auto checked = calibration_or_none(*model, options);
   if (!checked) return checked.error();
   const std::vector<Sample>& files = checked->samples;
 
   BuildResult result;
+  result.model = *model;
+  result.model_bytes = file->bytes;
   result.notes = model->notes;
   result.unreadable = checked->unreadable;
   result.pictures = files.size();
@@ -346,7 +414,8 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   if (const Status named = name_int16(*model, options, how_to_quantize, result.notes); !named) {
     return named.error();
   }
-  const CalibrationFeed feed = make_feed(*model, files, options.dumps);
+  Feed pictures(*model, *checked, options.dumps);
+  const CalibrationFeed feed = pictures.calibration();
   const Preprocess* how = model->picture_input ? &seen_by_graph : nullptr;
   if (how && feed.count > 0) {
     const Status warned =
@@ -354,6 +423,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
     if (!warned) return warned.error();
   }
   auto quantized = quantize(*model->graph, how, feed, how_to_quantize);
+  if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();
   result.plan = std::move(quantized->plan);
   for (std::string& warning : quantized->warnings) result.warnings.push_back(std::move(warning));
@@ -362,18 +432,13 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   // Weights hold the file's own normalization; a float tensor still enters as the file says.
   if (model->picture_input) plan.preprocess = model->preprocess;
   if (const Status labelled = attach_labels(options, plan); !labelled) return labelled.error();
-  if (const Status known =
-          attach_provenance(model_path, options_json(options, how_to_quantize), *checked, plan);
-      !known) {
-    return known.error();
-  }
+  attach_provenance(file->sha256, options_json(options, how_to_quantize), *checked, plan);
   if (const Status golden = attach_golden(plan); !golden) return golden.error();
   if (const Status valid = verify(plan); !valid) return valid.error();
   if (options.measure_output && !files.empty()) {
     constexpr size_t most_compared = 16;
-    auto distance =
-        measure_output(*model, plan, std::min(files.size(), most_compared),
-                       [&](size_t i) { return load_sample(*model, files[i], options.dumps); });
+    auto distance = measure_output(*model, plan, std::min(files.size(), most_compared),
+                                   [&](size_t i) { return pictures.input(i); });
     if (!distance) return distance.error();
     result.output = *distance;
   }

@@ -39,6 +39,8 @@ struct BuildOptions {
 
 struct BuildResult {
   Plan plan;
+  Model model;                          // the float one that it was made from
+  size_t model_bytes = 0;               // of its file
   size_t pictures = 0;                  // that calibrated
   size_t classes_seen = 0;              // 0 where the data set has no labels
   std::vector<std::string> unreadable;  // one sentence a picture

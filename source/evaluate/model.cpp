@@ -83,12 +83,11 @@ Result<Classifier> plan_classifier(const Model& model, int threads) {
   return classifier;
 }
 
-Result<Model> open_either(const std::string& path, const ModelOptions& options) {
-  auto bytes = read_file(path, largest_plan_bytes);
-  if (!bytes) return bytes.error();
-  if (looks_like_plan(path, *bytes)) return open_plan(path, *bytes, options);
+Result<Model> open_either(const std::string& path, std::span<const std::byte> bytes,
+                          const ModelOptions& options) {
+  if (looks_like_plan(path, bytes)) return open_plan(path, bytes, options);
 #ifndef OCTAVO_RUNTIME_ONLY
-  return open_float_model(path, *bytes, options);
+  return open_float_model(path, bytes, options);
 #else
   return rejected(concat(quoted(path), " is no plan, and this build of Octavo reads plans only"));
 #endif
@@ -104,12 +103,25 @@ bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes) 
   return path.ends_with(".octavo");  // a broken plan is reported as a plan
 }
 
+Result<std::vector<std::byte>> read_model_file(const std::string& path) {
+  return read_file(path, largest_plan_bytes);
+}
+
 Result<Model> open_model(const std::string& path, const ModelOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  auto model = open_either(path, options);
+  const auto bytes = read_model_file(path);
+  if (!bytes) return bytes.error();
+  auto model = open_model(path, *bytes, options);
   if (!model) return model;
   model->load_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return model;
+}
+
+Result<Model> open_model(const std::string& path, std::span<const std::byte> bytes,
+                         const ModelOptions& options) {
+  auto model = open_either(path, bytes, options);
+  if (!model) return model;
   PreprocessChoice choice = options.preprocess;
   choice.size = std::nullopt;
   if (!model->picture_input && choice != PreprocessChoice{}) {

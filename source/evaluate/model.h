@@ -73,6 +73,10 @@ bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes);
 
 // A plan or ONNX, as it looks. A runtime-only build reads plans.
 Result<Model> open_model(const std::string& path, const ModelOptions& options);
+// The same in two steps: its bytes, and what is made of them; external data lies beside `path`.
+Result<std::vector<std::byte>> read_model_file(const std::string& path);
+Result<Model> open_model(const std::string& path, std::span<const std::byte> bytes,
+                         const ModelOptions& options);
 // Several, to be compared: what only a float model takes is an error only where all are plans.
 Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,
                                        const ModelOptions& options);
