@@ -169,7 +169,7 @@ void print_rows(const std::vector<Row>& rows, bool rate) {
     if (rate) cells.insert(cells.end(), {concat(row.run.missed), fixed(row.run.jitter_ms, 3)});
     table.add(std::move(cells));
   }
-  fmt::print("{}", table.text());
+  write_out(table.text());
 }
 
 Result<std::vector<Setting>> settings(const Options& options) {
@@ -222,7 +222,7 @@ int run(const Options& options) {
   }
   if (!options.output.json) {
     print_rows(rows, options.rate > 0);
-    if (options.layers) fmt::print("\n{}", table.text());
+    if (options.layers) print_out("\n{}", table.text());
     return exit_done;
   }
   const Model& first = models.front();

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <tuple>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -15,6 +16,7 @@
 #include "build/sha256.h"
 #include "command/flags.h"
 #include "command/hb_style.h"
+#include "command/outputs.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/host.h"
@@ -150,19 +152,18 @@ Result<double> frame_ms(const Model& model, int threads) {
   return run->ms.p50;
 }
 
-Result<Measured> measure(const Options& options, const BuildOptions& build, const Plan& plan) {
+Result<Measured> measure(const Options& options, const BuildResult& built) {
   Measured out;
   out.threads = options.flags.thread_count();
-  auto float_model = open_model(options.model, build.model);
-  if (!float_model) return float_model.error();
-  Model integer = *float_model;
+  const Model& float_model = built.model;
+  Model integer = float_model;
   integer.graph = nullptr;
-  auto program = Program::prepare(plan, options.flags.isa);
+  auto program = Program::prepare(built.plan, options.flags.isa);
   if (!program) return program.error();
   integer.program = *program;
-  for (auto [model, threads, ms] :
-       {std::tuple{&integer, 1, &out.ms_one}, std::tuple{&integer, out.threads, &out.ms_all},
-        std::tuple{&*float_model, 1, &out.float_ms}}) {
+  for (auto [model, threads, ms] : {std::tuple{&std::as_const(integer), 1, &out.ms_one},
+                                    std::tuple{&std::as_const(integer), out.threads, &out.ms_all},
+                                    std::tuple{&float_model, 1, &out.float_ms}}) {
     auto measured = frame_ms(*model, threads);
     if (!measured) return measured.error();
     *ms = *measured;
@@ -171,7 +172,7 @@ Result<Measured> measure(const Options& options, const BuildOptions& build, cons
   DataSetOptions data;
   data.limit = options.limit;
   data.class_offset = options.class_offset;
-  data.classes = float_model->classes;
+  data.classes = float_model.classes;
   auto samples = open_dataset(options.evaluation, data);
   if (!samples) return samples.error();
   Progress progress(options.output);
@@ -181,7 +182,7 @@ Result<Measured> measure(const Options& options, const BuildOptions& build, cons
   evaluate_options.progress = [&](size_t done, size_t total) {
     progress.show(done, total, "evaluating");
   };
-  auto evaluation = evaluate({*float_model, integer}, *samples, evaluate_options);
+  auto evaluation = evaluate({float_model, integer}, *samples, evaluate_options);
   if (!evaluation) return evaluation.error();
   out.evaluation = std::move(*evaluation);
   out.labelled = true;
@@ -218,41 +219,41 @@ std::string verdict(const Measured& measured) {
 }
 
 void print_summary(const Options& options, const BuildResult& built, const Measured& measured,
-                   size_t float_bytes, size_t plan_bytes, const std::string& sha256) {
+                   size_t plan_bytes, const std::string& sha256) {
   if (options.style == "hb" && built.output) {
-    fmt::print("{}\n", hb_build_tables(built.plan, *built.output));
+    print_out("{}\n", hb_build_tables(built.plan, *built.output));
   } else if (options.style == "hb") {
-    fmt::print("no tables of distances: they need calibration pictures (--calib DATA)\n\n");
+    print_out("no tables of distances: they need calibration pictures (--calib DATA)\n\n");
   }
   if (built.pictures == 0) {
-    fmt::print("calibration   none: the file states how everything is stored");
+    print_out("calibration   none: the file states how everything is stored");
   } else {
-    fmt::print("calibration   {} pictures", built.pictures);
+    print_out("calibration   {} pictures", built.pictures);
   }
-  if (built.classes_seen > 0) fmt::print(" of {} classes", built.classes_seen);
-  fmt::print(", {:.1f} s\n\n", built.seconds);
+  if (built.classes_seen > 0) print_out(" of {} classes", built.classes_seen);
+  print_out(", {:.1f} s\n\n", built.seconds);
   Table table({"", "Top-1 [95 %]", "Top-5", "size", "ms, 1 thread",
                fmt::format("ms, {} threads", measured.threads)},
               {false, true, true, true, true, true});
   const bool known = measured.labelled;
   table.add({"float", known ? accuracy_cell(measured.evaluation, 0, true) : "-",
              known ? accuracy_cell(measured.evaluation, 0, false) : "-",
-             megabytes(static_cast<double>(float_bytes)), fixed(measured.float_ms, 2), "-"});
+             megabytes(static_cast<double>(built.model_bytes)), fixed(measured.float_ms, 2), "-"});
   table.add({"int8", known ? accuracy_cell(measured.evaluation, 1, true) : "-",
              known ? accuracy_cell(measured.evaluation, 1, false) : "-",
              megabytes(static_cast<double>(plan_bytes)), fixed(measured.ms_one, 2),
              fixed(measured.ms_all, 2)});
-  fmt::print("{}\n{}\n", table.text(), verdict(measured));
+  print_out("{}\n{}\n", table.text(), verdict(measured));
   const auto blame = most_to_blame(built.plan, 3);
-  if (!blame.empty()) fmt::print("most to blame\n");
+  if (!blame.empty()) print_out("most to blame\n");
   for (const StepReport& step : blame) {
-    fmt::print("  {:.1f} dB alone, {:.1f} dB accumulated  {}\n", step.sqnr_alone_db, step.sqnr_db,
-               built.plan.steps[step.step].name);
+    print_out("  {:.1f} dB alone, {:.1f} dB accumulated  {}\n", step.sqnr_alone_db, step.sqnr_db,
+              built.plan.steps[step.step].name);
   }
   if (options.dry_run) {
-    fmt::print("nothing was written (--dry-run)\n");
+    print_out("nothing was written (--dry-run)\n");
   } else {
-    fmt::print("wrote {}  {} bytes  sha256 {}\n", options.output_path, plan_bytes, sha256);
+    print_out("wrote {}  {} bytes  sha256 {}\n", options.output_path, plan_bytes, sha256);
   }
 }
 
@@ -289,20 +290,14 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
   return out;
 }
 
-Result<size_t> file_bytes(const std::string& path) {
-  std::error_code problem;
-  const auto size = std::filesystem::file_size(path, problem);
-  if (problem) return failed(concat("cannot read ", quoted(path), ": ", problem.message()));
-  return static_cast<size_t>(size);
-}
-
 Status check_output(const Options& options) {
+  const std::vector<std::string> inputs = {options.model, options.config, options.calibration,
+                                           options.labels, options.evaluation};
+  const OutputFile output{"-o", options.dry_run ? "" : options.output_path, options.overwrite};
+  if (const Status other = check_not_read(output, inputs); !other) return other;
   if (options.dry_run) return {};
   if (options.output_path.empty()) return usage_error("-o OUT.octavo is needed (or --dry-run)");
   std::error_code none_there;
-  if (std::filesystem::equivalent(options.output_path, options.model, none_there)) {
-    return usage_error(concat(quoted(options.output_path), " is the model itself"));
-  }
   // A configuration's working_dir is made when the plan is written.
   const std::filesystem::path path(options.output_path);
   std::filesystem::path folder = path.parent_path();
@@ -360,7 +355,7 @@ int run(Options options) {
   for (const std::string& text : built.warnings) warning(options.output, text);
   for (const std::string& text : built.unreadable) warning(options.output, "left out: " + text);
 
-  auto measured = measure(options, build, built.plan);
+  auto measured = measure(options, built);
   if (!measured) return fail(measured.error());
   for (const std::string& text : measured->evaluation.unreadable) {
     warning(options.output, "left out of the evaluation: " + text);
@@ -369,16 +364,15 @@ int run(Options options) {
   const std::vector<std::byte> bytes = serialize(built.plan);
   auto sha256 = sha256_hex(bytes);
   if (!sha256) return fail(sha256.error());
-  auto model_bytes = file_bytes(options.model);
-  if (!model_bytes) return fail(model_bytes.error());
   if (!options.dry_run) {
     const Status written = write_output(options, built.plan);
     if (!written) return fail(written.error());
+    output_is_extra();
   }
   if (options.output.json) {
     print_json(summary_json(options, built, *measured, bytes.size(), *sha256));
   } else {
-    print_summary(options, built, *measured, *model_bytes, bytes.size(), *sha256);
+    print_summary(options, built, *measured, bytes.size(), *sha256);
   }
   const size_t unreadable = built.unreadable.size() + measured->evaluation.unreadable.size();
   if (unreadable == 0) return exit_done;

@@ -150,9 +150,9 @@ int run(const Options& options) {
                 {"buildable", static_cast<bool>(checked->buildable)},
                 {"nodes", nodes}});
   } else if (options.style == "hb") {
-    fmt::print("{}", hb_table(*checked));
+    write_out(hb_table(*checked));
   } else {
-    fmt::print("{}", table.text());
+    write_out(table.text());
   }
   for (const std::string& text : checked->notes) note(options.output, text);
   return checked->buildable ? exit_done : fail(checked->buildable.error());

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command/flags.h"
+#include "command/outputs.h"
 #include "command/print.h"
 #include "evaluate/input.h"
 #include "evaluate/labels.h"
@@ -50,17 +51,22 @@ Result<FrameColors> parse_colors(const Options& options) {
   return FrameColors{*range, *matrix};
 }
 
-Answer answer_one(const std::string& text, const FrameColors& colors, const Model& model,
-                  const Classifier& classifier) {
+// An Error only where it is not this input's: memory that runs out.
+Result<Answer> answer_one(const std::string& text, const FrameColors& colors, const Model& model,
+                          const Classifier& classifier) {
   Answer answer{text, std::vector<float>(static_cast<size_t>(model.classes)), ""};
+  const auto refused = [&](const Error& error) -> Result<Answer> {
+    if (error.kind == ErrorKind::unsupported) return error;
+    return Answer{text, {}, error.message};
+  };
   auto source = parse_source(text);
-  if (!source) return {text, {}, source.error().message};
+  if (!source) return refused(source.error());
   source->range = colors.range;
   source->matrix = colors.matrix;
   auto input = load_network_input(model, *source);
-  if (!input) return {text, {}, input.error().message};
+  if (!input) return refused(input.error());
   if (const Status ran = classify(classifier, *input, answer.logits); !ran) {
-    return {text, {}, ran.error().message};
+    return refused(ran.error());
   }
   return answer;
 }
@@ -81,10 +87,10 @@ Json to_json(const Answer& answer, const Model& model, int top) {
 
 void print_answer(const Answer& answer, const Model& model, int top) {
   if (!answer.error.empty()) return;
-  fmt::print("{}\n", printable(answer.input));
+  print_out("{}\n", printable(answer.input));
   int rank = 0;
   for (const Score& score : top_scores(answer.logits, top)) {
-    fmt::print("[{}] {}: {:.4f}\n", rank++, printable(label_of(model, score.index)), score.score);
+    print_out("[{}] {}: {:.4f}\n", rank++, printable(label_of(model, score.index)), score.score);
   }
 }
 
@@ -97,8 +103,18 @@ Status save_logits(const Options& options, const Model& model, const std::vector
     values.insert(values.end(), answer.logits.begin(), answer.logits.end());
     ++rows;
   }
+  if (rows == 0) return {};  // an old file with rows is worth more than a new one without
   const int64_t shape[] = {rows, model.classes};
   return write_file(options.logits, encode_npy(shape, values), options.overwrite);
+}
+
+Status check_outputs(const Options& options) {
+  std::vector<std::string> inputs = {options.model, options.labels};
+  for (const std::string& input : options.inputs) {
+    const auto source = parse_source(input);
+    inputs.push_back(source ? source->path : input);
+  }
+  return check_output_file({"--logits", options.logits, options.overwrite}, inputs);
 }
 
 int run(const Options& options) {
@@ -106,10 +122,7 @@ int run(const Options& options) {
   if (!model_options) return fail(model_options.error());
   auto colors = parse_colors(options);
   if (!colors) return fail(colors.error());
-  if (!options.logits.empty()) {
-    const Status writable = check_writable(options.logits, options.overwrite);
-    if (!writable) return fail(writable.error());
-  }
+  if (const Status possible = check_outputs(options); !possible) return fail(possible.error());
   auto model = open_model(options.model, *model_options);
   if (!model) return fail(model.error());
   for (const std::string& text : model->notes) note(options.output, text);
@@ -127,7 +140,9 @@ int run(const Options& options) {
   std::vector<Answer> answers;
   size_t unread = 0;
   for (const std::string& input : options.inputs) {
-    answers.push_back(answer_one(input, *colors, *model, *classifier));
+    auto answered = answer_one(input, *colors, *model, *classifier);
+    if (!answered) return fail(answered.error());
+    answers.push_back(std::move(*answered));
     const Answer& answer = answers.back();
     if (!answer.error.empty()) {
       ++unread;

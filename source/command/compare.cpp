@@ -44,7 +44,7 @@ Json to_json(const Comparison& c) {
 }
 
 void print_text(Comparison c) {
-  fmt::print(
+  print_out(
       "{} pictures: same Top-1 on {:.1f} %, cosine of the logits {:.5f}, largest difference "
       "{:.4f}\n\n",
       c.pictures, 100.0 * static_cast<double>(c.top1_agree) / static_cast<double>(c.pictures),
@@ -60,7 +60,7 @@ void print_text(Comparison c) {
                layer.has_alone ? fixed(layer.cosine_alone, 5) : "-", fixed(layer.sqnr_db, 1),
                fixed(layer.cosine, 5)});
   }
-  fmt::print("{}", table.text());
+  write_out(table.text());
 }
 
 int run(const Options& options) {

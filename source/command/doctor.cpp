@@ -42,15 +42,15 @@ int run(const Output& output) {
     std::string& list = here ? runs : lacks;
     list += (list.empty() ? "" : ", ") + std::string(isa.name);
   }
-  fmt::print("octavo     {} ({})\n", host.version, host.compiler);
-  fmt::print("processor  {}\n", host.cpu);
-  fmt::print("cores      {} physical, {} logical\n", host.physical_cores, host.logical_cores);
-  fmt::print("clock      {}\n", host.governor.empty() ? "governor not readable" : host.governor);
-  fmt::print("memory     {} of {} free\n", gibibytes(host.memory_available_bytes),
-             gibibytes(host.memory_total_bytes));
-  fmt::print("system     {}\n", host.kernel);
-  fmt::print("ISA paths  {}\n", runs);
-  if (!lacks.empty()) fmt::print("not here   {}\n", lacks);
+  print_out("octavo     {} ({})\n", host.version, host.compiler);
+  print_out("processor  {}\n", host.cpu);
+  print_out("cores      {} physical, {} logical\n", host.physical_cores, host.logical_cores);
+  print_out("clock      {}\n", host.governor.empty() ? "governor not readable" : host.governor);
+  print_out("memory     {} of {} free\n", gibibytes(host.memory_available_bytes),
+            gibibytes(host.memory_total_bytes));
+  print_out("system     {}\n", host.kernel);
+  print_out("ISA paths  {}\n", runs);
+  if (!lacks.empty()) print_out("not here   {}\n", lacks);
   return exit_done;
 }
 

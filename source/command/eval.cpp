@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "command/flags.h"
+#include "command/outputs.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/labels.h"
@@ -96,7 +97,7 @@ Json to_json(const Options& options, const Evaluation& e) {
 
 void print_text(const Options& options, const Evaluation& e) {
   const size_t n = e.pictures.size();
-  fmt::print("{} pictures\n", n);
+  print_out("{} pictures\n", n);
   Table table({"model", "Top-1", "95 %", "Top-5", "pictures/s"}, {false, true, false, true, true});
   for (size_t m = 0; m < e.models.size(); ++m) {
     const ModelAccuracy& a = e.models[m];
@@ -104,7 +105,7 @@ void print_text(const Options& options, const Evaluation& e) {
                fmt::format("[{:.1f}, {:.1f}]", 100 * a.top1_ci95.low, 100 * a.top1_ci95.high),
                fixed(percent(a.right5, n), 2), fixed(a.images_per_second, 1)});
   }
-  fmt::print("{}", table.text());
+  write_out(table.text());
   if (e.paired.empty()) return;
   Table paired({"against " + options.models.front(), "drop", "95 %", "right to wrong",
                 "wrong to right", "agree %", "p (McNemar)", "verdict"},
@@ -116,7 +117,7 @@ void print_text(const Options& options, const Evaluation& e) {
                 concat(p.right_to_wrong), concat(p.wrong_to_right), fixed(percent(p.agree, n), 2),
                 fixed(p.p_mcnemar, 3), std::string(p.verdict)});
   }
-  fmt::print("\n{}", paired.text());
+  print_out("\n{}", paired.text());
 }
 
 std::string csv_cell(const std::string& text) {
@@ -153,10 +154,10 @@ int run(const Options& options) {
     if (!parsed) return fail(parsed.error());
     gate = *parsed;
   }
-  if (!options.csv.empty()) {
-    const Status writable = check_writable(options.csv, options.overwrite);
-    if (!writable) return fail(writable.error());
-  }
+  std::vector<std::string> inputs = options.models;
+  inputs.insert(inputs.end(), {options.data, options.labels});
+  const Status possible = check_output_file({"--csv", options.csv, options.overwrite}, inputs);
+  if (!possible) return fail(possible.error());
   auto models = open_models(options.models, *model_options);
   if (!models) return fail(models.error());
   for (const Model& model : *models) {

@@ -169,24 +169,24 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
 }
 
 void print_text(const Model& model, const Inspected& inspected) {
-  fmt::print(
+  print_out(
       "input        {}x{}x{}\nclasses      {}\nMACs         {:.1f} M\nparameters   {:.3f} M\n",
       model.input[0], model.input[1], model.input[2], model.classes,
       static_cast<double>(inspected.macs) / 1e6, static_cast<double>(inspected.parameters) / 1e6);
   if (model.picture_input) {
     const Preprocess& p = model.preprocess;
-    fmt::print("pictures     short side {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n",
-               p.resize_short, interpolation_name(p.interpolation), p.height, p.width,
-               color_name(p.color), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
+    print_out("pictures     short side {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n",
+              p.resize_short, interpolation_name(p.interpolation), p.height, p.width,
+              color_name(p.color), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
   }
   if (model.program) {
     const Provenance& from = model.program->plan().provenance;
-    fmt::print("memory       arena {:.2f} MB, weights {:.2f} MB ({})\n",
-               static_cast<double>(inspected.arena_bytes) / 1e6,
-               static_cast<double>(inspected.weight_bytes) / 1e6, model.program->isa());
-    fmt::print("made by      octavo {} from model {:.12}, {} pictures {:.12}, on {}\n",
-               from.tool_version, from.model_sha256, from.calibration_pictures,
-               from.calibration_sha256, from.calibration_isa);
+    print_out("memory       arena {:.2f} MB, weights {:.2f} MB ({})\n",
+              static_cast<double>(inspected.arena_bytes) / 1e6,
+              static_cast<double>(inspected.weight_bytes) / 1e6, model.program->isa());
+    print_out("made by      octavo {} from model {:.12}, {} pictures {:.12}, on {}\n",
+              from.tool_version, from.model_sha256, from.calibration_pictures,
+              from.calibration_sha256, from.calibration_isa);
   }
   Table table({"step", "operator", "precision", "output", "MMACs", "kernel"},
               {false, false, false, false, true, false});
@@ -194,7 +194,7 @@ void print_text(const Model& model, const Inspected& inspected) {
     table.add({row.name, row.op, row.precision, list_text(row.output),
                fixed(static_cast<double>(row.macs) / 1e6, 2), row.kernel});
   }
-  fmt::print("\n{}", table.text());
+  print_out("\n{}", table.text());
 }
 
 int run(const Options& options) {

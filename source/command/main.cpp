@@ -1,15 +1,16 @@
 // octavo: parses the command line, runs one subcommand, returns its exit code.
 
-#include <fmt/format.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <system_error>
 
+#include "base/memory_error.h"
 #include "base/text.h"
 #include "command/command.h"
 #include "command/print.h"
@@ -23,9 +24,50 @@ namespace {
 
 std::atomic<bool> cleans_up{false};
 
-void on_interrupt(int) {
-  if (!cleans_up) ::_exit(exit_code(ErrorKind::interrupted));
+[[noreturn]] void end_now(int) {
+  write_error("octavo: interrupted\n");
+  ::_exit(exit_code(ErrorKind::interrupted));
+}
+
+// Whatever the program waits for, it waits no longer than this: what is written is written whole
+// or not at all, so that ending here loses nothing.
+void on_interrupt(int signal) {
+  if (!cleans_up || interrupted) end_now(signal);
   interrupted = true;
+  const itimerval patience = {{0, 0}, {0, 900'000}};
+  ::setitimer(ITIMER_REAL, &patience, nullptr);
+}
+
+// Memory ran out at least once: of what ends the program then, this is the likely reason.
+std::atomic<bool> memory_ran_out{false};
+
+void on_no_memory() {
+  memory_ran_out = true;
+  throw std::bad_alloc();
+}
+
+// An exception that nobody caught, or that could not even be made.
+[[noreturn]] void on_terminate() {
+  if (memory_ran_out) {
+    write_error(out_of_memory_line);
+    ::_exit(exit_code(ErrorKind::unsupported));
+  }
+  write_error("octavo: a fault inside Octavo ended it\n");
+  ::_exit(exit_code(ErrorKind::failed));
+}
+
+// Before constructors of static objects, which may fail too.
+[[gnu::constructor(101)]] void expect_the_worst() {
+  std::set_new_handler(&on_no_memory);
+  std::set_terminate(&on_terminate);
+}
+
+void handle_signals() {
+  std::signal(SIGPIPE, SIG_IGN);  // a write that fails says so itself,
+  std::signal(SIGXFSZ, SIG_IGN);  // beyond a limit of files too
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGALRM, end_now);
 }
 
 constexpr AddCommand commands[] = {
@@ -107,7 +149,7 @@ int print_version(bool json) {
   if (json) {
     print_json({{"version", host.version}, {"compiler", host.compiler}, {"isas", host.isas}});
   } else {
-    fmt::print("octavo {}\n", host.version);
+    print_out("octavo {}\n", host.version);
   }
   return exit_done;
 }
@@ -128,16 +170,17 @@ int run(int argc, char** argv) {
     arguments.push_back(normalized(argv[i]));  // CLI11 wants them reversed
   try {
     program.parse(arguments);
-  } catch (const ::CLI::CallForHelp& help) {
-    return program.exit(help);
-  } catch (const ::CLI::CallForAllHelp& help) {
-    return program.exit(help);
+  } catch (const ::CLI::Success& help) {
+    std::ostringstream text;
+    const int code = program.exit(help, text, text);
+    write_out(text.str());
+    return code;
   } catch (const ::CLI::ParseError& error) {
     return fail(usage_error(explain(error, program)));
   }
   if (version) return print_version(version_json);
   if (!action) {
-    fmt::print("{}", program.help());
+    write_out(program.help());
     return exit_code(ErrorKind::usage);
   }
   return action();
@@ -153,18 +196,16 @@ void interruptible() {
 
 int main(int argc, char** argv) {
   using namespace octavo;
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGINT, command::on_interrupt);
-  std::signal(SIGTERM, command::on_interrupt);
+  command::prepare_streams();
+  command::handle_signals();
   try {
-    const int code = command::run(argc, argv);
-    if (std::fflush(stdout) != 0) return command::fail(failed("cannot write to standard output"));
-    return code;
+    return command::finish_output(command::run(argc, argv));
   } catch (const std::bad_alloc&) {
-    return command::fail(unsupported("not enough memory"));
-  } catch (const std::system_error& error) {  // fmt on a closed or full stdout; std::thread
-    return command::fail(failed(
-        concat("the system refused to write or to start a thread: ", error.code().message())));
+    return command::fail(out_of_memory());
+  } catch (const std::system_error& error) {  // std::thread
+    return command::fail(
+        {ErrorKind::unsupported,
+         concat("the system refused: ", error.code().message(), "; fewer --threads need less")});
   } catch (const std::exception& error) {
     return command::fail(failed(concat("a fault inside Octavo: ", error.what())));
   }

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <new>
 
+#include "base/memory_error.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace octavo::command {
 
@@ -16,6 +18,23 @@ namespace {
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+// The same JSON, in which a terminal finds nothing to obey: control characters as its own escapes.
+std::string terminal_json(std::string_view json) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  while (!json.empty()) {
+    const Utf8Character character = first_character(json);
+    if (character.code < 0x7f || !is_terminal_control(character.code)) {
+      out += json.substr(0, character.bytes);
+    } else {
+      out += "\\u";
+      for (int shift = 12; shift >= 0; shift -= 4) out += digits[character.code >> shift & 15];
+    }
+    json.remove_prefix(character.bytes);
+  }
+  return out;
 }
 
 bool terminal() {
@@ -43,8 +62,16 @@ int exit_code(ErrorKind kind) {
   return 1;
 }
 
-int fail(const Error& error) {
-  fmt::print(stderr, "octavo: {}\n", printable(error.message));
+int fail(const Error& error) noexcept {
+  if (error.message == out_of_memory_message) {
+    write_error(out_of_memory_line);
+    return exit_code(error.kind);
+  }
+  try {
+    write_error(concat("octavo: ", printable(error.message), "\n"));
+  } catch (const std::bad_alloc&) {
+    write_error(out_of_memory_line);
+  }
   return exit_code(error.kind);
 }
 
@@ -55,18 +82,18 @@ Error unreadable_pictures(size_t unreadable, size_t all) {
 }
 
 void note(const Output& output, std::string_view text) {
-  if (!output.quiet) fmt::print(stderr, "{}\n", printable(text));
+  if (!output.quiet) write_error(printable(text) + "\n");
 }
 
 void warning(const Output& output, std::string_view text) {
-  if (!output.quiet) fmt::print(stderr, "warning: {}\n", printable(text));
+  if (!output.quiet) write_error(concat("warning: ", printable(text), "\n"));
 }
 
 void print_json(Json object) {
   Json out = {{"schema_version", 1}};
   out.update(object);
   // Names come from files and may be no UTF-8: replaced, never a throw.
-  fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
+  write_out(terminal_json(out.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n");
 }
 
 Table::Table(std::vector<std::string> header, std::vector<bool> right)
@@ -100,7 +127,10 @@ std::string Table::text() const {
 }
 
 Progress::~Progress() {
-  if (open_line_) fmt::print(stderr, "\r{:{}}\r", "", last_width_);
+  if (!open_line_) return;
+  write_error("\r");
+  for (int i = 0; i < last_width_; ++i) write_error(" ");
+  write_error("\r");
 }
 
 void Progress::show(size_t done, size_t total, std::string_view what) {
@@ -113,15 +143,14 @@ void Progress::show(size_t done, size_t total, std::string_view what) {
   if (!terminal()) {
     if (tenth == last_tenth_) return;
     last_tenth_ = tenth;
-    fmt::print(stderr, "{} {}/{}\n", what, done, total);
+    write_error(fmt::format("{} {}/{}\n", what, done, total));
     return;
   }
   constexpr size_t bar_width = 30;
   const size_t filled = bar_width * done / total;
   const std::string line = fmt::format("{} [{}{}] {}/{}", what, std::string(filled, '='),
                                        std::string(bar_width - filled, ' '), done, total);
-  fmt::print(stderr, "\r{:<{}}", line, last_width_);
-  std::fflush(stderr);
+  write_error(fmt::format("\r{:<{}}", line, last_width_));
   last_width_ = static_cast<int>(line.size());
   open_line_ = true;
 }

@@ -10,14 +10,18 @@
 
 #include "base/result.h"
 #include "command/command.h"
+#include "command/streams.h"
 
 namespace octavo::command {
 
 // Ordered, so that output reads as it was written.
 using Json = nlohmann::ordered_json;
 
-// One line on stderr; returns the exit code of the error's kind.
-int fail(const Error& error);
+// One line on stderr; returns the exit code of the error's kind. Needs no memory for the lack of
+// it.
+int fail(const Error& error) noexcept;
+inline constexpr char out_of_memory_line[] =
+    "octavo: out of memory: fewer --threads, a smaller model or smaller pictures need less\n";
 // What ends a command that answered over those pictures that it could read.
 Error unreadable_pictures(size_t unreadable, size_t all);
 void note(const Output& output, std::string_view text);     // silent with -q

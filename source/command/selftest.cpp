@@ -78,8 +78,8 @@ int run(const Options& options) {
                     {"found", found},
                     {"same", same}});
     if (!options.output.json) {
-      fmt::print("{:<12} {} threads  seed {}  {}  {}\n", check.isa, check.threads, check.seed,
-                 found, same ? "same" : "DIFFERENT, expected " + expected);
+      print_out("{:<12} {} threads  seed {}  {}  {}\n", check.isa, check.threads, check.seed, found,
+                same ? "same" : "DIFFERENT, expected " + expected);
     }
   }
   std::string absent;

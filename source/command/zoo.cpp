@@ -108,14 +108,14 @@ int list(const Filter& filter, const Output& output) {
   if (output.json) {
     print_json({{"models", rows}});
   } else {
-    fmt::print("{}", table.text());
+    write_out(table.text());
   }
   return exit_done;
 }
 
 void print_info(const Model& m) {
   const auto line = [](const char* what, const std::string& text) {
-    if (!text.empty()) fmt::print("{:<12} {}\n", what, text);
+    if (!text.empty()) print_out("{:<12} {}\n", what, text);
   };
   line("model", m.name);
   line("family", concat(m.family, " (", m.architecture, ")"));
@@ -151,7 +151,7 @@ int info(const std::vector<std::string>& names, const Output& output) {
     if (!model) return fail(model.error());
     rows.push_back(to_json(**model));
     if (output.json) continue;
-    if (rows.size() > 1) fmt::print("\n");
+    if (rows.size() > 1) print_out("\n");
     print_info(**model);
   }
   if (output.json) print_json({{"models", rows}});

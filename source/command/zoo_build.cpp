@@ -96,10 +96,11 @@ void print_table(const std::vector<zoo::Built>& rows) {
                accuracy(&zoo::RowAccuracy::float_top1), accuracy(&zoo::RowAccuracy::quantized_top1),
                accuracy(&zoo::RowAccuracy::drop), verdict});
   }
-  fmt::print("{}", table.text());
+  write_out(table.text());
 }
 
 void print_answer(const Options& options, const std::vector<zoo::Built>& rows) {
+  output_is_extra();  // to what is in the folder
   if (!options.output.json) return print_table(rows);
   Json out = Json::array();
   for (const zoo::Built& built : rows) {

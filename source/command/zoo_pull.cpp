@@ -94,7 +94,7 @@ void print(const std::vector<const zoo::Entry*>& entries,
                      {"sha256", entry.sha256},
                      {"weights", entry.weights},
                      {"was_cached", pulled[i]->was_cached}});
-    if (!output.json) fmt::print("{}\n", pulled[i]->path);
+    if (!output.json) print_out("{}\n", pulled[i]->path);
   }
   if (output.json) print_json({{"files", files}});
 }

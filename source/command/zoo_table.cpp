@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "command/flags.h"
+#include "command/outputs.h"
 #include "command/print.h"
 #include "command/zoo.h"
 #include "zoo/table.h"
@@ -47,11 +48,14 @@ int table(const Options& options) {
   if (!format) return fail(format.error());
   if (options.output.json && options.out.empty() && *format != TableFormat::json)
     return fail(usage_error("--json prints JSON: with another --format the table needs -o FILE"));
+  const OutputFile out{"-o", options.out, options.overwrite};
+  if (const Status possible = check_output_file(out, options.folders); !possible)
+    return fail(possible.error());
   const auto rows = zoo::read_rows(options.folders);
   if (!rows) return fail(rows.error());
   const std::string text = zoo::table(*rows, *format);
   if (options.out.empty()) {
-    fmt::print("{}", text);
+    write_out(text);
     return exit_done;
   }
   const Status written = write_file(options.out, std::as_bytes(std::span(text)), options.overwrite);

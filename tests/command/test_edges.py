@@ -61,7 +61,7 @@ def test_build_does_not_replace_the_model_by_the_plan(small, tmp_path):
     shutil.copy(small.model, model)
     before = model.read_bytes()
     fails(2, "build", model, "-o", f"{tmp_path}/./model.onnx", "--overwrite", "--calib", small.calibration,
-          says=["is the model itself"])
+          says=["is a file that this command reads"])
     assert model.read_bytes() == before
 
 
