@@ -67,6 +67,9 @@ typedef struct octavo_plan_options {
    * call Octavo nor throw. */
   void (*log)(void* context, const char* line);
   void* log_context;
+  /* That the plan with all its sessions may take; default: what the machine and its control
+   * groups have free when the plan is opened. More is OCTAVO_UNSUPPORTED. */
+  uint64_t max_memory_bytes;
 } octavo_plan_options;
 
 /* Reads and checks a plan, chooses kernels and packs its weights. options: NULL for defaults.

@@ -1,6 +1,7 @@
 // The C face of the runtime: no exception, no C++ type crosses it.
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "c_api/handles.h"
@@ -78,7 +79,10 @@ octavo_status open_plan(const auto& read, const octavo_plan_options* given, octa
   if (!options) return report(options.error());
   Result<Plan> plan = read();
   if (!plan) return report(plan.error());
-  auto program = Program::prepare(std::move(*plan), options->isa == nullptr ? "" : options->isa);
+  const auto most_memory = static_cast<size_t>(
+      std::min<uint64_t>(options->max_memory_bytes, std::numeric_limits<size_t>::max()));
+  auto program =
+      Program::prepare(std::move(*plan), options->isa == nullptr ? "" : options->isa, most_memory);
   if (!program) return report(program.error());
   log_program(*options, **program);
   *out = new octavo_plan{std::move(*program)};

@@ -158,7 +158,8 @@ Result<Measured> measure(const Options& options, const BuildResult& built) {
   const Model& float_model = built.model;
   Model integer = float_model;
   integer.graph = nullptr;
-  auto program = Program::prepare(built.plan, options.flags.isa);
+  auto program =
+      Program::prepare(built.plan, options.flags.isa, options.flags.max_memory.bytes());
   if (!program) return program.error();
   integer.program = *program;
   for (auto [model, threads, ms] : {std::tuple{&std::as_const(integer), 1, &out.ms_one},

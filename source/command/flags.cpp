@@ -172,8 +172,16 @@ Result<PreprocessChoice> PreprocessFlags::parse() const {
   return choice;
 }
 
+void MemoryFlag::add(CLI::App& command) {
+  command
+      .add_option("--max-memory", mib,
+                  "MiB that a plan may take with its weights and sessions (default: what is free)")
+      ->check(whole_number(1, int64_t{1} << 30));
+}
+
 void ModelFlags::add(CLI::App& command) {
   preprocess.add(command);
+  max_memory.add(command);
   command.add_option("--isa", isa, "instruction set to use (default: the best; also OCTAVO_ISA)");
   command.add_option("--threads", threads, "default: physical cores")->check(whole_number(1, 1024));
   command.add_option("--disable", disable, "rewrites of a float graph to leave out, by name");
@@ -185,6 +193,7 @@ Result<ModelOptions> ModelFlags::parse() const {
   ModelOptions options;
   options.preprocess = *choice;
   options.isa = isa;
+  options.most_memory = max_memory.bytes();
   options.disabled_rewrites = split_commas(disable);
   return options;
 }

@@ -30,8 +30,17 @@ struct PreprocessFlags {
   Result<PreprocessChoice> parse() const;
 };
 
+// --max-memory: of plans; 0 where it is not given.
+struct MemoryFlag {
+  int64_t mib = 0;
+
+  void add(CLI::App& command);
+  size_t bytes() const { return static_cast<size_t>(mib) << 20; }
+};
+
 struct ModelFlags {
   PreprocessFlags preprocess;
+  MemoryFlag max_memory;
   std::string isa;
   int threads = 0;  // 0: physical cores
   std::vector<std::string> disable;

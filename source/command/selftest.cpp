@@ -17,6 +17,7 @@ namespace {
 struct Options {
   std::string plan, isa;
   bool all_isa = false;
+  MemoryFlag max_memory;
   Output output;
 };
 
@@ -26,8 +27,9 @@ struct Check {
   uint64_t seed = 0, expected = 0, found = 0;
 };
 
-Result<std::vector<Check>> run_golden(const Plan& plan, const std::string& isa, int threads) {
-  auto program = Program::prepare(plan, isa);
+Result<std::vector<Check>> run_golden(const Plan& plan, const std::string& isa, size_t most_memory,
+                                      int threads) {
+  auto program = Program::prepare(plan, isa, most_memory);
   if (!program) return program.error();
   auto session = Session::create(*program, threads);
   if (!session) return session.error();
@@ -59,7 +61,7 @@ int run(const Options& options) {
   std::vector<Check> checks;
   for (const std::string& isa : isas_to_run(options)) {
     for (const int threads : {1, 2}) {
-      auto done = run_golden(*plan, isa, threads);
+      auto done = run_golden(*plan, isa, options.max_memory.bytes(), threads);
       if (!done) return fail(done.error());
       checks.insert(checks.end(), done->begin(), done->end());
     }
@@ -110,6 +112,7 @@ void add_selftest(CLI::App& program, Action& action) {
   command->add_option("PLAN", o->plan, "a plan (default: a small one that is built in)");
   command->add_option("--isa", o->isa, "only this one");
   command->add_flag("--all-isa,!--no-all-isa", o->all_isa, "every path that this machine can run");
+  o->max_memory.add(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

@@ -58,7 +58,7 @@ Result<Model> open_plan(const std::string& path, std::span<const std::byte> byte
   const PlanTensor& input = plan->tensors[plan->input];
   model.input = {input.shape[1], input.shape[2], input.shape[3]};
   model.classes = plan->tensors[plan->output].shape[3];
-  auto program = Program::prepare(std::move(*plan), options.isa);
+  auto program = Program::prepare(std::move(*plan), options.isa, options.most_memory);
   if (!program) return program.error();
   model.program = std::move(*program);
   if (model.picture_input) {

@@ -41,7 +41,8 @@ Result<Preprocess> resolve_preprocess(const PreprocessChoice& choice,
 
 struct ModelOptions {
   PreprocessChoice preprocess;
-  std::string isa;  // "" for the best
+  std::string isa;         // "" for the best
+  size_t most_memory = 0;  // bytes that a plan and its sessions may take; 0: what is free
   std::vector<std::string> disabled_rewrites;
   bool feature_map = false;  // a float model is fed tensors, though its input has a picture's shape
   std::string output_node;   // of a float model: where it ends; "": at the file's own output

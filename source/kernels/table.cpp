@@ -28,6 +28,19 @@ std::vector<Kernel> join(std::span<const Kernel> KernelTable::*rows) {
   return all;
 }
 
+// Groups of one channel, or kernels of one row, are padded to whole vectors: what little a real
+// network has of these may grow; megabytes of them are packed by a kernel that grows them less.
+template <class Kernel, class Shape>
+bool inflates(const Kernel&, const Shape&) {
+  return false;
+}
+bool inflates(const ConvolutionKernel& kernel, const ConvolutionShape& s) {
+  constexpr size_t unnoticed = size_t{1} << 20;
+  const size_t taps = size_t(s.kernel_h) * size_t(s.kernel_w) * size_t(s.input_channels / s.groups);
+  const size_t packed = kernel.packed_bytes(s);
+  return packed > unnoticed && packed > 8 * size_t(s.output_channels) * (taps + sizeof(int32_t));
+}
+
 // The reference has no required feature and accepts every shape, so that the search
 // always ends.
 template <class Kernel, class Shape>
@@ -35,7 +48,7 @@ const Kernel& first_that_fits(std::span<const Kernel> rows, const Shape& shape,
                               FeatureSet allowed) {
   for (const Kernel& kernel : rows) {
     const bool runs = (kernel.requires_features & ~allowed) == 0;
-    if (runs && kernel.accepts(shape)) return kernel;
+    if (runs && kernel.accepts(shape) && !inflates(kernel, shape)) return kernel;
   }
   return rows.back();
 }

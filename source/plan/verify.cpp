@@ -168,14 +168,15 @@ Status verify_report(const Plan& plan) {
 
 // Every tensor but the input is made by exactly one step, before any step reads it.
 Status verify_steps(const Plan& plan) {
-  std::vector<bool> made(plan.tensors.size());
+  std::vector<bool> made(plan.tensors.size()), uniform(plan.tensors.size());
+  for (size_t i = 0; i < uniform.size(); ++i) uniform[i] = is_uniform(plan.tensors[i]);
   std::vector<int32_t> largest_stored(plan.tensors.size());
   made[plan.input] = true;
   // A caller's i16 input is not checked value by value: it may hold -32768.
   largest_stored[plan.input] =
       plan.tensors[plan.input].type == ElementType::u8 ? UINT8_MAX : -INT16_MIN;
   for (size_t index = 0; index < plan.steps.size(); ++index) {
-    const StepPlace at{plan, index};
+    const StepPlace at{plan, index, uniform};
     for (const uint32_t input : at.step().inputs) {
       if (input >= plan.tensors.size() || !made[input]) {
         return at.error("its input, tensor ", input, ", is not made by an earlier step");

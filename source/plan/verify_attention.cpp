@@ -7,7 +7,7 @@ namespace octavo::plan_check {
 namespace {
 
 Status verify_one_scale(const StepPlace& at, size_t i) {
-  if (is_uniform(at.input(i))) return {};
+  if (at.is_input_uniform(i)) return {};
   return at.error("input ", i, " must have one scale and one zero point, not one a channel");
 }
 

@@ -17,10 +17,14 @@ namespace octavo::plan_check {
 struct StepPlace {
   const Plan& plan;
   size_t index;
+  const std::vector<bool>& uniform;  // of each tensor: one scale and zero point for all channels
 
   const Step& step() const { return plan.steps[index]; }
   const PlanTensor& input(size_t i) const { return plan.tensors[step().inputs[i]]; }
   const PlanTensor& output() const { return plan.tensors[step().output]; }
+  // Said once a tensor: a plan may let many steps read one of many channels.
+  bool is_input_uniform(size_t i) const { return uniform[step().inputs[i]]; }
+  bool is_output_uniform() const { return uniform[step().output]; }
 
   template <class... Parts>
   Error error(const Parts&... parts) const {

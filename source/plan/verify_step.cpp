@@ -149,6 +149,15 @@ Status verify_moved_channel(const StepPlace& at, size_t i, int32_t of, int32_t t
                   " and differs from it in scale or zero point");
 }
 
+// The channels from `of` on of input i, `count` of them, that go to those from `to` on.
+Status verify_moved_channels(const StepPlace& at, size_t i, int32_t of, int32_t to, int32_t count) {
+  const bool uniform = at.is_input_uniform(i) && at.is_output_uniform();
+  for (int32_t c = 0; c < (uniform ? 1 : count); ++c) {
+    if (const Status same = verify_moved_channel(at, i, of + c, to + c); !same) return same;
+  }
+  return {};
+}
+
 }  // namespace
 
 Status verify_moved_type(const StepPlace& at) {
@@ -161,16 +170,12 @@ Status verify_moved_type(const StepPlace& at) {
 }
 
 Status verify_moved_freely(const StepPlace& at, bool channels_stay) {
-  const PlanTensor& in = at.input(0);
-  const PlanTensor& out = at.output();
-  const bool uniform = is_uniform(in) && is_uniform(out);
+  const bool uniform = at.is_input_uniform(0) && at.is_output_uniform();
   if (!uniform && !channels_stay) {
-    return at.error("scales or zero points a channel need the channels to stay ", channels(in));
+    return at.error("scales or zero points a channel need the channels to stay ",
+                    channels(at.input(0)));
   }
-  for (int32_t c = 0; c < (uniform ? 1 : channels(out)); ++c) {
-    if (const Status same = verify_moved_channel(at, 0, c, c); !same) return same;
-  }
-  return {};
+  return verify_moved_channels(at, 0, 0, 0, channels(at.output()));
 }
 
 Status verify_offset(const StepPlace& at, const std::vector<float>& offset) {
@@ -201,10 +206,7 @@ Status verify_pool(const StepPlace& at, const PoolStep& step, int32_t largest_st
   if (const Status small = verify_padded_size(at, windows); !small) return small;
   if (step.kind == PoolStep::Kind::maximum) {
     if (const Status type = verify_moved_type(at); !type) return type;
-    for (int32_t c = 0; c < out[3]; ++c) {
-      if (const Status same = verify_moved_channel(at, 0, c, c); !same) return same;
-    }
-    return {};
+    return verify_moved_channels(at, 0, 0, 0, out[3]);
   }
   if (step.kind != PoolStep::Kind::average) return at.error("its kind is unknown");
   const int64_t pixels = bounded_product({step.kernel[0], step.kernel[1]});
@@ -273,10 +275,8 @@ Status verify_concat(const StepPlace& at) {
       return at.error("input ", i, " of ", list_text(in), " has no place from channel ", filled,
                       " on in an output of ", list_text(out));
     }
-    for (int32_t c = 0; c < in[3]; ++c) {
-      const auto to = static_cast<int32_t>(filled + c);
-      if (const Status same = verify_moved_channel(at, i, c, to); !same) return same;
-    }
+    const auto to = static_cast<int32_t>(filled);
+    if (const Status same = verify_moved_channels(at, i, 0, to, in[3]); !same) return same;
     filled += in[3];
   }
   if (filled == out[3]) return {};

@@ -1,7 +1,9 @@
 #include "runtime/layout.h"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
+#include <queue>
+#include <set>
 
 #include "kernels/kernel.h"
 #include "runtime/window.h"
@@ -45,12 +47,6 @@ void place_slice(const Step& step, std::vector<Inside>& inside) {
   if (inside[step.output].wider == no_tensor) inside[step.output] = {step.inputs[0], channels[0]};
 }
 
-// What `tensor` lies in at last.
-uint32_t outermost(const std::vector<Inside>& inside, uint32_t tensor) {
-  while (inside[tensor].wider != no_tensor) tensor = inside[tensor].wider;
-  return tensor;
-}
-
 // Each input of a Concat that lives nowhere else is made at its place in the output.
 void place_concat(const Plan& plan, const Step& step, std::vector<Inside>& inside) {
   int32_t channel = 0;
@@ -71,6 +67,27 @@ std::vector<Inside> find_views(const Plan& plan) {
     if (std::holds_alternative<GatherStep>(step.op)) place_slice(step, inside);
   }
   return inside;
+}
+
+// What each tensor lies in at last, and from which of its channels on; itself where it is no view.
+// Chains are as long as a hostile plan makes them: each is walked once.
+std::vector<Inside> find_outermost(const std::vector<Inside>& inside) {
+  std::vector<Inside> outermost(inside.size());
+  std::vector<uint32_t> chain;
+  for (uint32_t tensor = 0; tensor < inside.size(); ++tensor) {
+    uint32_t at = tensor;
+    for (; outermost[at].wider == no_tensor && inside[at].wider != no_tensor;
+         at = inside[at].wider) {
+      chain.push_back(at);
+    }
+    if (outermost[at].wider == no_tensor) outermost[at] = {at, 0};
+    for (; !chain.empty(); chain.pop_back()) {
+      const Inside& of = inside[chain.back()];
+      const Inside& wider = outermost[of.wider];
+      outermost[chain.back()] = {wider.wider, wider.first_channel + of.first_channel};
+    }
+  }
+  return outermost;
 }
 
 // The columns and rows beyond the map that a convolution reads.
@@ -102,11 +119,11 @@ std::vector<TensorLayout> describe(const Plan& plan) {
 }
 
 // From the first write to the last read of each tensor, all its views included.
-std::vector<Lifetime> find_lifetimes(const Plan& plan, const std::vector<Inside>& inside) {
+std::vector<Lifetime> find_lifetimes(const Plan& plan, const std::vector<Inside>& outermost) {
   const auto steps = static_cast<int64_t>(plan.steps.size());
   std::vector<Lifetime> lifetimes(plan.tensors.size(), {steps, -1});
   const auto touch = [&](uint32_t tensor, int64_t step) {
-    Lifetime& lifetime = lifetimes[outermost(inside, tensor)];
+    Lifetime& lifetime = lifetimes[outermost[tensor].wider];
     lifetime.first = std::min(lifetime.first, step);
     lifetime.last = std::max(lifetime.last, step);
   };
@@ -141,8 +158,61 @@ size_t lowest_place(const Block& block, const std::vector<Block>& placed) {  // 
   return start;
 }
 
-// Largest first: what is placed late is small and fits into what is left between.
+// In the order of their lives, each at the smallest gap that holds it: n log n.
+size_t place_in_time(std::vector<Block>& blocks) {
+  std::stable_sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) {
+    return a.lifetime.first < b.lifetime.first;
+  });
+  using Ending = std::pair<int64_t, const Block*>;
+  std::priority_queue<Ending, std::vector<Ending>, std::greater<>> alive;
+  std::map<size_t, size_t> gaps;                // by start: their bytes
+  std::set<std::pair<size_t, size_t>> by_size;  // bytes, start
+  size_t end = 0;
+  const auto add_gap = [&](size_t start, size_t bytes) {
+    const auto next = gaps.lower_bound(start);
+    if (next != gaps.end() && next->first == start + bytes) {
+      bytes += next->second;
+      by_size.erase({next->second, next->first});
+      gaps.erase(next);
+    }
+    const auto after = gaps.lower_bound(start);
+    if (after != gaps.begin()) {
+      const auto before = std::prev(after);
+      if (before->first + before->second == start) {
+        start = before->first;
+        bytes += before->second;
+        by_size.erase({before->second, before->first});
+        gaps.erase(before);
+      }
+    }
+    gaps[start] = bytes;
+    by_size.insert({bytes, start});
+  };
+  for (Block& block : blocks) {
+    for (; !alive.empty() && alive.top().first < block.lifetime.first; alive.pop()) {
+      add_gap(alive.top().second->start, alive.top().second->bytes);
+    }
+    const auto fitting = by_size.lower_bound({block.bytes, 0});
+    if (fitting == by_size.end()) {
+      block.start = end;
+      end += block.bytes;
+    } else {
+      const auto [bytes, start] = *fitting;
+      by_size.erase(fitting);
+      gaps.erase(start);
+      block.start = start;
+      if (bytes > block.bytes) add_gap(start + block.bytes, bytes - block.bytes);
+    }
+    alive.emplace(block.lifetime.last, &block);
+  }
+  return end;
+}
+
+// Largest first: what is placed late is small and fits into what is left between. Each block is
+// held against all others, so that plans with more of them than any network has are placed in time.
 size_t place_blocks(std::vector<Block>& blocks) {
+  constexpr size_t most_compared = 4096;
+  if (blocks.size() > most_compared) return place_in_time(blocks);
   std::stable_sort(blocks.begin(), blocks.end(),
                    [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   std::vector<Block> placed;
@@ -159,35 +229,26 @@ size_t place_blocks(std::vector<Block>& blocks) {
 }
 
 // The columns that any view needs, all of them have.
-void share_halos(const std::vector<Inside>& inside, std::vector<TensorLayout>& tensors) {
+void share_halos(const std::vector<Inside>& outermost, std::vector<TensorLayout>& tensors) {
   for (uint32_t i = 0; i < tensors.size(); ++i) {
-    TensorLayout& wide = tensors[outermost(inside, i)];
+    TensorLayout& wide = tensors[outermost[i].wider];
     wide.halo_left = std::max(wide.halo_left, tensors[i].halo_left);
     wide.halo = std::max(wide.halo, tensors[i].halo);
   }
 }
 
-// Offset of a view's first channel from that of what it lies in at last.
-ptrdiff_t view_offset(const std::vector<Inside>& inside, uint32_t tensor, int32_t element_bytes) {
-  ptrdiff_t channels = 0;
-  for (; inside[tensor].wider != no_tensor; tensor = inside[tensor].wider) {
-    channels += inside[tensor].first_channel;
-  }
-  return channels * element_bytes;
-}
-
 }  // namespace
 
 Layout plan_layout(const Plan& plan) {
-  const std::vector<Inside> inside = find_views(plan);
-  const std::vector<Lifetime> lifetimes = find_lifetimes(plan, inside);
+  const std::vector<Inside> outermost = find_outermost(find_views(plan));
+  const std::vector<Lifetime> lifetimes = find_lifetimes(plan, outermost);
   Layout layout{describe(plan), 0};
-  share_halos(inside, layout.tensors);
+  share_halos(outermost, layout.tensors);
 
   std::vector<Block> blocks;
   for (uint32_t i = 0; i < layout.tensors.size(); ++i) {
     TensorLayout& tensor = layout.tensors[i];
-    if (inside[i].wider != no_tensor) continue;
+    if (outermost[i].wider != i) continue;
     tensor.pixel_bytes = tensor.channel_bytes();
     tensor.row_bytes = (ptrdiff_t{tensor.width} + tensor.halo) * tensor.pixel_bytes;
     const ptrdiff_t bytes = tensor.halo_left * tensor.pixel_bytes +
@@ -204,15 +265,16 @@ Layout plan_layout(const Plan& plan) {
     tensor.offset = block.start + static_cast<size_t>(tensor.halo_left * tensor.pixel_bytes);
   }
   for (uint32_t i = 0; i < layout.tensors.size(); ++i) {
-    if (inside[i].wider == no_tensor) continue;
+    if (outermost[i].wider == i) continue;
     TensorLayout& view = layout.tensors[i];
-    const TensorLayout& wide = layout.tensors[outermost(inside, i)];
+    const TensorLayout& wide = layout.tensors[outermost[i].wider];
     view.is_view = true;
     view.halo_left = wide.halo_left;
     view.halo = wide.halo;
     view.pixel_bytes = wide.pixel_bytes;
     view.row_bytes = wide.row_bytes;
-    view.offset = wide.offset + static_cast<size_t>(view_offset(inside, i, view.element_bytes));
+    view.offset = wide.offset +
+                  static_cast<size_t>(ptrdiff_t{outermost[i].first_channel} * view.element_bytes);
   }
   return layout;
 }

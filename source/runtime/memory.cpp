@@ -60,6 +60,7 @@ std::byte* ConstantPool::allocate(size_t bytes) {
   const size_t needed = round_up(bytes + kernels::slack_bytes, alignment);
   if (needed > left_) {
     const size_t size = std::max(needed, block_bytes);
+    charge_.add(size);
     blocks_.emplace_back(
         static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})));
     next_ = blocks_.back().get();
@@ -73,10 +74,29 @@ std::byte* ConstantPool::allocate(size_t bytes) {
   return start;
 }
 
-size_t machine_memory_bytes() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
-  return pages > 0 && page > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(page)
-                               : SIZE_MAX / 2;
+Error to_error(const OverBudget& over) {
+  if (over.bound == OverBudget::Bound::memory) {
+    return unsupported(concat("the plan needs more than ", over.most >> 20,
+                              " MiB of memory, which is all that is free or allowed"));
+  }
+  return rejected(
+      "the plan is out of proportion: to run it takes more memory than 4 times its weights and "
+      "tensors, and 16 MiB");
+}
+
+void Budget::take(size_t bytes) {
+  size_t used = used_.load(std::memory_order_relaxed);
+  do {
+    if (bytes > most_ || used > most_ - bytes) throw OverBudget(OverBudget::Bound::memory, most_);
+  } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+}
+
+void Charge::add(size_t bytes) {
+  if (bytes > most_ || bytes_ > most_ - bytes) {
+    throw OverBudget(OverBudget::Bound::proportion, most_);
+  }
+  budget_.take(bytes);
+  bytes_ += bytes;
 }
 
 }  // namespace octavo::runtime

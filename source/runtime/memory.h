@@ -1,6 +1,7 @@
 // Memory of programs and sessions.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,56 @@ inline constexpr size_t alignment = 64;
 inline size_t round_up(size_t value, size_t step) {
   return (value + step - 1) / step * step;
 }
+
+// Thrown where an allocation would pass a bound, before it is made. It stays inside this room:
+// Program::prepare and Session::create make one sentence of it.
+struct OverBudget : std::bad_alloc {
+  enum class Bound { memory, proportion } bound;
+  size_t most;  // bytes
+
+  OverBudget(Bound which, size_t bytes) : bound(which), most(bytes) {}
+};
+
+Error to_error(const OverBudget& over);
+
+// The memory that a program and all its sessions may take together.
+class Budget {
+ public:
+  explicit Budget(size_t most) : most_(most) {}
+  void take(size_t bytes);  // throws OverBudget; any thread
+  void give_back(size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+  size_t most() const { return most_; }
+
+ private:
+  const size_t most_;
+  std::atomic<size_t> used_{0};
+};
+
+// What one owner took of a budget, given back when the owner goes. Every allocation at load is
+// added here before it is made, by the code that makes it.
+class Charge {
+ public:
+  // `most`: of this owner, whatever the budget has left.
+  explicit Charge(Budget& budget, size_t most = SIZE_MAX) : budget_(budget), most_(most) {}
+  Charge(const Charge&) = delete;
+  Charge& operator=(const Charge&) = delete;
+  ~Charge() { budget_.give_back(bytes_); }
+
+  void add(size_t bytes);  // throws OverBudget
+  void bound(size_t most) { most_ = most; }
+  size_t bytes() const { return bytes_; }
+
+  // Room for exactly so many entries.
+  template <class T>
+  void reserve(std::vector<T>& values, size_t count) {
+    add(count * sizeof(T));
+    values.reserve(count);
+  }
+
+ private:
+  Budget& budget_;
+  size_t most_, bytes_ = 0;
+};
 
 // Zeroed memory in parts, each between pages that trap: a kernel that runs out of its part is
 // stopped at once and cannot spoil anything else.
@@ -56,6 +107,7 @@ class Arena {
 // aligned and followed by slack that kernels may read. Addresses stay.
 class ConstantPool {
  public:
+  explicit ConstantPool(Charge& charge) : charge_(charge) {}
   std::byte* allocate(size_t bytes);
 
   // `count` entries and zeros up to a multiple of `multiple`.
@@ -71,13 +123,14 @@ class ConstantPool {
       ::operator delete (block, std::align_val_t{alignment});
     }
   };
+  Charge& charge_;
   std::vector<std::unique_ptr<std::byte, Free>> blocks_;
   std::byte* next_ = nullptr;
   size_t left_ = 0, bytes_ = 0;
 };
 
-// The memory of this machine; an arena or a set of weights beyond it is refused
-// before it is touched.
-size_t machine_memory_bytes();
+// What the machine has free for this process: MemAvailable, or what its control groups (of
+// either version) leave where that is less.
+size_t free_memory_bytes();
 
 }  // namespace octavo::runtime

@@ -289,6 +289,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ResizeStep& op
   made.kernel = &kernels::choose(made.shape, impl.features);
   made.epilogue = expand_epilogue(impl, step, op.epilogue);
   made.input_zero = expand_zero(impl, step.inputs[0]);
+  impl.charge.add(2 * op.row.size() * sizeof(int32_t));
   made.row = op.row;
   made.next_row = next_of(op.row, input.shape[1]);
   made.row_weight = keep(op.row_weight);
@@ -321,7 +322,8 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConstantStep& 
   return PreparedConstant{values};
 }
 
-PreparedStep prepare(Program::Impl&, const Step&, const GatherStep& op) {
+PreparedStep prepare(Program::Impl& impl, const Step&, const GatherStep& op) {
+  impl.charge.add(2 * op.channels.size() * sizeof(int32_t));  // the channels, and runs of them
   return PreparedMove{PreparedMove::Kind::gather, analyse_gather(op.channels)};
 }
 
@@ -354,41 +356,11 @@ void make_zero_rows(Program::Impl& impl) {
 
 void prepare_steps(Program::Impl& impl) {
   make_zero_rows(impl);
-  impl.steps.reserve(impl.plan.steps.size());
+  impl.charge.reserve(impl.steps, impl.plan.steps.size());
   for (const Step& step : impl.plan.steps) {
     impl.steps.push_back(
         std::visit([&](const auto& op) { return prepare(impl, step, op); }, step.op));
   }
-}
-
-// Sessions' row tables are counted too. In floating point: a hostile plan can ask for
-// more than 64 bits count.
-double constant_bytes_estimate(const Program::Impl& impl) {
-  constexpr double arrays = 12 * sizeof(float), windows = 3 * sizeof(int32_t);
-  double bytes = 0;
-  for (const Step& step : impl.plan.steps) {
-    const auto& shape = impl.plan.tensors[step.output].shape;
-    bytes += arrays * (double{1} * shape[3] + channel_round) +
-             windows * (double{1} * shape[1] + shape[2]);
-    // Row tables: of the output, of a residual, of two inputs with what is padded.
-    const double images = shape[0];
-    const bool has_input = !step.inputs.empty();
-    const double input_rows = has_input ? impl.plan.tensors[step.inputs[0]].shape[1] : 0;
-    bytes += sizeof(void*) * images * (3.0 * shape[1] + input_rows);
-    if (const auto* op = std::get_if<ConstantStep>(&step.op)) {
-      bytes += 2 * static_cast<double>(op->values.size());
-    }
-    if (const auto* op = std::get_if<ConvolutionStep>(&step.op)) {
-      bytes += 2 * static_cast<double>(op->weights.size());
-      bytes += sizeof(void*) * images * (double{1} * op->pads[0] + op->pads[2]);
-    }
-  }
-  for (const TensorLayout& tensor : impl.layout.tensors) {
-    if (tensor.halo == 0 && !tensor.needs_zero_row) continue;
-    bytes += (double{1} * tensor.halo_left + tensor.width + tensor.halo) *
-             static_cast<double>(tensor.pixel_bytes);
-  }
-  return bytes;
 }
 
 }  // namespace octavo::runtime

@@ -92,11 +92,16 @@ using PreparedStep =
 namespace octavo {
 
 struct Program::Impl {
+  explicit Impl(size_t most_memory) : memory(most_memory) {}
+
+  mutable runtime::Budget memory;  // of this program and its sessions
+  runtime::Charge charge{memory};  // the program's share
+  size_t proportionate_bytes = 0;  // see proportion.h
   Plan plan;
   std::string isa;
   FeatureSet features = 0;
   runtime::Layout layout;
-  runtime::ConstantPool constants;
+  runtime::ConstantPool constants{charge};
   std::vector<runtime::PreparedStep> steps;
   size_t scratch_bytes = 0;  // of one thread
 };
@@ -107,8 +112,5 @@ namespace octavo::runtime {
 
 // Fills impl.steps and the constants; the plan has passed verify().
 void prepare_steps(Program::Impl& impl);
-
-// About how many bytes prepare_steps and the row tables of a session will ask for.
-double constant_bytes_estimate(const Program::Impl& impl);
 
 }  // namespace octavo::runtime

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "runtime/prepared.h"
+#include "runtime/proportion.h"
 
 namespace octavo {
 
@@ -37,36 +38,41 @@ Result<std::string> select_isa(const std::string& asked) {
   return name;
 }
 
-Status check_memory(const Program::Impl& impl) {
-  const size_t memory = runtime::machine_memory_bytes();
-  const double needed =
-      static_cast<double>(impl.layout.arena_bytes) + runtime::constant_bytes_estimate(impl);
-  if (needed <= static_cast<double>(memory)) return {};
-  return unsupported(
-      concat("the plan needs more memory than the ", memory >> 20, " MiB of this machine"));
-}
-
-Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string isa) {
+Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string isa,
+                                                        size_t most_memory) {
   if (plan.tensors[plan.input].type == ElementType::f32) {
     return rejected("the plan's input is of floats; u8 or i16 is expected");
   }
-  auto impl = std::make_unique<Program::Impl>();
+  auto impl = std::make_unique<Program::Impl>(most_memory);
   impl->features = find_isa(isa).value_or(0);
   impl->isa = std::move(isa);
   impl->plan = std::move(plan);
+  impl->charge.add(runtime::content_bytes(impl->plan));
+  impl->charge.add(impl->plan.tensors.size() * sizeof(runtime::TensorLayout));
   impl->layout = runtime::plan_layout(impl->plan);
-  if (const Status fits = check_memory(*impl); !fits) return fits.error();
+  // A session's arena and scratch are asked for here as well: what cannot be run is not prepared.
+  const size_t most = runtime::proportionate_bytes(impl->plan);
+  runtime::Charge session(impl->memory, most);
+  session.add(impl->layout.arena_bytes);
+  impl->charge.bound(most - session.bytes());
   runtime::prepare_steps(*impl);
+  session.bound(most - impl->charge.bytes());
+  session.add(impl->scratch_bytes);
+  impl->proportionate_bytes = most;
   return std::shared_ptr<const Program>(std::make_shared<Program>(std::move(impl)));
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const Program>> Program::prepare(Plan plan, const std::string& isa) {
+Result<std::shared_ptr<const Program>> Program::prepare(Plan plan, const std::string& isa,
+                                                        size_t most_memory) {
   Result<std::string> selected = select_isa(isa);
   if (!selected) return selected.error();
+  if (most_memory == 0) most_memory = runtime::free_memory_bytes();
   try {
-    return prepare_selected(std::move(plan), *std::move(selected));
+    return prepare_selected(std::move(plan), *std::move(selected), most_memory);
+  } catch (const runtime::OverBudget& over) {
+    return runtime::to_error(over);
   } catch (const std::bad_alloc&) {
     return unsupported("this machine has not enough memory for the plan");
   }

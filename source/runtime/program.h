@@ -25,7 +25,12 @@ class Program {
   // isa: a name of isa_names() (any other is a usage error), or "" for OCTAVO_ISA or else the best
   // this machine has. An ISA that this machine cannot run is `unsupported`, naming those it can.
   // The plan is verified by its loader; a plan made in memory must have passed verify().
-  static Result<std::shared_ptr<const Program>> prepare(Plan plan, const std::string& isa = "");
+  // most_memory: bytes that the program and all its sessions may take together; 0: what the machine
+  // has free now. More than that is `unsupported`, and a plan out of all proportion `rejected`: one
+  // whose program and session of one thread would take more than 4 times what it holds and what its
+  // tensors need without padding, and 16 MiB. Both before anything of that size is allocated.
+  static Result<std::shared_ptr<const Program>> prepare(Plan plan, const std::string& isa = "",
+                                                        size_t most_memory = 0);
 
   const Plan& plan() const;
   const std::string& isa() const;

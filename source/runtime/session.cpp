@@ -28,8 +28,12 @@ struct StepHook {
 }  // namespace
 
 struct Session::Impl {
+  explicit Impl(std::shared_ptr<const Program> of)
+      : program(std::move(of)), charge(program->impl().memory) {}
+
   std::shared_ptr<const Program> program;
-  runtime::Arena arena;  // the tensors, then the scratch of each thread
+  runtime::Charge charge;  // this session's share of the program's budget
+  runtime::Arena arena;    // the tensors, then the scratch of each thread
   std::byte* tensor_base = nullptr;
   runtime::Tasks tasks;
   StepHook hook;                        // of the run in progress
@@ -66,16 +70,17 @@ Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> p
   const Program::Impl& prepared = program->impl();
   std::vector<size_t> sizes(1 + static_cast<size_t>(threads), prepared.scratch_bytes);
   sizes[0] = prepared.layout.arena_bytes;
+  auto impl = std::make_unique<Session::Impl>(std::move(program));
+  // Each thread has scratch and row tables of its own.
+  impl->charge.bound(prepared.proportionate_bytes * static_cast<size_t>(threads));
+  impl->charge.add(runtime::Arena::mapped_bytes(sizes));
   Result<runtime::Arena> arena = runtime::Arena::map(sizes);
   if (!arena) return arena.error();
-
-  auto impl = std::make_unique<Session::Impl>();
-  impl->program = std::move(program);
   impl->arena = *std::move(arena);
   impl->tensor_base = impl->arena.part(0);
   std::vector<std::byte*> scratch;
   for (size_t i = 1; i < sizes.size(); ++i) scratch.push_back(impl->arena.part(i));
-  impl->tasks = runtime::make_tasks(prepared, impl->tensor_base, scratch);
+  impl->tasks = runtime::make_tasks(prepared, impl->tensor_base, scratch, impl->charge);
   if (threads > 1) {
     auto team =
         runtime::Team::start(threads, [self = impl.get()](int thread) { self->run_steps(thread); });
@@ -94,6 +99,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> 
   }
   try {
     return create_session(std::move(program), threads);
+  } catch (const runtime::OverBudget& over) {
+    return runtime::to_error(over);
   } catch (const std::bad_alloc&) {
     return unsupported("this machine has not enough memory for a session");
   }

@@ -21,8 +21,10 @@ struct ImagePart {
   int32_t rows() const { return row_end - row_begin; }
 };
 
-std::vector<ImagePart> image_parts(const Cut& cut, int32_t image_height) {
+std::vector<ImagePart> image_parts(const Cut& cut, int32_t image_height, Charge& charge) {
   std::vector<ImagePart> parts;
+  charge.reserve(parts, static_cast<size_t>((cut.row_end - 1) / image_height -
+                                            cut.row_begin / image_height + 1));
   for (int32_t row = cut.row_begin; row < cut.row_end;) {
     const int32_t image = row / image_height, first = image * image_height;
     const int32_t end = std::min(cut.row_end, first + image_height);
@@ -34,14 +36,17 @@ std::vector<ImagePart> image_parts(const Cut& cut, int32_t image_height) {
 
 class Maker {
  public:
-  Maker(const Program::Impl& program, std::byte* arena, const std::vector<std::byte*>& scratch)
+  Maker(const Program::Impl& program, std::byte* arena, const std::vector<std::byte*>& scratch,
+        Charge& charge)
       : program_(program),
         arena_(arena),
         scratch_(scratch),
+        charge_(charge),
         threads_(static_cast<int>(scratch.size())) {}
 
   Tasks make() {
     tasks_.input_halo = halo_rows(program_.plan.input, 0, layout(program_.plan.input).height);
+    charge_.reserve(tasks_.steps, program_.steps.size());
     for (size_t i = 0; i < program_.steps.size(); ++i) {
       step_ = &program_.plan.steps[i];
       tasks_.steps.emplace_back();
@@ -63,8 +68,9 @@ class Maker {
   // --- row tables ---
 
   std::vector<const std::byte*>& new_read_table(size_t rows) {
+    charge_.add(sizeof tasks_.read_tables.front());
     tasks_.read_tables.emplace_back();
-    tasks_.read_tables.back().reserve(rows);
+    charge_.reserve(tasks_.read_tables.back(), rows);
     return tasks_.read_tables.back();
   }
 
@@ -95,8 +101,10 @@ class Maker {
   }
 
   OutputRows output_rows(uint32_t tensor, int64_t row_begin, int64_t rows, int64_t column) {
+    charge_.add(sizeof tasks_.write_tables.front());
     tasks_.write_tables.emplace_back();
     auto& table = tasks_.write_tables.back();
+    charge_.reserve(table, static_cast<size_t>(rows));
     for (int64_t row = row_begin; row < row_begin + rows; ++row) {
       table.push_back(pixel(tensor, row, column));
     }
@@ -141,8 +149,16 @@ class Maker {
   }
 
   Piece& new_piece() {
+    charge_.add(sizeof(Piece));
     pieces_->emplace_back();
     return pieces_->back();
+  }
+  // A piece of one task.
+  template <class Task>
+  void add_piece(const Task& task) {
+    Piece& piece = new_piece();
+    charge_.reserve(piece.work, 1);
+    piece.work.push_back(task);
   }
 
   // Every piece writes the halo beside its own rows; pieces that are not cut by rows
@@ -194,6 +210,7 @@ class Maker {
   const Program::Impl& program_;
   std::byte* arena_;
   const std::vector<std::byte*>& scratch_;
+  Charge& charge_;
   int threads_;
   Tasks tasks_;
   const Step* step_ = nullptr;
@@ -216,7 +233,9 @@ void Maker::add(const PreparedConvolution& made) {
     Piece& piece = new_piece();
     // Where no window looks beyond its own row, all images are one.
     const int32_t image_height = flat ? 1 : output().image_height();
-    for (const ImagePart& part : image_parts(cut, image_height)) {
+    const std::vector<ImagePart> parts = image_parts(cut, image_height, charge_);
+    charge_.reserve(piece.work, parts.size());
+    for (const ImagePart& part : parts) {
       const int32_t row = part.image * image_height + part.row_begin;  // of the output
       kernels::ConvolutionArguments a;
       a.shape = &shape;
@@ -251,7 +270,9 @@ void Maker::add(const PreparedPool& made) {
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (const Cut& cut : cuts) {
     Piece& piece = new_piece();
-    for (const ImagePart& part : image_parts(cut, output().image_height())) {
+    const std::vector<ImagePart> parts = image_parts(cut, output().image_height(), charge_);
+    charge_.reserve(piece.work, parts.size());
+    for (const ImagePart& part : parts) {
       kernels::PoolArguments a;
       a.shape = &made.shape;
       a.epilogue = made.epilogue;
@@ -303,7 +324,7 @@ void Maker::add(const PreparedElementwise& made) {
     e.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
     e.rows = rows;
     e.width = cut.column_end - cut.column_begin;
-    new_piece().work.push_back(ElementwiseTask{made.kernel->run, e});
+    add_piece(ElementwiseTask{made.kernel->run, e});
   }
   add_halos(cuts, are_cut_by_rows(cuts));
 }
@@ -328,7 +349,7 @@ void Maker::add(const PreparedNormalize& made) {
     n.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
     n.rows = rows;
     n.width = cut.column_end - cut.column_begin;
-    new_piece().work.push_back(NormalizeTask{made.kernel->run, n});
+    add_piece(NormalizeTask{made.kernel->run, n});
   }
   add_halos(cuts, are_cut_by_rows(cuts));
 }
@@ -354,7 +375,7 @@ void Maker::add(const PreparedMatMul& made) {
     m.rows = rows;
     m.width = cut.column_end - cut.column_begin;
     m.scratch = scratch_[i];
-    new_piece().work.push_back(MatMulTask{made.kernel->run, m});
+    add_piece(MatMulTask{made.kernel->run, m});
   }
   add_halos(cuts, are_cut_by_rows(cuts));
 }
@@ -366,7 +387,9 @@ void Maker::add(const PreparedResize& made) {
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (const Cut& cut : cuts) {
     Piece& piece = new_piece();
-    for (const ImagePart& part : image_parts(cut, output().image_height())) {
+    const std::vector<ImagePart> parts = image_parts(cut, output().image_height(), charge_);
+    charge_.reserve(piece.work, parts.size());
+    for (const ImagePart& part : parts) {
       kernels::ResizeArguments z;
       z.shape = &made.shape;
       z.epilogue = made.epilogue;
@@ -397,8 +420,8 @@ void Maker::add(const PreparedPermute& made) {
                      byte * static_cast<double>(output().height * output().row_bytes);
   const std::vector<Cut> cuts = cut_work(work, threads_);
   for (const Cut& cut : cuts) {
-    new_piece().work.push_back(PermuteTask{pixel(x, 0, 0), pixel(y, 0, 0), &layout(x), &layout(y),
-                                           &made.order, cut.row_begin, cut.row_end});
+    add_piece(PermuteTask{pixel(x, 0, 0), pixel(y, 0, 0), &layout(x), &layout(y), &made.order,
+                          cut.row_begin, cut.row_end});
   }
   add_halos(cuts, false);
 }
@@ -410,7 +433,7 @@ void Maker::add(const PreparedConstant& made) {
   const std::vector<Cut> cuts = cut_move();
   for (const Cut& cut : cuts) {
     const PixelRows rows = pixel_rows(made.values, values, pixel(step_->output, 0, 0), cut);
-    new_piece().work.push_back(CopyTask{rows, values.channel_bytes()});
+    add_piece(CopyTask{rows, values.channel_bytes()});
   }
   add_halos(cuts, true);
 }
@@ -444,8 +467,7 @@ void Maker::add(const PreparedMove& made) {
       return add_concat();
     case PreparedMove::Kind::reshape: {
       const uint32_t x = step_->inputs[0], y = step_->output;
-      new_piece().work.push_back(
-          ReshapeTask{pixel(x, 0, 0), pixel(y, 0, 0), &layout(x), &layout(y)});
+      add_piece(ReshapeTask{pixel(x, 0, 0), pixel(y, 0, 0), &layout(x), &layout(y)});
       pieces_->back().halo = halo_rows(y, 0, output().height);
       return;
     }
@@ -459,7 +481,7 @@ void Maker::add_gather(const GatherChannels& channels) {
   const std::vector<Cut> cuts = cut_move();
   for (const Cut& cut : cuts) {
     const PixelRows rows = pixel_rows(pixel(x, 0, 0), layout(x), pixel(step_->output, 0, 0), cut);
-    new_piece().work.push_back(GatherTask{rows, &channels, output().element_bytes});
+    add_piece(GatherTask{rows, &channels, output().element_bytes});
   }
   add_halos(cuts, true);
 }
@@ -469,6 +491,7 @@ void Maker::add_concat() {
   for (const Cut& cut : cuts) {
     Piece& piece = new_piece();
     std::byte* y = pixel(step_->output, 0, 0);
+    charge_.reserve(piece.work, step_->inputs.size());
     for (const uint32_t input : step_->inputs) {
       const TensorLayout& x = layout(input);
       if (pixel(input, 0, 0) != y) {  // else it was made here
@@ -509,8 +532,8 @@ struct Runner {
 }  // namespace
 
 Tasks make_tasks(const Program::Impl& program, std::byte* arena,
-                 const std::vector<std::byte*>& scratch) {
-  return Maker(program, arena, scratch).make();
+                 const std::vector<std::byte*>& scratch, Charge& charge) {
+  return Maker(program, arena, scratch, charge).make();
 }
 
 void run_piece(const Piece& piece) {

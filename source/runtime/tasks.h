@@ -83,9 +83,10 @@ struct Tasks {
   std::deque<std::vector<std::byte*>> write_tables;
 };
 
-// arena: of the program's arena_bytes. scratch: of its scratch_bytes, one for each thread.
+// arena: of the program's arena_bytes. scratch: of its scratch_bytes, one for each thread. All that
+// is made is added to `charge` first.
 Tasks make_tasks(const Program::Impl& program, std::byte* arena,
-                 const std::vector<std::byte*>& scratch);
+                 const std::vector<std::byte*>& scratch, Charge& charge);
 
 void run_piece(const Piece& piece);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "plan/random_plan.h"
 #include "runtime/cut.h"
@@ -101,6 +102,58 @@ TEST(Layout, AChannelSliceIsAView) {
   EXPECT_EQ(layout.tensors[slice].offset, layout.tensors[x].offset + 3);
   EXPECT_TRUE(layout.tensors[slice].is_view);
   EXPECT_FALSE(layout.tensors[scattered].is_view);
+}
+
+// More tensors than are held against each other: placed in time, and no worse than all the sizes
+// that live at once.
+TEST(Layout, VeryManyTensorsFindTheirPlacesInTime) {
+  Plan plan;
+  uint32_t x = add_tensor(plan, 2, 8);
+  std::vector<uint32_t> kept;
+  for (int32_t i = 0; i < 6000; ++i) {
+    const int32_t channels = 8 + 8 * (i % 37);
+    x = add_step(plan, ConvolutionStep{}, {x}, channels);
+    if (i % 100 == 0) kept.push_back(x);
+  }
+  for (const uint32_t late : kept) x = add_step(plan, AddStep{}, {x, late}, 8);
+  plan.output = x;
+  const Layout layout = plan_layout(plan);
+  std::vector<int64_t> last(plan.tensors.size(), -1);
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    for (const uint32_t input : plan.steps[i].inputs) last[input] = int64_t(i);
+  }
+  std::map<size_t, std::pair<size_t, int64_t>> living;  // by offset: end, last step
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const uint32_t made = plan.steps[i].output;
+    const TensorLayout& t = layout.tensors[made];
+    const size_t end = t.offset + size_t(t.height * t.row_bytes) + 64;
+    for (auto other = living.begin(); other != living.end();) {
+      if (other->second.second < int64_t(i)) {
+        other = living.erase(other);
+        continue;
+      }
+      EXPECT_TRUE(end <= other->first || other->second.first <= t.offset) << "step " << i;
+      ++other;
+    }
+    living[t.offset] = {end, std::max(last[made], int64_t(i))};
+    ASSERT_LE(end, layout.arena_bytes);
+  }
+  EXPECT_LT(layout.arena_bytes, size_t{62 * 1300}) << "60 tensors that wait, and two of the chain";
+}
+
+TEST(Layout, AChainOfConcatsIsWalkedOnce) {
+  Plan plan;
+  const uint32_t first = add_tensor(plan, 1, 1);
+  uint32_t x = first;
+  for (int32_t i = 0; i < 40000; ++i) {
+    const uint32_t more = add_step(plan, RescaleStep{}, {first}, 1);
+    x = add_step(plan, ConcatStep{}, {x, more}, i + 2);
+  }
+  plan.output = x;
+  const Layout layout = plan_layout(plan);
+  EXPECT_EQ(layout.tensors[first].offset, layout.tensors[x].offset);
+  EXPECT_EQ(layout.tensors[plan.steps.front().output].offset, layout.tensors[x].offset + 1);
+  EXPECT_EQ(layout.tensors[x - 1].offset, layout.tensors[x].offset + 40000);
 }
 
 // Every byte of a tensor is its own as long as it is needed.
