@@ -110,10 +110,6 @@ Status verify_convolution(const StepPlace& at, const ConvolutionStep& step,
                           int32_t largest_stored) {
   const Windows windows = windows_of(step, step.dilation);
   if (const Status sane = verify_windows(at, windows); !sane) return sane;
-  if (int64_t{step.kernel[0]} * step.kernel[1] > plan_limit::window_taps) {
-    return at.error("its kernels of ", list_text(step.kernel), " have more than ",
-                    plan_limit::window_taps, " taps");
-  }
   const auto& in = at.input(0).shape;
   const auto& out = at.output().shape;
   if (step.groups < 1 || in[3] % step.groups != 0 || out[3] % step.groups != 0) {
@@ -125,6 +121,10 @@ Status verify_convolution(const StepPlace& at, const ConvolutionStep& step,
     return wrong_shape(at);
   }
   if (const Status small = verify_padded_size(at, windows); !small) return small;
+  if (int64_t{step.kernel[0]} * step.kernel[1] > plan_limit::window_taps) {
+    return at.error("its kernels of ", list_text(step.kernel), " have more than ",
+                    plan_limit::window_taps, " taps");
+  }
   const int64_t taps = bounded_product({step.kernel[0], step.kernel[1], in[3] / step.groups});
   if (taps < 1 || bounded_product({taps, out[3]}) != static_cast<int64_t>(step.weights.size()) ||
       step.bias.size() != static_cast<size_t>(out[3])) {
