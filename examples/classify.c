@@ -48,7 +48,7 @@ static int classify(octavo_session* session, const octavo_plan* plan, const char
   free(bytes);
   if (done != OCTAVO_OK) return complain(path);
   octavo_score best[5];
-  const int32_t found = octavo_top_scores(logits, classes, 5, best);
+  const int32_t found = octavo_plan_top_scores(plan, logits, classes, 5, best);
   printf("%s\n", path);
   for (int32_t i = 0; i < found; ++i) {
     const char* label = octavo_plan_label(plan, best[i].index);

@@ -198,7 +198,8 @@ typedef struct octavo_frame {
 OCTAVO_API octavo_status octavo_run_frame(octavo_session* session, const octavo_frame* frame,
                                           float* logits, size_t classes);
 /* An encoded picture: JPEG, PNG, WebP (where built with codecs), BMP, PPM, told by its bytes.
- * OCTAVO_REJECTED: it cannot be decoded. Allocates. */
+ * OCTAVO_REJECTED: it cannot be decoded; a JPEG that its decoder warns about but gives all rows of
+ * is answered. Allocates. */
 OCTAVO_API octavo_status octavo_run_picture(octavo_session* session, const void* bytes, size_t size,
                                             float* logits, size_t classes);
 
@@ -226,7 +227,7 @@ OCTAVO_API octavo_status octavo_run_batch(octavo_session* const* sessions, size_
 
 typedef struct octavo_score {
   int32_t index;
-  float score; /* softmax of the logits, computed alike on every machine */
+  float score; /* softmax of the logits, or what the plan says; alike on every machine */
   float logit;
 } octavo_score;
 
@@ -235,6 +236,15 @@ typedef struct octavo_score {
  * allocates. */
 OCTAVO_API int32_t octavo_top_scores(const float* logits, size_t classes, int32_t k,
                                      octavo_score* scores);
+
+/* The scores that the outputs of this plan stand for: softmax of logits; each label's own where
+ * the network ends in several sigmoids; probabilities as they are; and two, 1 - p and p, where it
+ * ends in one number. octavo_plan_score_count says how many there are (0 for NULL), outputs are
+ * as many as octavo_plan_classes, labels are counted as scores are. Writes the k best as
+ * octavo_top_scores does, at most octavo_plan_score_count of them; returns how many. */
+OCTAVO_API int32_t octavo_plan_score_count(const octavo_plan* plan);
+OCTAVO_API int32_t octavo_plan_top_scores(const octavo_plan* plan, const float* outputs,
+                                          size_t count, int32_t k, octavo_score* scores);
 
 #ifdef __cplusplus
 }

@@ -72,6 +72,8 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "octavo_run_batch": (_STATUS, [POINTER(c_void_p), c_size_t, POINTER(Input), c_size_t, c_void_p, c_size_t,
                                    c_void_p]),
     "octavo_top_scores": (c_int32, [c_void_p, c_size_t, c_int32, POINTER(Score)]),
+    "octavo_plan_score_count": (c_int32, [c_void_p]),
+    "octavo_plan_top_scores": (c_int32, [c_void_p, c_void_p, c_size_t, c_int32, POINTER(Score)]),
 }
 
 

@@ -105,6 +105,7 @@ class Model:
         described = self._describe()
         self._shape = (described.input_height, described.input_width, described.input_channels)
         self._classes: int = described.classes
+        self._scores: int = c.library.octavo_plan_score_count(self._plan.pointer)
         self._takes_pictures = described.input_kind == 0
         self._idle: list[_Handle] = []
         self._process = os.getpid()
@@ -131,7 +132,7 @@ class Model:
     @functools.cached_property
     def labels(self) -> list[str]:
         """A name a class; empty where the plan carries none."""
-        names = [c.library.octavo_plan_label(self._plan.pointer, i) for i in range(self._classes)]
+        names = [c.library.octavo_plan_label(self._plan.pointer, i) for i in range(self._scores)]
         return [] if None in names else [c.text(name) for name in names]
 
     @functools.cached_property
@@ -191,8 +192,9 @@ class Model:
         return logits
 
     def _best(self, logits: "numpy.ndarray[Any, Any]", top_k: int) -> list[Label]:
-        scores = (c.Score * min(top_k, self._classes))()
-        found = c.library.octavo_top_scores(logits.ctypes.data, self._classes, top_k, scores)
+        scores = (c.Score * min(top_k, self._scores))()
+        found = c.library.octavo_plan_top_scores(self._plan.pointer, logits.ctypes.data, self._classes, top_k,
+                                                 scores)
         labels = self.labels
         return [{"label": labels[s.index] if labels else "", "score": s.score, "index": s.index}
                 for s in scores[:found]]

@@ -42,14 +42,15 @@ Result<NetworkInput> load_sample(const Model& model, const Sample& sample,
   if (!bytes) return bytes.error();
   const bool has_header = sample.path.ends_with(".npy");
   if (!dumps || has_header) {
-    auto input = decode_network_input(model, sample.path, *bytes);
+    auto input = decode_network_input(model, sample.path, *bytes, sample.frame);
     if (!input || !dumps || !dumps->pixels) return input;
-    return NetworkInput{to_pixels(input->values), {}};
+    return NetworkInput{
+        input->pixels.empty() ? to_pixels(input->values) : std::move(input->pixels), {}, {}};
   }
   auto values = decode_dump(sample.path, *bytes, model.input, dumps->format);
   if (!values) return values.error();
-  if (dumps->pixels) return NetworkInput{to_pixels(*values), {}};
-  return NetworkInput{{}, std::move(*values)};
+  if (dumps->pixels) return NetworkInput{to_pixels(*values), {}, {}};
+  return NetworkInput{{}, std::move(*values), {}};
 }
 
 Result<std::string> digest_of(const NetworkInput& input) {
@@ -63,15 +64,32 @@ struct Checked {
   std::vector<Sample> samples;
   std::vector<std::string> digests;  // of their inputs
   std::vector<std::string> unreadable;
-  std::string sha256;   // over the digests of the inputs, in order
-  size_t repeated = 0;  // files whose input is that of another before them
-  int brightest = 0;    // pixel of all
+  std::string sha256;                 // over the digests of the inputs, in order
+  size_t repeated = 0;                // files whose input is that of another before them
+  std::vector<std::string> warnings;  // of inputs that calibrate: one sentence each
+  int brightest = 0;                  // pixel of all
 };
+
+// The plan will clip what the float network is fed as it is.
+std::string warning_of(const Model& model, const Sample& sample, const NetworkInput& input) {
+  if (!model.picture_input || input.values.empty()) return input.warning;
+  const BeyondPixels found = beyond_pixels(model.preprocess, input.values);
+  if (found.count == 0) return input.warning;
+  return concat(quoted(sample.path), ": ", beyond_pixels_text(found),
+                "; --mean and --std say how values become pixels");
+}
+
+// The first, and how many there are.
+void add_summary(const std::vector<std::string>& sentences, const char* what,
+                 std::vector<std::string>& warnings) {
+  if (sentences.empty()) return;
+  warnings.push_back(concat(sentences.size(), what, "; the first: ", sentences.front()));
+}
 
 Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
                               const BuildOptions& build) {
   const QuantizeOptions& options = build.quantize;
-  std::vector<std::string> problem(samples.size()), digest(samples.size());
+  std::vector<std::string> problem(samples.size()), digest(samples.size()), warning(samples.size());
   std::vector<uint8_t> brightest(samples.size());
   constexpr int most_readers = 8;  // a picture of 50 megapixels takes 150 MB while it is read
   Parallel how{std::min(options.threads, most_readers), options.stop, {}};
@@ -88,6 +106,7 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
     auto hashed = digest_of(*input);
     if (!hashed) return hashed.error();
     digest[i] = std::move(*hashed);
+    warning[i] = warning_of(model, samples[i], *input);
     for (const uint8_t pixel : input->pixels) brightest[i] = std::max(brightest[i], pixel);
     return {};
   });
@@ -101,6 +120,7 @@ Result<Checked> check_samples(std::vector<Sample> samples, const Model& model,
       digests += digest[i];
       out.brightest = std::max<int>(out.brightest, brightest[i]);
       out.repeated += distinct.insert(digest[i]).second ? 0 : 1;
+      if (!warning[i].empty()) out.warnings.push_back(std::move(warning[i]));
       out.samples.push_back(std::move(samples[i]));
       out.digests.push_back(std::move(digest[i]));
     } else {
@@ -132,15 +152,34 @@ Result<std::vector<Sample>> open_dumps(const std::string& folder) {
   return samples;
 }
 
+// An .npy of several inputs is a sample for each of them.
+std::vector<Sample> one_input_each(const Model& model, std::vector<Sample> samples) {
+  std::vector<Sample> out;
+  for (Sample& sample : samples) {
+    const auto bytes = sample.path.ends_with(".npy")
+                           ? read_sample(sample)
+                           : Result<std::vector<std::byte>>(std::vector<std::byte>());
+    const size_t frames = bytes ? frames_in(model, sample.path, *bytes) : 1;
+    if (frames == 1) {
+      out.push_back(std::move(sample));
+      continue;
+    }
+    for (size_t frame = 0; frame < frames; ++frame) {
+      out.push_back(sample);
+      out.back().frame = frame;
+    }
+  }
+  return out;
+}
+
 // The calibration pictures that can be read, at most options.samples, spread over the classes.
 Result<Checked> calibration_samples(const Model& model, const BuildOptions& options) {
   DataSetOptions data;
-  data.class_offset = options.class_offset;
-  data.classes = model.classes;
   data.labels_needed = false;
   auto samples =
       options.dumps ? open_dumps(options.calibration) : open_dataset(options.calibration, data);
   if (!samples) return samples.error();
+  if (!options.dumps) *samples = one_input_each(model, std::move(*samples));
   const size_t count = options.samples == 0 ? samples->size() : options.samples;
   auto chosen = spread_samples(std::move(*samples), count, options.quantize.seed);
   if (options.dumps) return check_samples(std::move(chosen), model, options);
@@ -195,6 +234,17 @@ Status warn_of_overlap(const BuildOptions& options, const Model& model,
   return {};
 }
 
+// Bytes of an .npy are pixels; here they are fed beside arrays of floats.
+std::vector<float> normalized(const Model& model, const std::vector<uint8_t>& pixels) {
+  const Preprocess& how = model.preprocess;
+  const auto channels = static_cast<size_t>(how.channels());
+  std::vector<float> out(pixels.size());
+  for (size_t i = 0; i < pixels.size(); ++i) {
+    out[i] = (static_cast<float>(pixels[i]) - how.mean[i % channels]) / how.std[i % channels];
+  }
+  return out;
+}
+
 // Reads the pictures anew for each pass, and finds out when one is no longer what it was when it
 // was hashed: the plan would claim pictures that it was not made from.
 class Feed {
@@ -215,6 +265,7 @@ class Feed {
       feed.values = [this](size_t i) -> Result<std::vector<float>> {
         auto loaded = input(i);
         if (!loaded) return loaded.error();
+        if (!loaded->pixels.empty()) loaded->values = normalized(model_, loaded->pixels);
         to_graph_input(model_, loaded->values);
         return std::move(loaded->values);
       };
@@ -317,12 +368,17 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q) 
   for (size_t i = 0; i < options.model.disabled_rewrites.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(options.model.disabled_rewrites[i]), "\"");
   }
-  return out + "]}";
+  out += "]";
+  if (!options.model.output_node.empty()) {
+    out += concat(",\"output\":\"", json_escaped(options.model.output_node), "\"");
+  }
+  return out + "}";
 }
 
 Status attach_labels(const BuildOptions& options, Plan& plan) {
   if (options.labels.empty()) return {};
-  auto labels = read_labels(options.labels, plan.tensors[plan.output].shape[3]);
+  const auto outputs = static_cast<size_t>(plan.tensors[plan.output].shape[3]);
+  auto labels = read_labels(options.labels, static_cast<int>(score_count(outputs)));
   if (!labels) return labels.error();
   plan.labels = std::move(*labels);
   return {};
@@ -399,6 +455,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   result.unreadable = checked->unreadable;
   result.pictures = files.size();
   result.classes_seen = count_classes(files);
+  add_summary(checked->warnings, " calibration inputs are to be looked at", result.warnings);
   if (checked->repeated > 0) {
     result.warnings.push_back(concat(checked->repeated, " of ", files.size(),
                                      " calibration pictures repeat another one"));

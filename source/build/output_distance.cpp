@@ -16,7 +16,7 @@ Result<OutputDistance> measure_output(const Model& float_model, const Plan& plan
   if (!real) return real.error();
   if (!quantized) return quantized.error();
 
-  const auto classes = static_cast<size_t>(float_model.classes);
+  const auto classes = static_cast<size_t>(float_model.outputs);
   std::vector<float> a(classes), b(classes);
   OutputDistance out;
   double aa = 0, bb = 0, ab = 0;

@@ -203,3 +203,29 @@ int32_t octavo_top_scores(const float* logits, size_t classes, int32_t k, octavo
   });
   return written;
 }
+
+int32_t octavo_plan_score_count(const octavo_plan* plan) {
+  return static_cast<int32_t>(score_count(static_cast<size_t>(octavo_plan_classes(plan)))) *
+         (plan != nullptr ? 1 : 0);
+}
+
+int32_t octavo_plan_top_scores(const octavo_plan* plan, const float* outputs, size_t count,
+                               int32_t k, octavo_score* scores) {
+  int32_t written = 0;
+  guarded([&] {
+    if (const char* name = missing({{"plan", plan}, {"outputs", outputs}, {"scores", scores}})) {
+      return refuse_null(name);
+    }
+    const auto outputs_of_plan = static_cast<size_t>(octavo_plan_classes(plan));
+    if (k < 1 || count != outputs_of_plan) {
+      return report(ErrorKind::usage, concat("k is ", k, " and ", count, " outputs are given; ",
+                                             "the plan has ", outputs_of_plan));
+    }
+    const OutputKind kind = plan->program->plan().output_kind;
+    for (const Score& score : top_scores(kind, {outputs, count}, k)) {
+      scores[written++] = {score.index, score.score, score.logit};
+    }
+    return OCTAVO_OK;
+  });
+  return written;
+}

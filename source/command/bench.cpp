@@ -69,7 +69,7 @@ Result<LatencyRun> measure(const Model& model, const Setting& setting, const Opt
     auto classifier = make_classifier(model, setting.threads);
     if (!classifier) return classifier.error();
     streams.push_back({std::move(*classifier), noise(model),
-                       std::vector<float>(static_cast<size_t>(model.classes))});
+                       std::vector<float>(static_cast<size_t>(model.outputs))});
   }
   std::optional<PictureSource> source;
   if (!options.input.empty()) {
@@ -98,7 +98,7 @@ Result<Json> measure_layers(const Model& model, int threads, Table& table) {
   const Plan& plan = model.program->plan();
   auto session = Session::create(model.program, threads);
   if (!session) return session.error();
-  std::vector<float> logits(static_cast<size_t>(model.classes));
+  std::vector<float> logits(static_cast<size_t>(model.outputs));
   constexpr size_t frames = 51;
   std::vector<std::vector<uint64_t>> ns(plan.steps.size());
   const std::vector<std::byte> bytes = golden_input(plan, 1);
@@ -244,6 +244,7 @@ void add_bench(CLI::App& program, Action& action) {
   CLI::App* command = program.add_subcommand("bench", "latency, throughput, layers");
   command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
   o->flags.add(*command);
+  o->flags.add_output_name(*command);
   command->remove_option("--threads");
   command->add_option("--threads", o->threads, "threads of one frame, for example 1,2,4");
   command->add_option("--streams", o->streams, "one-thread sessions at once, for example 1,2");

@@ -37,6 +37,7 @@ struct Options {
   bool per_channel = true, auto_int16 = true, all_int16 = false, overwrite = false, dry_run = false;
   ModelFlags flags;
   Output output;
+  bool given_output = false;  // by a flag
   const CLI::App* command = nullptr;
 
   bool given(const char* flag) const { return command->count(flag) > 0; }
@@ -50,6 +51,12 @@ PreprocessChoice over(PreprocessChoice below, const PreprocessChoice& flags) {
     below.color = std::nullopt;
   }
   if (flags.size) below.size = flags.size;
+  if (flags.resize_short || flags.crop_pct) below.resize_exact = std::nullopt;
+  if (flags.resize_exact) {
+    below.resize_exact = flags.resize_exact;
+    below.resize_short = std::nullopt;
+    below.crop_pct = std::nullopt;
+  }
   if (flags.resize_short) below.resize_short = flags.resize_short;
   if (flags.crop_pct) below.crop_pct = flags.crop_pct;
   if (flags.interpolation) below.interpolation = flags.interpolation;
@@ -67,7 +74,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
   if (!model) return model.error();
   model->preprocess = over(build.model.preprocess, model->preprocess);
   model->feature_map = build.model.feature_map;
-  model->output_node = build.model.output_node;
+  if (model->output_node.empty()) model->output_node = build.model.output_node;
   build.model = *model;
   if (options.given("--method")) {
     auto method = choose<RangeMethod>("--method", options.method,
@@ -136,7 +143,7 @@ Result<double> frame_ms(const Model& model, int threads) {
   auto classifier = make_classifier(model, threads);
   if (!classifier) return classifier.error();
   const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
-  std::vector<float> logits(static_cast<size_t>(model.classes));
+  std::vector<float> logits(static_cast<size_t>(model.outputs));
   const std::vector<uint8_t> pixels(count, 128);
   const std::vector<float> values(count, 0.0f);
   LatencyOptions options;
@@ -174,6 +181,7 @@ Result<Measured> measure(const Options& options, const BuildResult& built) {
   data.limit = options.limit;
   data.class_offset = options.class_offset;
   data.classes = float_model.classes;
+  data.notice = [&](const std::string& text) { warning(options.output, text); };
   auto samples = open_dataset(options.evaluation, data);
   if (!samples) return samples.error();
   Progress progress(options.output);
@@ -302,7 +310,7 @@ Status check_output(const Options& options) {
   // A configuration's working_dir is made when the plan is written.
   const std::filesystem::path path(options.output_path);
   std::filesystem::path folder = path.parent_path();
-  if (options.config.empty() || options.given("--output") || folder.empty() ||
+  if (options.config.empty() || options.given_output || folder.empty() ||
       std::filesystem::exists(folder, none_there)) {
     return check_writable(options.output_path, options.overwrite);
   }
@@ -315,7 +323,7 @@ Status check_output(const Options& options) {
 Status write_output(const Options& options, const Plan& plan) {
   const std::filesystem::path folder = std::filesystem::path(options.output_path).parent_path();
   std::error_code problem;
-  if (!options.config.empty() && !options.given("--output") && !folder.empty()) {
+  if (!options.config.empty() && !options.given_output && !folder.empty()) {
     std::filesystem::create_directories(folder, problem);
     if (problem) {
       return failed(
@@ -331,8 +339,17 @@ Status check_style(const Options& options) {
   return usage_error("--style is about tables, --json has none");
 }
 
+// --output was -o's long name before there were networks of several outputs.
+void take_old_output_flag(Options& options) {
+  std::string& name = options.flags.output_name;
+  if (!options.output_path.empty() || !name.ends_with(".octavo")) return;
+  options.output_path = std::exchange(name, "");
+}
+
 int run(Options options) {
   interruptible();
+  take_old_output_flag(options);
+  options.given_output = !options.output_path.empty();
   if (const Status good = check_style(options); !good) return fail(good.error());
   auto parsed = to_build_options(options);
   if (!parsed) return fail(parsed.error());
@@ -358,6 +375,7 @@ int run(Options options) {
 
   auto measured = measure(options, built);
   if (!measured) return fail(measured.error());
+  for (const std::string& text : measured->evaluation.warnings) warning(options.output, text);
   for (const std::string& text : measured->evaluation.unreadable) {
     warning(options.output, "left out of the evaluation: " + text);
   }
@@ -388,7 +406,7 @@ void add_build(CLI::App& program, Action& action) {
   CLI::App* command = program.add_subcommand("build", "calibrate and quantize a float model");
   o->command = command;
   command->add_option("MODEL", o->model, "a float model (.onnx)");
-  command->add_option("-o,--output", o->output_path, "the plan to write (.octavo)");
+  command->add_option("-o", o->output_path, "the plan to write (.octavo)");
   command->add_option("--calib", o->calibration, "calibration pictures");
   command->add_option("--config", o->config, "a YAML file of hb_mapper; flags go before it");
   command->add_option("--samples", o->samples, "at most so many of them; 0: all")
@@ -416,6 +434,7 @@ void add_build(CLI::App& program, Action& action) {
   command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
   command->add_option("--style", o->style, "hb: also the tables that hb_mapper prints");
   o->flags.add(*command);
+  o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

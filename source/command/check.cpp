@@ -80,6 +80,7 @@ Result<Checked> check(const Options& options) {
   const std::string parent = std::filesystem::path(options.model).parent_path().string();
   ImportOptions import_options;
   import_options.size = model_options->preprocess.size;
+  import_options.output_node = model_options->output_node;
   auto rows = check_onnx(*bytes, parent.empty() ? "." : parent, import_options);
   if (!rows) {
     return Error{rows.error().kind, concat(quoted(options.model), ": ", rows.error().message)};
@@ -167,6 +168,7 @@ void add_check(CLI::App& program, Action& action) {
   command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
   command->add_option("--style", o->style, "hb: the table that hb_mapper's checker prints");
   o->flags.add(*command);
+  o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

@@ -20,14 +20,17 @@ struct Options {
   ModelFlags flags;
   Output output;
   int top = 5;
+  double threshold = -1;  // below 0: not asked for
   std::string range = "full", matrix = "bt601", logits, labels;
   bool overwrite = false;
+  const CLI::Option* top_option = nullptr;
 };
 
 struct Answer {
   std::string input;
   std::vector<float> logits;
-  std::string error;  // instead
+  std::string error{};    // instead
+  std::string warning{};  // beside
 };
 
 std::string label_of(const Model& model, int index) {
@@ -51,45 +54,62 @@ Result<FrameColors> parse_colors(const Options& options) {
   return FrameColors{*range, *matrix};
 }
 
-// An Error only where it is not this input's: memory that runs out.
-Result<Answer> answer_one(const std::string& text, const FrameColors& colors, const Model& model,
-                          const Classifier& classifier) {
-  Answer answer{text, std::vector<float>(static_cast<size_t>(model.classes)), ""};
-  const auto refused = [&](const Error& error) -> Result<Answer> {
+// One answer an input: an .npy may hold several. An Error only where it is not these inputs': memory
+// that runs out.
+Result<std::vector<Answer>> answer_file(const std::string& text, const FrameColors& colors,
+                                        const Model& model, const Classifier& classifier) {
+  using Answers = std::vector<Answer>;
+  const auto refused = [&](const Error& error) -> Result<Answers> {
     if (error.kind == ErrorKind::unsupported) return error;
-    return Answer{text, {}, error.message};
+    return Answers{Answer{text, {}, error.message, {}}};
   };
   auto source = parse_source(text);
   if (!source) return refused(source.error());
   source->range = colors.range;
   source->matrix = colors.matrix;
-  auto input = load_network_input(model, *source);
-  if (!input) return refused(input.error());
-  if (const Status ran = classify(classifier, *input, answer.logits); !ran) {
-    return refused(ran.error());
+  auto inputs = load_network_inputs(model, *source);
+  if (!inputs) return refused(inputs.error());
+  Answers answers;
+  for (size_t i = 0; i < inputs->size(); ++i) {
+    Answer answer{text, std::vector<float>(static_cast<size_t>(model.outputs)), "",
+                  (*inputs)[i].warning};
+    if (inputs->size() > 1) answer.input += concat("[", i, "]");
+    if (const Status ran = classify(classifier, (*inputs)[i], answer.logits); !ran) {
+      return refused(ran.error());
+    }
+    answers.push_back(std::move(answer));
   }
-  return answer;
+  return answers;
 }
 
-Json to_json(const Answer& answer, const Model& model, int top) {
+// The best, and of these, where a threshold is given, those that reach it.
+std::vector<Score> shown_scores(const Answer& answer, const Model& model, const Options& options) {
+  const bool all = options.threshold >= 0 && options.top_option->count() == 0;
+  auto scores = top_scores(model.output_kind, answer.logits, all ? model.classes : options.top);
+  std::erase_if(scores, [&](const Score& score) { return score.score < options.threshold; });
+  return scores;
+}
+
+Json to_json(const Answer& answer, const Model& model, const Options& options) {
   Json out = {{"input", answer.input}};
   if (!answer.error.empty()) {
     out["error"] = answer.error;
     return out;
   }
+  if (!answer.warning.empty()) out["warning"] = answer.warning;
   out["top"] = Json::array();
-  for (const Score& score : top_scores(answer.logits, top)) {
+  for (const Score& score : shown_scores(answer, model, options)) {
     out["top"].push_back(
         {{"index", score.index}, {"label", label_of(model, score.index)}, {"score", score.score}});
   }
   return out;
 }
 
-void print_answer(const Answer& answer, const Model& model, int top) {
+void print_answer(const Answer& answer, const Model& model, const Options& options) {
   if (!answer.error.empty()) return;
   print_out("{}\n", printable(answer.input));
   int rank = 0;
-  for (const Score& score : top_scores(answer.logits, top)) {
+  for (const Score& score : shown_scores(answer, model, options)) {
     print_out("[{}] {}: {:.4f}\n", rank++, printable(label_of(model, score.index)), score.score);
   }
 }
@@ -100,11 +120,15 @@ Status save_logits(const Options& options, const Model& model, const std::vector
   int64_t rows = 0;
   for (const Answer& answer : answers) {
     if (!answer.error.empty()) continue;
-    values.insert(values.end(), answer.logits.begin(), answer.logits.end());
+    for (const float logit : answer.logits) {
+      // A Sigmoid that was taken off belongs to the numbers that the file gives.
+      const bool sigmoid = model.output_kind == OutputKind::sigmoids;
+      values.push_back(sigmoid ? sigmoid_score(logit) : logit);
+    }
     ++rows;
   }
   if (rows == 0) return {};  // an old file with rows is worth more than a new one without
-  const int64_t shape[] = {rows, model.classes};
+  const int64_t shape[] = {rows, model.outputs};
   return write_file(options.logits, encode_npy(shape, values), options.overwrite);
 }
 
@@ -138,22 +162,34 @@ int run(const Options& options) {
   if (!classifier) return fail(classifier.error());
 
   std::vector<Answer> answers;
-  size_t unread = 0;
+  size_t unread = 0, warned = 0;
   for (const std::string& input : options.inputs) {
-    auto answered = answer_one(input, *colors, *model, *classifier);
+    auto answered = answer_file(input, *colors, *model, *classifier);
     if (!answered) return fail(answered.error());
-    answers.push_back(std::move(*answered));
-    const Answer& answer = answers.back();
-    if (!answer.error.empty()) {
-      ++unread;
-      fail(rejected(answer.error));
+    for (Answer& answer : *answered) {
+      if (!answer.error.empty()) {
+        ++unread;
+        fail(rejected(answer.error));
+      }
+      if (!answer.warning.empty()) {
+        ++warned;
+        warning(options.output, answer.warning);
+      }
+      if (!options.output.json) print_answer(answer, *model, options);
+      answers.push_back(std::move(answer));
     }
-    if (!options.output.json) print_answer(answer, *model, options.top);
+  }
+  if (warned > 1) {
+    warning(options.output, concat(warned, " of ", answers.size(),
+                                   " inputs were answered with a "
+                                   "warning; --strict refuses damaged pictures"));
   }
   if (options.output.json) {
     Json results = Json::array();
-    for (const Answer& answer : answers) results.push_back(to_json(answer, *model, options.top));
-    print_json({{"results", results}});
+    for (const Answer& answer : answers) results.push_back(to_json(answer, *model, options));
+    print_json({{"results", results},
+                {"output_kind", output_kind_name(model->output_kind)},
+                {"warnings", warned}});
   }
   if (const Status saved = save_logits(options, *model, answers); !saved) {
     return fail(saved.error());
@@ -172,14 +208,20 @@ void add_classify(CLI::App& program, Action& action) {
       ->add_option("INPUT", options->inputs,
                    "JPEG, PNG, WebP, BMP, PPM, .npy, or a frame as FILE.nv12:WxH")
       ->required();
-  command->add_option("--top", options->top, "labels a picture")->check(whole_number(1, 1000000));
+  options->top_option = command->add_option("--top", options->top, "labels a picture")
+                            ->check(whole_number(1, 1000000));
+  command
+      ->add_option("--threshold", options->threshold,
+                   "show every label whose score is at least this, and no other")
+      ->check(real_number(0, 1));
   command->add_option("--range", options->range, "of YUV frames: full or video");
   command->add_option("--matrix", options->matrix, "of YUV frames: bt601 or bt709");
-  command->add_option("--logits", options->logits, "write float32 [n, classes] to this .npy");
+  command->add_option("--logits", options->logits, "write float32 [n, outputs] to this .npy");
   command->add_flag("--overwrite,!--no-overwrite", options->overwrite,
                     "replace an existing .npy file");
   command->add_option("--labels", options->labels, "class names, one a line; or imagenet");
   options->flags.add(*command);
+  options->flags.add_output_name(*command);
   add_output_flags(*command, options->output);
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

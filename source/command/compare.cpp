@@ -114,6 +114,7 @@ void add_compare(CLI::App& program, Action& action) {
   command->add_option("--limit", o->limit, "only the first N; 0: all")
       ->check(whole_number(0, INT64_MAX));
   o->flags.add(*command);
+  o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

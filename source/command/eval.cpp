@@ -71,8 +71,11 @@ double figure_of(const Evaluation& e, const std::string& figure) {
 
 Json to_json(const Options& options, const Evaluation& e) {
   const size_t n = e.pictures.size();
-  Json out = {
-      {"n", n}, {"models", Json::array()}, {"paired", Json::array()}, {"unreadable", e.unreadable}};
+  Json out = {{"n", n},
+              {"models", Json::array()},
+              {"paired", Json::array()},
+              {"unreadable", e.unreadable},
+              {"warnings", e.warnings}};
   for (size_t m = 0; m < e.models.size(); ++m) {
     const ModelAccuracy& a = e.models[m];
     out["models"].push_back({{"model", options.models[m]},
@@ -161,6 +164,13 @@ int run(const Options& options) {
   auto models = open_models(options.models, *model_options);
   if (!models) return fail(models.error());
   for (const Model& model : *models) {
+    if (is_multi_label(model.output_kind, static_cast<size_t>(model.outputs))) {
+      note(options.output,
+           model.path +
+               ": its labels have scores of their own; a picture counts as right where "
+               "the label with the highest is its class (data of several labels a "
+               "picture are not read)");
+    }
     for (const std::string& text : model.notes) note(options.output, model.path + ": " + text);
   }
   if (!options.labels.empty()) {
@@ -171,6 +181,7 @@ int run(const Options& options) {
   data.limit = options.limit;
   data.class_offset = options.class_offset;
   data.classes = models->front().classes;
+  data.notice = [&](const std::string& text) { warning(options.output, text); };
   auto samples = open_dataset(options.data, data);
   if (!samples) return fail(samples.error());
 
@@ -186,6 +197,7 @@ int run(const Options& options) {
     evaluation = evaluate(*models, *samples, evaluate_options);
   }
   if (!evaluation) return fail(evaluation.error());
+  for (const std::string& text : evaluation->warnings) warning(options.output, text);
   for (const std::string& text : evaluation->unreadable)
     warning(options.output, "left out: " + text);
   if (const Status written = write_csv(options, *evaluation); !written)
@@ -226,6 +238,7 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--gate", o->gate, "exit 4 unless it holds, for example \"drop<=1.0\"");
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing CSV file");
   o->flags.add(*command);
+  o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

@@ -49,13 +49,13 @@ CLI::Validator real_number(double low, double high) {
   return {check, concat("FLOAT in [", low, " - ", high, "]")};
 }
 
-Result<std::array<int, 2>> parse_size(const std::string& text) {
+Result<std::array<int, 2>> parse_size(const std::string& flag, const std::string& text) {
   const auto parts = split(text, 'x');
   const auto height = parse_number<int>(parts.front());
   const auto width = parse_number<int>(parts.back());
   if (parts.size() > 2 || !height || !width || *height < 1 || *width < 1 || *height > 8192 ||
       *width > 8192) {
-    return usage_error(concat("--size ", quoted(text), ": HxW is needed, for example 224x224"));
+    return usage_error(concat(flag, " ", quoted(text), ": HxW is needed, for example 224x224"));
   }
   return std::array<int, 2>{*height, *width};
 }
@@ -111,6 +111,10 @@ void PreprocessFlags::add(CLI::App& command) {
   command.add_option("--resize", resize, "the short side before the crop; 0: no resize")
       ->check(whole_number(0, 16384))
       ->group(group);
+  command
+      .add_option("--resize-exact", resize_exact,
+                  "or HxW to which the whole picture is squashed, whatever its shape")
+      ->group(group);
   command.add_option("--crop-pct", crop_pct, "or the crop's share of the short side")
       ->check(real_number(0.05, 1))
       ->group(group);
@@ -132,9 +136,14 @@ Result<PreprocessChoice> PreprocessFlags::parse() const {
   PreprocessChoice choice;
   choice.preset = preset;
   if (!size.empty()) {
-    auto parsed = parse_size(size);
+    auto parsed = parse_size("--size", size);
     if (!parsed) return parsed.error();
     choice.size = *parsed;
+  }
+  if (!resize_exact.empty()) {
+    auto parsed = parse_size("--resize-exact", resize_exact);
+    if (!parsed) return parsed.error();
+    choice.resize_exact = *parsed;
   }
   if (resize >= 0) choice.resize_short = resize;
   if (crop_pct != 0) choice.crop_pct = crop_pct;
@@ -179,9 +188,17 @@ void MemoryFlag::add(CLI::App& command) {
       ->check(whole_number(1, int64_t{1} << 30));
 }
 
+void ModelFlags::add_output_name(CLI::App& command) {
+  command.add_option("--output", output_name,
+                     "of an ONNX file: the output, node or inner value where the network ends");
+}
+
 void ModelFlags::add(CLI::App& command) {
   preprocess.add(command);
   max_memory.add(command);
+  command.add_flag("--clip,!--no-clip", clip,
+                   "clip tensors to what pixels hold, where they are fed to a plan of pictures");
+  command.add_flag("--strict,!--no-strict", strict, "refuse pictures that a decoder warns about");
   command.add_option("--isa", isa, "instruction set to use (default: the best; also OCTAVO_ISA)");
   command.add_option("--threads", threads, "default: physical cores")->check(whole_number(1, 1024));
   command.add_option("--disable", disable, "rewrites of a float graph to leave out, by name");
@@ -194,6 +211,9 @@ Result<ModelOptions> ModelFlags::parse() const {
   options.preprocess = *choice;
   options.isa = isa;
   options.most_memory = max_memory.bytes();
+  options.output_node = output_name;
+  options.clip = clip;
+  options.strict = strict;
   options.disabled_rewrites = split_commas(disable);
   return options;
 }

@@ -20,7 +20,7 @@ void add_output_flags(CLI::App& command, Output& output);
 // --preset, --size, --resize, --crop-pct, --interpolation, --mean, --std, --color,
 // --exif-rotate, --via: as typed. parse() turns them into a PreprocessChoice.
 struct PreprocessFlags {
-  std::string preset, size, interpolation, mean, std, color, via;
+  std::string preset, size, resize_exact, interpolation, mean, std, color, via;
   int resize = -1;
   double crop_pct = 0;
   bool exif_rotate = false;
@@ -44,8 +44,12 @@ struct ModelFlags {
   std::string isa;
   int threads = 0;  // 0: physical cores
   std::vector<std::string> disable;
+  std::string output_name;
+  bool clip = false, strict = false;
 
   void add(CLI::App& command);
+  // --output NAME, apart: build has had a flag of that name for its file.
+  void add_output_name(CLI::App& command);
   Result<ModelOptions> parse() const;
   int thread_count() const;
 };
@@ -72,7 +76,7 @@ Result<Value> choose(const char* flag, const std::string& text,
 }
 
 // "224x224" as height, width.
-Result<std::array<int, 2>> parse_size(const std::string& text);
+Result<std::array<int, 2>> parse_size(const std::string& flag, const std::string& text);
 // "a,b,c"; one value stands for all three.
 Result<std::array<float, 3>> parse_triple(const std::string& flag, const std::string& text);
 // "1,2,4": positive, at most 1024.

@@ -116,7 +116,7 @@ Json preprocess_json(const Model& model) {
   if (!model.picture_input) return Json();
   const Preprocess& p = model.preprocess;
   return {{"size", {p.height, p.width}},
-          {"resize", p.resize_short},
+          {"resize", p.squashes() ? Json(p.resize_exact) : Json(p.resize_short)},
           {"interpolation", interpolation_name(p.interpolation)},
           {"color", color_name(p.color)},
           {"mean", p.mean},
@@ -130,6 +130,7 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
               {"kind", model.is_float() ? "float" : "plan"},
               {"input", model.input},
               {"classes", model.classes},
+              {"output_kind", output_kind_name(model.output_kind)},
               {"labels", model.labels.size()},
               {"macs", inspected.macs},
               {"parameters", inspected.parameters},
@@ -175,9 +176,12 @@ void print_text(const Model& model, const Inspected& inspected) {
       static_cast<double>(inspected.macs) / 1e6, static_cast<double>(inspected.parameters) / 1e6);
   if (model.picture_input) {
     const Preprocess& p = model.preprocess;
-    print_out("pictures     short side {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n",
-              p.resize_short, interpolation_name(p.interpolation), p.height, p.width,
-              color_name(p.color), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
+    const std::string size = p.squashes()
+                                 ? fmt::format("to {}x{}", p.resize_exact[0], p.resize_exact[1])
+                                 : fmt::format("short side {}", p.resize_short);
+    print_out("pictures     {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n", size,
+               interpolation_name(p.interpolation), p.height, p.width, color_name(p.color),
+               p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
   }
   if (model.program) {
     const Provenance& from = model.program->plan().provenance;
@@ -224,6 +228,7 @@ void add_inspect(CLI::App& program, Action& action) {
   CLI::App* command = program.add_subcommand("inspect", "shapes, precision, sizes and provenance");
   command->add_option("MODEL", o->model, "a plan (.octavo) or a float model (.onnx)")->required();
   o->flags.add(*command);
+  o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 struct Outcome {
   PictureRecord record;
   std::string unreadable;       // why, if it is
+  std::string warning;          // "" where all was well
   Status ran;                   // of the models
   std::vector<double> seconds;  // a model
 };
@@ -55,18 +56,23 @@ class Worker {
     NetworkInput input;
     for (size_t m = 0; m < models_->size(); ++m) {
       const Model& model = (*models_)[m];
-      if (!prepared_for || !same_input(*prepared_for, model)) {
-        Result<NetworkInput> decoded = decode_network_input(model, sample.path, *bytes);
+      // Tensors that a float network takes may be beyond what a plan's pixels hold.
+      const bool checked_alike =
+          input.values.empty() || !prepared_for || prepared_for->is_float() == model.is_float();
+      if (!prepared_for || !same_input(*prepared_for, model) || !checked_alike) {
+        Result<NetworkInput> decoded =
+            decode_network_input(model, sample.path, *bytes, sample.frame);
         if (!decoded) return not_read(decoded.error(), std::move(out));
         input = *std::move(decoded);
+        if (out.warning.empty()) out.warning = input.warning;
         prepared_for = &model;
       }
-      logits_.resize(static_cast<size_t>(model.classes));
+      logits_.resize(static_cast<size_t>(model.outputs));
       const auto start = Clock::now();
       out.ran = classify(classifiers_[m], input, logits_);
       out.seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
       if (!out.ran) return out;
-      out.record.top5.push_back(best_five());
+      out.record.top5.push_back(best_five(model.output_kind));
     }
     return out;
   }
@@ -84,10 +90,10 @@ class Worker {
     return out;
   }
 
-  std::array<int32_t, 5> best_five() const {
+  std::array<int32_t, 5> best_five(OutputKind kind) const {
     std::array<int32_t, 5> best;
     best.fill(-1);
-    const std::vector<Score> scores = top_scores(logits_, 5);
+    const std::vector<Score> scores = top_scores(kind, logits_, 5);
     for (size_t k = 0; k < std::min(scores.size(), best.size()); ++k) best[k] = scores[k].index;
     return best;
   }
@@ -148,6 +154,7 @@ Result<Evaluation> merge(std::vector<Outcome> outcomes, size_t models, size_t th
       out.unreadable.push_back(std::move(outcome.unreadable));
       continue;
     }
+    if (!outcome.warning.empty()) out.warnings.push_back(std::move(outcome.warning));
     for (size_t m = 0; m < models; ++m) seconds[m] += outcome.seconds[m];
     out.pictures.push_back(std::move(outcome.record));
   }

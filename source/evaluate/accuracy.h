@@ -30,10 +30,11 @@ struct ModelAccuracy {
 };
 
 struct Evaluation {
-  std::vector<PictureRecord> pictures;     // those that could be read
+  std::vector<PictureRecord> pictures;  // those that could be read
   std::vector<ModelAccuracy> models;
-  std::vector<Paired> paired;              // model i + 1 against model 0
-  std::vector<std::string> unreadable;     // one sentence a picture
+  std::vector<Paired> paired;           // model i + 1 against model 0
+  std::vector<std::string> unreadable;  // one sentence a picture
+  std::vector<std::string> warnings;    // of pictures that count: one sentence each
 };
 
 struct EvaluateOptions {

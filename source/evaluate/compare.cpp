@@ -162,7 +162,7 @@ class Worker {
                        how.std[i % channels]);
     }
     to_graph_input(*float_model_, values);
-    const auto classes = static_cast<size_t>(plan_->classes);
+    const auto classes = static_cast<size_t>(plan_->outputs);
     std::vector<float> float_logits(classes), logits(classes);
     const FloatSession::Observer keep = [&](TensorId tensor, std::span<float> made) {
       for (size_t s = 0; s < tensors_->size(); ++s) {
@@ -185,7 +185,8 @@ class Worker {
       out.largest_difference =
           std::max(out.largest_difference, std::fabs(double{logits[i]} - double{float_logits[i]}));
     }
-    out.agree = top_scores(logits, 1)[0].index == top_scores(float_logits, 1)[0].index;
+    out.agree = top_scores(plan_->output_kind, logits, 1)[0].index ==
+                top_scores(float_model_->output_kind, float_logits, 1)[0].index;
     return {};
   }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -108,10 +109,18 @@ Result<std::vector<Sample>> class_folder_samples(const FileTree& tree,
     classes[name] = *checked;
   }
   std::vector<Sample> samples;
+  std::map<std::string_view, size_t> held;
   for (const FileTree::File& file : tree.files) {
     if (!is_sample_file(file.path)) continue;
     const std::string_view folder = std::string_view(file.path).substr(0, file.path.find('/'));
     samples.push_back(tree.sample(file, classes.at(folder)));
+    ++held[folder];
+  }
+  for (const std::string& name : tree.folders) {
+    if (options.notice && !held.contains(name)) {
+      options.notice(concat("the class folder ", quoted(tree.full_name(name)), " (class ",
+                            classes.at(name), ") holds no pictures"));
+    }
   }
   return samples;
 }

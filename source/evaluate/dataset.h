@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +18,8 @@ struct Sample {
   int label = -1;       // -1: not known
   std::string archive;  // if not empty, the bytes are [offset, offset + size) of this file
   uint64_t offset = 0, size = 0;
-  std::string problem;  // if not empty, why it cannot be read: a folder that cannot be listed
+  std::string problem{};  // if not empty, why it cannot be read: a folder that cannot be listed
+  std::optional<size_t> frame = std::nullopt;  // which input of an .npy that holds several
 };
 
 // The bytes of a picture. The Error names it.
@@ -26,7 +29,10 @@ struct DataSetOptions {
   size_t limit = 0;      // 0: all; otherwise the first N (evaluation)
   int class_offset = 0;  // added to every label
   int classes = 0;  // a label outside [0, classes) is `rejected`, naming the line; 0: unchecked
-  bool labels_needed = true;  // false for calibration: a plain folder will do
+  // false for calibration: a plain folder will do, and labels only spread the choice of
+  // pictures, so that none is refused
+  bool labels_needed = true;
+  std::function<void(const std::string&)> notice{};  // what is worth a word: an empty class folder
 };
 
 // One of these, the first that fits:

@@ -110,7 +110,9 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
   model.path = path;
   model.notes = std::move(imported->notes);
   const Shape& output = graph->tensors[graph->output].shape;
-  model.classes = static_cast<int>(element_count(output));
+  model.outputs = static_cast<int>(element_count(output));
+  model.output_kind = graph->output_kind;
+  model.classes = static_cast<int>(score_count(static_cast<size_t>(model.outputs)));
   const Shape& input = graph->tensors[graph->input].shape;
   model.picture_input =
       !options.feature_map && input.size() == 4 && (input[3] == 1 || input[3] == 3);
@@ -125,13 +127,19 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
     if (!stored) {
       return Error{stored.error().kind, concat(quoted(path), ": ", stored.error().message)};
     }
-    if (!*stored && options.preprocess.preset.empty() && !options.preprocess.mean) {
+    PreprocessChoice choice = options.preprocess;
+    if (imported->byte_input && !*stored && choice.preset.empty()) choice.preset = "none";
+    if (!*stored && choice.preset.empty() && !choice.mean) {
       model.notes.push_back(
           "the file does not say how pictures are preprocessed: --preset torchvision is assumed");
     }
-    auto how = resolve_preprocess(options.preprocess, *stored, model.input[0], model.input[1],
-                                  model.input[2]);
+    auto how = resolve_preprocess(choice, *stored, model.input[0], model.input[1], model.input[2]);
     if (!how) return how.error();
+    const Preprocess as_they_are;
+    if (imported->byte_input && (how->mean != as_they_are.mean || how->std != as_they_are.std)) {
+      return usage_error(concat(quoted(path), " is fed bytes, which --mean, --std and presets but ",
+                                "none would change: leave them out"));
+    }
     model.preprocess = *how;
     model.graph_mean = model.preprocess.mean;
     model.graph_std = model.preprocess.std;

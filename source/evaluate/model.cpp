@@ -23,6 +23,10 @@ Status refuse_float_options(const ModelOptions& options, const std::string& path
     return usage_error(concat("mean, std and presets are part of ", quoted(path),
                               ": build the plan again to change them"));
   }
+  if (!options.output_node.empty()) {
+    return usage_error(concat(quoted(path), " is a plan, which ends where it was built to end: ",
+                              "--output is for float models"));
+  }
   if (!options.disabled_rewrites.empty()) {
     return usage_error(
         concat(quoted(path), " is a plan, whose rewrites are done: --disable is for float models"));
@@ -57,7 +61,9 @@ Result<Model> open_plan(const std::string& path, std::span<const std::byte> byte
   model.labels = plan->labels;
   const PlanTensor& input = plan->tensors[plan->input];
   model.input = {input.shape[1], input.shape[2], input.shape[3]};
-  model.classes = plan->tensors[plan->output].shape[3];
+  model.outputs = plan->tensors[plan->output].shape[3];
+  model.output_kind = plan->output_kind;
+  model.classes = static_cast<int>(score_count(static_cast<size_t>(model.outputs)));
   auto program = Program::prepare(std::move(*plan), options.isa, options.most_memory);
   if (!program) return program.error();
   model.program = std::move(*program);
@@ -122,6 +128,8 @@ Result<Model> open_model(const std::string& path, std::span<const std::byte> byt
                          const ModelOptions& options) {
   auto model = open_either(path, bytes, options);
   if (!model) return model;
+  model->clip = options.clip;
+  model->strict = options.strict;
   PreprocessChoice choice = options.preprocess;
   choice.size = std::nullopt;
   if (!model->picture_input && choice != PreprocessChoice{}) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/output_kind.h"
 #include "base/result.h"
 #include "plan/preprocess.h"
 #include "runtime/program.h"
@@ -23,6 +24,7 @@ struct PreprocessChoice {
   std::string preset;  // one of preset_names(), or "": the file's own, else torchvision
   std::optional<std::array<int, 2>> size;
   std::optional<int> resize_short;
+  std::optional<std::array<int, 2>> resize_exact;  // height, width; excludes the two around it
   std::optional<double> crop_pct;
   std::optional<Interpolation> interpolation;
   std::optional<std::array<float, 3>> mean, std;
@@ -46,6 +48,8 @@ struct ModelOptions {
   std::vector<std::string> disabled_rewrites;
   bool feature_map = false;  // a float model is fed tensors, though its input has a picture's shape
   std::string output_node;   // of a float model: where it ends; "": at the file's own output
+  bool clip = false;         // tensors beyond what pixels hold are clipped to them, not refused
+  bool strict = false;       // pictures that a decoder warns about are refused
   // What only a float model takes (preset, mean, std, disabled rewrites) is meant for another
   // one, so that it is no error for a plan.
   bool beside_float = false;
@@ -59,8 +63,11 @@ struct Model {
   std::array<float, 3> graph_mean{0, 0, 0}, graph_std{1, 1, 1};
   bool picture_input = true;
   std::vector<std::string> labels;
-  int classes = 0;
-  std::array<int, 3> input{0, 0, 0};       // h, w, c of what the network is fed
+  int outputs = 0;  // how many numbers a run gives
+  OutputKind output_kind = OutputKind::logits;
+  int classes = 0;                    // how many scores these give: two where there is one output
+  bool clip = false, strict = false;  // as ModelOptions has them
+  std::array<int, 3> input{0, 0, 0};  // h, w, c of what the network is fed
   std::shared_ptr<const Program> program;  // a plan ...
   std::shared_ptr<const Graph> graph;      // ... or a float graph, rewritten
   std::vector<std::string> notes;          // what was assumed, for stderr

@@ -119,6 +119,14 @@ Result<Preprocess> resolve_preprocess(const PreprocessChoice& choice,
     }
     how.resize_short = short_side(std::min(height, width), *choice.crop_pct);
   }
+  if (choice.resize_exact) {
+    if (choice.resize_short || choice.crop_pct) {
+      return usage_error("--resize-exact excludes --resize and --crop-pct");
+    }
+    how.resize_exact = *choice.resize_exact;
+  } else if (choice.resize_short || choice.crop_pct) {
+    how.resize_exact = {0, 0};
+  }
   if (choice.resize_short) how.resize_short = *choice.resize_short;
   if (choice.interpolation) how.interpolation = *choice.interpolation;
   if (choice.mean) how.mean = *choice.mean;

@@ -59,6 +59,7 @@ Result<int> checked_label(int label, const DataSetOptions& options, const std::s
   const int64_t shifted = int64_t{label} + options.class_offset;
   const int64_t end = options.classes > 0 ? options.classes : int64_t{INT32_MAX};
   if (label >= 0 && shifted >= 0 && shifted < end) return static_cast<int>(shifted);
+  if (!options.labels_needed) return label;
   const std::string offset =
       options.class_offset == 0 ? "" : concat(" with the class offset ", options.class_offset);
   return rejected(concat(where, ": class ", label, offset, " is outside 0 to ", end - 1));

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/output_kind.h"
 #include "base/result.h"
 #include "graph/operator.h"
 
@@ -42,6 +43,7 @@ struct Graph {
   TensorId input = 0;            // the one activation that is fed: rank 4, batch 1 (or rank 2)
   TensorId output = 0;           // logits; [1, classes] for a classifier
   bool softmax_removed = false;  // the file ended in Softmax; scores are softmax(logits) anyway
+  OutputKind output_kind = OutputKind::logits;  // known once the rewrites have run
   // Preprocessing and other key/value pairs that the file carries.
   std::vector<std::pair<std::string, std::string>> metadata;
 

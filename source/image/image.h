@@ -20,6 +20,7 @@ namespace octavo {
 struct Picture {
   int32_t width = 0, height = 0, channels = 3;  // 1 gray, 3 RGB
   std::vector<uint8_t> pixels;                  // [height, width, channels]
+  std::string warning{};  // what the decoder met and went on from; "" where nothing
 };
 
 enum class FrameFormat : uint8_t { nv12, i420, yuyv, rgb24, bgr24, gray8 };
@@ -71,10 +72,11 @@ Result<PictureSource> parse_source(std::string_view text);
 // `rejected`, naming the file.
 Result<std::vector<uint8_t>> load_input(const PictureSource& source, const Preprocess& how);
 
-// A float32 tensor from .npy: shape and values (C order, little-endian '<f4' only).
+// A tensor from .npy: shape and values (C order; little-endian float32, '<f4', or bytes, '|u1').
 struct NpyArray {
   std::vector<int64_t> shape;
   std::vector<float> values;
+  bool bytes = false;  // the values were bytes
 };
 Result<NpyArray> decode_npy(std::span<const std::byte> bytes);
 std::vector<std::byte> encode_npy(std::span<const int64_t> shape, std::span<const float> values);

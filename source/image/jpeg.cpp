@@ -31,6 +31,7 @@ struct Decoder {
   jpeg_progress_mgr progress{};
   std::jmp_buf on_error;
   char message[JMSG_LENGTH_MAX] = "";
+  char warning[JMSG_LENGTH_MAX] = "";  // the first
 
   Decoder() = default;
   Decoder(const Decoder&) = delete;
@@ -61,6 +62,12 @@ void limit_scans(j_common_ptr common) {
   }
 }
 
+// Warnings have level -1; what is above 0 is a trace.
+void keep_warning(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  if (info->err->num_warnings++ == 0) info->err->format_message(info, decoder_of(info).warning);
+}
+
 void skip(j_decompress_ptr info, long count) {
   const auto available = static_cast<long>(info->src->bytes_in_buffer);
   const long skipped = std::clamp(count, 0L, available);
@@ -73,6 +80,7 @@ void prepare(Decoder& decoder, Bytes bytes) {
   decoder.info.err = jpeg_std_error(&decoder.errors);
   decoder.errors.error_exit = leave;
   decoder.errors.output_message = [](j_common_ptr) {};
+  decoder.errors.emit_message = keep_warning;
   decoder.source.init_source = [](j_decompress_ptr) {};
   decoder.source.fill_input_buffer = [](j_decompress_ptr) -> boolean { return FALSE; };
   decoder.source.skip_input_data = skip;
@@ -166,6 +174,9 @@ Result<Picture> decode_jpeg(Bytes bytes, int64_t most) {
   const Outcome outcome = read_pixels(decoder, picture->width, picture->pixels.data(),
                                       cmyk_row.empty() ? nullptr : cmyk_row.data());
   if (Status rows = status(outcome, decoder); !rows) return rows.error();
+  if (decoder.errors.num_warnings > 0) {
+    picture->warning = concat("libjpeg warns: ", decoder.warning);
+  }
   return picture;
 }
 

@@ -1,5 +1,6 @@
 // NumPy's .npy: magic, version, length of a header that is a Python dict in text,
-// then the values. Only little-endian float32 in C order.
+// then the values. Only little-endian float32 and bytes, in C
+// order.
 #include <bit>
 #include <charconv>
 #include <cstring>
@@ -76,8 +77,13 @@ Result<Header> find_header(std::span<const std::byte> bytes) {
   return Header{{reinterpret_cast<const char*>(bytes.data()) + start, length}, start + length};
 }
 
-// The shape of a header that says little-endian float32 in C order.
-Result<std::vector<int64_t>> float_shape(std::string_view header) {
+struct Layout {
+  std::vector<int64_t> shape;
+  bool bytes = false;  // else float32
+};
+
+// Of a header that says little-endian float32 or bytes, in C order.
+Result<Layout> read_layout(std::string_view header) {
   const auto type = value_of(header, "descr");
   const auto order = value_of(header, "fortran_order");
   const auto shape_text = value_of(header, "shape");
@@ -85,15 +91,17 @@ Result<std::vector<int64_t>> float_shape(std::string_view header) {
   if (!type || !order || !shape) {
     return rejected("the .npy header lacks a readable descr, fortran_order or shape");
   }
-  if (!type->starts_with("'<f4'")) {
+  const bool is_bytes = type->starts_with("'|u1'");
+  if (!is_bytes && !type->starts_with("'<f4'")) {
     return rejected(concat("the .npy file holds ",
                            printable(type->substr(0, type->find_first_of(",}"))),
-                           "; little-endian float32 ('<f4') is read: save array.astype('<f4')"));
+                           "; little-endian float32 ('<f4') and uint8 ('|u1') are read: save "
+                           "array.astype('<f4')"));
   }
   if (!order->starts_with("False")) {
     return rejected("the .npy file is in Fortran order; save numpy.ascontiguousarray(array)");
   }
-  return *shape;
+  return Layout{*shape, is_bytes};
 }
 
 }  // namespace
@@ -101,24 +109,31 @@ Result<std::vector<int64_t>> float_shape(std::string_view header) {
 Result<NpyArray> decode_npy(std::span<const std::byte> bytes) {
   const Result<Header> header = find_header(bytes);
   if (!header) return header.error();
-  const Result<std::vector<int64_t>> shape = float_shape(header->text);
-  if (!shape) return shape.error();
+  const Result<Layout> layout = read_layout(header->text);
+  if (!layout) return layout.error();
+  const std::vector<int64_t>& shape = layout->shape;
   int64_t count = 1;
-  for (const int64_t size : *shape) {
+  for (const int64_t size : shape) {
     if (size < 1 || size > most_values / count) {
-      return rejected(concat("a .npy array of shape ", list_text(*shape), "; 1 to ", most_values,
+      return rejected(concat("a .npy array of shape ", list_text(shape), "; 1 to ", most_values,
                              " values are read"));
     }
     count *= size;
   }
   const size_t there = bytes.size() - header->values_at;
-  if (there != static_cast<size_t>(count) * sizeof(float)) {
-    return rejected(concat("a .npy array of shape ", list_text(*shape), " has ",
-                           count * static_cast<int64_t>(sizeof(float)), " bytes, the file ",
-                           there));
+  const auto needed = static_cast<size_t>(count) * (layout->bytes ? 1 : sizeof(float));
+  if (there != needed) {
+    return rejected(concat("a .npy array of shape ", list_text(shape), " has ", needed,
+                           " bytes, the file ", there));
   }
-  NpyArray array{*shape, std::vector<float>(static_cast<size_t>(count))};
-  std::memcpy(array.values.data(), bytes.data() + header->values_at, there);
+  NpyArray array{shape, std::vector<float>(static_cast<size_t>(count)), layout->bytes};
+  if (!array.bytes) {
+    std::memcpy(array.values.data(), bytes.data() + header->values_at, there);
+    return array;
+  }
+  for (size_t i = 0; i < there; ++i) {
+    array.values[i] = static_cast<float>(image::byte_at(bytes, header->values_at + i));
+  }
   return array;
 }
 

@@ -49,7 +49,9 @@ Status resized_size(int32_t& width, int32_t& height, int32_t target) {
 Status check_preprocess(const Preprocess& how, size_t out_bytes) {
   constexpr int32_t largest = image::longest_input_side;
   if (how.height < 1 || how.width < 1 || how.height > largest || how.width > largest ||
-      how.resize_short < 0 || how.resize_short > largest) {
+      how.resize_short < 0 || how.resize_short > largest || how.resize_exact[0] < 0 ||
+      how.resize_exact[0] > largest || how.resize_exact[1] < 0 || how.resize_exact[1] > largest ||
+      (how.resize_exact[0] == 0) != (how.resize_exact[1] == 0)) {
     return rejected(concat("preprocessing to ", how.height, "x", how.width, " after a resize to ",
                            how.resize_short, "; sizes are 1 to ", largest));
   }
@@ -74,7 +76,12 @@ void store_row(const uint8_t* row, int32_t pixels, int32_t channels, ColorOrder 
 
 Status fill(const RowSource& source, const Preprocess& how, std::span<uint8_t> out) {
   int32_t width = source.width, height = source.height;
-  if (Status size = resized_size(width, height, how.resize_short); !size) return size;
+  if (how.squashes()) {
+    height = how.resize_exact[0];
+    width = how.resize_exact[1];
+  } else if (Status size = resized_size(width, height, how.resize_short); !size) {
+    return size;
+  }
   const Span across = centre(width, how.width), down = centre(height, how.height);
   const Picture crop = image::resize_window(source, width, height, how.interpolation,
                                             {across.from, down.from, across.count, down.count});

@@ -89,6 +89,16 @@ Outputs quick_gelu(NodeContext& node) {
   return {node.emit(Binary{Binary::Kind::multiply}, {x, gate})};
 }
 
+// x sigmoid(alpha x).
+Outputs swish(NodeContext& node) {
+  const float alpha = node.real("alpha", 1);
+  if (alpha == 1) return {node.emit(Unary{Unary::Kind::silu}, {node.input(0)})};
+  const Value scaled =
+      node.emit_part("scaled", Binary{Binary::Kind::multiply}, {node.input(0), scalar(alpha)});
+  const Value gate = node.emit_part("gate", Unary{Unary::Kind::sigmoid}, {scaled});
+  return {node.emit(Binary{Binary::Kind::multiply}, {node.input(0), gate})};
+}
+
 // x / (1 + |x|).
 Outputs softsign(NodeContext& node) {
   const Value size = node.emit_part("abs", Unary{Unary::Kind::absolute}, {node.input(0)});
@@ -135,6 +145,7 @@ std::vector<OperatorRow> activation_operators() {
       {"Mish", 1, 1, {18, 22}, plain<U::mish>},
       {"Softplus", 1, 1, {1, 22}, plain<U::softplus>},
       {"Softsign", 1, 1, {1, 22}, softsign},
+      {"Swish", 1, 1, {24}, swish},
       {"Tanh", 1, 1, {6, 13}, plain<U::tanh>, {1}},
   };
 }

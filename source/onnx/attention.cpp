@@ -86,7 +86,7 @@ Outputs attention(NodeContext& node) {
 }  // namespace
 
 std::vector<OperatorRow> attention_operators() {
-  return {{"Attention", 3, 6, {23}, attention}};
+  return {{"Attention", 3, 6, {23, 24}, attention}};
 }
 
 }  // namespace octavo::onnx

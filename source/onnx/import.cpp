@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "onnx/inputs.h"
 #include "onnx/names.h"
+#include "onnx/one_frame.h"
 #include "onnx/operators.h"
 #include "onnx/order.h"
 
@@ -69,10 +70,16 @@ class Importer {
     graph.output = output.tensor;
     for (const auto& [key, value] : model_.metadata) graph.metadata.emplace_back(key, value);
     compare_output();
+    if (frames_ > 1) {
+      const Status one = take_one_frame(graph, frames_);
+      if (!one) return one.error();
+      notes_.push_back(
+          concat("the fixed batch of ", frames_, " taken as 1, since no node mixes its frames"));
+    }
     remove_dead(graph);
     const Status sound = verify(graph);
     if (!sound) return sound.error();
-    return Import{std::move(graph), std::move(rows_), std::move(notes_)};
+    return Import{std::move(graph), byte_input_, std::move(rows_), std::move(notes_)};
   }
 
  private:
@@ -103,35 +110,62 @@ class Importer {
     if (!options_.output_node.empty()) return end_at(options_.output_node);
     if (outputs.size() != 1) {
       return rejected(concat("expected one output, found ", outputs.size(),
-                             outputs.empty() ? "" : ": ", names_text(outputs)));
+                             outputs.empty() ? "" : ": ", names_text(outputs),
+                             outputs.empty() ? "" : "; --output NAME takes one of them"));
     }
     return {};
   }
 
-  // Named by the node, or by the value that it makes.
+  // Named as an output of the file, as a node, or as a value that a node makes, in this order.
   Status end_at(const std::string& wanted) {
+    for (const ValueInfoProto& output : model_.graph.outputs) {
+      if (output.name == wanted) {
+        output_ = &output;
+        return {};
+      }
+    }
     NodeNames names;
     std::vector<std::string> known;
+    std::string_view found;
     for (size_t i = 0; i < model_.graph.nodes.size(); ++i) {
       const NodeProto& node = model_.graph.nodes[i];
       known.push_back(names.name(node, i));
-      if (node.outputs.empty()) continue;
-      if (known.back() != wanted && node.outputs.front() != wanted) continue;
-      chosen_output_.name = node.outputs.front();
+      if (known.back() == wanted && !node.outputs.empty()) {
+        found = node.outputs.front();
+        break;
+      }
+      for (const std::string_view output : node.outputs) {
+        known.emplace_back(output);
+        if (output == wanted && found.empty()) found = output;
+      }
+    }
+    if (!found.empty()) {
+      chosen_output_.name = found;
       output_ = &chosen_output_;
       return {};
     }
+    for (const ValueInfoProto& output : model_.graph.outputs) known.emplace_back(output.name);
     const std::string near = nearest_name(wanted, known);
-    return rejected(concat("no node is named ", quoted(wanted), ", where the network is to end",
+    return rejected(concat("no output, node or value is named ", quoted(wanted),
+                           ", where the network is to end",
                            near.empty() ? "" : concat("; the nearest is ", quoted(near))));
   }
 
   Status add_input() {
-    Result<Shape> shape = input_shape(*input_, options_, notes_);
-    if (!shape) return shape.error();
+    Result<FileInput> input = file_input(*input_, options_, notes_);
+    if (!input) return input.error();
     Graph& graph = builder_.graph;
-    graph.input = graph.add_tensor(std::string(input_->name), *shape);
-    values_[input_->name] = Value(graph.input, *std::move(shape));
+    const std::string name(input_->name);
+    graph.input = graph.add_tensor(name, input->fed);
+    TensorId seen = graph.input;
+    if (input->shape != input->fed) {
+      seen = graph.add_tensor(name + "/axes", input->shape);
+      graph.nodes.push_back(Node{name + "/axes", {}, Reshape{input->shape}, {graph.input}, seen});
+    }
+    Value value(seen, input->shape);
+    value.bytes = byte_input_ = input->bytes;
+    values_[input_->name] = std::move(value);
+    frames_ = input->frames;
     return {};
   }
 
@@ -202,7 +236,25 @@ class Importer {
       }
     }
     const bool own = node.domain.empty() || node.domain == "ai.onnx";
-    return choose_operator(own ? "" : node.domain, node.op_type, own ? opset_ : 1);
+    Result<OperatorChoice> chosen =
+        choose_operator(own ? "" : node.domain, node.op_type, own ? opset_ : 1);
+    if (!chosen && picks_classes(node.op_type) && !node.inputs.empty()) {
+      return rejected(concat("it gives indices of classes, and scores are needed; end the network ",
+                             "in front of it: --output ", quoted(node.inputs.front())));
+    }
+    return chosen;
+  }
+
+  // Bytes mean the same to these as floats.
+  static bool moves_bytes(std::string_view op_type) {
+    constexpr std::string_view movers[] = {
+        "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice",
+        "Gather",   "Concat",  "Split",   "Expand",  "Tile",      "Shape",     "Size"};
+    return std::find(std::begin(movers), std::end(movers), op_type) != std::end(movers);
+  }
+
+  static bool picks_classes(std::string_view op_type) {
+    return op_type == "ArgMax" || op_type == "ArgMin" || op_type == "TopK" || op_type == "Hardmax";
   }
 
   void apply(size_t index, const OperatorChoice& choice, std::vector<Value> inputs) {
@@ -223,6 +275,12 @@ class Importer {
       refuse(index, "it reads what a QuantizeLinear gives; only a DequantizeLinear may");
       return;
     }
+    const bool reads_bytes =
+        std::any_of(inputs.begin(), inputs.end(), [](const Value& input) { return input.bytes; });
+    if (reads_bytes && node.op_type != "Cast" && !moves_bytes(node.op_type)) {
+      refuse(index, "it computes on the input's bytes, uint8; export with a Cast to float first");
+      return;
+    }
     const size_t tensors_before = builder_.graph.tensors.size();
     NodeContext context(builder_, node, rows_[index].name, choice.version, std::move(inputs));
     Outputs outputs = choice.row->function(context);
@@ -236,6 +294,9 @@ class Importer {
     if (context.failed()) {
       refuse(index, context.reason());
       return;
+    }
+    for (Value& output : outputs) {
+      output.bytes = reads_bytes && output.is_tensor() && node.op_type != "Cast";
     }
     rows_[index].becomes = context.becomes();
     keep_outputs(node, std::move(outputs), tensors_before);
@@ -279,7 +340,7 @@ class Importer {
   // A stale output shape harms nobody, but is worth a word.
   void compare_output() {
     const Shape& found = builder_.graph.tensors[builder_.graph.output].shape;
-    if (!output_->shape) return;
+    if (!output_->shape || frames_ > 1) return;
     bool agrees = output_->shape->size() == found.size();
     for (size_t i = 0; agrees && i < found.size(); ++i) {
       const std::optional<int64_t>& stated = (*output_->shape)[i].value;
@@ -295,6 +356,8 @@ class Importer {
   const ImportOptions& options_;
   Builder builder_;
   int64_t opset_ = 0;
+  int64_t frames_ = 1;  // of a fixed batch
+  bool byte_input_ = false;
   const ValueInfoProto* input_ = nullptr;
   const ValueInfoProto* output_ = nullptr;
   ValueInfoProto chosen_output_;  // where the caller named a node

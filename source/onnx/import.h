@@ -16,7 +16,9 @@ namespace octavo {
 
 struct ImportOptions {
   std::optional<std::array<int, 2>> size;  // height, width, where the file leaves them symbolic
-  std::string output_node;  // the graph ends in this node's first output; "": as the file says
+  // The graph ends in the output, node (its first output) or value of this name; "": in the one
+  // output that the file has.
+  std::string output_node;
 };
 
 // A row of `octavo check`: one node of the file.
@@ -27,6 +29,7 @@ struct ImportRow {
 
 struct Import {
   Graph graph;                     // verified; input as the file has it (NCHW or NHWC)
+  bool byte_input = false;         // the file's input is uint8: pixels enter as they are
   std::vector<ImportRow> rows;     // a row a node of the file, in its order
   std::vector<std::string> notes;  // what was assumed, e.g. "symbolic batch taken as 1"
 };

@@ -1,5 +1,6 @@
 // Operators that take parts of a tensor, or put something around it.
 #include <algorithm>
+#include <limits>
 
 #include "base/text.h"
 #include "onnx/movement.h"
@@ -184,6 +185,9 @@ std::optional<Padding> read_padding(NodeContext& node, size_t rank) {
     pads = node.integers_input(1, "the list of pads");
     if (node.has_input(2)) {
       out.value = node.scalar_input(2, "the padding value").value_or(0.0f);
+      // In front of a maximum, where exporters write it, the lowest float is as good.
+      constexpr float lowest = std::numeric_limits<float>::lowest();
+      if (out.value < lowest) out.value = lowest;
     }
     if (node.has_input(3)) axes = node.integers_input(3, "the list of axes");
   }
@@ -307,7 +311,7 @@ std::vector<OperatorRow> indexing_operators() {
       {"Split", 1, 2, {2, 11, 13, 18}, split, {1}},
       {"Gather", 2, 2, {1, 11, 13}, gather},
       {"ScatterND", 3, 3, {11, 13, 16, 18}, scatter},
-      {"Pad", 1, 4, {2, 11, 13, 18, 19, 21, 23}, pad, {1}},
+      {"Pad", 1, 4, {2, 11, 13, 18, 19, 21, 23, 24}, pad, {1}},
   };
 }
 

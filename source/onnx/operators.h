@@ -10,7 +10,7 @@
 namespace octavo::onnx {
 
 // The newest opset whose list of operator versions is in the tables.
-constexpr int newest_opset = 23;
+constexpr int newest_opset = 24;
 
 struct OperatorRow {
   std::string_view op_type;

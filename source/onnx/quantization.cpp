@@ -183,8 +183,8 @@ Outputs dequantize(NodeContext& node) {
 
 std::vector<OperatorRow> quantization_operators() {
   return {
-      {"QuantizeLinear", 2, 3, {10, 13, 19, 21, 23}, quantize},
-      {"DequantizeLinear", 2, 3, {10, 13, 19, 21, 23}, dequantize},
+      {"QuantizeLinear", 2, 3, {10, 13, 19, 21, 23, 24}, quantize},
+      {"DequantizeLinear", 2, 3, {10, 13, 19, 21, 23, 24}, dequantize},
   };
 }
 

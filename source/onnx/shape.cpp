@@ -217,13 +217,13 @@ Outputs cast(NodeContext& node) {
 
 std::vector<OperatorRow> shape_operators() {
   return {
-      {"Constant", 0, 0, {1, 9, 11, 12, 13, 19, 21, 23}, constant},
-      {"Shape", 1, 1, {1, 13, 15, 19, 21, 23}, shape_of},
-      {"Size", 1, 1, {1, 13, 19, 21, 23}, size_of},
-      {"ConstantOfShape", 1, 1, {9, 20, 21, 23}, constant_of_shape},
+      {"Constant", 0, 0, {1, 9, 11, 12, 13, 19, 21, 23, 24}, constant},
+      {"Shape", 1, 1, {1, 13, 15, 19, 21, 23, 24}, shape_of},
+      {"Size", 1, 1, {1, 13, 19, 21, 23, 24}, size_of},
+      {"ConstantOfShape", 1, 1, {9, 20, 21, 23, 24}, constant_of_shape},
       {"Range", 3, 3, {11}, range},
       {"CumSum", 2, 2, {11, 14}, cumulative_sum},
-      {"Cast", 1, 1, {6, 9, 13, 19, 21, 23}, cast, {1}},
+      {"Cast", 1, 1, {6, 9, 13, 19, 21, 23, 24}, cast, {1}},
   };
 }
 

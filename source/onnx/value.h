@@ -54,6 +54,7 @@ struct Value {
     DataType type;
   };
   std::optional<Quantized> quantized;
+  bool bytes = false;  // of an input of uint8 that no Cast has made float yet
 
   Value() = default;
   Value(Constant value) : state(State::constant), constant(std::move(value)) {}

@@ -284,6 +284,9 @@ Preprocess PlanReader::preprocess(const format::Preprocess& stored) {
   value.via_nv12 = stored.via_nv12();
   value.mean = triple(*stored.mean());
   value.std = triple(*stored.std());
+  if (const format::Extent* exact = stored.resize_exact()) {
+    value.resize_exact = {exact->vertical(), exact->horizontal()};
+  }
   return value;
 }
 
@@ -345,6 +348,9 @@ Result<Plan> PlanReader::read() {
   plan.output = root_.output();
   plan.picture_input = root_.picture_input();
   plan.softmax_removed = root_.softmax_removed();
+  if (const format::OutputMeaning* meaning = root_.output_meaning()) {
+    plan.output_kind = known(meaning->kind(), last_output_kind, "meaning of the outputs");
+  }
   plan.preprocess = preprocess(*root_.preprocess());
   plan.labels = texts(root_.labels(), plan_limit::labels, "labels");
   plan.provenance = provenance(*root_.provenance());

@@ -52,8 +52,8 @@ Status check_version(const FileHeader& header) {
                            version_text(header.format), ", minimum reader ",
                            version_text(header.minimum_reader)));
   }
-  if (header.required_features != 0) {
-    return rejected(concat("the plan needs features (bits ", header.required_features,
+  if (const uint64_t unknown = header.required_features & ~plan_feature::known; unknown != 0) {
+    return rejected(concat("the plan needs features (bits ", unknown,
                            ") that this version of Octavo, format ", version_text(format_version),
                            ", does not know; a newer version is needed"));
   }

@@ -21,12 +21,19 @@ inline constexpr FormatVersion format_version{0, 2};
 // Until 1.0 a new format may drop the older ones.
 inline constexpr FormatVersion oldest_read_format{0, 1};
 
+// What a reader that ignored it would answer wrongly.
+namespace plan_feature {
+inline constexpr uint64_t output_meaning = 1;  // outputs that are no logits of classes
+inline constexpr uint64_t exact_resize = 2;    // pictures are squashed to a size
+inline constexpr uint64_t known = output_meaning | exact_resize;
+}  // namespace plan_feature
+
 struct FileHeader {
   static constexpr size_t bytes = 64;
 
   FormatVersion format = format_version;
   FormatVersion minimum_reader = format_version;
-  uint64_t required_features = 0;  // no bit has a meaning yet
+  uint64_t required_features = 0;  // bits of plan_feature
   uint64_t file_bytes = 0;
   uint32_t flatbuffer_offset = 0, flatbuffer_bytes = 0;
   uint64_t constants_offset = 0, constants_bytes = 0;

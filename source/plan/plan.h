@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/output_kind.h"
 #include "base/result.h"
 #include "plan/preprocess.h"
 
@@ -211,8 +212,9 @@ struct Plan {
   uint32_t output = 0;        // f32 [1, 1, 1, classes]
   bool picture_input = true;  // a float input enters as clamp(rint(x*std + mean)); else by scale
   bool softmax_removed = false;
+  OutputKind output_kind = OutputKind::logits;
   Preprocess preprocess;
-  std::vector<std::string> labels;  // empty, or one a class
+  std::vector<std::string> labels;  // empty, or one a class (two where there is one output)
   Provenance provenance;
   std::vector<StepReport> report;
   std::vector<Golden> golden;

@@ -203,10 +203,11 @@ Offset<format::Step> step(FlatBufferBuilder& builder, ConstantsWriter& constants
 
 Offset<format::Preprocess> preprocess(FlatBufferBuilder& builder, const Preprocess& value) {
   const auto mean = triple(value.mean), std = triple(value.std);
+  const format::Extent exact(value.resize_exact[0], value.resize_exact[1]);
   return format::CreatePreprocess(builder, value.height, value.width, value.resize_short,
                                   static_cast<format::Interpolation>(value.interpolation),
                                   static_cast<format::ColorOrder>(value.color), value.exif_rotate,
-                                  value.via_nv12, &mean, &std);
+                                  value.via_nv12, &mean, &std, value.squashes() ? &exact : nullptr);
 }
 
 Offset<format::Provenance> provenance(FlatBufferBuilder& builder, const Provenance& value) {
@@ -243,9 +244,18 @@ void finish_plan(FlatBufferBuilder& builder, ConstantsWriter& constants, const P
   const auto origin = provenance(builder, plan.provenance);
   const auto report = builder.CreateVectorOfStructs(reports);
   const auto seeds = builder.CreateVectorOfStructs(golden);
+  const format::OutputMeaning meaning(static_cast<format::OutputKind>(plan.output_kind));
   builder.Finish(format::CreatePlan(builder, tensors, steps, merged, plan.input, plan.output,
                                     plan.picture_input, plan.softmax_removed, how, labels, origin,
-                                    report, seeds));
+                                    report, seeds,
+                                    plan.output_kind == OutputKind::logits ? nullptr : &meaning));
+}
+
+uint64_t required_features(const Plan& plan) {
+  uint64_t bits = 0;
+  if (plan.output_kind != OutputKind::logits) bits |= plan_feature::output_meaning;
+  if (plan.preprocess.squashes()) bits |= plan_feature::exact_resize;
+  return bits;
 }
 
 }  // namespace
@@ -258,6 +268,7 @@ std::vector<std::byte> serialize(const Plan& plan) {
 
   FileHeader header;
   header.minimum_reader = minimum_reader(plan);
+  header.required_features = required_features(plan);
   header.flatbuffer_offset = FileHeader::bytes;
   header.flatbuffer_bytes = builder.GetSize();
   header.constants_offset = align_constant(FileHeader::bytes + uint64_t{builder.GetSize()});

@@ -99,6 +99,11 @@ Status verify_preprocess(const Plan& plan) {
     return rejected("the plan's preprocessing names an unknown interpolation or order of colours");
   }
   const auto is_side = [](int64_t side) { return side >= 1 && side <= plan_limit::picture_side; };
+  const auto& exact = how.resize_exact;
+  if ((exact[0] != 0 || exact[1] != 0) && (!is_side(exact[0]) || !is_side(exact[1]))) {
+    return rejected(concat("the plan's preprocessing resizes to ", exact[0], " x ", exact[1],
+                           "; sides of 1 to ", plan_limit::picture_side, " are expected"));
+  }
   if (!is_side(how.height) || !is_side(how.width) ||
       (how.resize_short != 0 && !is_side(how.resize_short))) {
     return rejected(concat("the plan's preprocessing resizes to ", how.resize_short, " and cuts ",
@@ -140,9 +145,12 @@ Status verify_output(const Plan& plan) {
     return rejected(concat("the plan's output, ", quoted(output.name), " of shape ",
                            list_text(shape), ", must be f32 [1, 1, 1, classes]"));
   }
-  if (plan.labels.empty() || plan.labels.size() == static_cast<size_t>(shape[3])) return {};
-  return rejected(
-      concat("the plan has ", plan.labels.size(), " labels for ", shape[3], " classes"));
+  if (plan.output_kind > last_output_kind) {
+    return rejected("the plan's outputs have an unknown meaning");
+  }
+  const size_t classes = score_count(static_cast<size_t>(shape[3]));
+  if (plan.labels.empty() || plan.labels.size() == classes) return {};
+  return rejected(concat("the plan has ", plan.labels.size(), " labels for ", classes, " classes"));
 }
 
 Status verify_report(const Plan& plan) {

@@ -192,7 +192,9 @@ class Beginner {
   std::string begin_with_constant(const Binary& op, const Node& at, bool first_constant,
                                   FormedStep& step) const {
     const TensorId x = at.inputs[first_constant ? 1 : 0], k = at.inputs[first_constant ? 0 : 1];
-    if (tensor(x).shape != tensor(at.output).shape) return "a constant larger than the tensor";
+    if (stored_shape(tensor(x).shape) != stored_shape(tensor(at.output).shape)) {
+      return "a constant larger than the tensor";
+    }
     const auto value = by_channel(tensor(k), channel_count(tensor(x)));
     if (value.empty()) return begin_with_whole_constant(op, x, k, first_constant, step);
     step.kind = StepKind::rescale;

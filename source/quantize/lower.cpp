@@ -43,6 +43,7 @@ class Lowering {
     plan_.picture_input = how_ != nullptr;
     if (how_ != nullptr) plan_.preprocess = *how_;
     plan_.softmax_removed = graph_.softmax_removed;
+    plan_.output_kind = graph_.output_kind;
     plan_.input = tensor(graph_.input);
     for (size_t s = 0; s < formed_.steps.size(); ++s) lower_step(s);
     plan_.output = index_[choice_.logits];

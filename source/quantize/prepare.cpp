@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "quantize/steps.h"
 
@@ -20,6 +21,7 @@ class Preparation {
     if (picture_) store_picture();
     for (Node& node : out_.nodes) write_out_constant(node);
     store_right_operands();
+    flatten_output();
     return std::move(out_);
   }
 
@@ -87,6 +89,7 @@ class Preparation {
     TensorId& operand = node.inputs[first ? 0 : 1];
     const Tensor constant = out_.tensors[operand];
     const Shape whole = out_.tensors[node.output].shape;
+    if (whole.empty()) return;  // one number
     const bool as_large = out_.tensors[node.inputs[first ? 1 : 0]].shape == whole;
     if (!as_large || !by_channel(constant, whole.back()).empty()) return;
     const bool divides = binary->kind == Binary::Kind::divide && !first;
@@ -154,6 +157,62 @@ class Preparation {
              !std::holds_alternative<Concat>(maker.op) &&
              (pool == nullptr || pool->kind == Pool2d::Kind::average);
     }
+  }
+
+  // A plan ends in one row of numbers that a step computes. What only moves values, a map for
+  // instance, is made a row, and a copy, whose operand has 16 bits, makes numbers of it.
+  void flatten_output() {
+    if (is_computed_row()) return;
+    const auto makers = producers(out_);
+    TensorId source = out_.output;
+    std::vector<std::string> names;
+    while (makers[source] != no_node &&
+           std::holds_alternative<Reshape>(out_.nodes[makers[source]].op)) {
+      const Node& reshape = out_.nodes[makers[source]];
+      names.push_back(reshape.name);
+      names.insert(names.end(), reshape.merged.begin(), reshape.merged.end());
+      source = reshape.inputs[0];
+    }
+    const TensorId old = std::exchange(out_.output, source);
+    if (is_computed_row()) {
+      std::vector<std::string>& merged = out_.nodes[makers[source]].merged;
+      merged.insert(merged.end(), names.begin(), names.end());
+      remove_dead(out_);
+      return;
+    }
+    out_.output = old;
+    TensorId row = old;
+    const std::string name = out_.tensors[old].name;
+    if (out_.tensors[row].shape.empty() || !is_row(row)) {
+      const Shape flat{1, element_count(out_.tensors[old].shape)};
+      row = out_.add_tensor(name + ".row", flat);
+      out_.nodes.push_back(Node{name + ".row", {}, Reshape{flat}, {old}, row});
+    }
+    out_.nodes.push_back(copy_of(row, name + ".values"));
+    out_.output = out_.nodes.back().output;
+  }
+
+  bool is_row(TensorId t) const {
+    const auto shape = stored_shape(out_.tensors[t].shape);
+    return shape && (*shape)[0] == 1 && (*shape)[1] == 1 && (*shape)[2] == 1;
+  }
+
+  // Whether the output is a row already, up to a name, of what a node computes.
+  bool is_computed_row() const {
+    if (!is_row(out_.output)) return false;
+    const auto makers = producers(out_);
+    TensorId t = out_.output;
+    while (makers[t] != no_node && std::holds_alternative<Reshape>(out_.nodes[makers[t]].op) &&
+           is_row(out_.nodes[makers[t]].inputs[0])) {
+      t = out_.nodes[makers[t]].inputs[0];
+    }
+    if (makers[t] == no_node) return false;
+    const Operator& op = out_.nodes[makers[t]].op;
+    const auto* pool = std::get_if<Pool2d>(&op);
+    return !std::holds_alternative<Reshape>(op) && !std::holds_alternative<Transpose>(op) &&
+           !std::holds_alternative<Concat>(op) && !std::holds_alternative<Gather>(op) &&
+           !std::holds_alternative<Slice>(op) &&
+           (pool == nullptr || pool->kind == Pool2d::Kind::average);
   }
 
   Graph out_;

@@ -41,7 +41,7 @@ bool needs_one_scale(const FormedStep& step, size_t i) {
 std::optional<std::array<int32_t, 4>> stored_shape(const Shape& shape) {
   constexpr int64_t most = std::numeric_limits<int32_t>::max();
   const size_t rank = shape.size();
-  if (rank == 0) return std::nullopt;
+  if (rank == 0) return std::array<int32_t, 4>{1, 1, 1, 1};  // one number
   std::array<int64_t, 4> out{1, 1, 1, shape[rank - 1]};
   if (rank >= 3) out[2] = shape[rank - 2];
   if (rank >= 4) out[1] = shape[rank - 3];

@@ -31,6 +31,11 @@ class Typer {
         types_.of[step.inputs[0]] = ElementType::i16;
       }
       if (step.kind == StepKind::matmul) types_.of[step.inputs[1]] = ElementType::i8;
+      // Outputs that were only moved: nothing between them and the answer may round coarsely.
+      const bool answers = step.output == formed_.stored_as[graph_.output];
+      if (answers && is_copy(step) && step.inputs[0] != graph_.input) {
+        types_.of[step.inputs[0]] = ElementType::i16;
+      }
     }
     widen_one_pixel_tensors();
     spread();

@@ -1,18 +1,20 @@
 // Zeros put around a map in front of a convolution are the convolution's own padding; in
-// front of an average they are padding that counts.
+// front of an average they are padding that counts. Around a map none of whose values is
+// smaller, zeros (behind a ReLU) or any other number win no maximum: the pool's own padding.
+#include <algorithm>
+
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
+#include "rewrite/value_bounds.h"
 
 namespace octavo {
 
 namespace {
 
-// Height and width only, with zeros.
-std::optional<Pads> zero_border(const Pad& pad) {
+// Height and width only, with one number.
+std::optional<Pads> border_of(const Pad& pad) {
   constexpr int64_t most = 1 << 16;
-  if (pad.mode != Pad::Mode::constant || pad.value != 0 || pad.before.size() != 4) {
-    return std::nullopt;
-  }
+  if (pad.mode != Pad::Mode::constant || pad.before.size() != 4) return std::nullopt;
   for (const Shape* amounts : {&pad.before, &pad.after}) {
     const Shape& a = *amounts;
     if (a[0] != 0 || a[3] != 0 || a[1] > most || a[2] > most) return std::nullopt;
@@ -31,12 +33,22 @@ bool fits(const Pads& pads, const std::array<int, 2>& kernel) {
          pads.right < kernel[1];
 }
 
-bool fold(Editor& editor, NodeId id) {
+// Exporters write minus infinity as the lowest float.
+bool wins_no_maximum(float padding, const KnownValues& x) {
+  constexpr float as_good_as_infinite = -1e30f;
+  return padding <= x.bounds.lo || padding <= as_good_as_infinite;
+}
+
+bool fold(Editor& editor, NodeId id, const std::vector<KnownValues>& known) {
   const Node& node = editor.node(id);
   if (node.inputs.empty()) return false;
   const auto* pad = made_by<Pad>(editor, node.inputs[0]);
-  const auto border = pad ? zero_border(*pad) : std::nullopt;
+  const auto border = pad ? border_of(*pad) : std::nullopt;
   if (!border) return false;
+  const TensorId x = operand(editor, node.inputs[0], 0);
+  const auto* maximum = std::get_if<Pool2d>(&node.op);
+  const bool takes_maximum = maximum && maximum->kind == Pool2d::Kind::maximum;
+  if (!takes_maximum && pad->value != 0) return false;
   Operator op = node.op;
   if (auto* conv = std::get_if<Conv2d>(&op)) {
     constexpr int most = 1 << 16;
@@ -46,15 +58,20 @@ bool fold(Editor& editor, NodeId id) {
   } else if (auto* pool = std::get_if<Pool2d>(&op)) {
     const bool counted = pool->pads == Pads{} || pool->count_include_pad;
     const bool simple = !pool->ceil_mode && pool->dilation == std::array<int, 2>{1, 1};
-    if (pool->kind != Pool2d::Kind::average || !counted || !simple) return false;
+    if (!simple) return false;
+    if (takes_maximum) {
+      if (x >= known.size() || !wins_no_maximum(pad->value, known[x])) return false;
+    } else {
+      if (!counted) return false;
+      pool->count_include_pad = true;
+    }
     pool->pads = sum(pool->pads, *border);
-    pool->count_include_pad = true;
     if (!fits(pool->pads, pool->kernel)) return false;
   } else {
     return false;
   }
   std::vector<TensorId> inputs = node.inputs;
-  inputs[0] = operand(editor, inputs[0], 0);
+  inputs[0] = x;
   editor.replace(id, op, inputs);
   return true;
 }
@@ -62,7 +79,19 @@ bool fold(Editor& editor, NodeId id) {
 }  // namespace
 
 int fold_pad(Graph& graph) {
-  return rewrite_nodes(graph, fold);
+  const bool pads = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+    return std::holds_alternative<Pad>(node.op);
+  });
+  if (!pads) return 0;
+  const std::vector<KnownValues> known = known_values(graph);
+  Editor editor(graph);
+  int changed = 0;
+  const NodeId end = editor.end();
+  for (NodeId id = 0; id < end; ++id) {
+    if (editor.alive(id) && fold(editor, id, known)) ++changed;
+  }
+  editor.finish();
+  return changed;
 }
 
 }  // namespace octavo

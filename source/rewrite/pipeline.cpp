@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "rewrite/rewrite.h"
 #include "rewrite/table.h"
+#include "rewrite/value_bounds.h"
 #include "rewrite/written_out.h"
 
 namespace octavo {
@@ -60,7 +61,11 @@ constexpr Rewrite table[] = {
     {"gather-reshape", "channels are picked before they are split", gather_before_reshape},
     {"gather", "gathers merge and look through concat", merge_gathers},
     {"concat", "channels of one tensor joined again are a gather", merge_concat},
-    {"softmax", "a final softmax does not change the order of classes", remove_softmax},
+    {"softmax", "a final softmax or sigmoid does not change the order of classes", remove_softmax},
+    {"pad-gather", "reflected and repeated borders are rows and columns picked again",
+     pad_to_gather, Rewrite::When::last},
+    {"pad-copy", "a border that nothing takes is that of a convolution which copies", pad_to_conv,
+     Rewrite::When::last},
     {"quotient", "a quotient of two tensors is a product with the reciprocal", quotient_to_product,
      Rewrite::When::last},
     {"reduce", "means and maxima over any axes are pools and convolutions", reduce_by_pools,
@@ -163,6 +168,7 @@ Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOption
   if (applied) applied = apply_all(Rewrite::When::last);
   if (!applied) return applied.error();
   name_the_nameless(graph);
+  graph.output_kind = kind_of_output(graph);
   return counts;
 }
 

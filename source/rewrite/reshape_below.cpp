@@ -51,7 +51,7 @@ std::optional<ChannelAffine> affine_before(const Editor& editor, NodeId id, cons
 // Pixels one by one: neither their order nor their arrangement matters.
 bool treats_pixels_alike(const Editor& editor, const Node& node, const Shape& from) {
   const Shape& to = editor.shape(node.inputs[0]);
-  if (from.size() < 2 || from.back() != to.back()) return false;
+  if (from.size() < 2 || to.empty() || from.back() != to.back()) return false;
   if (std::holds_alternative<LayerNorm>(node.op)) return true;
   const auto* conv = std::get_if<Conv2d>(&node.op);
   const std::array<int, 2> one{1, 1};

@@ -28,6 +28,8 @@ int affine_into_previous(Graph& graph);
 int affine_into_next(Graph& graph);
 int merge_parallel(Graph& graph);
 int fold_pad(Graph& graph);
+int pad_to_gather(Graph& graph);
+int pad_to_conv(Graph& graph);
 
 int transpose_below(Graph& graph);
 int transpose_below_join(Graph& graph);

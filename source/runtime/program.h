@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/output_kind.h"
 #include "base/result.h"
 #include "kernels/isa.h"
 #include "plan/plan.h"
@@ -93,5 +94,13 @@ struct Score {
   float logit = 0, score = 0;
 };
 std::vector<Score> top_scores(std::span<const float> logits, int k);
+
+// The score of every class or label that the outputs of a network speak of, by index, and the
+// k best of them (numerics.md, "Logits and scores"): score_count(outputs.size()) at most.
+std::vector<Score> all_scores(OutputKind kind, std::span<const float> outputs);
+std::vector<Score> top_scores(OutputKind kind, std::span<const float> outputs, int k);
+
+// 1 / (1 + exp(-logit)) without libm.
+float sigmoid_score(float logit);
 
 }  // namespace octavo

@@ -29,12 +29,9 @@ float rank(float logit) {
   return std::isnan(logit) ? -std::numeric_limits<float>::infinity() : logit;
 }
 
-}  // namespace
+constexpr double log2_e = 1.4426950408889634;
 
-std::vector<Score> top_scores(std::span<const float> logits, int k) {
-  constexpr double log2_e = 1.4426950408889634;
-  const runtime::FloatMode mode;
-  if (logits.empty() || k <= 0) return {};
+std::vector<Score> softmax_scores(std::span<const float> logits) {
   float most = rank(logits[0]);
   for (const float logit : logits) most = std::max(most, rank(logit));
 
@@ -49,6 +46,21 @@ std::vector<Score> top_scores(std::span<const float> logits, int k) {
   for (size_t i = 0; i < logits.size(); ++i) {
     scores[i] = {static_cast<int32_t>(i), logits[i], static_cast<float>(powers[i] / sum)};
   }
+  return scores;
+}
+
+// One number: what it says of the second class, and the rest.
+std::vector<Score> two_classes(OutputKind kind, float output) {
+  if (kind == OutputKind::logits || kind == OutputKind::sigmoids) {
+    const double e = power_of_two(-std::fabs(static_cast<double>(output)) * log2_e);
+    const auto likely = static_cast<float>(1 / (1 + e)), other = static_cast<float>(e / (1 + e));
+    const bool second = output > 0;
+    return {{0, -output, second ? other : likely}, {1, output, second ? likely : other}};
+  }
+  return {{0, 1 - output, 1 - output}, {1, output, output}};
+}
+
+std::vector<Score> best(std::vector<Score> scores, int k) {
   const auto count = static_cast<ptrdiff_t>(std::min(scores.size(), static_cast<size_t>(k)));
   std::partial_sort(scores.begin(), scores.begin() + count, scores.end(),
                     [](const Score& a, const Score& b) {
@@ -57,6 +69,37 @@ std::vector<Score> top_scores(std::span<const float> logits, int k) {
                     });
   scores.resize(static_cast<size_t>(count));
   return scores;
+}
+
+}  // namespace
+
+float sigmoid_score(float logit) {
+  const runtime::FloatMode mode;
+  return two_classes(OutputKind::sigmoids, logit)[1].score;
+}
+
+std::vector<Score> top_scores(std::span<const float> logits, int k) {
+  const runtime::FloatMode mode;
+  if (logits.empty() || k <= 0) return {};
+  return best(softmax_scores(logits), k);
+}
+
+std::vector<Score> all_scores(OutputKind kind, std::span<const float> outputs) {
+  const runtime::FloatMode mode;
+  if (outputs.empty()) return {};
+  if (outputs.size() == 1) return two_classes(kind, outputs[0]);
+  if (kind == OutputKind::logits) return softmax_scores(outputs);
+  std::vector<Score> scores;
+  for (const float output : outputs) {
+    const float score = kind == OutputKind::sigmoids ? two_classes(kind, output)[1].score : output;
+    scores.push_back({static_cast<int32_t>(scores.size()), output, score});
+  }
+  return scores;
+}
+
+std::vector<Score> top_scores(OutputKind kind, std::span<const float> outputs, int k) {
+  if (outputs.empty() || k <= 0) return {};
+  return best(all_scores(kind, outputs), k);
 }
 
 }  // namespace octavo

@@ -82,6 +82,29 @@ TEST_F(CInterface, NullIsAStatusNeverACrash) {
   octavo_plan_free(nullptr);
 }
 
+TEST_F(CInterface, ScoresAreWhatThePlanSaysItsOutputsMean) {
+  auto plan = selftest_plan();
+  ASSERT_TRUE(plan);
+  plan->output_kind = OutputKind::sigmoids;
+  const std::vector<std::byte> bytes = serialize(*plan);
+  octavo_plan* sigmoids = nullptr;
+  ASSERT_EQ(octavo_plan_load_memory(bytes.data(), bytes.size(), nullptr, &sigmoids), OCTAVO_OK)
+      << octavo_last_error();
+  const auto classes = static_cast<size_t>(octavo_plan_classes(sigmoids));
+  ASSERT_GT(classes, 1u);
+  EXPECT_EQ(octavo_plan_score_count(sigmoids), octavo_plan_classes(sigmoids));
+  std::vector<float> outputs(classes, -2.0f);
+  outputs[1] = 2.0f;
+  std::vector<octavo_score> scores(classes);
+  EXPECT_EQ(octavo_plan_top_scores(sigmoids, outputs.data(), classes, 1, scores.data()), 1);
+  EXPECT_EQ(scores[0].index, 1);
+  EXPECT_NEAR(scores[0].score, 1 / (1 + std::exp(-2.0f)), 1e-6f);
+  EXPECT_EQ(octavo_plan_top_scores(sigmoids, outputs.data(), classes - 1, 1, scores.data()), 0);
+  EXPECT_EQ(octavo_plan_top_scores(nullptr, outputs.data(), classes, 1, scores.data()), 0);
+  EXPECT_EQ(octavo_plan_score_count(nullptr), 0);
+  octavo_plan_free(sigmoids);
+}
+
 TEST_F(CInterface, AFrameWithoutItsPlanesIsRefused) {
   octavo_frame frame = {};
   frame.format = OCTAVO_NV12;

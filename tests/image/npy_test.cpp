@@ -58,6 +58,16 @@ TEST(Npy, ReadsVersionsOneToThree) {
   EXPECT_FALSE(decode_npy(npy(header("'<f4'", "False", "(2, 3)"), 4, 24)));
 }
 
+TEST(Npy, BytesAreReadAsNumbers) {
+  const Result<NpyArray> array = decode_npy(npy(header("'|u1'", "False", "(2, 3)"), 1, 6));
+  ASSERT_TRUE(array) << array.error().message;
+  EXPECT_TRUE(array->bytes);
+  EXPECT_EQ(array->shape, (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(array->values.size(), 6u);
+  for (const float value : array->values) EXPECT_TRUE(value >= 0 && value <= 255);
+  EXPECT_FALSE(decode_npy(npy(header("'|u1'", "False", "(2, 3)"), 1, 24)));
+}
+
 TEST(Npy, OfAnotherKindIsRejectedWithTheWayOut) {
   const auto message = [](const std::string& text, size_t bytes = 24) {
     const Result<NpyArray> array = decode_npy(npy(text, 1, bytes));

@@ -53,14 +53,85 @@ TEST(Ends, ImpossibleInputsAreRejected) {
   for (const Dims& dims : {Dims{int64_t{1}, int64_t{-3}, int64_t{8}, int64_t{8}},
                            Dims{int64_t{1}, int64_t{3}, int64_t{0}, int64_t{8}},
                            Dims{int64_t{1}, int64_t{3}, int64_t{1} << 40, int64_t{8}},
-                           Dims{int64_t{8}, int64_t{3}, int64_t{8}, int64_t{8}},
                            Dims{int64_t{1}, "c", int64_t{8}, int64_t{8}},
-                           Dims{int64_t{1}, int64_t{3}, int64_t{8}}, Dims{}}) {
+                           Dims{int64_t{1}, "t", int64_t{8}}, Dims{int64_t{8}}, Dims{}}) {
     EXPECT_NE(error_of(relu_model(dims)).find("'x'"), std::string::npos);
   }
   ModelText bytes = relu_model({int64_t{1}, int64_t{3}, int64_t{8}, int64_t{8}});
-  bytes.input_type = 2;
-  EXPECT_NE(error_of(bytes).find("uint8"), std::string::npos);
+  bytes.input_type = 3;
+  EXPECT_NE(error_of(bytes).find("int8"), std::string::npos);
+}
+
+TEST(Ends, BytesMoveAndAreCastBeforeAnythingComputesOnThem) {
+  ModelText model;
+  model.input_type = 2;
+  model.nodes = {{"Transpose", {"x"}, {"t"}, {attribute("perm", std::vector<int64_t>{0, 2, 3, 1})}},
+                 {"Cast", {"t"}, {"f"}, {attribute("to", 1)}},
+                 {"Relu", {"f"}, {"y"}}};
+  const Result<Import> import = import_text(model);
+  ASSERT_TRUE(import) << import.error().message;
+  EXPECT_TRUE(import->byte_input);
+  EXPECT_EQ(import->graph.nodes.size(), 2u);
+  model.nodes = {{"Relu", {"x"}, {"y"}}};
+  EXPECT_NE(error_of(model).find("Cast"), std::string::npos);
+}
+
+TEST(Ends, ThreeAxesAreAPictureWithoutABatchOrTokens) {
+  EXPECT_EQ(input_shape(graph_of(relu_model({int64_t{3}, int64_t{8}, int64_t{9}}))),
+            (Shape{1, 3, 8, 9}));
+  EXPECT_EQ(input_shape(graph_of(relu_model({int64_t{8}, int64_t{9}, int64_t{3}}))),
+            (Shape{1, 8, 9, 3}));
+  const Graph tokens = graph_of(relu_model({"n", int64_t{16}, int64_t{32}}));
+  EXPECT_EQ(input_shape(tokens), (Shape{1, 16, 1, 32}));
+  EXPECT_EQ(tokens.tensors[tokens.output].shape, (Shape{1, 16, 32}));
+}
+
+// What a batch of four becomes.
+ModelText batch_of_four(std::vector<NodeText> nodes, std::vector<TensorBytes> initializers = {}) {
+  ModelText model;
+  model.input = {int64_t{4}, int64_t{3}, int64_t{2}, int64_t{2}};
+  model.nodes = std::move(nodes);
+  model.initializers = std::move(initializers);
+  return model;
+}
+
+TEST(Ends, AFixedBatchIsOneWhereNothingMixesItsFrames) {
+  const std::vector<float> row{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  std::vector<float> rows;
+  for (int i = 0; i < 4; ++i) rows.insert(rows.end(), row.begin(), row.end());
+  const ModelText model =
+      batch_of_four({{"Relu", {"x"}, {"r"}},
+                     {"Reshape", {"r", "shape"}, {"flat"}},
+                     {"Add", {"flat", "rows"}, {"sum"}},
+                     {"MatMul", {"sum", "weights"}, {"y"}}},
+                    {int64_tensor({2}, {4, 12}, "shape"), float_tensor({4, 12}, rows, "rows"),
+                     float_tensor({12, 2}, std::vector<float>(24, 0.5f), "weights")});
+  const Result<Import> import = import_text(model);
+  ASSERT_TRUE(import) << import.error().message;
+  EXPECT_EQ(input_shape(import->graph), (Shape{1, 3, 2, 2}));
+  EXPECT_EQ(import->graph.tensors[import->graph.output].shape, (Shape{1, 2}));
+  EXPECT_NE(import->notes.back().find("batch of 4"), std::string::npos);
+}
+
+TEST(Ends, ABatchWhoseFramesMixIsRefusedByTheNode) {
+  const ModelText summed = batch_of_four(
+      {{"ReduceMean", {"x"}, {"y"}, {attribute("axes", std::vector<int64_t>{0})}, "mixer"}});
+  EXPECT_NE(error_of(summed).find("'mixer'"), std::string::npos);
+  const ModelText turned = batch_of_four({{"Reshape", {"x", "shape"}, {"y"}, {}, "turn"}},
+                                         {int64_tensor({2}, {3, 16}, "shape")});
+  EXPECT_NE(error_of(turned).find("mixes"), std::string::npos);
+  const ModelText apart = batch_of_four({{"Add", {"x", "c"}, {"y"}, {}, "apart"}},
+                                        {float_tensor({4, 1, 1, 1}, {1, 2, 3, 4}, "c")});
+  EXPECT_NE(error_of(apart).find("differently"), std::string::npos);
+}
+
+TEST(Ends, WhatPicksAClassSaysWhereToEnd) {
+  ModelText model;
+  model.nodes = {{"Relu", {"x"}, {"scores"}}, {"ArgMax", {"scores"}, {"y"}}};
+  EXPECT_NE(error_of(model).find("--output 'scores'"), std::string::npos);
+  ImportOptions options;
+  options.output_node = "scores";
+  EXPECT_EQ(graph_of(model, options).nodes.size(), 1u);
 }
 
 TEST(Ends, InitializersMayBeListedAsInputs) {
@@ -80,6 +151,7 @@ TEST(Ends, SeveralInputsOrOutputsAreNamed) {
   model.outputs = {"y", "x"};
   error = error_of(model);
   EXPECT_NE(error.find("'y', 'x'"), std::string::npos) << error;
+  EXPECT_NE(error.find("--output"), std::string::npos) << error;
 }
 
 TEST(Ends, TheCallerMayNameTheNodeInWhichTheGraphEnds) {

@@ -796,11 +796,16 @@ class RandomPlanMaker {
     const Axis point{1, 1, 1, 0, 0, 1};
     plan_.output = add_convolution(joined, {}, point, point, options_.classes, ElementType::f32);
     plan_.softmax_removed = random_.chance(0.5f);
+    if (random_.chance(0.3f)) plan_.output_kind = static_cast<OutputKind>(random_.integer(0, 3));
+    if (random_.chance(0.2f)) {
+      plan_.preprocess.resize_exact = {random_.integer(1, 300), random_.integer(1, 300)};
+    }
   }
 
   void add_description() {
     if (random_.chance(0.5f)) {
-      for (int c = 0; c < options_.classes; ++c) plan_.labels.push_back(concat("class ", c));
+      const auto classes = static_cast<int>(score_count(static_cast<size_t>(options_.classes)));
+      for (int c = 0; c < classes; ++c) plan_.labels.push_back(concat("class ", c));
     }
     plan_.provenance = {"0.1.0",
                         std::string(64, 'a'),

@@ -106,9 +106,9 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
 inline bool same_plan(const Plan& a, const Plan& b) {
   return same(a.tensors, b.tensors) && same(a.steps, b.steps) && a.input == b.input &&
          a.output == b.output && a.picture_input == b.picture_input &&
-         a.softmax_removed == b.softmax_removed && a.preprocess == b.preprocess &&
-         a.labels == b.labels && same(a.provenance, b.provenance) && same(a.report, b.report) &&
-         same(a.golden, b.golden);
+         a.softmax_removed == b.softmax_removed && a.output_kind == b.output_kind &&
+         a.preprocess == b.preprocess && a.labels == b.labels && same(a.provenance, b.provenance) &&
+         same(a.report, b.report) && same(a.golden, b.golden);
 }
 
 }  // namespace octavo::testing

@@ -257,6 +257,57 @@ TEST(Layout, PaddingGoesIntoTheConvolution) {
   test::expect_same_result(before, after);
 }
 
+Pad border(Pad::Mode mode, float value = 0) {
+  return {mode, {0, 1, 2, 0}, {0, 1, 0, 0}, value};
+}
+
+Pool2d largest_of_nine() {
+  Pool2d pool{Pool2d::Kind::maximum};
+  pool.kernel = {3, 3};
+  return pool;
+}
+
+TEST(Layout, ZerosBehindAReluAreTheMaximumsOwnPadding) {
+  for (const float value : {0.0f, -3.0f, -3.4e38f}) {
+    Build build({1, 4, 5, 3});
+    const TensorId relu = build.unary(Curve::relu, build.input());
+    const TensorId joined = build.add(Concat{3}, {relu, build.unary(Curve::sigmoid, relu)});
+    const TensorId padded = build.add(border(Pad::Mode::constant, value), {joined});
+    const Graph before = build.finish(build.add(largest_of_nine(), {padded}));
+    Graph after = before;
+    EXPECT_EQ(test::apply("pad", after), 1);
+    EXPECT_EQ(test::count(after, "pad"), 0);
+    EXPECT_EQ(std::get<Pool2d>(after.nodes.back().op).pads, (Pads{1, 2, 1, 0}));
+    test::expect_same_result(before, after);
+  }
+}
+
+TEST(Layout, ZerosAroundNegativeValuesWinTheMaximum) {
+  Build build({1, 4, 5, 3});
+  const TensorId padded = build.add(border(Pad::Mode::constant), {build.input()});
+  const Graph before = build.finish(build.add(largest_of_nine(), {padded}));
+  Graph after = before;
+  EXPECT_EQ(test::apply("pad", after), 0);
+  test::rewrite_all(after);
+  EXPECT_EQ(test::operators(after), "conv2d max_pool");
+  test::expect_same_result(before, after);
+}
+
+TEST(Layout, BordersThatNothingTakesAreCopiedOrPicked) {
+  for (const Pad& pad :
+       {border(Pad::Mode::reflect), border(Pad::Mode::edge), border(Pad::Mode::constant, 2),
+        Pad{Pad::Mode::constant, {0, 1, 0, 2}, {0, 0, 1, 1}, 0},
+        Pad{Pad::Mode::constant, {0, 0, 0, 2}, {0, 0, 0, 3}, -1}}) {
+    Build build({1, 4, 5, 3});
+    const TensorId padded = build.add(pad, {build.unary(Curve::tanh, build.input())});
+    const Graph before = build.finish(build.unary(Curve::sine, padded));
+    Graph after = before;
+    test::rewrite_all(after);
+    EXPECT_EQ(test::count(after, "pad"), 0) << to_text(before);
+    test::expect_same_result(before, after);
+  }
+}
+
 TEST(Layout, PaddingWithAnotherValueStays) {
   Build build({1, 4, 5, 3});
   const TensorId padded =

@@ -44,7 +44,8 @@ class RandomGraph {
   TensorId step() {
     const TensorId x = operand();
     const Shape shape = build_.shape(x);
-    switch (pick(0, 15)) {
+    if (shape.empty()) return of_one_number(x);
+    switch (pick(0, 16)) {
       case 0:
         return unary(x);
       case 1:
@@ -74,8 +75,36 @@ class RandomGraph {
         return product(x, shape);
       case 14:
         return pool(x, shape);
+      case 15:
+        return one_number(x, shape);
       default:
         return conv(x, shape);
+    }
+  }
+
+  // A tensor without axes, as squeeze() leaves it.
+  TensorId one_number(TensorId x, const Shape& shape) {
+    Reduce op{Reduce::Kind::mean, std::vector<int>(shape.size()), coin()};
+    std::iota(op.axes.begin(), op.axes.end(), 0);
+    const TensorId mean = build_.add(op, {x});
+    return op.keep_dims ? build_.add(Reshape{{}}, {mean}) : mean;
+  }
+  TensorId of_one_number(TensorId x) {
+    switch (pick(0, 6)) {
+      case 0:
+        return unary(x);
+      case 1:
+        return with_constant(x, {});
+      case 2:
+        return build_.add(Reshape{Shape(static_cast<size_t>(pick(0, 4)), 1)}, {x});
+      case 3:
+        return build_.add(Transpose{{}}, {x});
+      case 4:
+        return build_.binary(Binary::Kind::multiply, any(), x);
+      case 5:
+        return build_.add(Expand{{1, pick(1, 3)}}, {x});
+      default:
+        return build_.binary(Binary::Kind::add, x, build_.random({1}));
     }
   }
 

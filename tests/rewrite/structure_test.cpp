@@ -1,5 +1,6 @@
 // Heads, gathers, identities, softmax: what is left of them.
 #include "rewrite/build_graph.h"
+#include "rewrite/value_bounds.h"
 
 namespace octavo {
 namespace {
@@ -89,6 +90,96 @@ TEST(Softmax, OneInTheMiddleOrOverTokensStays) {
   const TensorId soft = second.add(Softmax{1}, {second.unary(Curve::tanh, second.input())});
   Graph middle = second.finish(second.unary(Curve::sine, soft));
   EXPECT_EQ(test::apply("softmax", middle), 0);
+}
+
+TEST(Softmax, ALogSoftmaxIsTakenOffToo) {
+  Build build({1, 6});
+  const TensorId logits = build.unary(Curve::tanh, build.input());
+  const TensorId largest = build.add(Reduce{Reduce::Kind::maximum, {1}, true}, {logits});
+  const TensorId below = build.binary(Kind::subtract, logits, largest);
+  const TensorId exponent = build.unary(Curve::exp, below);
+  const TensorId sum = build.add(Reduce{Reduce::Kind::sum, {1}, true}, {exponent});
+  Graph graph = build.finish(build.binary(Kind::subtract, below, build.unary(Curve::log, sum)));
+  test::rewrite_all(graph);
+  EXPECT_EQ(test::operators(graph), "tanh");
+  EXPECT_TRUE(graph.softmax_removed);
+  EXPECT_EQ(graph.output_kind, OutputKind::logits);
+}
+
+TEST(Softmax, AsTheLogOfASoftmaxToo) {
+  Build build({1, 6});
+  const TensorId soft = build.add(Softmax{1}, {build.unary(Curve::tanh, build.input())});
+  Graph graph = build.finish(build.unary(Curve::log, soft));
+  test::rewrite_all(graph);
+  EXPECT_EQ(test::operators(graph), "tanh");
+}
+
+TEST(Softmax, OneEndAloneIsTakenOff) {
+  Build build({1, 6});
+  const TensorId x = build.unary(Curve::tanh, build.input());
+  const TensorId gate = build.unary(Curve::sigmoid, x);
+  Graph graph = build.finish(build.add(Softmax{1}, {gate}));
+  test::rewrite_all(graph);  // the softmax of sigmoids is no softmax of their logits
+  EXPECT_EQ(test::operators(graph), "tanh sigmoid");
+  EXPECT_EQ(graph.output_kind, OutputKind::logits);
+  Build twice({1, 6});
+  const TensorId inner = twice.add(Softmax{1}, {twice.unary(Curve::tanh, twice.input())});
+  Graph second = twice.finish(twice.add(Softmax{1}, {inner}));
+  test::rewrite_all(second);
+  EXPECT_EQ(test::operators(second), "tanh softmax");
+}
+
+TEST(Softmax, OfOneClassStays) {
+  Build build({1, 6});
+  const TensorId one = build.add(MatMul{}, {build.input(), build.random({6, 1})});
+  Graph graph = build.finish(build.add(Softmax{1}, {one}));
+  test::rewrite_all(graph);
+  EXPECT_FALSE(graph.softmax_removed);
+  EXPECT_EQ(graph.output_kind, OutputKind::probabilities);
+}
+
+TEST(OutputKind, AFinalSigmoidIsTakenOffAndRecorded) {
+  Build build({1, 6});
+  const TensorId x = build.unary(Curve::tanh, build.input());
+  Graph graph = build.finish(build.unary(Curve::sigmoid, x));
+  test::rewrite_all(graph);
+  EXPECT_EQ(test::operators(graph), "tanh");
+  EXPECT_EQ(graph.output_kind, OutputKind::sigmoids);
+}
+
+TEST(OutputKind, AMeanOfSoftmaxesIsProbabilities) {
+  Build build({1, 6});
+  const TensorId a = build.add(Softmax{1}, {build.unary(Curve::tanh, build.input())});
+  const TensorId b = build.add(Softmax{1}, {build.unary(Curve::sine, build.input())});
+  const TensorId sum = build.binary(Kind::add, a, b);
+  Graph graph = build.finish(build.binary(Kind::divide, sum, build.number(2)));
+  test::rewrite_all(graph);
+  EXPECT_EQ(graph.output_kind, OutputKind::probabilities);
+  Build unequal({1, 6});
+  const TensorId c = unequal.add(Softmax{1}, {unequal.unary(Curve::tanh, unequal.input())});
+  Graph twice = unequal.finish(unequal.binary(Kind::multiply, c, unequal.number(2)));
+  test::rewrite_all(twice);  // reaches 2: no probability
+  EXPECT_EQ(twice.output_kind, OutputKind::logits);
+}
+
+TEST(OutputKind, SoftmaxOfEveryPixelAveragedIsProbabilities) {
+  Build build({1, 4, 5, 3});
+  const TensorId soft = build.add(Softmax{3}, {build.unary(Curve::tanh, build.input())});
+  Graph graph = build.finish(build.add(Reduce{Reduce::Kind::mean, {1, 2}, false}, {soft}));
+  EXPECT_EQ(kind_of_output(graph), OutputKind::probabilities);
+}
+
+TEST(OutputKind, HeadsOfTheirOwnAreIndependent) {
+  Build build({1, 6});
+  const TensorId a = build.unary(Curve::sigmoid, build.input());
+  const TensorId b = build.add(Softmax{1}, {build.unary(Curve::tanh, build.input())});
+  Graph graph = build.finish(build.add(Concat{1}, {a, b}));
+  test::rewrite_all(graph);
+  EXPECT_EQ(graph.output_kind, OutputKind::independent);
+  Build linear({1, 6});
+  Graph logits = linear.finish(linear.unary(Curve::relu, linear.input()));
+  test::rewrite_all(logits);
+  EXPECT_EQ(logits.output_kind, OutputKind::logits);
 }
 
 class ShuffleOf : public testing::TestWithParam<int64_t> {};

@@ -76,6 +76,60 @@ TEST(Golden, DigestOfAFixedPlanWithAttentionIsTheSameEverywhere) {
   expect_digest_everywhere(plan, 8043330357971220486u);
 }
 
+TEST(Scores, OneNumberIsTwoClasses) {
+  const float logit = std::log(3.0f);
+  for (const OutputKind kind : {OutputKind::logits, OutputKind::sigmoids}) {
+    const std::vector<Score> top = top_scores(kind, std::vector<float>{logit}, 5);
+    ASSERT_EQ(top.size(), 2u);
+    EXPECT_EQ(top[0].index, 1);
+    EXPECT_NEAR(top[0].score, 0.75f, 1e-6f);
+    EXPECT_EQ(top[1].index, 0);
+    EXPECT_NEAR(top[1].score, 0.25f, 1e-6f);
+  }
+  const std::vector<Score> p = top_scores(OutputKind::independent, std::vector<float>{0.25f}, 5);
+  ASSERT_EQ(p.size(), 2u);
+  EXPECT_EQ(p[0].index, 0);
+  EXPECT_EQ(p[0].score, 0.75f);
+  EXPECT_EQ(p[1].score, 0.25f);
+}
+
+TEST(Scores, AreEqualWhereNothingIsSaidAndTheLowerIndexIsFirst) {
+  const std::vector<Score> top = top_scores(OutputKind::logits, std::vector<float>{0}, 2);
+  EXPECT_EQ(top[0].index, 0);
+  EXPECT_EQ(top[0].score, 0.5f);
+  EXPECT_EQ(top[1].score, 0.5f);
+}
+
+TEST(Scores, FarLogitsOfOneNumberStayFinite) {
+  for (const float logit : {-3e38f, -800.0f, 800.0f, 3e38f}) {
+    const float score = sigmoid_score(logit);
+    EXPECT_EQ(score, logit > 0 ? 1.0f : 0.0f);
+  }
+}
+
+TEST(Scores, SigmoidsAreEachTheirOwn) {
+  const std::vector<float> logits{2, -1, 0, 4};
+  const std::vector<Score> all = all_scores(OutputKind::sigmoids, logits);
+  ASSERT_EQ(all.size(), 4u);
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_NEAR(all[i].score, 1 / (1 + std::exp(-logits[i])), 1e-6f);
+  }
+  const std::vector<Score> top = top_scores(OutputKind::sigmoids, logits, 2);
+  ASSERT_EQ(top.size(), 2u);
+  EXPECT_EQ(top[0].index, 3);
+  EXPECT_EQ(top[1].index, 0);
+}
+
+TEST(Scores, ProbabilitiesAreShownAsTheyAre) {
+  const std::vector<float> p{0.125f, 0.5f, 0.375f};
+  for (const OutputKind kind : {OutputKind::probabilities, OutputKind::independent}) {
+    const std::vector<Score> top = top_scores(kind, p, 2);
+    EXPECT_EQ(top[0].index, 1);
+    EXPECT_EQ(top[0].score, 0.5f);
+    EXPECT_EQ(top[1].score, 0.375f);
+  }
+}
+
 TEST(Scores, AreSoftmax) {
   const std::vector<float> logits = {1.0f, 3.0f, -2.0f, 2.5f, 0.0f};
   double sum = 0;
