@@ -199,7 +199,7 @@ class RandomGraph {
   }
   TensorId product(TensorId x, const Shape& shape) {
     const int64_t k = shape.back(), n = pick(1, 6);
-    if (k > 500) return build_.input();
+    if (k > 500 || shape.size() < 2) return build_.input();
     const float size = 1 / std::sqrt(static_cast<float>(k));
     const bool transpose_b = coin();
     const Shape weight = transpose_b ? Shape{n, k} : Shape{k, n};
