@@ -13,6 +13,7 @@ import collections
 import contextlib
 import ctypes
 import dataclasses
+import json
 import os
 import pathlib
 import random
@@ -46,7 +47,7 @@ SYSCALLS = {  # what may fail, and how
     "fchown": ["EPERM"],
     "newfstatat": ["EIO", "EACCES"],
     "getdents64": ["EIO"],
-    "flock": ["EWOULDBLOCK", "ENOLCK"],
+    "flock": ["EAGAIN", "ENOLCK"],  # strace knows EWOULDBLOCK by this name
     "clone3": ["EAGAIN"],
     "brk": ["ENOMEM"],
     "madvise": ["EINVAL"],
@@ -301,6 +302,7 @@ class Harness:
         lasts = "+" if self.random.random() < 0.3 and error != "EINTR" else ""
         folder = self.place(name)
         log = self.world.folder / "strace.log"
+        log.unlink(missing_ok=True)
         run = self.run(name, folder, before=[self.strace, "-f", "-qq", "-o", str(log), "-e",
                                              f"trace={call}", "-e",
                                              f"inject={call}:error={error}:when={at}{lasts}"])
@@ -376,8 +378,8 @@ class Harness:
             return time.monotonic()
 
         run = self.run(name, folder, act=act)
-        if run.code == -number and number != signal.SIGKILL and run.seconds < 0.2 and wait < 0.3:
-            run.code = 130  # before main
+        if run.code == -number and number != signal.SIGKILL and not run.err and not run.out:
+            run.code = 130  # before main could say what a signal does
             run.err = "octavo: interrupted\n"
         if run.seconds > 2 + 10 * os.getloadavg()[0] / (os.cpu_count() or 1):
             self.violations.append(f"signal {number} {name}: ended {run.seconds:.1f} s later")
@@ -454,8 +456,11 @@ class Harness:
         run.left = [left for left in run.left if left != "inputs"]
         run.seconds = 0
         _, file = self.answer(name)
-        if name == "build" and run.code == 0 and run.file != file:
-            self.violations.append(f"swap {how} {victim.name}: another plan, exit 0")
+        if name == "build" and run.code == 0 and run.file not in (OLD, file):
+            # Swapped before it was read: a plan of the other file, which must not claim this one.
+            if self.claims(run.file) == self.claims(file):
+                self.violations.append(f"swap {how} {victim.name}: another plan, the same claim, exit 0")
+            run.file, run.out = file, self.answer(name)[0]
         if name != "build" and run.code in (0, 3):
             run.file = file  # of another set of pictures: another answer, and a right one
             run.out = self.answer(name)[0]
@@ -463,6 +468,13 @@ class Harness:
             # The first reading already found it: left out, named, and the plan claims the rest.
             run.file = OLD if "left out" in run.err else run.file
         self.judge("swap", f"{victim.name} {how} after {wait:.3f} s", name, run, folder)
+
+    def claims(self, plan):
+        """What a plan says that it was made from."""
+        path = self.world.folder / "claims.octavo"
+        path.write_bytes(plan)
+        told = subprocess.run([str(BINARY), "inspect", str(path), "--json"], capture_output=True, text=True)
+        return json.loads(told.stdout)["provenance"]
 
     def kinds(self):
         kinds = {"allocation": 4, "limit": 2, "signal": 3, "stream": 1, "swap": 1}
