@@ -134,7 +134,7 @@ Status write_csv(const Options& options, const Evaluation& e) {
   if (options.csv.empty()) return {};
   std::string text = "path,class";
   for (const std::string& model : options.models) {
-    for (int k = 1; k <= 5; ++k) text += "," + csv_cell(concat(model, " top", k));
+    for (int k = 1; k <= 5; ++k) text += concat(",", csv_cell(concat(model, " top", k)));
   }
   text += "\n";
   for (const PictureRecord& record : e.pictures) {

@@ -30,7 +30,7 @@ std::string ruled(std::vector<std::vector<std::string>> rows) {
     for (size_t i = 0; i < width.size(); ++i) {
       out += fmt::format("{:<{}}  ", rows[r][i], width[i]);
     }
-    out += r == 0 ? "\n" + std::string(total, '-') + "\n" : "\n";
+    out += r == 0 ? concat("\n", std::string(total, '-'), "\n") : "\n";
   }
   return out;
 }
