@@ -61,10 +61,16 @@ std::byte* ConstantPool::allocate(size_t bytes) {
   if (needed > left_) {
     const size_t size = std::max(needed, block_bytes);
     charge_.add(size);
-    blocks_.emplace_back(
-        static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})));
-    next_ = blocks_.back().get();
     left_ = size;
+    if (!counts_) {
+      blocks_.emplace_back(
+          static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})));
+      next_ = blocks_.back().get();
+    }
+  }
+  if (counts_) {
+    left_ -= needed;
+    return nullptr;
   }
   std::byte* start = next_;
   std::memset(start, 0, needed);

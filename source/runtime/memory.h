@@ -56,6 +56,11 @@ class Charge {
 
   void add(size_t bytes);  // throws OverBudget
   void bound(size_t most) { most_ = most; }
+  // Down to what bytes() was.
+  void give_back_to(size_t bytes) {
+    budget_.give_back(bytes_ - bytes);
+    bytes_ = bytes;
+  }
   size_t bytes() const { return bytes_; }
 
   // Room for exactly so many entries.
@@ -108,7 +113,12 @@ class Arena {
 class ConstantPool {
  public:
   explicit ConstantPool(Charge& charge) : charge_(charge) {}
+  // Null while the pool only counts what the same calls will take.
   std::byte* allocate(size_t bytes);
+  void only_count(bool counts) {
+    counts_ = counts;
+    left_ = 0;
+  }
 
   // `count` entries and zeros up to a multiple of `multiple`.
   template <class T>
@@ -124,6 +134,7 @@ class ConstantPool {
     }
   };
   Charge& charge_;
+  bool counts_ = false;
   std::vector<std::unique_ptr<std::byte, Free>> blocks_;
   std::byte* next_ = nullptr;
   size_t left_ = 0, bytes_ = 0;

@@ -16,6 +16,7 @@ template <class T, class Value>
 const T* expand(ConstantPool& pool, const std::vector<Value>& values, int32_t channels) {
   if (values.empty()) return nullptr;
   T* array = pool.allocate_array<T>(static_cast<size_t>(channels), channel_round);
+  if (array == nullptr) return nullptr;
   for (int32_t c = 0; c < channels; ++c) {
     array[c] = static_cast<T>(values.size() == 1 ? values[0] : values[static_cast<size_t>(c)]);
   }
@@ -31,6 +32,7 @@ T of_channel(const std::vector<T>& values, int32_t c) {
 const float* expand_bound(ConstantPool& pool, const std::vector<int32_t>& bound,
                           const std::vector<int32_t>& zero, int32_t channels) {
   float* array = pool.allocate_array<float>(static_cast<size_t>(channels), channel_round);
+  if (array == nullptr) return nullptr;
   for (int32_t c = 0; c < channels; ++c) {
     array[c] = static_cast<float>(of_channel(bound, c) - of_channel(zero, c));
   }
@@ -40,7 +42,7 @@ const float* expand_bound(ConstantPool& pool, const std::vector<int32_t>& bound,
 const int16_t* expand_table(ConstantPool& pool, const std::vector<int16_t>& knots) {
   if (knots.empty()) return nullptr;
   int16_t* table = pool.allocate_array<int16_t>(knots.size(), 128);
-  std::copy(knots.begin(), knots.end(), table);
+  if (table != nullptr) std::copy(knots.begin(), knots.end(), table);
   return table;
 }
 
@@ -104,7 +106,9 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   made.shape.has_residual = op.epilogue.has_residual;
   made.kernel = &kernels::choose(made.shape, impl.features);
   std::byte* packed = impl.constants.allocate(made.kernel->packed_bytes(made.shape));
-  made.kernel->pack(made.shape, op.weights.data(), op.bias.data(), packed);
+  if (packed != nullptr) {
+    made.kernel->pack(made.shape, op.weights.data(), op.bias.data(), packed);
+  }
   made.packed = packed;
   made.epilogue = expand_epilogue(impl, step, op.epilogue);
   made.dilated_rows = rows.extent();
@@ -128,7 +132,7 @@ Covered find_covered(ConstantPool& pool, const Window& window, bool count_paddin
   int32_t* begin = pool.allocate_array<int32_t>(n, channel_round);
   int32_t* end = pool.allocate_array<int32_t>(n, channel_round);
   int32_t* count = pool.allocate_array<int32_t>(n, channel_round);
-  for (int32_t i = 0; i < window.outputs; ++i) {
+  for (int32_t i = 0; begin != nullptr && i < window.outputs; ++i) {
     const int32_t first = window.first(i);
     begin[i] = std::max(0, first);
     end[i] = std::min(size, first + window.kernel);
@@ -241,7 +245,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const L2NormalizeSte
 
 const uint16_t* copy_exponentials(ConstantPool& pool, const std::vector<uint16_t>& table) {
   uint16_t* copy = pool.allocate_array<uint16_t>(table.size() + channel_round, channel_round);
-  std::copy(table.begin(), table.end(), copy);
+  if (copy != nullptr) std::copy(table.begin(), table.end(), copy);
   return copy;
 }
 
@@ -318,7 +322,9 @@ void save_stored(std::byte* values, size_t index, int32_t element_bytes, int32_t
 PreparedStep prepare(Program::Impl& impl, const Step& step, const ConstantStep& op) {
   const int32_t bytes = element_size(impl.plan.tensors[step.output].type);
   std::byte* values = impl.constants.allocate(op.values.size() * static_cast<size_t>(bytes));
-  for (size_t i = 0; i < op.values.size(); ++i) save_stored(values, i, bytes, op.values[i]);
+  for (size_t i = 0; values != nullptr && i < op.values.size(); ++i) {
+    save_stored(values, i, bytes, op.values[i]);
+  }
   return PreparedConstant{values};
 }
 
@@ -342,6 +348,7 @@ void make_zero_rows(Program::Impl& impl) {
     if (!tensor.needs_zero_row && tensor.halo == 0) continue;
     const ptrdiff_t pixels = ptrdiff_t{tensor.halo_left} + tensor.width + tensor.halo;
     std::byte* row = impl.constants.allocate(static_cast<size_t>(pixels * tensor.pixel_bytes));
+    if (row == nullptr) continue;
     for (ptrdiff_t x = 0; x < pixels; ++x) {
       for (int32_t c = 0; c < tensor.channels; ++c) {
         save_stored(row + x * tensor.pixel_bytes, static_cast<size_t>(c), tensor.element_bytes,
@@ -355,12 +362,19 @@ void make_zero_rows(Program::Impl& impl) {
 }  // namespace
 
 void prepare_steps(Program::Impl& impl) {
+  const auto prepared = [&](const Step& step) {
+    return std::visit([&](const auto& op) { return prepare(impl, step, op); }, step.op);
+  };
+  const size_t before = impl.charge.bytes();
+  impl.constants.only_count(true);
+  make_zero_rows(impl);
+  for (const Step& step : impl.plan.steps) prepared(step);
+  impl.constants.only_count(false);
+  impl.charge.give_back_to(before);
+
   make_zero_rows(impl);
   impl.charge.reserve(impl.steps, impl.plan.steps.size());
-  for (const Step& step : impl.plan.steps) {
-    impl.steps.push_back(
-        std::visit([&](const auto& op) { return prepare(impl, step, op); }, step.op));
-  }
+  for (const Step& step : impl.plan.steps) impl.steps.push_back(prepared(step));
 }
 
 }  // namespace octavo::runtime

@@ -110,7 +110,8 @@ struct Program::Impl {
 
 namespace octavo::runtime {
 
-// Fills impl.steps and the constants; the plan has passed verify().
+// Fills impl.steps and the constants; the plan has passed verify(). First it goes through all
+// steps counting alone, so that a plan is refused before any of it is allocated.
 void prepare_steps(Program::Impl& impl);
 
 }  // namespace octavo::runtime

@@ -161,7 +161,9 @@ TEST(Program, WhatIsTooLargeForTheMachineIsRefusedUntouched) {
   plan.output = 600;
   const auto program = Program::prepare(plan);
   ASSERT_FALSE(program);
-  EXPECT_EQ(program.error().kind, ErrorKind::unsupported);
+  // Whichever is met first: a small machine's memory, or what is in proportion to 2 GiB of tensors.
+  EXPECT_TRUE(program.error().kind == ErrorKind::unsupported ||
+              program.error().kind == ErrorKind::rejected);
   EXPECT_NE(program.error().message.find("MiB"), std::string::npos);
 }
 
