@@ -40,7 +40,7 @@ TEST(OutputDistance, TheFourWordsAreWhatTheyAreDefinedAs) {
   model.preprocess = how;
   model.graph_mean = how.mean;
   model.graph_std = how.std;
-  model.classes = 5;
+  model.outputs = model.classes = 5;
   model.input = {side, side, 3};
   model.graph = std::make_shared<const Graph>(b.graph);
   const auto found = measure_output(model, quantized->plan, inputs, [](size_t i) {

@@ -25,7 +25,8 @@ Model color_model(const std::string& name, std::vector<int64_t> order) {
   Model model;
   model.path = name;
   model.input = {4, 4, 3};
-  model.classes = static_cast<int>(element_count(graph->tensors[graph->output].shape));
+  model.outputs = model.classes =
+      static_cast<int>(element_count(graph->tensors[graph->output].shape));
   model.preprocess.height = model.preprocess.width = 4;
   model.preprocess.resize_short = 0;
   model.graph = std::move(graph);
