@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
-from ctypes import (CFUNCTYPE, POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t, c_uint8,
+from ctypes import (CFUNCTYPE, POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t, c_uint8, c_uint64,
                     c_void_p)
 
 from .errors import FailedError, of_kind
@@ -18,7 +18,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 class PlanOptions(ctypes.Structure):
-    _fields_ = [("size", c_size_t), ("isa", c_char_p), ("log", c_void_p), ("log_context", c_void_p)]
+    _fields_ = [("size", c_size_t), ("isa", c_char_p), ("log", c_void_p), ("log_context", c_void_p),
+                ("max_memory_bytes", c_uint64)]
 
 
 class PlanInfo(ctypes.Structure):

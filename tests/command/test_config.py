@@ -8,7 +8,7 @@ import numpy
 import pytest
 
 from program import SEED, run
-from test_edges import make_dividing_network
+from test_edges import make_network_with_a_power
 from test_program import answer, fails
 
 YAML = {
@@ -441,12 +441,12 @@ def test_check_prints_the_table_of_the_checker(small, tmp_path):
     assert rows[-1]["In/Out DataType"].endswith("/float")
     assert [row["Type"] for row in rows[:3]] == ["Conv", "Conv", "AveragePool"]
     assert {"ON": "CPU", "Subgraph": "id(0)", "In/Out DataType": "int8/int8"}.items() <= rows[0].items()
-    make_dividing_network(tmp_path / "divide.onnx")
-    done = run("check", tmp_path / "divide.onnx", "--style", "hb")
+    make_network_with_a_power(tmp_path / "power.onnx")
+    done = run("check", tmp_path / "power.onnx", "--style", "hb")
     assert done.returncode == 3
     rows = {row["Node"]: row for row in table("title\n" + done.stdout, "title")[1]}
-    assert (rows["divide"]["ON"], rows["divide"]["In/Out DataType"]) == ("--", "float/float")
-    assert rows["conv"]["ON"] == "CPU"
+    assert (rows["power"]["ON"], rows["power"]["In/Out DataType"]) == ("--", "float/float")
+    assert rows["sigmoid"]["ON"] == "CPU"
     import onnx
     model = onnx.load(small.model)
     model.graph.node[3].op_type = "Bernoulli"

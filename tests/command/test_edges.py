@@ -190,8 +190,8 @@ def test_build_warns_where_the_other_colour_order_is_clearly_better(small, tmp_p
         assert ("surer of pictures in RGB order" in done.stderr) == warned, done.stderr
 
 
-def make_dividing_network(path):
-    """A convolution, divided by a function of itself, and a head."""
+def make_network_with_a_power(path):
+    """A convolution, a function of it to the power of itself, and a head."""
     from onnx import TensorProto, helper, numpy_helper, save
     random = numpy.random.default_rng(SEED)
     constants = {name: random.normal(0, 0.2, shape).astype(numpy.float32)
@@ -199,25 +199,25 @@ def make_dividing_network(path):
     node = helper.make_node
     nodes = [node("Conv", ["input", "w"], ["c"], "conv"),
              node("Sigmoid", ["c"], ["s"], "sigmoid"),
-             node("Div", ["c", "s"], ["d"], "divide"),
+             node("Pow", ["s", "s"], ["d"], "power"),
              node("GlobalAveragePool", ["d"], ["p"], "pool"),
              node("Flatten", ["p"], ["f"], "flatten"),
              node("Gemm", ["f", "g"], ["logits"], "head", transB=1)]
     graph = helper.make_graph(
-        nodes, "divide", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+        nodes, "power", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 4])],
         [numpy_helper.from_array(v, k) for k, v in constants.items()])
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
 
 
 def test_check_says_of_each_node_why_it_cannot_be_int8(tmp_path):
-    make_dividing_network(tmp_path / "divide.onnx")
-    found = answer("check", tmp_path / "divide.onnx", code=3)
+    make_network_with_a_power(tmp_path / "power.onnx")
+    found = answer("check", tmp_path / "power.onnx", code=3)
     assert not found["buildable"]
     rows = {node["name"]: node for node in found["nodes"]}
-    assert rows["divide"]["why"].startswith("there is no integer") and rows["divide"]["precision"] == ""
+    assert rows["power"]["why"].startswith("there is no integer") and rows["power"]["precision"] == ""
     assert (rows["conv"]["precision"], rows["conv"]["why"]) == ("int8", "")
-    fails(3, "check", tmp_path / "divide.onnx", says=["1 node", "'divide'", "there is no integer"])
+    fails(3, "check", tmp_path / "power.onnx", says=["1 node", "'power'", "there is no integer"])
 
 
 def test_names_that_hold_control_bytes_cannot_steer_a_terminal(small, tmp_path):

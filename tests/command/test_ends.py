@@ -142,8 +142,8 @@ def test_several_sigmoids_are_each_their_own(tmp_path, x):
 
 
 def test_probabilities_are_not_softmaxed_again(tmp_path, x):
-    end = [node("Softmax", ["v"], ["a"], axis=1), node("Neg", ["v"], ["n"]), node("Softmax", ["n"], ["b"], axis=1),
-           node("Add", ["a", "b"], ["s"]), node("Div", ["s", "two"], ["y"])]
+    end = [node("Softmax", ["v"], ["left"], axis=1), node("Neg", ["v"], ["n"]),
+           node("Softmax", ["n"], ["right"], axis=1), node("Add", ["left", "right"], ["s"]), node("Div", ["s", "two"], ["y"])]
     model = make(tmp_path / "model.onnx", 5, end, constants={"two": numpy.float32(2)})
     expected = truth(model, pixels())[0]
     assert scores(model, x) == pytest.approx(list(expected), abs=1e-5)

@@ -1,26 +1,15 @@
 """What `cmake --install` makes of the release build, in a folder of its own."""
 
-import os
-import pathlib
 import shutil
-import subprocess
 import sys
 import types
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from installing import BUILD, ROOT, done
+
 sys.path.insert(0, str(ROOT / "tests/command"))
 import program  # noqa: E402
-
-BUILD = pathlib.Path(os.environ.get("OCTAVO_BUILD", ROOT / "build/release"))
-
-
-def done(*words, **options):
-    """Runs a command that must succeed; its stdout."""
-    ran = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=600, **options)
-    assert ran.returncode == 0, (words, ran.stdout, ran.stderr)
-    return ran.stdout
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, done
+from installing import BUILD, ROOT, done
 
 
 def functions_of_header():

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import program
-from conftest import ROOT, done
+from installing import ROOT, done
 
 WHEELS = sorted((ROOT / "dist").glob("octavo-*.whl"))
 pytestmark = pytest.mark.skipif("OCTAVO_LONG_TESTS" not in os.environ or not WHEELS,

@@ -240,10 +240,11 @@ for size in (3, 5):
     case(f"LRN{size}", node("LRN", ["x"], size=size, alpha=0.3, beta=0.6, bias=1.5),
          opsets=(11, 13), shape=(1, 6, 4, 5))
 for axis in (-1, 1, 2):
-    # A final Softmax is taken off, so these are not final.
+    # A final Softmax or LogSoftmax is taken off, so these are not final.
     case(f"Softmax{axis}", [node("Softmax", ["x"], ["s"], axis=axis), node("Sqrt", ["s"])],
          opsets=(9, 11, 12, 13, 17))
-    case(f"LogSoftmax{axis}", node("LogSoftmax", ["x"], axis=axis), opsets=(11, 13))
+    case(f"LogSoftmax{axis}", [node("LogSoftmax", ["x"], ["s"], axis=axis), node("Neg", ["s"])],
+         opsets=(11, 13))
 case("Softmax_default", [node("Softmax", ["x"], ["s"]), node("Sqrt", ["s"])], opsets=(11, 13))
 
 # Reductions

@@ -6,7 +6,7 @@ import subprocess
 
 from octavo import _library
 
-from conftest import ROOT
+from program import ROOT
 
 HEADER = (ROOT / "include/octavo/octavo.h").read_text()
 STRUCTS = {"octavo_plan_options": _library.PlanOptions, "octavo_plan_info": _library.PlanInfo,

@@ -223,7 +223,7 @@ def test_a_broken_file_does_not_stop_the_rest(place):
     assert str(place) not in (place / "octavo-zoo/ResNet18.json").read_text()
 
 
-def test_calibration_pictures_of_other_classes_are_a_reason(place):
+def test_classes_of_calibration_pictures_are_not_asked_for(place):
     write_model(place / "onnx/ResNet18.onnx")
     lines = (place / "calibration/list.txt").read_text().splitlines()
     other = place / "other.txt"
@@ -231,10 +231,9 @@ def test_calibration_pictures_of_other_classes_are_a_reason(place):
     arguments = command("ResNet18")
     arguments[arguments.index("--calib") + 1] = str(other)
     done = subprocess.run(arguments, cwd=place, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 3
+    assert done.returncode == 0, done.stderr
     row = row_of(place, "ResNet18")
-    assert "class 999 is outside 0 to 3" in row["reasons"]["plan_bytes"]
-    assert str(place) not in json.dumps(row) and "float_one_thread" in row
+    assert str(place) not in json.dumps(row) and row["plan_bytes"] > 0 and "float_one_thread" in row
 
 
 def test_a_plan_of_an_earlier_file_does_not_stay_beside_a_row_without_one(measured):

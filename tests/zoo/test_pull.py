@@ -412,7 +412,7 @@ def test_an_index_that_is_none(puller, tmp_path):
         done = puller.run("a", "--index", local)
         assert done.returncode == 3 and words in done.err and done.err.count("\n") == 1
     for place, code in [(tmp_path / "missing.json", 1), ("ftp://127.0.0.1/index.json", 2),
-                        (tmp_path, 1), (puller.server.base + "/missing.json", 1)]:
+                        (tmp_path, 3), (puller.server.base + "/missing.json", 1)]:
         done = puller.run("a", "--index", place)
         assert done.returncode == code and done.err.count("\n") == 1, done.err
     puller.server.paths["/index.json"] = [endless(b"{")]

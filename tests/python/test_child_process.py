@@ -13,7 +13,7 @@ import octavo
 import pytest
 
 import program
-from conftest import ROOT
+from program import ROOT
 
 
 def test_a_build_tells_what_it_does_and_what_came_out(small):
