@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "onnx/operators.h"
+#include "onnx/quantizer.h"
 
 namespace octavo::onnx {
 
@@ -15,6 +16,26 @@ constexpr float most = std::numeric_limits<float>::max();
 template <Unary::Kind kind>
 Outputs plain(NodeContext& node) {
   return {node.emit(Unary{kind}, {node.input(0)})};
+}
+
+// Stored values that keep to a part of their type, as Brevitas writes it. Rounding is monotone, so
+// that the bound, a value that can be stored, may come before it.
+Outputs clip_stored(NodeContext& node, float low, float high) {
+  const Value& x = node.input(0);
+  const Quantizer& q = *x.quantized;
+  const bool is_signed = q.type == DataType::int8 || q.type == DataType::int16;
+  const bool wide = q.type == DataType::uint16 || q.type == DataType::int16;
+  const float least = is_signed ? (wide ? -32768.0f : -128.0f) : 0.0f;
+  const float largest = least + (wide ? 65535.0f : 255.0f);
+  if (low <= least && high >= largest) return {x};
+  if (q.by_axis()) return node.fail("it clips stored values that have a scale a channel");
+  if (!x.before_rounding) return node.fail("it clips stored values that were moved");
+  const auto real = [&](float level) {
+    return (std::clamp(level, least, largest) - static_cast<float>(q.zero_point[0])) * q.scale[0];
+  };
+  const Value clipped = node.emit_part("bounds", Unary{Unary::Kind::clip, real(low), real(high)},
+                                       {Value(*x.before_rounding, x.tensor_shape)});
+  return {quantized(node, clipped, q, "")};
 }
 
 // Bounds are attributes before opset 11 and inputs since, each of them optional.
@@ -35,6 +56,12 @@ Outputs clip(NodeContext& node) {
   const float low = std::clamp(bounds[0], -most, most), high = std::clamp(bounds[1], -most, most);
   if (low > high) {  // by definition everything becomes the upper bound
     return node.fail(concat("the bounds ", low, " and ", high, " are in the wrong order"));
+  }
+  if (node.input(0).quantized) return clip_stored(node, low, high);
+  if (node.input(0).is_constant() && node.input(0).constant.integers) {
+    Value out = node.emit(Unary{Unary::Kind::clip, low, high}, {node.input(0)});
+    out.constant.stored = node.input(0).constant.stored;
+    return {std::move(out)};
   }
   if (low == 0 && high == most) return {node.emit(Unary{Unary::Kind::relu}, {node.input(0)})};
   return {node.emit(Unary{Unary::Kind::clip, low, high}, {node.input(0)})};
@@ -129,7 +156,7 @@ std::vector<OperatorRow> activation_operators() {
   using U = Unary::Kind;
   return {
       {"Relu", 1, 1, {6, 13, 14}, plain<U::relu>, {1}},
-      {"Clip", 1, 3, {6, 11, 12, 13}, clip, {1}},
+      {"Clip", 1, 3, {6, 11, 12, 13}, clip, {1}, "", StoredInputs::read},
       {"LeakyRelu", 1, 1, {6, 16}, leaky_relu, {1}},
       {"PRelu", 2, 2, {7, 9, 16}, parametric_relu, {1, 6}},
       {"Elu", 1, 1, {6, 22}, elu, {1}},

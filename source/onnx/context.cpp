@@ -143,6 +143,16 @@ std::optional<std::string_view> NodeContext::unread_attribute() const {
   return std::nullopt;
 }
 
+NodeContext NodeContext::between_roundings(int version, std::vector<Value> inputs) const {
+  return NodeContext(builder_, node_, concat(name_, "/real"), version, std::move(inputs));
+}
+
+void NodeContext::take_results_of(const NodeContext& ordinary) {
+  read_attributes_.insert(ordinary.read_attributes_.begin(), ordinary.read_attributes_.end());
+  emitted_.insert(emitted_.end(), ordinary.emitted_.begin(), ordinary.emitted_.end());
+  fail(ordinary.reason_);
+}
+
 Outputs NodeContext::fail(std::string reason) {
   if (reason_.empty()) reason_ = std::move(reason);
   return {};

@@ -44,6 +44,7 @@ class NodeContext {
   // The operator's version: the newest that the file's opset has.
   int version() const { return version_; }
   const NodeProto& node() const { return node_; }
+  std::string_view domain() const { return node_.domain; }
 
   // Inputs. The number of required ones has been checked against the operator's row.
   size_t input_count() const { return inputs_.size(); }
@@ -80,6 +81,11 @@ class NodeContext {
   ExternalData& external() { return builder_.external; }
   Budget& budget() { return builder_.budget; }
   const Graph& graph() const { return builder_.graph; }
+
+  // This node as the ordinary operator that it is between roundings, on real inputs; what that
+  // emits is named "<name>/real". Afterwards its results are this node's.
+  NodeContext between_roundings(int version, std::vector<Value> inputs) const;
+  void take_results_of(const NodeContext& ordinary);
 
   // Keeps the reason, if it is the first, and returns no outputs.
   Outputs fail(std::string reason);

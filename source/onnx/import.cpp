@@ -11,6 +11,7 @@
 #include "onnx/one_frame.h"
 #include "onnx/operators.h"
 #include "onnx/order.h"
+#include "onnx/quantizer.h"
 
 namespace octavo {
 
@@ -269,11 +270,12 @@ class Importer {
                            choice.row->least_inputs, " and at most ", choice.row->most_inputs));
       return;
     }
-    const bool reads_quantized = std::any_of(inputs.begin(), inputs.end(),
-                                             [](const Value& input) { return input.quantized; });
-    if (reads_quantized && node.op_type != "DequantizeLinear") {
-      refuse(index, "it reads what a QuantizeLinear gives; only a DequantizeLinear may");
-      return;
+    const bool moves = choice.row->stored == StoredInputs::moved;
+    if (choice.row->stored != StoredInputs::read) {
+      if (const std::string why = wrongly_read(inputs, moves); !why.empty()) {
+        refuse(index, why);
+        return;
+      }
     }
     const bool reads_bytes =
         std::any_of(inputs.begin(), inputs.end(), [](const Value& input) { return input.bytes; });
@@ -281,6 +283,10 @@ class Importer {
       refuse(index, "it computes on the input's bytes, uint8; export with a Cast to float first");
       return;
     }
+    const auto quantized = inputs.empty() || !moves ? nullptr : inputs[0].quantized;
+    const DataType stored = inputs.empty() || !moves || !inputs[0].is_constant()
+                                ? DataType::undefined
+                                : inputs[0].constant.stored;
     const size_t tensors_before = builder_.graph.tensors.size();
     NodeContext context(builder_, node, rows_[index].name, choice.version, std::move(inputs));
     Outputs outputs = choice.row->function(context);
@@ -297,9 +303,28 @@ class Importer {
     }
     for (Value& output : outputs) {
       output.bytes = reads_bytes && output.is_tensor() && node.op_type != "Cast";
+      if (output.is_tensor() && quantized) output.quantized = quantized;
+      if (output.is_constant() && stored != DataType::undefined) output.constant.stored = stored;
     }
     rows_[index].becomes = context.becomes();
     keep_outputs(node, std::move(outputs), tensors_before);
+  }
+
+  // Stored values may only be moved, and only together with values that are stored alike. "" or
+  // why they may not.
+  static std::string wrongly_read(const std::vector<Value>& inputs, bool moves) {
+    const bool reads = std::any_of(inputs.begin(), inputs.end(),
+                                   [](const Value& input) { return input.quantized != nullptr; });
+    if (!reads) return "";
+    if (!moves) return "it reads what a QuantizeLinear gives; only a DequantizeLinear may";
+    for (const Value& input : inputs) {
+      if (!input.is_tensor()) continue;
+      if (!input.quantized || !inputs[0].quantized || *input.quantized != *inputs[0].quantized) {
+        return "it joins values that are stored with different scales";
+      }
+      if (input.quantized->by_axis()) return "it moves values that have a scale a channel";
+    }
+    return "";
   }
 
   // Tensors that this node made get the file's names.

@@ -307,9 +307,9 @@ Outputs scatter(NodeContext& node) {
 
 std::vector<OperatorRow> indexing_operators() {
   return {
-      {"Slice", 1, 5, {1, 10, 11, 13}, slice},
-      {"Split", 1, 2, {2, 11, 13, 18}, split, {1}},
-      {"Gather", 2, 2, {1, 11, 13}, gather},
+      {"Slice", 1, 5, {1, 10, 11, 13}, slice, {}, "", StoredInputs::moved},
+      {"Split", 1, 2, {2, 11, 13, 18}, split, {1}, "", StoredInputs::moved},
+      {"Gather", 2, 2, {1, 11, 13}, gather, {}, "", StoredInputs::moved},
       {"ScatterND", 3, 3, {11, 13, 16, 18}, scatter},
       {"Pad", 1, 4, {2, 11, 13, 18, 19, 21, 23, 24}, pad, {1}},
   };

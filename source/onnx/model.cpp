@@ -452,6 +452,10 @@ std::string_view data_type_name(DataType type) {
       return "uint64";
     case DataType::bfloat16:
       return "bfloat16";
+    case DataType::uint4:
+      return "uint4";
+    case DataType::int4:
+      return "int4";
   }
   return "an unknown type";
 }

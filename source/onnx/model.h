@@ -33,6 +33,8 @@ enum class DataType : int32_t {
   uint32 = 12,
   uint64 = 13,
   bfloat16 = 16,
+  uint4 = 21,
+  int4 = 22,
 };
 std::string_view data_type_name(DataType type);
 

@@ -222,18 +222,18 @@ Outputs space_to_depth(NodeContext& node) {
 
 std::vector<OperatorRow> movement_operators() {
   return {
-      {"Identity", 1, 1, {1, 13, 14, 16, 19, 21, 23, 24}, identity},
+      {"Identity", 1, 1, {1, 13, 14, 16, 19, 21, 23, 24}, identity, {}, "", StoredInputs::moved},
       {"Dropout", 1, 3, {7, 10, 12, 13, 22}, dropout, {1, 6}},
-      {"Reshape", 2, 2, {5, 13, 14, 19, 21, 23, 24}, reshape, {1}},
-      {"Flatten", 1, 1, {1, 9, 11, 13, 21, 23, 24}, flatten},
-      {"Squeeze", 1, 2, {1, 11, 13, 21, 23, 24}, squeeze},
-      {"Unsqueeze", 1, 2, {1, 11, 13, 21, 23, 24}, unsqueeze},
-      {"Transpose", 1, 1, {1, 13, 21, 23, 24}, transpose},
-      {"Concat", 1, any_number, {4, 11, 13}, concatenate, {1}},
-      {"Expand", 2, 2, {8, 13}, expand},
-      {"Tile", 2, 2, {6, 13}, tile, {1}},
-      {"DepthToSpace", 1, 1, {1, 11, 13}, depth_to_space},
-      {"SpaceToDepth", 1, 1, {1, 13}, space_to_depth},
+      {"Reshape", 2, 2, {5, 13, 14, 19, 21, 23, 24}, reshape, {1}, "", StoredInputs::moved},
+      {"Flatten", 1, 1, {1, 9, 11, 13, 21, 23, 24}, flatten, {}, "", StoredInputs::moved},
+      {"Squeeze", 1, 2, {1, 11, 13, 21, 23, 24}, squeeze, {}, "", StoredInputs::moved},
+      {"Unsqueeze", 1, 2, {1, 11, 13, 21, 23, 24}, unsqueeze, {}, "", StoredInputs::moved},
+      {"Transpose", 1, 1, {1, 13, 21, 23, 24}, transpose, {}, "", StoredInputs::moved},
+      {"Concat", 1, any_number, {4, 11, 13}, concatenate, {1}, "", StoredInputs::moved},
+      {"Expand", 2, 2, {8, 13}, expand, {}, "", StoredInputs::moved},
+      {"Tile", 2, 2, {6, 13}, tile, {1}, "", StoredInputs::moved},
+      {"DepthToSpace", 1, 1, {1, 11, 13}, depth_to_space, {}, "", StoredInputs::moved},
+      {"SpaceToDepth", 1, 1, {1, 13}, space_to_depth, {}, "", StoredInputs::moved},
   };
 }
 

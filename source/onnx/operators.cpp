@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/text.h"
 
@@ -9,7 +10,7 @@ namespace octavo::onnx {
 
 namespace {
 
-using Table = std::map<std::pair<std::string_view, std::string_view>, OperatorRow>;  // domain, name
+using Table = std::map<std::pair<std::string_view, std::string_view>, OperatorRow>;
 
 Table make_table() {
   Table table;
@@ -17,9 +18,10 @@ Table make_table() {
        {convolution_operators, pool_operators, matrix_operators, attention_operators,
         elementwise_operators, activation_operators, normalization_operators, reduction_operators,
         movement_operators, indexing_operators, shape_operators, resize_operators, logic_operators,
-        quantization_operators}) {
-    for (OperatorRow& row : rows())
-      table.emplace(std::pair{row.domain, row.op_type}, std::move(row));
+        quantization_operators, qlinear_operators}) {
+    for (OperatorRow& row : rows()) {
+      table.emplace(std::pair(row.domain, row.op_type), std::move(row));
+    }
   }
   return table;
 }
@@ -28,24 +30,19 @@ Table make_table() {
 struct Refusal {
   std::string_view op_type, why;
 };
+constexpr std::string_view dynamic =
+    "dynamic quantization finds its scales anew for every picture, which no plan does; build from "
+    "the float file, or quantize it statically";
+constexpr std::string_view few_bits =
+    "weights of fewer than 8 bits are not known; quantize to 8, or build from the float file";
 constexpr Refusal refusals[] = {
-    {"QLinearConv",
-     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
-    {"QLinearMatMul",
-     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
-    {"ConvInteger",
-     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
-    {"MatMulInteger",
-     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
-    {"DynamicQuantizeLinear",
-     "of the quantized forms only pairs of QuantizeLinear and DequantizeLinear are known"},
-    {"Einsum",
-     "products by subscripts are not known; write it as matmul, or simplify the file (onnxsim)"},
-    {"ConvTranspose",
-     "transposed convolutions are not known; a Resize and a convolution do the same work"},
-    {"LSTM", "recurrent layers are not known; pick a network without them"},
-    {"GRU", "recurrent layers are not known; pick a network without them"},
-    {"RNN", "recurrent layers are not known; pick a network without them"},
+    {"ConvInteger", dynamic},
+    {"MatMulInteger", dynamic},
+    {"DynamicQuantizeLinear", dynamic},
+    {"DynamicQuantizeMatMul", dynamic},
+    {"MatMulIntegerToFloat", dynamic},
+    {"MatMulNBits", few_bits},
+    {"MatMulBnb4", few_bits},
     {"If", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Loop", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Scan", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
@@ -60,7 +57,7 @@ Error no_row(std::string_view domain, std::string_view op_type, const Table& tab
   for (const Refusal& refusal : refusals) {
     if (refusal.op_type == op_type) return rejected(std::string(refusal.why));
   }
-  std::vector<std::string> names;
+  std::vector<std::string> names;  // in order: the same suggestion every time
   for (const auto& [key, row] : table) {
     if (key.first == domain) names.emplace_back(key.second);
   }
@@ -86,7 +83,7 @@ Result<OperatorChoice> choose_operator(std::string_view domain, std::string_view
   const auto found = table.find({domain, op_type});
   if (found == table.end()) return no_row(domain, op_type, table);
   const OperatorRow& row = found->second;
-  if (opset > newest_opset) {
+  if (domain.empty() && opset > newest_opset) {
     return rejected(concat("its version in opset ", opset, " is not known; export with opset ",
                            newest_opset, " or older"));
   }

@@ -12,6 +12,16 @@ namespace octavo::onnx {
 // The newest opset whose list of operator versions is in the tables.
 constexpr int newest_opset = 24;
 
+// What ONNX Runtime's optimizer and quantizer write; its only version is 1.
+constexpr std::string_view microsoft_domain = "com.microsoft";
+
+// What becomes of a quantized value that an operator reads: nothing may but what says so.
+enum class StoredInputs : uint8_t {
+  refused,
+  moved,  // the operator is the same on stored values, and its outputs are stored alike
+  read    // it knows of them
+};
+
 struct OperatorRow {
   std::string_view op_type;
   int least_inputs, most_inputs;  // any_number: no bound
@@ -21,10 +31,8 @@ struct OperatorRow {
   Outputs (*function)(NodeContext& node);
   std::vector<int> unknown = {};
   std::string_view domain = "";
+  StoredInputs stored = StoredInputs::refused;
 };
-
-// What ONNX Runtime's optimizer writes; its only version is 1.
-constexpr std::string_view microsoft_domain = "com.microsoft";
 
 constexpr int any_number = 1 << 20;
 
@@ -42,6 +50,7 @@ std::vector<OperatorRow> shape_operators();
 std::vector<OperatorRow> resize_operators();
 std::vector<OperatorRow> logic_operators();
 std::vector<OperatorRow> quantization_operators();
+std::vector<OperatorRow> qlinear_operators();
 
 struct OperatorChoice {
   const OperatorRow* row;

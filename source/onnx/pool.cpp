@@ -50,7 +50,7 @@ Outputs global_max_pool(NodeContext& node) {
 
 std::vector<OperatorRow> pool_operators() {
   return {
-      {"MaxPool", 1, 1, {1, 8, 10, 11, 12, 22}, max_pool},
+      {"MaxPool", 1, 1, {1, 8, 10, 11, 12, 22}, max_pool, {}, "", StoredInputs::moved},
       {"AveragePool", 1, 1, {1, 7, 10, 11, 19, 22}, average_pool},
       {"GlobalAveragePool", 1, 1, {1, 22}, global_average_pool},
       {"GlobalMaxPool", 1, 1, {1, 22}, global_max_pool},

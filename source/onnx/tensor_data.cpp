@@ -161,6 +161,11 @@ Result<int64_t> checked_count(const Shape& dims) {
 }
 
 Result<Constant> decode(const TensorProto& tensor, ExternalData& external) {
+  if (tensor.data_type == DataType::int4 || tensor.data_type == DataType::uint4) {
+    return rejected(concat("has elements of type ", data_type_name(tensor.data_type),
+                           "; fewer than 8 bits are not known: quantize to 8, or build from the "
+                           "float file"));
+  }
   const size_t width = element_bytes(tensor.data_type);
   if (width == 0) {
     return rejected(concat("has elements of type ", data_type_name(tensor.data_type), " (",

@@ -40,6 +40,8 @@ Constant make_reals(Shape shape, std::vector<float> values);
 Constant make_integers(Shape shape, std::vector<int64_t> values,
                        ElementKind kind = ElementKind::integer);
 
+struct Quantizer;  // quantizer.h
+
 struct Value {
   enum class State { absent, constant, tensor };
 
@@ -47,13 +49,9 @@ struct Value {
   Constant constant;
   TensorId tensor = 0;
   Shape tensor_shape;
-  // Set between a QuantizeLinear and its DequantizeLinear.
-  struct Quantized {
-    float scale;
-    int64_t zero_point;
-    DataType type;
-  };
-  std::optional<Quantized> quantized;
+  // Set between a QuantizeLinear and its DequantizeLinear; the tensor is the rounded one.
+  std::shared_ptr<const Quantizer> quantized;
+  std::optional<TensorId> before_rounding;  // what was rounded, unless it was moved since
   bool bytes = false;  // of an input of uint8 that no Cast has made float yet
 
   Value() = default;

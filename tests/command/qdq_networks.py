@@ -105,7 +105,7 @@ def normalized(pixels):
     return numpy.ascontiguousarray(((pixels - MEAN) / STD).astype(numpy.float32).transpose(0, 3, 1, 2))
 
 
-def quantize(model, path, inputs, activations, per_channel, **options):
+def quantize(model, path, inputs, activations, per_channel, form="QDQ", **options):
     from onnxruntime import quantization
     from onnx import save
 
@@ -118,17 +118,21 @@ def quantize(model, path, inputs, activations, per_channel, **options):
 
     ready = path.with_suffix(".float.onnx")
     save(model, ready)
-    types = {"u8": quantization.QuantType.QUInt8, "s8": quantization.QuantType.QInt8}
+    types = {"u8": quantization.QuantType.QUInt8, "s8": quantization.QuantType.QInt8,
+             "u16": quantization.QuantType.QUInt16, "s16": quantization.QuantType.QInt16}
     quantization.quantize_static(
-        str(ready), str(path), Reader(), quant_format=quantization.QuantFormat.QDQ,
+        str(ready), str(path), Reader(), quant_format=quantization.QuantFormat[form],
         per_channel=per_channel, activation_type=types[activations],
         weight_type=quantization.QuantType.QInt8, **options)
     return path
 
 
-def onnxruntime_logits(path, inputs):
+def onnxruntime_logits(path, inputs, optimized=True):
+    """optimized=False: each operator as ONNX defines it."""
     import onnxruntime
     options = onnxruntime.SessionOptions()
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return numpy.concatenate([session.run(None, {"input": x[None]})[0] for x in inputs])

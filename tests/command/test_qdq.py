@@ -68,6 +68,32 @@ def test_a_plan_without_calibration_is_onnxruntimes_network(made, tmp_path, name
     assert numpy.median(steps) <= 0.51 and numpy.mean(steps <= 1) >= 0.8 and steps.max() <= 3
 
 
+# Unsigned alone: ONNX Runtime has no kernel for its own QGemm of signed bytes.
+@pytest.mark.parametrize("name", ["mobile", "branches"])
+def test_the_qoperator_form_is_onnxruntimes_network_too(made, tmp_path, name):
+    path = networks.quantize(getattr(networks, name)(), tmp_path / "q.onnx", made.inputs[:CALIBRATION],
+                             "u8", True, form="QOperator")
+    steps = steps_apart(logits(built(path), made.files, tmp_path), path, made.inputs)
+    print(numpy.sort(steps)[-5:])
+    assert numpy.median(steps) <= 0.51 and numpy.mean(steps <= 1) >= 0.8 and steps.max() <= 3
+
+
+def test_what_the_qoperator_form_leaves_in_float_needs_pictures(made, tmp_path):
+    # It has no HardSwish: that one's result has no scale in the file.
+    path = networks.quantize(networks.curves(), tmp_path / "q.onnx", made.inputs[:CALIBRATION], "u8", True,
+                             form="QOperator")
+    fails(3, "build", path, "-o", tmp_path / "a.octavo", *networks.FLAGS, says=["'b_swish'", "--calib"])
+
+
+def test_dynamic_quantization_is_refused_with_a_way_out(made, tmp_path):
+    from onnx import save
+    from onnxruntime.quantization import quantize_dynamic
+    save(networks.mobile(), tmp_path / "float.onnx")
+    quantize_dynamic(str(tmp_path / "float.onnx"), str(tmp_path / "dynamic.onnx"))
+    fails(3, "build", tmp_path / "dynamic.onnx", "-o", tmp_path / "a.octavo", *networks.FLAGS,
+          says=["dynamic quantization", "float file"])
+
+
 def test_calibration_pictures_do_not_change_a_network_that_says_everything(made, tmp_path):
     path = made.quantized("mobile")
     alone = logits(built(path), made.files, tmp_path)

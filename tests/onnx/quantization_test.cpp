@@ -175,6 +175,129 @@ TEST(Quantization, AnActivationWithAScaleAChannelIsRefused) {
   expect_refused(model, "quantize", "activation");
 }
 
+TEST(Quantization, OnnxRuntimesOwnPairIsThatOfOnnx) {
+  ModelText model = pair(0.5f, uint8, 7);
+  for (auto& node : model.nodes) node.domain = "com.microsoft";
+  const Graph graph = graph_of(model);
+  const Node* node = only_node<Unary>(graph);
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(std::get<Unary>(node->op).beta, 7.0f);
+}
+
+TEST(Quantization, FourBitsAreRefusedWithAWayOut) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.opset = 21;
+  model.initializers[1] = raw_tensor(22, {}, std::string(1, '\1'), "z");
+  const std::string error = error_of(model);
+  EXPECT_NE(error.find("int4"), std::string::npos) << error;
+  EXPECT_NE(error.find("float file"), std::string::npos) << error;
+}
+
+TEST(Quantization, DynamicQuantizationIsRefusedWithAWayOut) {
+  ModelText model;
+  model.nodes = {{"DynamicQuantizeLinear", {"x"}, {"y"}, {}, "dynamic"}};
+  expect_refused(model, "dynamic", "build from the float file");
+}
+
+// As Brevitas writes values of fewer levels than their type: bounds in front of the rounding.
+TEST(Quantization, AClipOfStoredValuesBoundsWhatIsRounded) {
+  ModelText model = pair(0.5f, int8, 0);
+  model.nodes.insert(model.nodes.begin() + 1, {"Clip", {"q", "low", "high"}, {"c"}, {}, "clip"});
+  model.nodes[2].inputs[0] = "c";
+  model.initializers.push_back(byte(int8, -8, "low"));
+  model.initializers.push_back(byte(int8, 7, "high"));
+  const Graph graph = graph_of(model);
+  ASSERT_EQ(graph.nodes.size(), 2u);
+  const auto& clip = std::get<Unary>(graph.nodes[0].op);
+  EXPECT_EQ(clip.kind, Unary::Kind::clip);
+  EXPECT_EQ(clip.alpha, -4.0f);
+  EXPECT_EQ(clip.beta, 3.5f);
+  EXPECT_EQ(std::get<Unary>(graph.nodes[1].op).kind, Unary::Kind::fake_quantize);
+}
+
+TEST(Quantization, WhatOnlyMovesMayStandBetweenTheHalvesOfAPair) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.nodes.insert(
+      model.nodes.begin() + 1,
+      {"Transpose", {"q"}, {"t"}, {{"perm", std::vector<int64_t>{0, 2, 3, 1}}}, "turn"});
+  model.nodes[2].inputs[0] = "t";
+  const Graph graph = graph_of(model);
+  EXPECT_NE(only_node<Unary>(graph), nullptr);
+  EXPECT_NE(only_node<Transpose>(graph), nullptr);
+  EXPECT_EQ(graph.tensors[graph.output].shape, (Shape{1, 8, 8, 3}));
+}
+
+// y = QLinearConv(x): its weights, bias and roundings, as pairs around a Conv state them.
+TEST(Quantization, AQLinearConvIsAConvBetweenPairs) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.nodes.insert(
+      model.nodes.begin() + 1,
+      {"QLinearConv", {"q", "s", "z", "w", "ws", "wz", "ys", "z", "b"}, {"c"}, {}, "conv"});
+  model.nodes[2].inputs = {"c", "ys", "z"};
+  for (auto& tensor :
+       {raw_tensor(int8, {2, 3, 1, 1}, std::string{1, 2, 3, 4, 5, -6}, "w"),
+        float_tensor({2}, {0.25f, 2}, "ws"), raw_tensor(int8, {2}, std::string(2, '\0'), "wz"),
+        float_tensor({}, {4}, "ys"), raw_tensor(int32, {2}, raw_int32({8, -3}), "b")}) {
+    model.initializers.push_back(tensor);
+  }
+  const Graph graph = graph_of(model);
+  const Node* conv = only_node<Conv2d>(graph);
+  ASSERT_NE(conv, nullptr);
+  EXPECT_EQ(*graph.tensors[conv->inputs[1]].values,
+            (std::vector<float>{.25f, .5f, .75f, 8, 10, -12}));
+  EXPECT_EQ(*graph.tensors[conv->inputs[2]].values, (std::vector<float>{1, -3}));
+  std::vector<float> scales;
+  for (const Node& node : graph.nodes) {
+    if (const auto* unary = std::get_if<Unary>(&node.op)) scales.push_back(unary->alpha);
+  }
+  EXPECT_EQ(scales, (std::vector<float>{0.5f, 4}));
+}
+
+// The others of the form: the ordinary operator, with the same attributes, and its rounding.
+TEST(Quantization, TheQOperatorFormIsOrdinaryOperatorsBetweenPairs) {
+  const auto becomes = [](const std::string& op_type, Names inputs,
+                          std::vector<Attribute> attributes, const std::string& domain) {
+    ModelText model = pair(0.5f, uint8, 7);
+    model.nodes.insert(model.nodes.begin() + 1,
+                       {op_type, std::move(inputs), {"r"}, std::move(attributes), "it", domain});
+    model.nodes[2].inputs = {"r", "ys", "z"};
+    model.initializers.push_back(float_tensor({}, {4}, "ys"));
+    model.initializers.push_back(raw_tensor(int8, {8, 2}, std::string(16, '\2'), "m"));
+    model.initializers.push_back(byte(int8, 0, "mz"));
+    model.initializers.push_back(raw_tensor(uint8, {1, 3, 1, 1}, std::string{1, 2, 3}, "k"));
+    for (const ImportRow& row : rows_of(model)) {
+      if (row.name == "it") return row.becomes;
+    }
+    return std::string();
+  };
+  const std::string ours = "com.microsoft";
+  EXPECT_EQ(becomes("QLinearMatMul", {"q", "s", "z", "m", "s", "mz", "ys", "z"}, {}, ""),
+            "matmul + fake_quantize");
+  EXPECT_EQ(becomes("QLinearAdd", {"q", "s", "z", "q", "s", "z", "ys", "z"}, {}, ours),
+            "add + fake_quantize");
+  EXPECT_EQ(becomes("QLinearMul", {"q", "s", "z", "k", "s", "z", "ys", "z"}, {}, ours),
+            "multiply + fake_quantize");
+  EXPECT_EQ(becomes("QLinearSigmoid", {"q", "s", "z", "ys", "z"}, {}, ours),
+            "sigmoid + fake_quantize");
+  EXPECT_EQ(becomes("QLinearLeakyRelu", {"q", "s", "z", "ys", "z"}, {{"alpha", 0.1f}}, ours),
+            "leaky_relu + fake_quantize");
+  EXPECT_EQ(becomes("QLinearGlobalAveragePool", {"q", "s", "z", "ys", "z"},
+                    {{"channels_last", int64_t{0}}}, ours),
+            "reduce_mean + fake_quantize");
+  EXPECT_EQ(becomes("QLinearAveragePool", {"q", "s", "z", "ys", "z"},
+                    {{"kernel_shape", std::vector<int64_t>{2, 2}}}, ours),
+            "average_pool + fake_quantize");
+  EXPECT_EQ(becomes("QLinearConcat", {"ys", "z", "q", "s", "z", "q", "s", "z"},
+                    {{"axis", int64_t{1}}}, ours),
+            "concat + fake_quantize");
+  EXPECT_NE(becomes("QLinearSigmoid", {"q", "ys", "z", "ys", "z"}, {}, ours).find("are not those"),
+            std::string::npos);
+  EXPECT_NE(becomes("QLinearGlobalAveragePool", {"q", "s", "z", "ys", "z"},
+                    {{"channels_last", int64_t{1}}}, ours)
+                .find("channels are last"),
+            std::string::npos);
+}
+
 TEST(Quantization, ScalesThatDoNotFitTheAxisAreRefused) {
   ModelText model = pair(0.5f, uint8, 7);
   model.initializers = {float_tensor({5}, {1, 2, 3, 4, 5}, "s"),
