@@ -20,6 +20,9 @@ namespace {
 
 constexpr int32_t step_weights = 64;
 constexpr int32_t most_short_pixels = 64;  // of several short rows together
+// Of a row at a time: the scratch stays near and small however wide a row is (a pointwise
+// map is one row), and a block's weights still meet many pixels.
+constexpr int32_t most_row_pixels = 256;
 // The channels of a grouped convolution are not split over threads.
 constexpr int32_t unsplit = 1 << 24;
 
@@ -100,18 +103,22 @@ struct Dense {
   }
 
   // The scratch. Several output rows at a time only where they share no input rows and are
-  // short.
+  // short; a long row in parts.
   struct Room {
     bool is_staged;
-    int32_t rows;           // output rows at a time
-    int32_t input_columns;  // of a row
-    int32_t pixels;         // output pixels at a time
+    int32_t rows, columns;  // of the output at a time
+    int32_t input_columns;  // of a row of them
+    int32_t pixels;         // rows * columns
     ptrdiff_t row_bytes;
     std::byte* staged;         // [row][kernel row][column][channel], or [row][pixel][run]
     const std::byte** inputs;  // tables of pixels: where their runs begin, [run][pixel],
     std::byte** output;        // and what they are
     const std::byte** residual;
   };
+
+  static int32_t input_columns(const ConvolutionShape& s, int32_t columns) {
+    return (columns - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
+  }
 
   // Rows pass through the scratch to be gathered, to be shifted, or because a kernel row's taps
   // do not lie side by side in a slice of a wider tensor.
@@ -121,9 +128,10 @@ struct Dense {
     room.is_staged = l.gathered || Dot::shifted ||
                      (l.merged && s.kernel_w > 1 && pixel_bytes != s.input_channels * element);
     room.rows = s.pointwise() ? larger(1, most_short_pixels / width) : 1;
-    room.input_columns = (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
-    room.pixels = room.rows * width;
-    room.row_bytes = l.gathered ? ptrdiff_t{width} * l.steps * 8 * element
+    room.columns = smaller(width, most_row_pixels);
+    room.input_columns = input_columns(s, room.columns);
+    room.pixels = room.rows * room.columns;
+    room.row_bytes = l.gathered ? ptrdiff_t{room.columns} * l.steps * 8 * element
                                 : ptrdiff_t{room.input_columns} * s.input_channels * element;
     // Whole vectors are written, runs are read in whole steps.
     const ptrdiff_t staged_rows = room.rows * (l.gathered ? 1 : s.kernel_h);
@@ -153,12 +161,18 @@ struct Dense {
     return all[pixels - 1];
   }
 
-  // Output rows [row, row + rows) as they are processed together.
+  // Output pixels that are processed together.
   struct Chunk {
     const ConvolutionArguments* arguments;
     Layout layout;
     Room room;
-    int32_t row = 0, rows = 0;
+    int32_t row = 0, rows = 0, column = 0, columns = 0;
+
+    const std::byte* input_row(int32_t output_row, int32_t ky) const {
+      const ConvolutionShape& s = *arguments->shape;
+      return arguments->input.row[output_row * s.stride_h + ky * s.dilation_h] +
+             ptrdiff_t{column} * s.stride_w * arguments->input.pixel_bytes;
+    }
   };
 
   static Chunk chunk_of(const ConvolutionArguments& a) {
@@ -174,24 +188,25 @@ struct Dense {
     const ConvolutionArguments& a = *k.arguments;
     const ConvolutionShape& s = *a.shape;
     const Layout& l = k.layout;
-    const int32_t width = a.output_width;
+    const int32_t columns = k.columns;
     const ptrdiff_t pixel = k.room.is_staged ? s.input_channels * element : a.input.pixel_bytes;
     for (int32_t r = 0; r < k.rows; ++r) {
-      std::byte* output = a.output.row[k.row + r];
-      for (int32_t x = 0; x < width; ++x)
-        k.room.output[r * width + x] = output + x * a.output.pixel_bytes;
-      for (int32_t x = 0; s.has_residual && x < width; ++x)
-        k.room.residual[r * width + x] = a.residual.row[k.row + r] + x * a.residual.pixel_bytes;
+      std::byte* output = a.output.row[k.row + r] + k.column * a.output.pixel_bytes;
+      for (int32_t x = 0; x < columns; ++x)
+        k.room.output[r * columns + x] = output + x * a.output.pixel_bytes;
+      for (int32_t x = 0; s.has_residual && x < columns; ++x)
+        k.room.residual[r * columns + x] =
+            a.residual.row[k.row + r] + (k.column + x) * a.residual.pixel_bytes;
       for (int32_t run = 0; run < l.runs; ++run) {
         const int32_t ky = run / l.taps;
-        const std::byte* from = l.gathered ? k.room.staged + r * k.room.row_bytes
-                                : k.room.is_staged
-                                    ? k.room.staged + (r * s.kernel_h + ky) * k.room.row_bytes
-                                    : a.input.row[(k.row + r) * s.stride_h + ky * s.dilation_h];
+        const std::byte* from =
+            l.gathered         ? k.room.staged + r * k.room.row_bytes
+            : k.room.is_staged ? k.room.staged + (r * s.kernel_h + ky) * k.room.row_bytes
+                               : k.input_row(k.row + r, ky);
         from += ptrdiff_t{run % l.taps} * s.dilation_w * pixel;
-        const std::byte** to = k.room.inputs + ptrdiff_t{run} * k.room.pixels + r * width;
+        const std::byte** to = k.room.inputs + ptrdiff_t{run} * k.room.pixels + r * columns;
         const ptrdiff_t step = l.gathered ? l.steps * 8 * element : s.stride_w * pixel;
-        for (int32_t x = 0; x < width; ++x) to[x] = from + x * step;
+        for (int32_t x = 0; x < columns; ++x) to[x] = from + x * step;
       }
     }
   }
@@ -206,27 +221,27 @@ struct Dense {
     }
   }
 
-  static void stage_row(const ConvolutionArguments& a, const Room& room, const std::byte* from,
-                        std::byte* to) {
+  static void stage_row(const Chunk& k, const std::byte* from, std::byte* to) {
+    const ConvolutionArguments& a = *k.arguments;
     const ptrdiff_t bytes = a.shape->input_channels * element;
-    if (a.input.pixel_bytes == bytes) return stage(from, room.input_columns * bytes, to);
-    for (int32_t x = 0; x < room.input_columns; ++x)
+    const int32_t columns = input_columns(*a.shape, k.columns);
+    if (a.input.pixel_bytes == bytes) return stage(from, columns * bytes, to);
+    for (int32_t x = 0; x < columns; ++x)
       stage(from + x * a.input.pixel_bytes, bytes, to + x * bytes);
   }
 
   // All taps of each pixel of an output row, one behind the other. What one writes too much
   // the next one overwrites.
-  static void gather_row(const ConvolutionArguments& a, const Layout& l, int32_t row,
-                         std::byte* to) {
+  static void gather_row(const Chunk& k, int32_t row, std::byte* to) {
+    const ConvolutionArguments& a = *k.arguments;
     const ConvolutionShape& s = *a.shape;
     const ptrdiff_t pixel = a.input.pixel_bytes, bytes = s.input_channels * element;
     const bool together = s.dilation_w == 1 && pixel == bytes;
-    const ptrdiff_t run = l.steps * 8 * element;
-    for (int32_t x = 0; x < a.output_width; ++x, to += run) {
+    const ptrdiff_t run = k.layout.steps * 8 * element;
+    for (int32_t x = 0; x < k.columns; ++x, to += run) {
       std::byte* tap = to;
       for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-        const std::byte* from =
-            a.input.row[row * s.stride_h + ky * s.dilation_h] + ptrdiff_t{x} * s.stride_w * pixel;
+        const std::byte* from = k.input_row(row, ky) + ptrdiff_t{x} * s.stride_w * pixel;
         if (together) {
           stage(from, s.kernel_w * bytes, tap);
           tap += s.kernel_w * bytes;
@@ -239,23 +254,22 @@ struct Dense {
   }
 
   static void stage_rows(const Chunk& k) {
-    const ConvolutionArguments& a = *k.arguments;
-    const ConvolutionShape& s = *a.shape;
+    const int32_t kernel_h = k.arguments->shape->kernel_h;
     std::byte* to = k.room.staged;
     for (int32_t r = 0; k.room.is_staged && r < k.rows; ++r) {
       if (k.layout.gathered) {
-        gather_row(a, k.layout, k.row + r, to);
+        gather_row(k, k.row + r, to);
         to += k.room.row_bytes;
         continue;
       }
-      for (int32_t ky = 0; ky < s.kernel_h; ++ky, to += k.room.row_bytes)
-        stage_row(a, k.room, a.input.row[(k.row + r) * s.stride_h + ky * s.dilation_h], to);
+      for (int32_t ky = 0; ky < kernel_h; ++ky, to += k.room.row_bytes)
+        stage_row(k, k.input_row(k.row + r, ky), to);
     }
   }
 
   // One block of output channels for all pixels of a chunk.
   static void run_block(const Chunk& k, Tile& t) {
-    const int32_t all = k.rows * k.arguments->output_width, tiles = divide_up(all, most_pixels);
+    const int32_t all = k.rows * k.columns, tiles = divide_up(all, most_pixels);
     for (int32_t i = 0; i < tiles; ++i) {
       const int32_t from = part_begin(i, all, tiles), to = part_begin(i + 1, all, tiles);
       t.operands.inputs = k.room.inputs + from;
@@ -347,9 +361,12 @@ struct Dense {
     Chunk k = chunk_of(a);
     for (; k.row < a.output_rows; k.row += k.rows) {
       k.rows = smaller(k.room.rows, a.output_rows - k.row);
-      stage_rows(k);
-      place_pixels(k);
-      run_chunk(k);
+      for (k.column = 0; k.column < a.output_width; k.column += k.columns) {
+        k.columns = smaller(k.room.columns, a.output_width - k.column);
+        stage_rows(k);
+        place_pixels(k);
+        run_chunk(k);
+      }
     }
   }
 
