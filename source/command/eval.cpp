@@ -23,6 +23,7 @@ struct Options {
   std::string data, csv, gate, labels;
   size_t limit = 0;
   int class_offset = 0;
+  double margin = default_margin;
   bool overwrite = false;
   ModelFlags flags;
   Output output;
@@ -35,7 +36,8 @@ struct Gate {
   double bound = 0;
 };
 
-const std::vector<std::string> gate_figures{"drop", "top1", "top5", "agree", "drop_high"};
+const std::vector<std::string> gate_figures{"drop",  "top1",      "top5",       "agree",
+                                            "drop_high", "divergence", "p_equivalence"};
 
 Result<Gate> parse_gate(const std::string& text, size_t models) {
   const size_t at = text.find_first_of("<>");
@@ -51,9 +53,9 @@ Result<Gate> parse_gate(const std::string& text, size_t models) {
       return usage_error(concat("--gate ", gate.figure, " compares: name two models"));
     }
   }
-  return usage_error(concat(
-      "--gate ", quoted(text),
-      ": FIGURE<=NUMBER or FIGURE>=NUMBER is needed, figures: drop, top1, top5, agree, drop_high"));
+  return usage_error(
+      fmt::format("--gate {}: FIGURE<=NUMBER or FIGURE>=NUMBER is needed, figures: {}",
+                  quoted(text), fmt::join(gate_figures, ", ")));
 }
 
 double percent(int64_t part, size_t n) {
@@ -64,9 +66,29 @@ double figure_of(const Evaluation& e, const std::string& figure) {
   const size_t n = e.pictures.size();
   if (figure == "top1") return percent(e.models.back().right1, n);
   if (figure == "top5") return percent(e.models.back().right5, n);
-  const Paired& last = e.paired.back();
+  const ModelComparison& last = e.paired.back();
   if (figure == "agree") return percent(last.agree, n);
+  if (figure == "p_equivalence") return last.p_equivalence;
+  if (figure == "divergence") return last.divergence ? last.divergence->mean : std::nan("");
   return figure == "drop" ? last.drop : last.drop_ci95.high;
+}
+
+Json divergence_json(const ModelComparison& p) {
+  if (!p.divergence) return Json();
+  return {{"mean", p.divergence->mean},
+          {"ci95", {p.divergence->ci95.low, p.divergence->ci95.high}}};
+}
+
+Json harmed_json(const ModelComparison& p) {
+  Json out = Json::array();
+  for (const HarmedClass& c : p.harmed) {
+    out.push_back({{"class", c.index},
+                   {"n", c.n},
+                   {"right_to_wrong", c.right_to_wrong},
+                   {"wrong_to_right", c.wrong_to_right},
+                   {"p", c.p}});
+  }
+  return out;
 }
 
 Json to_json(const Options& options, const Evaluation& e) {
@@ -85,20 +107,44 @@ Json to_json(const Options& options, const Evaluation& e) {
                              {"images_per_second", a.images_per_second}});
   }
   for (size_t m = 0; m < e.paired.size(); ++m) {
-    const Paired& p = e.paired[m];
+    const ModelComparison& p = e.paired[m];
     out["paired"].push_back({{"model", options.models[m + 1]},
                              {"drop", p.drop},
                              {"drop_ci95", {p.drop_ci95.low, p.drop_ci95.high}},
                              {"right_to_wrong", p.right_to_wrong},
                              {"wrong_to_right", p.wrong_to_right},
                              {"agree", percent(p.agree, n)},
+                             {"agree_ci95", {100 * p.agree_ci95.low, 100 * p.agree_ci95.high}},
+                             {"divergence", divergence_json(p)},
                              {"p_mcnemar", p.p_mcnemar},
-                             {"verdict", p.verdict}});
+                             {"margin", p.margin},
+                             {"p_equivalence", p.p_equivalence},
+                             {"verdict", p.verdict},
+                             {"more_pictures", p.more_pictures},
+                             {"harmed_classes", harmed_json(p)}});
   }
   return out;
 }
 
-void print_text(const Options& options, const Evaluation& e) {
+// What the tables' figures do not say.
+void print_findings(const Options& options, size_t m, const ModelComparison& p,
+                    const std::vector<std::string>& labels) {
+  const std::string& model = options.models[m + 1];
+  if (p.more_pictures > 0) {
+    print_out("{}: about {} more pictures decide whether the drop is within {} points\n", model,
+              p.more_pictures, p.margin);
+  }
+  for (const HarmedClass& c : p.harmed) {
+    const auto index = static_cast<size_t>(c.index);
+    const std::string name = index < labels.size() ? concat(" (", labels[index], ")") : "";
+    print_out("{}: class {}{} is harmed: of {} pictures {} are lost and {} won, p = {:.2g} among "
+              "all classes\n",
+              model, c.index, name, c.n, c.right_to_wrong, c.wrong_to_right, c.p);
+  }
+}
+
+void print_text(const Options& options, const Evaluation& e,
+                const std::vector<std::string>& labels) {
   const size_t n = e.pictures.size();
   print_out("{} pictures\n", n);
   Table table({"model", "Top-1", "95 %", "Top-5", "pictures/s"}, {false, true, false, true, true});
@@ -111,16 +157,25 @@ void print_text(const Options& options, const Evaluation& e) {
   write_out(table.text());
   if (e.paired.empty()) return;
   Table paired({"against " + options.models.front(), "drop", "95 %", "right to wrong",
-                "wrong to right", "agree %", "p (McNemar)", "verdict"},
+                "wrong to right", "p (McNemar)", "p (equivalence)", "verdict"},
                {false, true, false, true, true, true, true, false});
+  Table near({"", "agree %", "95 %", "divergence", "95 %"}, {false, true, false, true, false});
   for (size_t m = 0; m < e.paired.size(); ++m) {
-    const Paired& p = e.paired[m];
+    const ModelComparison& p = e.paired[m];
     paired.add({options.models[m + 1], fixed(p.drop, 2),
                 fmt::format("[{:.2f}, {:.2f}]", p.drop_ci95.low, p.drop_ci95.high),
-                concat(p.right_to_wrong), concat(p.wrong_to_right), fixed(percent(p.agree, n), 2),
-                fixed(p.p_mcnemar, 3), std::string(p.verdict)});
+                concat(p.right_to_wrong), concat(p.wrong_to_right), fixed(p.p_mcnemar, 3),
+                fixed(p.p_equivalence, 3), std::string(p.verdict)});
+    const Mean divergence = p.divergence.value_or(Mean{});
+    near.add(
+        {options.models[m + 1], fixed(percent(p.agree, n), 2),
+         fmt::format("[{:.2f}, {:.2f}]", 100 * p.agree_ci95.low, 100 * p.agree_ci95.high),
+         p.divergence ? fixed(divergence.mean, 5) : "-",
+         p.divergence ? fmt::format("[{:.5f}, {:.5f}]", divergence.ci95.low, divergence.ci95.high)
+                      : "-"});
   }
-  print_out("\n{}", paired.text());
+  print_out("\n{}\n{}", paired.text(), near.text());
+  for (size_t m = 0; m < e.paired.size(); ++m) print_findings(options, m, e.paired[m], labels);
 }
 
 std::string csv_cell(const std::string& text) {
@@ -173,9 +228,11 @@ int run(const Options& options) {
     }
     for (const std::string& text : model.notes) note(options.output, model.path + ": " + text);
   }
+  std::vector<std::string> labels = models->front().labels;
   if (!options.labels.empty()) {
-    auto labels = read_labels(options.labels, models->front().classes);
-    if (!labels) return fail(labels.error());
+    auto read = read_labels(options.labels, models->front().classes);
+    if (!read) return fail(read.error());
+    labels = *std::move(read);
   }
   DataSetOptions data;
   data.limit = options.limit;
@@ -187,6 +244,7 @@ int run(const Options& options) {
 
   EvaluateOptions evaluate_options;
   evaluate_options.threads = options.flags.thread_count();
+  evaluate_options.margin = options.margin;
   evaluate_options.stop = &interrupted;
   Result<Evaluation> evaluation = failed("not run");
   {
@@ -205,14 +263,14 @@ int run(const Options& options) {
   if (options.output.json) {
     print_json(to_json(options, *evaluation));
   } else {
-    print_text(options, *evaluation);
+    print_text(options, *evaluation, labels);
   }
   if (!evaluation->unreadable.empty()) {
     return fail(unreadable_pictures(evaluation->unreadable.size(), samples->size()));
   }
   if (gate) {
     const double value = figure_of(*evaluation, gate->figure);
-    if (gate->at_most ? value > gate->bound : value < gate->bound) {
+    if (!(gate->at_most ? value <= gate->bound : value >= gate->bound)) {
       return fail({ErrorKind::gate_missed, concat("gate missed: ", gate->figure, " is ", value,
                                                   gate->at_most ? ", at most " : ", at least ",
                                                   gate->bound, " was asked")});
@@ -235,6 +293,9 @@ void add_eval(CLI::App& program, Action& action) {
       ->check(whole_number(-1000000, 1000000));
   command->add_option("--labels", o->labels, "class names, one a line (checked against the model)");
   command->add_option("--csv", o->csv, "write a row a picture");
+  command->add_option("--margin", o->margin,
+                      "points of Top-1 within which two models count as equivalent; default 1")
+      ->check(real_number(0.001, 99));
   command->add_option("--gate", o->gate, "exit 4 unless it holds, for example \"drop<=1.0\"");
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing CSV file");
   o->flags.add(*command);

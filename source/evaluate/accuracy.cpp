@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -73,6 +74,8 @@ class Worker {
       out.seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
       if (!out.ran) return out;
       out.record.top5.push_back(best_five(model.output_kind));
+      scores_of(model, m == 0 ? first_scores_ : scores_);
+      if (m > 0) out.record.divergence.push_back(divergence_from_first());
     }
     return out;
   }
@@ -98,9 +101,21 @@ class Worker {
     return best;
   }
 
+  // By class; none where labels have scores of their own.
+  void scores_of(const Model& model, std::vector<float>& scores) const {
+    scores.clear();
+    if (is_multi_label(model.output_kind, logits_.size())) return;
+    for (const Score& score : all_scores(model.output_kind, logits_)) scores.push_back(score.score);
+  }
+
+  double divergence_from_first() const {
+    if (scores_.empty() || scores_.size() != first_scores_.size()) return std::nan("");
+    return score_divergence(first_scores_, scores_);
+  }
+
   const std::vector<Model>* models_;
   std::vector<Classifier> classifiers_;
-  std::vector<float> logits_;
+  std::vector<float> logits_, first_scores_, scores_;
 };
 
 Status check_models(const std::vector<Model>& models) {
@@ -138,15 +153,26 @@ ModelAccuracy accuracy_of(const std::vector<PictureRecord>& pictures, size_t mod
   return out;
 }
 
-Paired compare_with_first(const std::vector<PictureRecord>& pictures, size_t model) {
-  Paired paired = compare_paired(right_pictures(pictures, 0), right_pictures(pictures, model));
+ModelComparison compare_with_first(const std::vector<PictureRecord>& pictures, size_t model,
+                                   double margin) {
+  const std::vector<uint8_t> first = right_pictures(pictures, 0);
+  const std::vector<uint8_t> second = right_pictures(pictures, model);
+  ModelComparison out{compare_paired(first, second, margin), {}, {}, {}};
+  std::vector<double> divergences;
+  std::vector<int32_t> labels;
   for (const PictureRecord& picture : pictures) {
-    paired.agree += picture.top5[0][0] == picture.top5[model][0];
+    out.agree += picture.top5[0][0] == picture.top5[model][0];
+    divergences.push_back(picture.divergence[model - 1]);
+    labels.push_back(picture.label);
   }
-  return paired;
+  out.agree_ci95 = wilson95(out.agree, out.n);
+  if (!std::isnan(divergences.front())) out.divergence = mean95(divergences);
+  out.harmed = harmed_classes(labels, first, second);
+  return out;
 }
 
-Result<Evaluation> merge(std::vector<Outcome> outcomes, size_t models, size_t threads) {
+Result<Evaluation> merge(std::vector<Outcome> outcomes, size_t models, size_t threads,
+                         double margin) {
   Evaluation out;
   std::vector<double> seconds(models, 0);
   for (Outcome& outcome : outcomes) {
@@ -165,7 +191,7 @@ Result<Evaluation> merge(std::vector<Outcome> outcomes, size_t models, size_t th
   for (size_t m = 0; m < models; ++m) {
     const auto done = static_cast<double>(out.pictures.size() * threads);
     out.models.push_back(accuracy_of(out.pictures, m, seconds[m] > 0 ? done / seconds[m] : 0));
-    if (m > 0) out.paired.push_back(compare_with_first(out.pictures, m));
+    if (m > 0) out.paired.push_back(compare_with_first(out.pictures, m, margin));
   }
   return out;
 }
@@ -213,7 +239,7 @@ Result<Evaluation> evaluate(const std::vector<Model>& models, const std::vector<
     return Error{error.kind, concat(quoted(samples[i].path), ": ", error.message)};
   });
   if (!ran) return ran.error();
-  return merge(std::move(outcomes), models.size(), workers.size());
+  return merge(std::move(outcomes), models.size(), workers.size(), options.margin);
 }
 
 // Only files that share their size with one of the other set are read at all. A file that

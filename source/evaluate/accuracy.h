@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct PictureRecord {
   std::string path;
   int label = -1;
   std::vector<std::array<int32_t, 5>> top5;  // one entry a model; -1 where there are fewer classes
+  std::vector<double> divergence;  // of model i + 1's scores from model 0's, nats; NaN: not defined
 };
 
 struct ModelAccuracy {
@@ -29,16 +31,25 @@ struct ModelAccuracy {
   double images_per_second = 0;  // of the network alone, one thread a picture
 };
 
+// A model against the first one.
+struct ModelComparison : Paired {
+  Interval agree_ci95;                 // fractions
+  std::optional<Mean> divergence;      // of the scores, nats a picture; none where labels have
+                                       // scores of their own
+  std::vector<HarmedClass> harmed;
+};
+
 struct Evaluation {
   std::vector<PictureRecord> pictures;  // those that could be read
   std::vector<ModelAccuracy> models;
-  std::vector<Paired> paired;           // model i + 1 against model 0
+  std::vector<ModelComparison> paired;  // model i + 1 against model 0
   std::vector<std::string> unreadable;  // one sentence a picture
   std::vector<std::string> warnings;    // of pictures that count: one sentence each
 };
 
 struct EvaluateOptions {
   int threads = 1;
+  double margin = default_margin;  // points of Top-1, for the verdicts
   std::function<void(size_t done, size_t total)> progress;
   const std::atomic<bool>* stop = nullptr;
 };

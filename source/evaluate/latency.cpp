@@ -133,4 +133,24 @@ Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
   return run;
 }
 
+Result<double> median_frame_ms(const Model& model, int threads) {
+  auto classifier = make_classifier(model, threads);
+  if (!classifier) return classifier.error();
+  const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
+  std::vector<float> logits(static_cast<size_t>(model.outputs));
+  const std::vector<uint8_t> pixels(count, 128);
+  const std::vector<float> values(count, 0.0f);
+  LatencyOptions options;
+  options.seconds = 0.3;
+  options.warmup_seconds = 0.05;
+  auto run = measure_latency(
+      [&](int) {
+        return model.picture_input ? classifier->pixels(pixels, logits)
+                                   : classifier->values(values, logits);
+      },
+      1, options);
+  if (!run) return run.error();
+  return run->ms.p50;
+}
+
 }  // namespace octavo

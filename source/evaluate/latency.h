@@ -39,4 +39,7 @@ using FrameFunction = std::function<Status(int stream)>;
 Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
                                    const LatencyOptions& options);
 
+// Milliseconds of a picture of the model, in a third of a second.
+Result<double> median_frame_ms(const Model& model, int threads);
+
 }  // namespace octavo

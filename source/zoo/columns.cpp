@@ -82,7 +82,7 @@ const std::vector<Column>& columns() {
       {"quantized_ci95", accuracy, "95 % interval", "%", 2, "accuracy", "Wilson's, of the quantized Top-1", of<&Row::accuracy, &A::quantized_ci95>},
       {"drop", accuracy, "Drop", "points", 2, "accuracy", "float less quantized, picture by picture", of<&Row::accuracy, &A::drop>},
       {"drop_ci95", accuracy, "95 % interval", "points", 2, "accuracy", "Newcombe's, of the paired drop", of<&Row::accuracy, &A::drop_ci95>},
-      {"verdict", accuracy, "Verdict", "", 0, "accuracy", "equivalent: the drop's interval lies within 1 point", of<&Row::accuracy, &A::verdict>},
+      {"verdict", accuracy, "Verdict", "", 0, "accuracy", "equivalent: two one-sided tests at 5 % keep the drop within 1 point", of<&Row::accuracy, &A::verdict>},
       {"agree", accuracy, "Agreement", "%", 2, "accuracy", "pictures of which float and quantized say the same", of<&Row::accuracy, &A::agree>},
       {"board_float_top1", accuracy, "Float Top-1", "%", 2, "", "", board<&R::float_top1>, stated},
       {"board_quantized_top1", accuracy, "Quantized Top-1", "%", 2, "", "", board<&R::quantized_top1>, stated},
