@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "base/text.h"
+#include "build/judge.h"
 #include "build/sha256.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
@@ -230,6 +231,10 @@ Status warn_of_overlap(const BuildOptions& options, const Model& model,
     warnings.push_back(concat(*overlap, " of ", files.size(),
                               " calibration pictures are in the evaluation set too: its accuracy "
                               "will look too good"));
+    if (options.bounds.of_accuracy()) {
+      return rejected(concat(warnings.back(), ", and a bound on it would mean nothing: name other "
+                             "pictures to --eval-data or --calib"));
+    }
   }
   return {};
 }
@@ -352,9 +357,115 @@ Status warn_of_color_order(const Graph& graph, const Preprocess& how, const Cali
   return {};
 }
 
+// ---- bounds
+
+Status check_bounds(const BuildOptions& options) {
+  if (!options.bounds.any()) return {};
+  if (options.all_int16) {
+    return usage_error("--all-int16 leaves no 16 bits to search with: give bounds, or that");
+  }
+  if (options.calibration.empty()) {
+    return usage_error("bounds are kept by folding anew, which needs --calib DATA");
+  }
+  if (options.bounds.max_drop && options.evaluation.empty()) {
+    return usage_error("--max-drop needs labelled pictures: --eval-data DATA");
+  }
+  return {};
+}
+
+Result<JudgeInputs> evaluation_inputs(const Model& model, const BuildOptions& options) {
+  DataSetOptions data;
+  data.class_offset = options.class_offset;
+  data.classes = model.classes;
+  auto samples = open_dataset(options.evaluation, data);
+  if (!samples) return samples.error();
+  JudgeInputs out;
+  for (const Sample& sample : *samples) out.labels.push_back(sample.label);
+  out.count = samples->size();
+  out.load = [&model, samples = *std::move(samples)](size_t i) -> Result<NetworkInput> {
+    const auto bytes = read_sample(samples[i]);
+    if (!bytes) return bytes.error();
+    return decode_network_input(model, samples[i].path, *bytes, samples[i].frame);
+  };
+  return out;
+}
+
+// Those that repairs were not made from, where there are enough of them.
+JudgeInputs calibration_inputs(Feed& pictures, const Quantizer& quantizer, size_t count) {
+  constexpr size_t enough = 100;
+  std::vector<size_t> chosen = quantizer.held_out();
+  if (chosen.size() < enough) {
+    chosen.clear();
+    for (size_t i = 0; i < count; ++i) chosen.push_back(i);
+  }
+  JudgeInputs out;
+  out.count = chosen.size();
+  out.labels.assign(out.count, -1);  // of another set's classes, maybe
+  out.load = [&pictures, chosen](size_t i) { return pictures.input(chosen[i]); };
+  return out;
+}
+
+// Few pictures cannot tell one percentage from the next.
+Status check_judges(const Bounds& bounds, size_t pictures) {
+  constexpr size_t least = 50;
+  if (!bounds.of_accuracy() || pictures >= least) return {};
+  return rejected(concat("a bound of accuracy needs ", least, " pictures at least, and ", pictures,
+                         " can judge: name more to --eval-data or --calib"));
+}
+
+Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
+                              const QuantizeOptions& how_to_quantize, const Preprocess* how,
+                              const CalibrationFeed& feed, Feed& pictures, SearchReport& report) {
+  Result<JudgeInputs> inputs =
+      options.evaluation.empty() ? JudgeInputs{} : evaluation_inputs(model, options);
+  if (!inputs) return inputs.error();
+  const size_t judges = options.evaluation.empty() ? feed.count : inputs->count;
+  if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
+  const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize);
+  if (!quantizer) return quantizer.error();
+  if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, feed.count);
+  const auto judge = PlanJudge::create(
+      model, *std::move(inputs),
+      {how_to_quantize.threads, how_to_quantize.progress, how_to_quantize.stop});
+  if (!judge) return judge.error();
+  if (const Status enough = check_judges(options.bounds, judge->pictures()); !enough) {
+    return enough.error();
+  }
+  auto found = search_bounds(*quantizer, options.bounds, [&](const Plan& plan) {
+    Plan fed = plan;  // float tensors enter as the file says, as in the plan that is written
+    if (model.picture_input) fed.preprocess = model.preprocess;
+    return judge->judge(fed);
+  });
+  if (!found) return found.error();
+  report = {std::move(found->frontier), found->chosen, std::move(found->missed)};
+  return quantizer->finish(std::move(found->folded));
+}
+
 // ---- what the plan says of itself
 
-std::string options_json(const BuildOptions& options, const QuantizeOptions& q) {
+// Times are a machine's, not the plan's.
+std::string search_json(const Bounds& bounds, const SearchReport& search) {
+  std::string out = "{";
+  const auto add = [&](const char* name, const std::optional<double>& bound) {
+    if (bound) out += concat("\"", name, "\":", *bound, ",");
+  };
+  add("min_agreement", bounds.min_agreement);
+  add("max_drop", bounds.max_drop);
+  add("max_slowdown", bounds.max_slowdown);
+  add("max_ms", bounds.max_ms);
+  out += "\"frontier\":[";
+  for (size_t i = 0; i < search.frontier.size(); ++i) {
+    const FrontierPoint& p = search.frontier[i];
+    out += concat(i ? "," : "", "{\"int16\":", p.tensors, ",\"macs_share\":", p.macs_share,
+                  ",\"agreement\":", p.judged.agreement);
+    if (p.judged.drop) out += concat(",\"drop\":", *p.judged.drop);
+    out += "}";
+  }
+  return out + concat("],\"chosen\":", search.chosen, "}");
+}
+
+std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
+                         const std::optional<SearchReport>& search) {
   constexpr const char* methods[] = {"auto", "max", "percentile", "mse", "kl"};
   std::string out =
       concat("{\"method\":\"", methods[static_cast<int>(q.method)],
@@ -372,6 +483,7 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q) 
   if (!options.model.output_node.empty()) {
     out += concat(",\"output\":\"", json_escaped(options.model.output_node), "\"");
   }
+  if (search) out += concat(",\"search\":", search_json(options.bounds, *search));
   return out + "}";
 }
 
@@ -441,6 +553,7 @@ Status attach_golden(Plan& plan) {
 
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
+  if (const Status possible = check_bounds(options); !possible) return possible.error();
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();
   const Model* model = &file->model;
@@ -479,7 +592,10 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
         warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
     if (!warned) return warned.error();
   }
-  auto quantized = quantize(*model->graph, how, feed, how_to_quantize);
+  if (options.bounds.any()) result.search.emplace();
+  auto quantized = result.search ? search_plan(*model, options, how_to_quantize, how, feed,
+                                               pictures, *result.search)
+                                 : quantize(*model->graph, how, feed, how_to_quantize);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();
   result.plan = std::move(quantized->plan);
@@ -489,7 +605,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   // Weights hold the file's own normalization; a float tensor still enters as the file says.
   if (model->picture_input) plan.preprocess = model->preprocess;
   if (const Status labelled = attach_labels(options, plan); !labelled) return labelled.error();
-  attach_provenance(file->sha256, options_json(options, how_to_quantize), *checked, plan);
+  attach_provenance(file->sha256, options_json(options, how_to_quantize, result.search), *checked, plan);
   if (const Status golden = attach_golden(plan); !golden) return golden.error();
   if (const Status valid = verify(plan); !valid) return valid.error();
   if (options.measure_output && !files.empty()) {

@@ -14,6 +14,7 @@
 #include "evaluate/model.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
+#include "search/search.h"
 
 namespace octavo {
 
@@ -34,7 +35,16 @@ struct BuildOptions {
   std::vector<NodePrecision> int16;  // beside quantize.int16_nodes
   bool all_int16 = false;            // every step's output
   bool measure_output = false;       // fills BuildResult::output
+  // Judged on `evaluation`, or else on calibration pictures that repairs are not made from.
+  Bounds bounds;
   QuantizeOptions quantize;          // threads, progress and stop are used throughout
+};
+
+// What a search for bounds tried (search.h).
+struct SearchReport {
+  std::vector<FrontierPoint> frontier;
+  size_t chosen = 0;
+  std::string missed;  // what stands in the way; "" where all bounds are kept
 };
 
 struct BuildResult {
@@ -46,6 +56,7 @@ struct BuildResult {
   std::vector<std::string> unreadable;  // one sentence a picture
   std::vector<std::string> warnings, notes;
   std::optional<OutputDistance> output;  // over some of the calibration inputs
+  std::optional<SearchReport> search;    // where there are bounds
   double seconds = 0;                    // that all of it took
 };
 

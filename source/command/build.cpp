@@ -34,6 +34,7 @@ struct Options {
   int class_offset = 0;
   uint64_t seed = 1;
   double percentile = 99.999;
+  double min_agreement = 0, max_drop = 0, max_slowdown = 1, max_ms = 0;
   bool per_channel = true, auto_int16 = true, all_int16 = false, overwrite = false, dry_run = false;
   ModelFlags flags;
   Output output;
@@ -68,6 +69,14 @@ PreprocessChoice over(PreprocessChoice below, const PreprocessChoice& flags) {
   return below;
 }
 
+Bounds bounds_of(const Options& options) {
+  const auto bound = [&](const char* flag, double value) {
+    return options.given(flag) ? std::optional(value) : std::nullopt;
+  };
+  return {bound("--min-agreement", options.min_agreement), bound("--max-drop", options.max_drop),
+          bound("--max-slowdown", options.max_slowdown), bound("--max-time", options.max_ms)};
+}
+
 // Sets what a flag was given for.
 Status apply_flags(const Options& options, BuildOptions& build) {
   auto model = options.flags.parse();
@@ -96,6 +105,10 @@ Status apply_flags(const Options& options, BuildOptions& build) {
     build.quantize.int16_nodes = split_commas(options.int16);
   }
   if (options.given("--auto-int16")) build.quantize.auto_int16 = options.auto_int16;
+  build.bounds = bounds_of(options);
+  if (build.bounds.any() && options.given("--auto-int16") && !options.auto_int16) {
+    return usage_error("--no-auto-int16 leaves no 16 bits to search with: give bounds, or that");
+  }
   if (options.given("--all-int16")) build.all_int16 = options.all_int16;
   build.calibration = options.calibration;
   build.samples = options.samples;
@@ -139,26 +152,6 @@ struct Measured {
   int threads = 1;
 };
 
-Result<double> frame_ms(const Model& model, int threads) {
-  auto classifier = make_classifier(model, threads);
-  if (!classifier) return classifier.error();
-  const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
-  std::vector<float> logits(static_cast<size_t>(model.outputs));
-  const std::vector<uint8_t> pixels(count, 128);
-  const std::vector<float> values(count, 0.0f);
-  LatencyOptions options;
-  options.seconds = 0.3;
-  options.warmup_seconds = 0.05;
-  auto run = measure_latency(
-      [&](int) {
-        return model.picture_input ? classifier->pixels(pixels, logits)
-                                   : classifier->values(values, logits);
-      },
-      1, options);
-  if (!run) return run.error();
-  return run->ms.p50;
-}
-
 Result<Measured> measure(const Options& options, const BuildResult& built) {
   Measured out;
   out.threads = options.flags.thread_count();
@@ -172,7 +165,7 @@ Result<Measured> measure(const Options& options, const BuildResult& built) {
   for (auto [model, threads, ms] : {std::tuple{&std::as_const(integer), 1, &out.ms_one},
                                     std::tuple{&std::as_const(integer), out.threads, &out.ms_all},
                                     std::tuple{&float_model, 1, &out.float_ms}}) {
-    auto measured = frame_ms(*model, threads);
+    auto measured = median_frame_ms(*model, threads);
     if (!measured) return measured.error();
     *ms = *measured;
   }
@@ -227,6 +220,37 @@ std::string verdict(const Measured& measured) {
       100.0 * static_cast<double>(paired.agree) / static_cast<double>(paired.n), paired.verdict);
 }
 
+// What each number of 16-bit tensors gives and costs; the plan's own row is marked.
+std::string frontier_table(const SearchReport& search) {
+  Table table({"", "16-bit tensors", "MACs %", "agreement %", "drop", "ms", "slowdown"},
+              {false, true, true, true, true, true, true});
+  for (size_t i = 0; i < search.frontier.size(); ++i) {
+    const FrontierPoint& p = search.frontier[i];
+    table.add({i == search.chosen ? ">" : "", concat(p.tensors), fixed(100 * p.macs_share, 1),
+               fixed(p.judged.agreement, 2), p.judged.drop ? fixed(*p.judged.drop, 2) : "-",
+               fixed(p.judged.ms, 2), fixed(p.slowdown, 2)});
+  }
+  return fmt::format("tried on {} pictures\n{}", search.frontier.front().judged.pictures,
+                     table.text());
+}
+
+Json search_json(const SearchReport& search) {
+  Json out = {{"met", search.missed.empty()},
+              {"missed", search.missed},
+              {"chosen", search.chosen},
+              {"pictures", search.frontier.front().judged.pictures},
+              {"frontier", Json::array()}};
+  for (const FrontierPoint& p : search.frontier) {
+    out["frontier"].push_back({{"int16", p.tensors},
+                               {"macs_share", p.macs_share},
+                               {"agreement", p.judged.agreement},
+                               {"drop", p.judged.drop ? Json(*p.judged.drop) : Json()},
+                               {"ms", p.judged.ms},
+                               {"slowdown", p.slowdown}});
+  }
+  return out;
+}
+
 void print_summary(const Options& options, const BuildResult& built, const Measured& measured,
                    size_t plan_bytes, const std::string& sha256) {
   if (options.style == "hb" && built.output) {
@@ -253,6 +277,7 @@ void print_summary(const Options& options, const BuildResult& built, const Measu
              megabytes(static_cast<double>(plan_bytes)), fixed(measured.ms_one, 2),
              fixed(measured.ms_all, 2)});
   print_out("{}\n{}\n", table.text(), verdict(measured));
+  if (built.search) print_out("{}\n", frontier_table(*built.search));
   const auto blame = most_to_blame(built.plan, 3);
   if (!blame.empty()) print_out("most to blame\n");
   for (const StepReport& step : blame) {
@@ -290,6 +315,7 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
                        {"verdict", p.verdict},
                        {"unreadable", measured.evaluation.unreadable}};
   }
+  if (built.search) out["search"] = search_json(*built.search);
   out["blame"] = Json::array();
   for (const StepReport& step : most_to_blame(built.plan, 3)) {
     out["blame"].push_back({{"name", built.plan.steps[step.step].name},
@@ -394,6 +420,9 @@ int run(Options options) {
     print_summary(options, built, *measured, bytes.size(), *sha256);
   }
   const size_t unreadable = built.unreadable.size() + measured->evaluation.unreadable.size();
+  if (unreadable == 0 && built.search && !built.search->missed.empty()) {
+    return fail({ErrorKind::gate_missed, built.search->missed});
+  }
   if (unreadable == 0) return exit_done;
   return fail(unreadable_pictures(
       unreadable, unreadable + built.pictures + measured->evaluation.pictures.size()));
@@ -428,6 +457,17 @@ void add_build(CLI::App& program, Action& action) {
       "--auto-int16,!--no-auto-int16", o->auto_int16,
       "16 bits for up to 5 % of the MACs where bytes alone leave the logits too far off");
   command->add_flag("--all-int16,!--no-all-int16", o->all_int16, "every node's output");
+  command->add_option("--min-agreement", o->min_agreement,
+                      "percent of pictures with float's Top-1: 16 bits where they are needed for it")
+      ->check(real_number(0, 100));
+  command->add_option("--max-drop", o->max_drop,
+                      "points of Top-1 that may be lost on --eval-data, likewise")
+      ->check(real_number(-100, 100));
+  command->add_option("--max-slowdown", o->max_slowdown,
+                      "times the time of bytes alone that it may take")
+      ->check(real_number(1, 1000));
+  command->add_option("--max-time", o->max_ms, "milliseconds a picture, by one thread")
+      ->check(real_number(0.000001, 1000000));
   command->add_option("--seed", o->seed, "of the choice of pictures")
       ->check(whole_number(0, INT64_MAX));
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");

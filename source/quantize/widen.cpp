@@ -112,11 +112,12 @@ Status measure(const Graph& graph, const Simulation& simulation, const InputMapp
 
 }  // namespace
 
-Result<Widening> tensors_to_widen(const Graph& graph, const FormedSteps& formed,
-                                  const Choice& choice, const StepTables& tables,
-                                  const InputMapping& mapping, const CalibrationFeed& feed,
-                                  const std::vector<size_t>& pictures, double logits_cosine,
-                                  const Sweep& sweep) {
+Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedSteps& formed,
+                                            const Choice& choice, const StepTables& tables,
+                                            const InputMapping& mapping,
+                                            const CalibrationFeed& feed,
+                                            const std::vector<size_t>& pictures,
+                                            const Sweep& sweep) {
   const Groups groups(graph, formed);
   Candidates found = find_candidates(graph, formed, choice, groups);
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
@@ -129,19 +130,25 @@ Result<Widening> tensors_to_widen(const Graph& graph, const FormedSteps& formed,
   const auto worth = [&](const Candidate& c) { return c.noise / (c.macs + least_macs); };
   std::stable_sort(found.all.begin(), found.all.end(),
                    [&](const Candidate& a, const Candidate& b) { return worth(a) > worth(b); });
+  WideCandidates out{{}, found.total_macs, found.wide_macs};
+  for (Candidate& c : found.all) out.ranked.push_back({std::move(c.stored), c.noise, c.macs});
+  return out;
+}
+
+Widening tensors_to_widen(const WideCandidates& candidates, double logits_cosine) {
   // A cosine of 1 - n / 2 is a noise power of n. Half of what is allowed is aimed at: other
   // pictures are worse than those of calibration.
   double left = 2 * (1 - logits_cosine) - (1 - least_logits_cosine);
-  double macs = found.wide_macs;
+  double macs = candidates.wide_macs;
   Widening out;
-  for (const Candidate& c : found.all) {
+  for (const WideCandidate& c : candidates.ranked) {
     if (left <= 0) break;
-    if (macs + c.macs > most_wide_macs * found.total_macs) continue;
-    out.tensors.insert(out.tensors.end(), c.stored.begin(), c.stored.end());
+    if (macs + c.macs > most_wide_macs * candidates.total_macs) continue;
+    out.tensors.insert(out.tensors.end(), c.tensors.begin(), c.tensors.end());
     macs += c.macs;
     left -= c.noise;
   }
-  out.macs_share = macs / std::max(1.0, found.total_macs);
+  out.macs_share = macs / std::max(1.0, candidates.total_macs);
   return out;
 }
 

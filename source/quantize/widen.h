@@ -14,18 +14,33 @@ inline constexpr double least_logits_cosine = 0.98;
 // Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included.
 inline constexpr double most_wide_macs = 0.05;
 
+// Tensors that become 16-bit together, since they share their stored values.
+struct WideCandidate {
+  std::vector<TensorId> tensors;
+  double noise = 0;  // power of what their rounding to bytes does to the logits, over the logits'
+  double macs = 0;   // multiply-accumulates that read them
+};
+
+struct WideCandidates {
+  std::vector<WideCandidate> ranked;  // what disturbs most for the multiply-accumulates first
+  double total_macs = 0, wide_macs = 0;  // of the network; those that read 16 bits already
+};
+
+// Rounds one tensor at a time in the float network.
+Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedSteps& formed,
+                                            const Choice& choice, const StepTables& tables,
+                                            const InputMapping& mapping,
+                                            const CalibrationFeed& feed,
+                                            const std::vector<size_t>& pictures,
+                                            const Sweep& sweep);
+
 struct Widening {
   std::vector<TensorId> tensors;  // with those that share their stored values
   double macs_share = 0;          // of the network's, that read 16 bits when these do
 };
 
-// Rounds one tensor at a time in the float network, and takes the tensors whose rounding disturbs
-// the logits most for the multiply-accumulates that read them, until what they disturb makes up
-// for what `logits_cosine` (with all steps quantized) is short of, or no more fit.
-Result<Widening> tensors_to_widen(const Graph& graph, const FormedSteps& formed,
-                                  const Choice& choice, const StepTables& tables,
-                                  const InputMapping& mapping, const CalibrationFeed& feed,
-                                  const std::vector<size_t>& pictures, double logits_cosine,
-                                  const Sweep& sweep);
+// Takes candidates in their order until what they disturb makes up for what `logits_cosine` (with
+// all steps quantized) is short of, or no more fit.
+Widening tensors_to_widen(const WideCandidates& candidates, double logits_cosine);
 
 }  // namespace octavo

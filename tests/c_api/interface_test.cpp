@@ -1,6 +1,7 @@
 // What the C interface tells of a plan, structs of other versions, batches and sessions in use.
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -69,6 +70,41 @@ class Interface : public ::testing::Test {
   octavo_plan_info info_{};
   size_t classes_ = 0;
 };
+
+TEST_F(Interface, WhatAPlanAndItsSessionsTakeIsBounded) {
+  octavo_plan_options options{};
+  options.size = sizeof options;
+  options.max_memory_bytes = info_.weight_bytes / 2;
+  octavo_plan* plan = plan_;
+  EXPECT_EQ(octavo_plan_open_memory(bytes_.data(), bytes_.size(), &options, &plan),
+            OCTAVO_UNSUPPORTED);
+  EXPECT_EQ(plan, nullptr);
+  EXPECT_NE(std::string(octavo_last_error()).find("memory"), std::string::npos)
+      << octavo_last_error();
+
+  options.size = offsetof(octavo_plan_options, max_memory_bytes);  // a caller who knows it not yet
+  ASSERT_EQ(octavo_plan_open_memory(bytes_.data(), bytes_.size(), &options, &plan), OCTAVO_OK)
+      << octavo_last_error();
+  octavo_plan_free(plan);
+
+  options.size = sizeof options;
+  options.max_memory_bytes = info_.weight_bytes + 3 * info_.arena_bytes + (size_t{2} << 20);
+  ASSERT_EQ(octavo_plan_open_memory(bytes_.data(), bytes_.size(), &options, &plan), OCTAVO_OK)
+      << octavo_last_error();
+  std::vector<octavo_session*> sessions;
+  octavo_status status = OCTAVO_OK;
+  while (status == OCTAVO_OK && sessions.size() < 1000) {
+    octavo_session* session = nullptr;
+    status = octavo_session_create(plan, 1, &session);
+    if (session != nullptr) sessions.push_back(session);
+  }
+  EXPECT_EQ(status, OCTAVO_UNSUPPORTED) << octavo_last_error();
+  ASSERT_GE(sessions.size(), 1u);
+  octavo_session_free(sessions.back());  // gives back what it took
+  EXPECT_EQ(octavo_session_create(plan, 1, &sessions.back()), OCTAVO_OK) << octavo_last_error();
+  for (octavo_session* session : sessions) octavo_session_free(session);
+  octavo_plan_free(plan);
+}
 
 TEST_F(Interface, DescribesThePlanAsItIs) {
   const auto& input = plan_data_.tensors[plan_data_.input].shape;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "plan/plan.h"
 #include "plan/random_plan.h"
 #include "runtime/program.h"
@@ -98,6 +100,49 @@ TEST(Memory, RowTablesAreCounted) {
   const auto session = Session::create(*program, 1);
   ASSERT_FALSE(session);
   EXPECT_EQ(session.error().kind, ErrorKind::rejected) << session.error().message;
+}
+
+// A chain: each step joins the channel of the last one's output with another's.
+Plan chain_of_concats(uint32_t count) {
+  Plan plan = plan_of({1, 1, 1, 1}, {1, 1, 1, 1}, {});
+  plan.steps.erase(plan.steps.begin() + 1, plan.steps.end());
+  plan.tensors.resize(2);
+  uint32_t last = 1;
+  const auto add = [&plan, &last](Step step, int32_t channels) {
+    PlanTensor made;
+    made.shape = {1, 1, 1, channels};
+    step.output = static_cast<uint32_t>(plan.tensors.size());
+    plan.tensors.push_back(made);
+    last = step.output;
+    plan.steps.push_back(std::move(step));
+  };
+  ConvolutionStep narrow;
+  narrow.weights = {1, 1};
+  narrow.bias = {0};
+  for (uint32_t i = 0; i < count; ++i) {
+    add({"join", {}, ConcatStep{}, {last, last}, 0}, 2);
+    add({"narrow", {}, narrow, {last}, 0}, 1);
+  }
+  plan.tensors[last].type = ElementType::f32;
+  plan.output = last;
+  return plan;
+}
+
+double seconds_to_load(const Plan& plan) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto read = deserialize(serialize(plan));
+  EXPECT_TRUE(read) << read.error().message;
+  const auto program = Program::prepare(*read);
+  EXPECT_TRUE(program) << program.error().message;
+  if (program) EXPECT_TRUE(Session::create(*program, 1));
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+// Quadratic, eight times the steps would take 64 times as long.
+TEST(Memory, LoadingIsLinearInSteps) {
+  const double few = seconds_to_load(chain_of_concats(2000));
+  const double many = seconds_to_load(chain_of_concats(16000));
+  EXPECT_LT(many, 24 * few) << few << " s, " << many << " s";
 }
 
 // One channel a group and two out: every vector of 16 would hold two.

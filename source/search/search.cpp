@@ -1,0 +1,195 @@
+#include "search/search.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/text.h"
+
+namespace octavo {
+
+namespace {
+
+// 96.25 as "96.25", whatever the locale.
+std::string two_digits(double value) {
+  const auto hundredths = std::llround(100 * std::fabs(value));
+  const std::string digits = concat(100 + hundredths % 100);
+  return concat(value < 0 && hundredths > 0 ? "-" : "", hundredths / 100, ".", digits.substr(1));
+}
+
+class Search {
+ public:
+  Search(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge)
+      : quantizer_(quantizer), bounds_(bounds), judge_(judge) {}
+
+  Result<Found> run() {
+    if (const Status tried = begin(); !tried) return tried.error();
+    const Status found = bounds_.of_accuracy() ? least_accurate() : most_in_time();
+    if (!found) return found.error();
+    std::sort(out_.frontier.begin(), out_.frontier.end(),
+              [](const FrontierPoint& a, const FrontierPoint& b) { return a.taken < b.taken; });
+    for (size_t i = 0; i < out_.frontier.size(); ++i) {
+      if (out_.frontier[i].taken == best_.taken) out_.chosen = i;
+    }
+    out_.missed = what_is_missed();
+    return std::move(out_);
+  }
+
+ private:
+  bool is_accurate(const FrontierPoint& p) const {
+    if (bounds_.min_agreement && p.judged.agreement < *bounds_.min_agreement) return false;
+    return !bounds_.max_drop || (p.judged.drop && *p.judged.drop <= *bounds_.max_drop);
+  }
+  bool is_in_time(const FrontierPoint& p) const {
+    if (bounds_.max_slowdown && p.slowdown > *bounds_.max_slowdown) return false;
+    return !bounds_.max_ms || p.judged.ms <= *bounds_.max_ms;
+  }
+
+  // Bounds of time go first: who gives one cannot wait longer.
+  bool is_better(const FrontierPoint& a, const FrontierPoint& b) const {
+    if (is_in_time(a) != is_in_time(b)) return is_in_time(a);
+    if (!is_in_time(a)) return a.taken < b.taken;
+    if (!bounds_.of_accuracy()) return a.taken > b.taken;
+    if (is_accurate(a) != is_accurate(b)) return is_accurate(a);
+    if (is_accurate(a)) return a.taken < b.taken;
+    return a.judged.agreement > b.judged.agreement;
+  }
+
+  // Bytes alone, and whatever more there is to take.
+  Status begin() {
+    auto folded = quantizer_.fold();
+    if (!folded) return folded.error();
+    const Status tried = weigh({}, *std::move(folded));
+    if (!tried || (bounds_.of_accuracy() && is_accurate(best_))) return tried;
+    auto candidates = quantizer_.wide_candidates(out_.folded);
+    if (!candidates) return candidates.error();
+    candidates_ = *std::move(candidates);
+    return {};
+  }
+
+  // The plan that takes the first `count` candidates; 0 was the beginning.
+  Result<FrontierPoint> attempt(size_t count) {
+    for (const FrontierPoint& known : out_.frontier) {
+      if (known.taken == count) return known;
+    }
+    FrontierPoint point;
+    std::vector<TensorId> wide;
+    double macs = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const WideCandidate& c = candidates_.ranked[i];
+      wide.insert(wide.end(), c.tensors.begin(), c.tensors.end());
+      macs += c.macs;
+    }
+    point.taken = count;
+    point.tensors = wide.size();
+    point.macs_share = macs / std::max(1.0, candidates_.total_macs);
+    auto folded = quantizer_.fold(wide);
+    if (!folded) return folded.error();
+    wide_ = std::move(wide);
+    if (const Status weighed = weigh(point, *std::move(folded)); !weighed) return weighed.error();
+    return out_.frontier.back();
+  }
+
+  Status weigh(FrontierPoint point, Folded folded) {
+    auto judged = judge_(folded.plan);
+    if (!judged) return judged.error();
+    point.judged = *judged;
+    const bool is_first = out_.frontier.empty();
+    if (!is_first && out_.frontier.front().judged.ms > 0) {
+      point.slowdown = judged->ms / out_.frontier.front().judged.ms;
+    }
+    out_.frontier.push_back(point);
+    if (is_first || is_better(point, best_)) {
+      best_ = point;
+      out_.folded = std::move(folded);
+      out_.wide = wide_;
+    }
+    return {};
+  }
+
+  // Few candidates mostly do: 1, 3, 7, ... until they do, then between.
+  Status least_accurate() {
+    size_t below = 0, most = candidates_.ranked.size(), enough = 0;
+    for (size_t count = 1; below < most && enough == 0; count = std::min(2 * count + 1, most)) {
+      const auto point = attempt(count);
+      if (!point) return point.error();
+      if (is_accurate(*point)) {
+        enough = count;
+      } else {
+        below = count;
+        if (!is_in_time(*point)) return {};  // more takes longer still
+      }
+    }
+    while (enough > below + 1) {
+      const size_t middle = below + (enough - below) / 2;
+      const auto point = attempt(middle);
+      if (!point) return point.error();
+      (is_accurate(*point) ? enough : below) = middle;
+    }
+    return {};
+  }
+
+  Status most_in_time() {
+    if (!is_in_time(best_)) return {};
+    size_t fits = 0, most = candidates_.ranked.size() + 1;
+    while (most > fits + 1) {
+      const size_t count = most > candidates_.ranked.size() && fits == 0
+                               ? candidates_.ranked.size()
+                               : fits + (most - fits) / 2;
+      const auto point = attempt(count);
+      if (!point) return point.error();
+      (is_in_time(*point) ? fits : most) = count;
+    }
+    return {};
+  }
+
+  std::string asked() const {
+    std::string out;
+    const auto add = [&](const std::optional<double>& bound, const char* before,
+                         const char* behind) {
+      if (!bound) return;
+      out += concat(out.empty() ? "" : " and ", before, two_digits(*bound), behind);
+    };
+    add(bounds_.min_agreement, "an agreement of at least ", " %");
+    add(bounds_.max_drop, "a drop of at most ", " points");
+    add(bounds_.max_slowdown, "at most ", " times the time of bytes alone");
+    add(bounds_.max_ms, "at most ", " ms");
+    return out;
+  }
+
+  static std::string figures(const FrontierPoint& p) {
+    return concat("an agreement of ", two_digits(p.judged.agreement), " %",
+                  p.judged.drop ? concat(", a drop of ", two_digits(*p.judged.drop), " points")
+                                : std::string(),
+                  " and ", two_digits(p.judged.ms), " ms (", two_digits(p.slowdown),
+                  " times) with 16 bits for ", p.tensors, " more tensors");
+  }
+
+  std::string what_is_missed() const {
+    if (is_accurate(best_) && is_in_time(best_)) return "";
+    std::string text = concat(asked(), " cannot be kept on ", best_.judged.pictures,
+                              " pictures; the nearest plan has ", figures(best_));
+    if (!is_in_time(best_)) return text + ": bytes alone are too slow on this machine already";
+    const FrontierPoint& widest = out_.frontier.back();
+    if (is_accurate(widest)) return concat(text, "; it takes ", figures(widest));
+    if (widest.taken == candidates_.ranked.size()) {
+      return text + ": nothing more can have 16 bits; what is left is the rounding of weights to 8";
+    }
+    return concat(text, "; more 16-bit tensors would take longer than was asked");
+  }
+
+  const Quantizer& quantizer_;
+  const Bounds& bounds_;
+  const Judge& judge_;
+  WideCandidates candidates_;
+  FrontierPoint best_;
+  std::vector<TensorId> wide_;  // of the plan at hand
+  Found out_;
+};
+
+}  // namespace
+
+Result<Found> search_bounds(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge) {
+  return Search(quantizer, bounds, judge).run();
+}
+
+}  // namespace octavo
