@@ -92,25 +92,13 @@ Result<LatencyRun> measure(const Model& model, const Setting& setting, const Opt
   return measure_latency(frame, setting.streams, latency);
 }
 
-// The median of each step over many frames, in a pass of its own: reading the clock
-// at every step makes the whole slower.
 Result<Json> measure_layers(const Model& model, int threads, Table& table) {
   const Plan& plan = model.program->plan();
-  auto session = Session::create(model.program, threads);
-  if (!session) return session.error();
-  std::vector<float> logits(static_cast<size_t>(model.outputs));
-  constexpr size_t frames = 51;
-  std::vector<std::vector<uint64_t>> ns(plan.steps.size());
-  const std::vector<std::byte> bytes = golden_input(plan, 1);
-  for (size_t f = 0; f < frames; ++f) {
-    std::vector<uint64_t> step_ns(plan.steps.size(), 0);
-    if (const Status ran = (*session)->run_timed(bytes, logits, step_ns); !ran) return ran.error();
-    for (size_t i = 0; i < step_ns.size(); ++i) ns[i].push_back(step_ns[i]);
-  }
+  const auto times = median_step_times(model, threads);
+  if (!times) return times.error();
   Json layers = Json::array();
   for (size_t i = 0; i < plan.steps.size(); ++i) {
-    std::nth_element(ns[i].begin(), ns[i].begin() + frames / 2, ns[i].end());
-    const double us = static_cast<double>(ns[i][frames / 2]) / 1e3;
+    const double us = (*times)[i];
     const int64_t macs = step_macs(plan, plan.steps[i]);
     const double rate = us > 0 ? static_cast<double>(macs) / us / 1e3 : 0;
     const std::string op(step_operator_name(plan.steps[i].op));

@@ -34,6 +34,7 @@ void add_classify(CLI::App& program, Action& action);
 void add_eval(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_compare(CLI::App& program, Action& action);
+void add_report(CLI::App& program, Action& action);
 void add_doctor(CLI::App& program, Action& action);
 void add_selftest(CLI::App& program, Action& action);
 void add_zoo(CLI::App& program, Action& action);

@@ -80,7 +80,7 @@ constexpr AddCommand commands[] = {
 #endif
     add_bench,
 #ifndef OCTAVO_RUNTIME_ONLY
-    add_compare,
+    add_compare, add_report,
 #endif
     add_doctor,  add_selftest,
 #ifdef OCTAVO_ZOO

@@ -155,10 +155,6 @@ void Progress::show(size_t done, size_t total, std::string_view what) {
   open_line_ = true;
 }
 
-std::string fixed(double value, int digits) {
-  return fmt::format("{:.{}f}", value, digits);
-}
-
 std::string megabytes(double bytes) {
   return fmt::format("{:.2f} MB", bytes / 1e6);
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fixed.h"
 #include "base/result.h"
 #include "command/command.h"
 #include "command/streams.h"
@@ -60,7 +61,6 @@ class Progress {
   bool open_line_ = false;
 };
 
-std::string fixed(double value, int digits);
 std::string megabytes(double bytes);
 
 }  // namespace octavo::command

@@ -133,6 +133,27 @@ Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
   return run;
 }
 
+Result<std::vector<double>> median_step_times(const Model& model, int threads) {
+  const Plan& plan = model.program->plan();
+  auto session = Session::create(model.program, threads);
+  if (!session) return session.error();
+  std::vector<float> logits(static_cast<size_t>(model.outputs));
+  constexpr size_t frames = 51;
+  std::vector<std::vector<uint64_t>> ns(plan.steps.size());
+  const std::vector<std::byte> bytes = golden_input(plan, 1);
+  for (size_t f = 0; f < frames; ++f) {
+    std::vector<uint64_t> step_ns(plan.steps.size(), 0);
+    if (const Status ran = (*session)->run_timed(bytes, logits, step_ns); !ran) return ran.error();
+    for (size_t i = 0; i < step_ns.size(); ++i) ns[i].push_back(step_ns[i]);
+  }
+  std::vector<double> us;
+  for (std::vector<uint64_t>& of_step : ns) {
+    std::nth_element(of_step.begin(), of_step.begin() + frames / 2, of_step.end());
+    us.push_back(static_cast<double>(of_step[frames / 2]) / 1e3);
+  }
+  return us;
+}
+
 Result<double> median_frame_ms(const Model& model, int threads) {
   auto classifier = make_classifier(model, threads);
   if (!classifier) return classifier.error();

@@ -39,6 +39,10 @@ using FrameFunction = std::function<Status(int stream)>;
 Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
                                    const LatencyOptions& options);
 
+// Of each step of a plan, the median microseconds over many frames of noise, in a pass of its own:
+// reading the clock at every step makes the whole slower.
+Result<std::vector<double>> median_step_times(const Model& plan, int threads);
+
 // Milliseconds of a picture of the model, in a third of a second.
 Result<double> median_frame_ms(const Model& model, int threads);
 

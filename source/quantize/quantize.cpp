@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/fixed.h"
 #include "base/text.h"
 #include "quantize/quantizer.h"
 #include "quantize/roundings.h"
@@ -27,13 +28,6 @@ Result<Quantized> quantize_by_file(const Graph& original, const Preprocess* how,
   return Quantized{std::move(*plan), {}};
 }
 
-// "0.975"
-std::string three_digits(double value) {
-  const auto thousandths = static_cast<int>(std::lround(1000 * value));
-  const std::string digits = concat(1000 + thousandths % 1000);
-  return concat(thousandths / 1000, ".", digits.substr(1));
-}
-
 // "'a', 'b' and 7 more": a warning is a line, not a list.
 std::string first_names(const Graph& graph, const std::vector<TensorId>& tensors) {
   constexpr size_t most = 5;
@@ -56,9 +50,9 @@ Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
   if (wider->logits_cosine <= first.logits_cosine) return first;
   warnings.push_back(
       concat("with bytes alone the cosine of the logits to the float network's is ",
-             three_digits(first.logits_cosine), "; with 16 bits for ", widening.tensors.size(),
+             fixed(first.logits_cosine, 3), "; with 16 bits for ", widening.tensors.size(),
              " tensors, which ", std::lround(100 * widening.macs_share),
-             " % of the multiply-accumulates read, it is ", three_digits(wider->logits_cosine),
+             " % of the multiply-accumulates read, it is ", fixed(wider->logits_cosine, 3),
              " (--no-auto-int16 leaves them bytes): ",
              first_names(quantizer.graph(), widening.tensors)));
   return wider;

@@ -1,20 +1,13 @@
 #include "search/search.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "base/fixed.h"
 #include "base/text.h"
 
 namespace octavo {
 
 namespace {
-
-// 96.25 as "96.25", whatever the locale.
-std::string two_digits(double value) {
-  const auto hundredths = std::llround(100 * std::fabs(value));
-  const std::string digits = concat(100 + hundredths % 100);
-  return concat(value < 0 && hundredths > 0 ? "-" : "", hundredths / 100, ".", digits.substr(1));
-}
 
 class Search {
  public:
@@ -147,7 +140,7 @@ class Search {
     const auto add = [&](const std::optional<double>& bound, const char* before,
                          const char* behind) {
       if (!bound) return;
-      out += concat(out.empty() ? "" : " and ", before, two_digits(*bound), behind);
+      out += concat(out.empty() ? "" : " and ", before, fixed(*bound, 2), behind);
     };
     add(bounds_.min_agreement, "an agreement of at least ", " %");
     add(bounds_.max_drop, "a drop of at most ", " points");
@@ -157,10 +150,10 @@ class Search {
   }
 
   static std::string figures(const FrontierPoint& p) {
-    return concat("an agreement of ", two_digits(p.judged.agreement), " %",
-                  p.judged.drop ? concat(", a drop of ", two_digits(*p.judged.drop), " points")
+    return concat("an agreement of ", fixed(p.judged.agreement, 2), " %",
+                  p.judged.drop ? concat(", a drop of ", fixed(*p.judged.drop, 2), " points")
                                 : std::string(),
-                  " and ", two_digits(p.judged.ms), " ms (", two_digits(p.slowdown),
+                  " and ", fixed(p.judged.ms, 2), " ms (", fixed(p.slowdown, 2),
                   " times) with 16 bits for ", p.tensors, " more tensors");
   }
 

@@ -45,7 +45,6 @@ const std::vector<Column>& columns();
 
 // As people read it: "" for nothing, "69.36 to 70.16" for an interval.
 std::string text_of(const Value& value, int digits);
-std::string fixed(double number, int digits);
 
 // Why the line has no value there: one sentence.
 std::string why_empty(const Line& line, const Column& column);

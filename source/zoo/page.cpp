@@ -1,73 +1,23 @@
 #include "zoo/page.h"
 
-#include <iterator>
 #include <map>
 #include <set>
-#include <span>
 
 #include "base/text.h"
-#include "build/sha256.h"
+#include "page/html.h"
 
 namespace octavo::zoo {
 
 namespace {
 
+using namespace octavo::page;
+
 constexpr unsigned char page_bytes[] = {
 #include "page_html.inc"
-};
-constexpr unsigned char style_bytes[] = {
-#include "page_css.inc"
 };
 constexpr unsigned char script_bytes[] = {
 #include "page_js.inc"
 };
-
-template <size_t size>
-std::string text_of_bytes(const unsigned char (&bytes)[size]) {
-  return std::string(std::begin(bytes), std::end(bytes));
-}
-
-std::string base64_of_hex(const std::string& hex) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bits;
-  for (const char c : hex) {
-    const auto digit = std::string_view("0123456789abcdef").find(c);
-    for (int bit = 3; bit >= 0; --bit) bits += (digit >> bit & 1) ? '1' : '0';
-  }
-  std::string out;
-  for (size_t i = 0; i < bits.size(); i += 6) {
-    std::string six = bits.substr(i, 6);
-    six.resize(6, '0');
-    out += digits[std::stoul(six, nullptr, 2)];
-  }
-  while (out.size() % 4 != 0) out += '=';
-  return out;
-}
-
-// What the page's policy lets run: these very bytes and no others, whatever a row smuggles in.
-std::string digest_of(const std::string& text) {
-  const auto hex = sha256_hex(std::as_bytes(std::span(text)));
-  return hex ? concat("'sha256-", base64_of_hex(*hex), "'") : "'none'";
-}
-
-// In one pass, so that a text with {{...}} in it stays a text.
-std::string filled(const std::string& form, const std::map<std::string, std::string>& parts) {
-  std::string out;
-  size_t at = 0;
-  for (size_t open; (open = form.find("{{", at)) != std::string::npos;) {
-    const size_t close = form.find("}}", open);
-    out += form.substr(at, open - at);
-    const auto part = parts.find(form.substr(open + 2, close - open - 2));
-    if (part != parts.end()) out += part->second;
-    at = close + 2;
-  }
-  return out + form.substr(at);
-}
-
-std::string element(std::string_view tag, std::string_view text) {
-  return concat("<", tag, ">", html_escaped(text), "</", tag, ">");
-}
 
 // A long name may go on in the next line behind each underscore.
 std::string breakable(std::string_view name) {
@@ -201,34 +151,9 @@ std::string notes(const Sheet& sheet, const Reasons& reasons) {
 
 }  // namespace
 
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 std::string page(const Sheet& sheet) {
-  const std::string style = text_of_bytes(style_bytes), script = text_of_bytes(script_bytes);
+  const std::string& style = shared_style();
+  const std::string script = shared_script() + text_of_bytes(script_bytes);
   const std::vector<const Column*> shown = shown_columns(sheet);
   Reasons reasons;
   std::string warnings;
@@ -236,8 +161,8 @@ std::string page(const Sheet& sheet) {
   std::map<std::string, std::string> parts = {
       {"style", style},
       {"script", script},
-      {"style digest", digest_of(style)},
-      {"script digest", digest_of(script)},
+      {"style digest", content_digest(style)},
+      {"script digest", content_digest(script)},
       {"facts", facts(sheet)},
       {"warnings", warnings.empty() ? "" : concat("<div class=\"warning\">", warnings, "</div>")},
       {"figure", figure(sheet)},

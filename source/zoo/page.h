@@ -18,7 +18,4 @@ struct Picture {
 };
 Picture picture(const Sheet& sheet);
 
-// Text for HTML and SVG, inside elements and quoted attributes.
-std::string html_escaped(std::string_view text);
-
 }  // namespace octavo::zoo
