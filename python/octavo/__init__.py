@@ -6,29 +6,47 @@
         print(answer["label"], answer["score"])
 """
 
-from typing import TYPE_CHECKING
-from typing import Any as _Any
-
-from ._library import library as _runtime
-from ._library import text as _text
 from .errors import (Error, FailedError, GateMissedError, InterruptedError, RejectedError, UnsupportedError,
                      UsageError)
-from .model import Info, Label, Model, Step, load
-from .porting import InferenceSession
 
+TYPE_CHECKING = False  # which type checkers take for True; typing itself would be half of what this import costs
 if TYPE_CHECKING:
+    from . import zoo
+    from .model import Info, Label, Model, Step, load
+    from .porting import InferenceSession
     from .program import Benched, Built, Compared, Evaluated, bench, build, compare, evaluate
 
-__version__: str = _text(_runtime.octavo_version())
+    __version__: str
+
+# Imported when they are first used: a program that only may classify waits neither for NumPy nor for the library, and
+# the command line for neither.
+_HOMES = {
+    "model": ["Info", "Label", "Model", "Step", "load"],
+    "porting": ["InferenceSession"],
+    "program": ["Benched", "Built", "Compared", "Evaluated", "bench", "build", "compare", "evaluate"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["Benched", "Built", "Compared", "Error", "Evaluated", "FailedError", "GateMissedError", "InferenceSession",
            "Info", "InterruptedError", "Label", "Model", "RejectedError", "Step", "UnsupportedError", "UsageError",
-           "bench", "build", "compare", "evaluate", "load"]
+           "bench", "build", "compare", "evaluate", "load", "zoo"]
 
 
-def __getattr__(name: str) -> _Any:
-    """What runs the program is imported when it is first used: who classifies does not wait for it."""
-    if name in __all__:
-        from . import program
-        return getattr(program, name)
-    raise AttributeError(f"module 'octavo' has no attribute {name!r}")
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+    value: object
+    if name in _HOME_OF:
+        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    elif name == "zoo":
+        value = import_module(".zoo", __name__)
+    elif name == "__version__":
+        from ._library import library, text
+        value = text(library.octavo_version())
+    else:
+        raise AttributeError(f"module 'octavo' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

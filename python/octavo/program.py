@@ -6,30 +6,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import threading
-from typing import Any, Callable, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Sequence, TypeVar
 
-from .errors import FailedError, GateMissedError, UsageError, of_kind
-from .model import Model, load
+from ._find import find
+from .errors import GateMissedError, UsageError, of_kind
+
+if TYPE_CHECKING:
+    from .model import Model
 
 Progress = Callable[[int, int, str], None]
-_HERE = pathlib.Path(__file__).resolve().parent
-
-
-def find() -> str:
-    """The program: the one that OCTAVO_PROGRAM names, the wheel's own, the system's."""
-    named = os.environ.get("OCTAVO_PROGRAM")
-    bundled = _HERE / "bin" / "octavo"
-    path = named or (str(bundled) if bundled.exists() else shutil.which("octavo"))
-    if path is None or not os.access(path, os.X_OK):
-        raise FailedError(f"the program octavo was not found{f' at {path!r}' if path else ''}; install the wheel or "
-                          "the Debian package octavo, or name it by OCTAVO_PROGRAM")
-    return path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +44,7 @@ class Built(Result):
     def load(self, **options: Any) -> Model:
         if self.plan is None:
             raise UsageError("a dry run writes no plan")
+        from .model import load
         return load(self.plan, **options)
 
 

@@ -137,11 +137,29 @@ def test_a_fork_goes_on(small, threads):
     assert numpy.array_equal(model.run(pixels), expected)
 
 
+def modules_after(code):
+    """The top-level modules that a fresh interpreter has loaded after the code."""
+    done = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True,
+                          text=True, env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(octavo.__file__))))
+    assert done.returncode == 0 and done.stderr == ""
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
 def test_the_package_brings_numpy_alone():
-    """And so little else that importing it is quick; PIL and tqdm are used where the caller has them."""
-    code = "import sys, numpy; before = set(sys.modules); import octavo; print(*(set(sys.modules) - before))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(octavo.__file__))))
-    loaded = {name.split(".")[0] for name in done.stdout.split()}
-    assert "octavo" in loaded and done.stderr == ""
-    assert not loaded & {"PIL", "tqdm", "onnx", "onnxruntime", "torch", "email", "asyncio", "unittest"}
+    """PIL and tqdm are used where the caller has them."""
+    loaded = modules_after("import octavo; octavo.load, octavo.build, octavo.zoo, octavo.InferenceSession")
+    assert {"octavo", "numpy"} <= loaded
+    assert not loaded & {"PIL", "tqdm", "onnx", "onnxruntime", "torch", "asyncio", "unittest"}
+
+
+def test_importing_it_waits_for_nothing():
+    added = modules_after("import octavo") - modules_after("pass")
+    assert added == {"octavo", "__future__"}
+
+
+def test_every_public_name_is_there():
+    assert set(octavo.__all__) <= set(dir(octavo))
+    assert all(getattr(octavo, name) is not None for name in octavo.__all__)
+    assert octavo.__version__.count(".") == 2
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        octavo.lod
