@@ -1,6 +1,7 @@
 #include "command/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <sstream>
 
 namespace octavo::command::CLI {
 
@@ -10,7 +11,28 @@ Option* Option::required() {
 }
 
 Option* Option::check(const Validator& validator) {
-  option_->check(::CLI::Validator(validator.check, validator.description));
+  option_->check(::CLI::Validator(validator.check, validator.range));
+  return this;
+}
+
+Option* Option::value(const std::string& name) {
+  option_->type_name(name);
+  return this;
+}
+
+Option* Option::choices(const std::vector<std::string>& words) {
+  std::string name;
+  for (const std::string& word : words) name += (name.empty() ? "" : "|") + word;
+  return value(name);
+}
+
+Option* Option::with_default() {
+  option_->capture_default_str();
+  return this;
+}
+
+Option* Option::with_default(const std::string& words) {
+  option_->default_str(words);
   return this;
 }
 
@@ -29,7 +51,9 @@ size_t Option::count() const {
 }
 
 App* App::add_subcommand(const std::string& name, const std::string& text) {
-  return &subcommands_.emplace_back(app_->add_subcommand(name, text));
+  ::CLI::App* command = app_->add_subcommand(name, text);
+  command->footer(std::string());  // not the example of what it is below
+  return &subcommands_.emplace_back(command);
 }
 
 void App::require_subcommand(size_t least, size_t most) {
@@ -38,6 +62,10 @@ void App::require_subcommand(size_t least, size_t most) {
 
 void App::callback(std::function<void()> function) {
   app_->callback(std::move(function));
+}
+
+void App::example(const std::string& command_line) {
+  app_->footer(command_line);
 }
 
 Option* App::keep(::CLI::Option* option) {
@@ -82,3 +110,61 @@ size_t App::count(const std::string& name) const {
 }
 
 }  // namespace octavo::command::CLI
+
+namespace octavo::command {
+
+namespace {
+
+std::vector<std::string> split_at_bars(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, '|');) out.push_back(word);
+  return out;
+}
+
+std::vector<std::string> path_of(const ::CLI::App& app) {
+  std::vector<std::string> path;
+  if (app.get_parent()) path = path_of(*app.get_parent());
+  path.push_back(app.get_name());
+  return path;
+}
+
+OptionText describe(const ::CLI::Option& option) {
+  OptionText out;
+  out.positional = option.get_positional();
+  if (out.positional) out.names = {option.get_name(true)};
+  for (const std::string& name : option.get_snames()) out.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) out.names.push_back("--" + name);
+  if (option.get_items_expected_max() > 0) {
+    // CLI11 knows a validator's words only as a part of the type's name.
+    const std::string type = option.get_type_name();
+    const size_t colon = type.find(':');
+    out.value = type.substr(0, colon);
+    if (colon != std::string::npos) out.range = type.substr(colon + 1);
+    if (out.value.find('|') != std::string::npos) out.choices = split_at_bars(out.value);
+  }
+  out.text = option.get_description();
+  out.standard = option.get_default_str();
+  out.group = option.get_group();
+  out.required = option.get_required();
+  out.repeated = option.get_items_expected_max() > 1;
+  return out;
+}
+
+}  // namespace
+
+CommandText describe(const ::CLI::App& app) {
+  CommandText out;
+  out.path = path_of(app);
+  out.text = app.get_description();
+  out.example = app.get_footer();
+  for (const ::CLI::Option* option : app.get_options()) {
+    if (option != app.get_help_ptr()) out.options.push_back(describe(*option));
+  }
+  out.options.push_back({.names = {"-h", "--help"}, .text = "show this help", .group = "Options"});
+  for (const ::CLI::App* command : app.get_subcommands({}))
+    out.commands.push_back(describe(*command));
+  return out;
+}
+
+}  // namespace octavo::command

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "command/manual.h"
+
 namespace CLI {
 class App;
 class Option;
@@ -20,13 +22,21 @@ namespace octavo::command::CLI {
 // Looks at a value as it was typed; what is wrong with it, or "".
 struct Validator {
   std::function<std::string(const std::string&)> check;
-  std::string description;  // in --help, behind the option's name
+  std::string range;  // in --help, behind the option's text: "1 to 64"
 };
 
 class Option {
  public:
   explicit Option(::CLI::Option* option) : option_(option) {}
   Option* required();
+  // What follows the flag, as --help calls it: "FILE", "HxW".
+  Option* value(const std::string& name);
+  // Words, one of which follows the flag. They are shown and completed, not checked (see choose).
+  Option* choices(const std::vector<std::string>& words);
+  // --help shows the value that the variable has now as what holds where the flag is not given;
+  // or these words, where that depends.
+  Option* with_default();
+  Option* with_default(const std::string& words);
   Option* check(const Validator& validator);
   Option* group(const std::string& name);
   Option* allow_extra_args(bool allow);
@@ -45,6 +55,7 @@ class App {
   App* add_subcommand(const std::string& name, const std::string& text);
   void require_subcommand(size_t least, size_t most);
   void callback(std::function<void()> function);
+  void example(const std::string& command_line);
 
   Option* add_flag(const std::string& name, bool& value, const std::string& text);
   Option* add_option(const std::string& name, std::string& value, const std::string& text);
@@ -57,6 +68,7 @@ class App {
   void remove_option(const std::string& name);
   // How often the option of that name was given.
   size_t count(const std::string& name) const;
+  const ::CLI::App& parser() const { return *app_; }
 
  private:
   Option* keep(::CLI::Option* option);
@@ -67,3 +79,10 @@ class App {
 };
 
 }  // namespace octavo::command::CLI
+
+namespace octavo::command {
+
+// What the parser knows of a command and of those below it.
+CommandText describe(const ::CLI::App& app);
+
+}  // namespace octavo::command

@@ -230,20 +230,33 @@ int run(const Options& options) {
 void add_bench(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("bench", "latency, throughput, layers");
+  command->example("octavo bench model.octavo --threads 1,2 --seconds 1");
   command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
   o->flags.add(*command);
   o->flags.add_output_name(*command);
   command->remove_option("--threads");
-  command->add_option("--threads", o->threads, "threads of one frame, for example 1,2,4");
-  command->add_option("--streams", o->streams, "one-thread sessions at once, for example 1,2");
-  command->add_option("--seconds", o->seconds, "to measure each")->check(real_number(0.01, 3600));
+  command->add_option("--threads", o->threads, "threads of one frame, for example 1,2,4")
+      ->value("N,N")
+      ->with_default();
+  command->add_option("--streams", o->streams, "one-thread sessions at once, for example 1,2")
+      ->value("N,N");
+  command->add_option("--seconds", o->seconds, "to measure each")
+      ->check(real_number(0.01, 3600))
+      ->value("S")
+      ->with_default();
   command->add_option("--frames", o->frames, "instead of seconds")
-      ->check(whole_number(1, 100000000));
-  command->add_option("--warmup", o->warmup, "seconds before")->check(real_number(0, 600));
-  command->add_option("--input", o->input,
-                      "end to end: decode and preprocess this file each frame");
+      ->check(whole_number(1, 100000000))
+      ->value("N");
+  command->add_option("--warmup", o->warmup, "seconds before")
+      ->check(real_number(0, 600))
+      ->value("S")
+      ->with_default();
+  command
+      ->add_option("--input", o->input, "end to end: decode and preprocess this file each frame")
+      ->value("FILE");
   command->add_option("--rate", o->rate, "frames due a second: deadline misses and jitter")
-      ->check(real_number(0.001, 100000));
+      ->check(real_number(0.001, 100000))
+      ->value("FPS");
   command->add_flag("--layers,!--no-layers", o->layers, "a row a step, in a pass of its own");
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });

@@ -416,7 +416,7 @@ int run(Options options) {
   }
   if (options.output.json) {
     print_json(summary_json(options, built, *measured, bytes.size(), *sha256));
-  } else {
+  } else if (!options.output.quiet) {
     print_summary(options, built, *measured, bytes.size(), *sha256);
   }
   const size_t unreadable = built.unreadable.size() + measured->evaluation.unreadable.size();
@@ -434,45 +434,66 @@ void add_build(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("build", "calibrate and quantize a float model");
   o->command = command;
+  command->example("octavo build model.onnx -o model.octavo --calib calibration");
   command->add_option("MODEL", o->model, "a float model (.onnx)");
-  command->add_option("-o", o->output_path, "the plan to write (.octavo)");
-  command->add_option("--calib", o->calibration, "calibration pictures");
-  command->add_option("--config", o->config, "a YAML file of hb_mapper; flags go before it");
+  command->add_option("-o", o->output_path, "the plan to write (.octavo)")->value("FILE");
+  command->add_option("--calib", o->calibration, "calibration pictures")->value("DATA");
+  command->add_option("--config", o->config, "a YAML file of hb_mapper; flags go before it")
+      ->value("FILE");
   command->add_option("--samples", o->samples, "at most so many of them; 0: all")
-      ->check(whole_number(0, INT64_MAX));
-  command->add_option("--eval-data", o->evaluation,
-                      "labelled pictures to measure float and int8 on");
+      ->check(whole_number(0, INT64_MAX))
+      ->value("N")
+      ->with_default();
+  command->add_option("--eval-data", o->evaluation, "labelled pictures to measure float and int8 on")
+      ->value("DATA");
   command->add_option("--limit", o->limit, "only the first N of them; 0: all")
-      ->check(whole_number(0, INT64_MAX));
+      ->check(whole_number(0, INT64_MAX))
+      ->value("N")
+      ->with_default();
   command->add_option("--class-offset", o->class_offset, "added to every label")
-      ->check(whole_number(-1000000, 1000000));
-  command->add_option("--labels", o->labels, "class names to store, one a line; or imagenet");
-  command->add_option("--method", o->method, "of ranges: auto, max, percentile, mse or kl");
+      ->check(whole_number(-1000000, 1000000))
+      ->value("K")
+      ->with_default();
+  command->add_option("--labels", o->labels, "class names to store, one a line; or imagenet")
+      ->value("FILE");
+  command->add_option("--method", o->method, "how ranges are chosen")
+      ->choices({"auto", "max", "percentile", "mse", "kl"})
+      ->with_default("auto");
   command->add_option("--percentile", o->percentile, "for --method percentile")
-      ->check(real_number(50, 100));
+      ->check(real_number(50, 100))
+      ->value("P")
+      ->with_default();
   command->add_flag("--per-channel,!--per-tensor", o->per_channel,
                     "weight scales (default: per channel)");
-  command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name");
+  command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name")
+      ->value("NODE");
   command->add_flag(
       "--auto-int16,!--no-auto-int16", o->auto_int16,
       "16 bits for up to 5 % of the MACs where bytes alone leave the logits too far off");
   command->add_flag("--all-int16,!--no-all-int16", o->all_int16, "every node's output");
   command->add_option("--min-agreement", o->min_agreement,
                       "percent of pictures with float's Top-1: 16 bits where they are needed for it")
-      ->check(real_number(0, 100));
+      ->check(real_number(0, 100))
+      ->value("PERCENT");
   command->add_option("--max-drop", o->max_drop,
                       "points of Top-1 that may be lost on --eval-data, likewise")
-      ->check(real_number(-100, 100));
+      ->check(real_number(-100, 100))
+      ->value("POINTS");
   command->add_option("--max-slowdown", o->max_slowdown,
                       "times the time of bytes alone that it may take")
-      ->check(real_number(1, 1000));
+      ->check(real_number(1, 1000))
+      ->value("TIMES");
   command->add_option("--max-time", o->max_ms, "milliseconds a picture, by one thread")
-      ->check(real_number(0.000001, 1000000));
+      ->check(real_number(0.000001, 1000000))
+      ->value("MS");
   command->add_option("--seed", o->seed, "of the choice of pictures")
-      ->check(whole_number(0, INT64_MAX));
+      ->check(whole_number(0, INT64_MAX))
+      ->value("S")
+      ->with_default();
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");
   command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
-  command->add_option("--style", o->style, "hb: also the tables that hb_mapper prints");
+  command->add_option("--style", o->style, "hb: also the tables that hb_mapper prints")
+      ->choices({"hb"});
   o->flags.add(*command);
   o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);

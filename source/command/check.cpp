@@ -165,8 +165,10 @@ void add_check(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command =
       program.add_subcommand("check", "whether a float model can be built, node by node");
+  command->example("octavo check model.onnx");
   command->add_option("MODEL", o->model, "a float model (.onnx)")->required();
-  command->add_option("--style", o->style, "hb: the table that hb_mapper's checker prints");
+  command->add_option("--style", o->style, "hb: the table that hb_mapper's checker prints")
+      ->choices({"hb"});
   o->flags.add(*command);
   o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);

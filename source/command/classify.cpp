@@ -202,6 +202,7 @@ int run(const Options& options) {
 void add_classify(CLI::App& program, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("classify", "the most likely labels of pictures");
+  command->example("octavo classify model.octavo photo.jpg");
   command->add_option("MODEL", options->model, "a plan (.octavo) or a float model (.onnx)")
       ->required();
   command
@@ -209,17 +210,26 @@ void add_classify(CLI::App& program, Action& action) {
                    "JPEG, PNG, WebP, BMP, PPM, .npy, or a frame as FILE.nv12:WxH")
       ->required();
   options->top_option = command->add_option("--top", options->top, "labels a picture")
-                            ->check(whole_number(1, 1000000));
+                            ->check(whole_number(1, 1000000))
+                            ->value("N")
+                            ->with_default();
   command
       ->add_option("--threshold", options->threshold,
                    "show every label whose score is at least this, and no other")
-      ->check(real_number(0, 1));
-  command->add_option("--range", options->range, "of YUV frames: full or video");
-  command->add_option("--matrix", options->matrix, "of YUV frames: bt601 or bt709");
-  command->add_option("--logits", options->logits, "write float32 [n, outputs] to this .npy");
+      ->check(real_number(0, 1))
+      ->value("T");
+  command->add_option("--range", options->range, "of YUV frames")
+      ->choices({"full", "video"})
+      ->with_default();
+  command->add_option("--matrix", options->matrix, "of YUV frames")
+      ->choices({"bt601", "bt709"})
+      ->with_default();
+  command->add_option("--logits", options->logits, "write float32 [n, outputs] to this .npy")
+      ->value("FILE");
   command->add_flag("--overwrite,!--no-overwrite", options->overwrite,
                     "replace an existing .npy file");
-  command->add_option("--labels", options->labels, "class names, one a line; or imagenet");
+  command->add_option("--labels", options->labels, "class names, one a line; or imagenet")
+      ->value("FILE");
   options->flags.add(*command);
   options->flags.add_output_name(*command);
   add_output_flags(*command, options->output);

@@ -38,6 +38,7 @@ void add_report(CLI::App& program, Action& action);
 void add_doctor(CLI::App& program, Action& action);
 void add_selftest(CLI::App& program, Action& action);
 void add_zoo(CLI::App& program, Action& action);
+void add_help(CLI::App& program, Action& action);
 
 // Set by SIGINT while a command that cleans up after itself runs (see interruptible).
 extern std::atomic<bool> interrupted;

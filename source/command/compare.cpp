@@ -108,11 +108,16 @@ void add_compare(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command =
       program.add_subcommand("compare", "the error of each layer of a plan: who is to blame");
+  command->example("octavo compare model.onnx model.octavo --data validation --limit 8");
   command->add_option("MODEL", o->model, "the float model (.onnx)")->required();
   command->add_option("PLAN", o->plan, "the plan built from it (.octavo)")->required();
-  command->add_option("--data", o->data, "pictures; labels are not needed")->required();
+  command->add_option("--data", o->data, "pictures; labels are not needed")
+      ->required()
+      ->value("DATA");
   command->add_option("--limit", o->limit, "only the first N; 0: all")
-      ->check(whole_number(0, INT64_MAX));
+      ->check(whole_number(0, INT64_MAX))
+      ->value("N")
+      ->with_default();
   o->flags.add(*command);
   o->flags.add_output_name(*command);
   add_output_flags(*command, o->output);

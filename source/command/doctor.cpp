@@ -60,6 +60,7 @@ void add_doctor(CLI::App& program, Action& action) {
   const auto output = std::make_shared<Output>();
   CLI::App* command =
       program.add_subcommand("doctor", "this machine: ISA paths, cores, clock, memory");
+  command->example("octavo doctor");
   add_output_flags(*command, *output);
   command->callback([output, &action] { action = [output] { return run(*output); }; });
 }

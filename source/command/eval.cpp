@@ -285,18 +285,27 @@ void add_eval(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "eval", "Top-1 and Top-5 with intervals; models paired against the first");
+  command->example("octavo eval model.onnx model.octavo --data validation");
   command->add_option("MODEL", o->models, "plans (.octavo) and float models (.onnx)")->required();
-  command->add_option("--data", o->data, "labelled pictures")->required();
+  command->add_option("--data", o->data, "labelled pictures")->required()->value("DATA");
   command->add_option("--limit", o->limit, "only the first N; 0: all")
-      ->check(whole_number(0, INT64_MAX));
+      ->check(whole_number(0, INT64_MAX))
+      ->value("N")
+      ->with_default();
   command->add_option("--class-offset", o->class_offset, "added to every label")
-      ->check(whole_number(-1000000, 1000000));
-  command->add_option("--labels", o->labels, "class names, one a line (checked against the model)");
-  command->add_option("--csv", o->csv, "write a row a picture");
+      ->check(whole_number(-1000000, 1000000))
+      ->value("K")
+      ->with_default();
+  command->add_option("--labels", o->labels, "class names, one a line (checked against the model)")
+      ->value("FILE");
+  command->add_option("--csv", o->csv, "write a row a picture")->value("FILE");
   command->add_option("--margin", o->margin,
-                      "points of Top-1 within which two models count as equivalent; default 1")
-      ->check(real_number(0.001, 99));
-  command->add_option("--gate", o->gate, "exit 4 unless it holds, for example \"drop<=1.0\"");
+                      "points of Top-1 within which two models count as equivalent")
+      ->check(real_number(0.001, 99))
+      ->value("POINTS")
+      ->with_default();
+  command->add_option("--gate", o->gate, "exit 4 unless it holds, for example \"drop<=1.0\"")
+      ->value("CONDITION");
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing CSV file");
   o->flags.add(*command);
   o->flags.add_output_name(*command);

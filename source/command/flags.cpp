@@ -27,6 +27,12 @@ std::vector<std::string> split(std::string_view text, char at) {
   }
 }
 
+// For --help. A bound that nobody reaches says nothing.
+template <class Number>
+std::string range_text(Number low, Number high, bool unbounded) {
+  return unbounded ? std::string() : concat(low, " to ", high);
+}
+
 }  // namespace
 
 CLI::Validator whole_number(int64_t low, int64_t high) {
@@ -36,7 +42,7 @@ CLI::Validator whole_number(int64_t low, int64_t high) {
                ? std::string()
                : concat(quoted(text), ": a whole number from ", low, " to ", high, " is needed");
   };
-  return {check, concat("INT in [", low, " - ", high, "]")};
+  return {check, range_text(low, high, high >= 100'000)};
 }
 
 CLI::Validator real_number(double low, double high) {
@@ -46,7 +52,7 @@ CLI::Validator real_number(double low, double high) {
                ? std::string()
                : concat(quoted(text), ": a number from ", low, " to ", high, " is needed");
   };
-  return {check, concat("FLOAT in [", low, " - ", high, "]")};
+  return {check, range_text(low, high, high >= 1e5)};
 }
 
 Result<std::array<int, 2>> parse_size(const std::string& flag, const std::string& text) {
@@ -100,35 +106,45 @@ std::vector<std::string> split_commas(const std::vector<std::string>& texts) {
 
 void add_output_flags(CLI::App& command, Output& output) {
   command.add_flag("--json,!--no-json", output.json, "one JSON object on stdout");
-  command.add_flag("-q,--quiet,!--no-quiet", output.quiet, "no progress, notes or warnings");
+  command.add_flag("-q,--quiet,!--no-quiet", output.quiet,
+                   "no progress, notes, warnings or summary");
   command.add_flag("-v,--verbose,!--no-verbose", output.verbose, "say more");
 }
 
 void PreprocessFlags::add(CLI::App& command) {
   const char* group = "Preprocessing of pictures (an ONNX file's; a plan has its own)";
-  command.add_option("--preset", preset, "torchvision, timm, tf, caffe or none")->group(group);
-  command.add_option("--size", size, "HxW of the network's input")->group(group);
+  command
+      .add_option("--preset", preset, "mean, std and colours as that project's models want them")
+      ->choices({"torchvision", "timm", "tf", "caffe", "none"})
+      ->group(group);
+  command.add_option("--size", size, "of the network's input")->value("HxW")->group(group);
   command.add_option("--resize", resize, "the short side before the crop; 0: no resize")
       ->check(whole_number(0, 16384))
+      ->value("N")
       ->group(group);
   command
       .add_option("--resize-exact", resize_exact,
-                  "or HxW to which the whole picture is squashed, whatever its shape")
+                  "or the size to which the whole picture is squashed, whatever its shape")
+      ->value("HxW")
       ->group(group);
   command.add_option("--crop-pct", crop_pct, "or the crop's share of the short side")
       ->check(real_number(0.05, 1))
+      ->value("F")
       ->group(group);
-  command.add_option("--interpolation", interpolation, "bilinear, bicubic or nearest")
+  command.add_option("--interpolation", interpolation, "Pillow's filter of the resize")
+      ->choices({"bilinear", "bicubic", "nearest"})
       ->group(group);
-  command.add_option("--mean", mean, "R,G,B in 0..255 units")->group(group);
-  command.add_option("--std", std, "R,G,B in 0..255 units")->group(group);
-  command.add_option("--color", color, "rgb or bgr: the order of the network's channels")
+  command.add_option("--mean", mean, "in 0..255 units")->value("R,G,B")->group(group);
+  command.add_option("--std", std, "in 0..255 units")->value("R,G,B")->group(group);
+  command.add_option("--color", color, "the order of the network's channels")
+      ->choices({"rgb", "bgr", "gray"})
       ->group(group);
   exif_option = command
                     .add_flag("--exif-rotate,!--no-exif-rotate", exif_rotate,
                               "turn pictures as their EXIF orientation says")
                     ->group(group);
   command.add_option("--via", via, "nv12: send each picture through NV12 first; none: not")
+      ->choices({"nv12", "none"})
       ->group(group);
 }
 
@@ -182,15 +198,17 @@ Result<PreprocessChoice> PreprocessFlags::parse() const {
 }
 
 void MemoryFlag::add(CLI::App& command) {
-  command
-      .add_option("--max-memory", mib,
-                  "MiB that a plan may take with its weights and sessions (default: what is free)")
-      ->check(whole_number(1, int64_t{1} << 30));
+  command.add_option("--max-memory", mib, "what a plan may take with its weights and sessions")
+      ->check(whole_number(1, int64_t{1} << 30))
+      ->value("MIB")
+      ->with_default("what is free");
 }
 
 void ModelFlags::add_output_name(CLI::App& command) {
-  command.add_option("--output", output_name,
-                     "of an ONNX file: the output, node or inner value where the network ends");
+  command
+      .add_option("--output", output_name,
+                  "of an ONNX file: the output, node or inner value where the network ends")
+      ->value("NAME");
 }
 
 void ModelFlags::add(CLI::App& command) {
@@ -199,9 +217,15 @@ void ModelFlags::add(CLI::App& command) {
   command.add_flag("--clip,!--no-clip", clip,
                    "clip tensors to what pixels hold, where they are fed to a plan of pictures");
   command.add_flag("--strict,!--no-strict", strict, "refuse pictures that a decoder warns about");
-  command.add_option("--isa", isa, "instruction set to use (default: the best; also OCTAVO_ISA)");
-  command.add_option("--threads", threads, "default: physical cores")->check(whole_number(1, 1024));
-  command.add_option("--disable", disable, "rewrites of a float graph to leave out, by name");
+  command.add_option("--isa", isa, "instruction set to use")
+      ->value("NAME")
+      ->with_default("OCTAVO_ISA, else the best");
+  command.add_option("--threads", threads, "of one frame")
+      ->check(whole_number(1, 1024))
+      ->value("N")
+      ->with_default("physical cores");
+  command.add_option("--disable", disable, "rewrites of a float graph to leave out, by name")
+      ->value("NAME");
 }
 
 Result<ModelOptions> ModelFlags::parse() const {

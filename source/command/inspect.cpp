@@ -226,6 +226,7 @@ int run(const Options& options) {
 void add_inspect(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("inspect", "shapes, precision, sizes and provenance");
+  command->example("octavo inspect model.octavo");
   command->add_option("MODEL", o->model, "a plan (.octavo) or a float model (.onnx)")->required();
   o->flags.add(*command);
   o->flags.add_output_name(*command);

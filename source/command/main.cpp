@@ -7,7 +7,6 @@
 #include <csignal>
 #include <exception>
 #include <new>
-#include <sstream>
 #include <system_error>
 
 #include "base/memory_error.h"
@@ -86,6 +85,7 @@ constexpr AddCommand commands[] = {
 #ifdef OCTAVO_ZOO
     add_zoo,
 #endif
+    add_help,
 };
 
 // "--per_channel=1" to "--per-channel=1": `_` is accepted for `-` in long flags.
@@ -120,12 +120,6 @@ const ::CLI::App& chosen_app(const ::CLI::App& program) {
   return *app;
 }
 
-// "octavo zoo pull".
-std::string full_name(const ::CLI::App& app) {
-  return app.get_parent() ? concat(full_name(*app.get_parent()), " ", app.get_name())
-                          : app.get_name();
-}
-
 // What CLI11 could not place, with the nearest name that it could have been.
 std::string explain(const ::CLI::ParseError& error, const ::CLI::App& program) {
   std::string text = error.what();
@@ -141,7 +135,7 @@ std::string explain(const ::CLI::ParseError& error, const ::CLI::App& program) {
   for (char& c : text) {
     if (c == '\n') c = ' ';
   }
-  return concat(text, " (", full_name(app), " --help)");
+  return concat(text, " (", full_name(describe(app)), " --help)");
 }
 
 int print_version(bool json) {
@@ -163,6 +157,7 @@ int run(int argc, char** argv) {
   program.add_flag("--json", version_json, "with --version: as JSON");
   Action action;
   CLI::App root(&program);
+  root.example("octavo classify model.octavo photo.jpg");
   for (const AddCommand add : commands) add(root, action);
 
   std::vector<std::string> arguments;
@@ -170,17 +165,15 @@ int run(int argc, char** argv) {
     arguments.push_back(normalized(argv[i]));  // CLI11 wants them reversed
   try {
     program.parse(arguments);
-  } catch (const ::CLI::Success& help) {
-    std::ostringstream text;
-    const int code = program.exit(help, text, text);
-    write_out(text.str());
-    return code;
+  } catch (const ::CLI::CallForHelp&) {
+    write_out(help_text(describe(chosen_app(program))));
+    return exit_done;
   } catch (const ::CLI::ParseError& error) {
     return fail(usage_error(explain(error, program)));
   }
   if (version) return print_version(version_json);
   if (!action) {
-    write_out(program.help());
+    write_out(help_text(describe(program)));
     return exit_code(ErrorKind::usage);
   }
   return action();

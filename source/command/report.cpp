@@ -190,19 +190,29 @@ void add_report(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("report", "a plan as one page to look at");
   o->command = command;
+  command->example("octavo report model.octavo --model model.onnx --data validation -o model.html");
   command->add_option("PLAN", o->plan, "a plan (.octavo)")->required();
-  command->add_option("--model", o->model, "the float model that it was built from, for a verdict");
-  command->add_option("--data", o->data, "labelled pictures, for a verdict");
+  command->add_option("--model", o->model, "the float model that it was built from, for a verdict")
+      ->value("FLOAT.onnx");
+  command->add_option("--data", o->data, "labelled pictures, for a verdict")->value("DATA");
   command->add_option("--limit", o->limit, "only the first N; 0: all")
-      ->check(whole_number(0, INT64_MAX));
+      ->check(whole_number(0, INT64_MAX))
+      ->value("N")
+      ->with_default();
   command->add_option("--class-offset", o->class_offset, "added to every label")
-      ->check(whole_number(-1000000, 1000000));
+      ->check(whole_number(-1000000, 1000000))
+      ->value("K")
+      ->with_default();
   command->add_option("--margin", o->margin,
-                      "points of Top-1 within which two models count as equivalent; default 1")
-      ->check(real_number(0.001, 99));
+                      "points of Top-1 within which two models count as equivalent")
+      ->check(real_number(0.001, 99))
+      ->value("POINTS")
+      ->with_default();
   command->add_option("--flips", o->most_flips, "at most so many pictures that differ")
-      ->check(whole_number(0, 10000));
-  command->add_option("-o", o->out, "the page to write (.html)")->required();
+      ->check(whole_number(0, 10000))
+      ->value("N")
+      ->with_default();
+  command->add_option("-o", o->out, "the page to write (.html)")->required()->value("PAGE.html");
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing page");
   o->flags.add(*command);
   o->flags.add_output_name(*command);

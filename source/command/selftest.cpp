@@ -109,8 +109,9 @@ void add_selftest(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command =
       program.add_subcommand("selftest", "golden inputs through this machine's ISA paths");
+  command->example("octavo selftest model.octavo --all-isa");
   command->add_option("PLAN", o->plan, "a plan (default: a small one that is built in)");
-  command->add_option("--isa", o->isa, "only this one");
+  command->add_option("--isa", o->isa, "only this one")->value("NAME");
   command->add_flag("--all-isa,!--no-all-isa", o->all_isa, "every path that this machine can run");
   o->max_memory.add(*command);
   add_output_flags(*command, o->output);

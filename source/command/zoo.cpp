@@ -165,12 +165,14 @@ void add_list(CLI::App& zoo, Action& action) {
   };
   const auto options = std::make_shared<Options>();
   CLI::App* command = zoo.add_subcommand("list", "the models, a row each");
-  command->add_option("--family", options->filter.families, "only these families");
-  command->add_option("--licence", options->filter.licences, "only these licences");
+  command->example("octavo zoo list --family RepVGG,MobileOne --max-parameters 10");
+  command->add_option("--family", options->filter.families, "only these families")->value("NAME");
+  command->add_option("--licence", options->filter.licences, "only these licences")->value("NAME");
   command
       ->add_option("--max-parameters", options->filter.most_parameters,
                    "only those of at most so many million parameters")
-      ->check(real_number(0, 1e6));
+      ->check(real_number(0, 1e6))
+      ->value("M");
   add_output_flags(*command, options->output);
   command->callback([options, &action] {
     action = [options] { return list(options->filter, options->output); };
@@ -184,6 +186,7 @@ void add_info(CLI::App& zoo, Action& action) {
   };
   const auto options = std::make_shared<Options>();
   CLI::App* command = zoo.add_subcommand("info", "all that the table says of a model");
+  command->example("octavo zoo info Mobilenetv2");
   command->add_option("NAME", options->names, "models, as `zoo list` names them")->required();
   add_output_flags(*command, options->output);
   command->callback(

@@ -101,6 +101,7 @@ void print_table(const std::vector<zoo::Built>& rows) {
 
 void print_answer(const Options& options, const std::vector<zoo::Built>& rows) {
   output_is_extra();  // to what is in the folder
+  if (options.output.quiet && !options.output.json) return;
   if (!options.output.json) return print_table(rows);
   Json out = Json::array();
   for (const zoo::Built& built : rows) {
@@ -158,33 +159,50 @@ void add_zoo_build(CLI::App& zoo, Action& action) {
   CLI::App* command = zoo.add_subcommand("build", "get, quantize, evaluate and measure models");
   zoo::BuildOptions& b = o->build;
   b.out = "octavo-zoo";
+  command->example("octavo zoo build Mobilenetv2 --calib calibration --eval-data validation");
   command->add_option("NAME", o->names, "models, as `zoo list` names them");
   command->add_flag("--all", o->all,
                     "the reference table's models, and those others that a source has");
-  command->add_option("--out", b.out, "folder of plans and rows (octavo-zoo)");
+  command->add_option("--out", b.out, "folder of plans and rows")->value("DIR")->with_default();
   command->add_option("--onnx", b.folders, "folders where float files are looked for first")
+      ->value("DIR")
       ->allow_extra_args(false);
-  command->add_option("--index", o->index, "then this index: a URL or a file (OCTAVO_ZOO_INDEX)");
+  command->add_option("--index", o->index, "then this index: a URL or a file (OCTAVO_ZOO_INDEX)")
+      ->value("INDEX");
   command
       ->add_option("--mirror", b.pull.mirrors,
                    "base URL that is asked first; may be repeated (OCTAVO_ZOO_MIRRORS)")
+      ->value("URL")
       ->allow_extra_args(false);
-  command->add_option("--cache", b.pull.cache,
-                      "folder of pulled and exported files (OCTAVO_CACHE)");
-  command->add_option("--python", b.python,
-                      "then zoo/export.py by this Python, which has PyTorch (also "
-                      "OCTAVO_ZOO_PYTHON; .venv-zoo/bin/python)");
-  command->add_option("--weights", b.weights,
-                      "of exports: pretrained, or a seed to make them up (1)");
-  command->add_option("--calib", b.calibration, "calibration pictures")->required();
-  command->add_option("--samples", b.samples, "at most so many of them (300); 0: all")
-      ->check(whole_number(0, INT64_MAX));
-  command->add_option("--eval-data", b.eval_data, "labelled pictures to measure float and int8 on");
+  command
+      ->add_option("--cache", b.pull.cache, "folder of pulled and exported files (OCTAVO_CACHE)")
+      ->value("DIR");
+  command
+      ->add_option("--python", b.python,
+                   "then zoo/export.py by this Python, which has PyTorch (also "
+                   "OCTAVO_ZOO_PYTHON; .venv-zoo/bin/python)")
+      ->value("FILE");
+  command
+      ->add_option("--weights", b.weights, "of exports: pretrained, or a seed to make them up")
+      ->value("SEED")
+      ->with_default();
+  command->add_option("--calib", b.calibration, "calibration pictures")->required()->value("DATA");
+  command->add_option("--samples", b.samples, "at most so many of them; 0: all")
+      ->check(whole_number(0, INT64_MAX))
+      ->value("N")
+      ->with_default();
+  command->add_option("--eval-data", b.eval_data, "labelled pictures to measure float and int8 on")
+      ->value("DATA");
   command->add_option("--limit", b.limit, "only the first N of them; 0: all")
-      ->check(whole_number(0, INT64_MAX));
-  command->add_option("--labels", b.labels, "class names to store, one a line; or imagenet");
-  command->add_option("--seconds", b.seconds, "to measure each latency (2)")
-      ->check(real_number(0.01, 3600));
+      ->check(whole_number(0, INT64_MAX))
+      ->value("N")
+      ->with_default();
+  command->add_option("--labels", b.labels, "class names to store, one a line; or imagenet")
+      ->value("FILE");
+  command->add_option("--seconds", b.seconds, "to measure each latency")
+      ->check(real_number(0.01, 3600))
+      ->value("S")
+      ->with_default();
   command->add_flag("--rebuild", b.rebuild, "measure anew what was measured already");
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(std::move(*o)); }; });

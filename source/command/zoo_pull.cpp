@@ -146,32 +146,43 @@ Status complete_index(std::string& index, std::vector<std::string>& mirrors) {
 void add_zoo_pull(CLI::App& zoo, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = zoo.add_subcommand("pull", "fetch float files from an index");
+  command->example("octavo zoo pull Mobilenetv2 --index https://models.example/index.json");
   command->add_option("NAME", options->names, "models, as the index names them");
   command->add_flag("--all,!--no-all", options->all, "every file of the index");
-  command->add_option("--index", options->index, "URL or file (OCTAVO_ZOO_INDEX)");
+  command->add_option("--index", options->index, "URL or file (OCTAVO_ZOO_INDEX)")->value("INDEX");
   command
       ->add_option("--mirror", options->pull.mirrors,
                    "base URL that is asked first; may be repeated (OCTAVO_ZOO_MIRRORS)")
+      ->value("URL")
       ->allow_extra_args(false);
-  command->add_option("--cache", options->pull.cache, "folder of pulled files (OCTAVO_CACHE)");
-  command->add_option("--parallel", options->pull.parallel, "files at once (4)")
-      ->check(whole_number(1, 64));
+  command->add_option("--cache", options->pull.cache, "folder of pulled files (OCTAVO_CACHE)")
+      ->value("DIR");
+  command->add_option("--parallel", options->pull.parallel, "files at once")
+      ->check(whole_number(1, 64))
+      ->value("N")
+      ->with_default();
   zoo::Patience& patience = options->pull.patience;
   const char* group = "Bad networks";
   command
       ->add_option("--attempts", patience.attempts,
-                   "of each URL, since the last that brought the file forward (5)")
+                   "of each URL, since the last that brought the file forward")
       ->check(whole_number(1, 1000))
+      ->value("N")
+      ->with_default()
       ->group(group);
   command
       ->add_option("--stall-seconds", patience.stall_seconds,
-                   "an attempt ends after so long below 1000 bytes a second (30)")
+                   "an attempt ends after so long below 1000 bytes a second")
       ->check(real_number(0.1, 3600))
+      ->value("S")
+      ->with_default()
       ->group(group);
   command
       ->add_option("--backoff-seconds", patience.backoff_seconds,
-                   "before a second attempt; doubles with each, up to 60 (1)")
+                   "before a second attempt; doubles with each, up to 60")
       ->check(real_number(0, 60))
+      ->value("S")
+      ->with_default()
       ->group(group);
   add_output_flags(*command, options->output);
   command->callback([options, &action] { action = [options] { return pull(*options); }; });

@@ -73,9 +73,12 @@ int table(const Options& options) {
 void add_zoo_table(CLI::App& zoo, Action& action) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = zoo.add_subcommand("table", "what `zoo build` measured, as a table");
-  command->add_option("FOLDER", options->folders, "where the rows are (octavo-zoo)");
-  command->add_option("--format", options->format, "markdown, csv, json or html");
-  command->add_option("-o,--output", options->out, "a file in place of stdout");
+  command->example("octavo zoo table -o zoo.html");
+  command->add_option("FOLDER", options->folders, "where the rows are")->with_default("octavo-zoo");
+  command->add_option("--format", options->format, "of the table")
+      ->choices({"markdown", "csv", "json", "html"})
+      ->with_default("what the file's name says, else markdown");
+  command->add_option("-o,--output", options->out, "a file in place of stdout")->value("FILE");
   command->add_flag("--overwrite,!--no-overwrite", options->overwrite, "replace the file");
   add_output_flags(*command, options->output);
   command->callback([options, &action] { action = [options] { return table(*options); }; });
