@@ -31,6 +31,14 @@ if(OCTAVO_CODECS)
   pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 endif()
 
+# What the program calls a little of and Debian has as an archive. The codecs' archives cannot go into a shared library
+# (libjpeg's is not position-independent); libcurl's calls for forty more, some of which have none.
+set(OCTAVO_SHARED_SUFFIXES ${CMAKE_FIND_LIBRARY_SUFFIXES})
+if(OCTAVO_STATIC_LIBRARIES)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a .so)
+  set(OPENSSL_USE_STATIC_LIBS ON)
+endif()
+
 if(NOT OCTAVO_RUNTIME_ONLY)
   # Not by its CMake package: that asks for OpenCL, which nothing here uses.
   find_path(OCTAVO_DNNL_DIR dnnl.hpp REQUIRED)
@@ -39,11 +47,19 @@ if(NOT OCTAVO_RUNTIME_ONLY)
   find_package(OpenSSL REQUIRED COMPONENTS Crypto)
   find_package(LibArchive REQUIRED)
   find_package(yaml-cpp REQUIRED)
+  set(OCTAVO_YAML yaml-cpp)
+  if(OCTAVO_STATIC_LIBRARIES)  # its CMake package knows of the shared one alone
+    find_library(OCTAVO_YAML_ARCHIVE libyaml-cpp.a)
+    if(OCTAVO_YAML_ARCHIVE)
+      set(OCTAVO_YAML ${OCTAVO_YAML_ARCHIVE})
+    endif()
+  endif()
 endif()
 
 if(OCTAVO_ZOO)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES ${OCTAVO_SHARED_SUFFIXES})
   pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 endif()
 

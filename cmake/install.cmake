@@ -1,7 +1,8 @@
 # What `cmake --install` puts where, and the Debian packages that `cpack` makes of it:
 #   runtime      the shared library                                  liboctavo-runtime0
 #   development  headers, archive, CMake package, pkg-config         liboctavo-dev
-#   program      octavo and its modules                              octavo
+#   program      octavo, its modules, manual page, completions       octavo
+#   python3      python/octavo, over the libraries and the program   python3-octavo
 #   python       what the wheel holds beside python/octavo           (where that is built)
 include(CMakePackageConfigHelpers)
 
@@ -38,31 +39,50 @@ configure_file(cmake/octavo-runtime.pc.in octavo-runtime.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/octavo-runtime.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
+set(OCTAVO_MODULES)
+if(NOT OCTAVO_RUNTIME_ONLY)
+  set(OCTAVO_MODULES octavo_float octavo_archive)
+  if(OCTAVO_ZOO)
+    list(APPEND OCTAVO_MODULES octavo_network)
+  endif()
+endif()
 if(OCTAVO_PROGRAM)
   install(TARGETS octavo_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-  if(NOT OCTAVO_RUNTIME_ONLY)
-    set(OCTAVO_MODULES octavo_float octavo_archive)
-    if(OCTAVO_ZOO)
-      list(APPEND OCTAVO_MODULES octavo_network)
-    endif()
+  if(OCTAVO_MODULES)
     install(TARGETS ${OCTAVO_MODULES} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
             COMPONENT program)
   endif()
+  # What the program says of itself: the manual page, and what shells complete words from.
+  foreach(page man:octavo.1:${CMAKE_INSTALL_MANDIR}/man1
+          bash:octavo:${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+          zsh:_octavo:${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+          fish:octavo.fish:${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+    string(REPLACE ":" ";" page ${page})
+    list(GET page 0 format)
+    list(GET page 1 name)
+    list(GET page 2 folder)
+    set(file ${PROJECT_BINARY_DIR}/pages/${format}/${name})
+    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pages/${format})
+    add_custom_command(OUTPUT ${file} COMMAND octavo_program help --format ${format} > ${file}
+                       DEPENDS octavo_program VERBATIM)
+    list(APPEND OCTAVO_PAGES ${file})
+    install(FILES ${file} DESTINATION ${folder} COMPONENT program)
+  endforeach()
+  add_custom_target(octavo_pages ALL DEPENDS ${OCTAVO_PAGES})
 endif()
 
-# The wheel's part; SKBUILD is set by what builds it. Its licences are the texts that Debian keeps.
+# The Python package over what is installed: of the Debian package, not of `cmake --install` for everybody, whose
+# prefix no Python looks into.
+set(OCTAVO_DIST_PACKAGES lib/python3/dist-packages)
+install(DIRECTORY python/octavo DESTINATION ${OCTAVO_DIST_PACKAGES} COMPONENT python3 EXCLUDE_FROM_ALL
+        PATTERN __pycache__ EXCLUDE)
+configure_file(cmake/python-metadata.in python3/METADATA @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/python3/METADATA COMPONENT python3 EXCLUDE_FROM_ALL
+        DESTINATION ${OCTAVO_DIST_PACKAGES}/octavo-${PROJECT_VERSION}.dist-info)
+
+# The wheel's part; SKBUILD is set by what builds it.
 if(SKBUILD)
-  install(PROGRAMS $<TARGET_FILE:octavo_runtime_shared>
-          RENAME liboctavo_runtime.so.${PROJECT_VERSION_MAJOR}
-          DESTINATION octavo/lib COMPONENT python)
-  foreach(name libjpeg libspng libwebp libflatbuffers libxxhash)
-    file(GLOB texts /usr/share/doc/${name}*/copyright)
-    if(texts)
-      list(GET texts 0 text)
-      install(FILES ${text} RENAME ${name}.txt DESTINATION octavo/licences COMPONENT python)
-    endif()
-  endforeach()
-  target_link_options(octavo_runtime_shared PRIVATE -s)
+  include(cmake/wheel.cmake)
 endif()
 
 # cpack -G DEB: one package a component. `apt install ./octavo_*.deb` finds what they depend on.
@@ -74,7 +94,7 @@ set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL runtime development)
 if(OCTAVO_PROGRAM)
-  list(APPEND CPACK_COMPONENTS_ALL program)
+  list(APPEND CPACK_COMPONENTS_ALL program python3)
 endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -100,9 +120,25 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "Folds image classifiers into eight bits and runs them
  The program octavo: quantizes float ONNX classifiers to plans, classifies
  pictures and camera frames, measures accuracy and latency.")
-foreach(component runtime development program)
+set(CPACK_DEBIAN_PYTHON3_PACKAGE_NAME python3-octavo)
+set(CPACK_DEBIAN_PYTHON3_PACKAGE_SECTION python)
+set(CPACK_DEBIAN_PYTHON3_PACKAGE_ARCHITECTURE all)
+set(CPACK_DEBIAN_PYTHON3_PACKAGE_SHLIBDEPS OFF)
+set(CPACK_DEBIAN_PYTHON3_PACKAGE_DEPENDS "python3 (>= 3.10), python3-numpy, \
+liboctavo-runtime${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_PYTHON3_PACKAGE_RECOMMENDS "octavo (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_PYTHON3_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/debian/postinst
+                                               ${PROJECT_SOURCE_DIR}/cmake/debian/prerm)
+set(CPACK_COMPONENT_PYTHON3_DESCRIPTION "Quantized image classifiers on CPUs: Python
+ The package octavo: classifies pictures, frames and tensors by plans, and runs
+ the program's commands.")
+foreach(component runtime development program python3)
   string(TOUPPER ${component} upper)
-  install(FILES LICENSE RENAME copyright COMPONENT ${component}
+  set(except)
+  if(component STREQUAL python3)
+    set(except EXCLUDE_FROM_ALL)
+  endif()
+  install(FILES LICENSE RENAME copyright COMPONENT ${component} ${except}
           DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
 endforeach()
 include(CPack)

@@ -37,7 +37,9 @@ Error loader_error(const Module& module, std::string_view words) {
     if (words.find(sign) == std::string_view::npos) continue;
     return unsupported(concat("there is not enough memory to load ", module.what, ": ", words));
   }
-  return failed(concat(module.what, " cannot be loaded: ", words));
+  const bool lacks = words.find("cannot open shared object file") != std::string_view::npos;
+  return failed(concat(module.what, " cannot be loaded: ", words,
+                       lacks ? concat("; Debian and Ubuntu have it in ", module.package) : ""));
 }
 
 Result<const void*> load_from(const Module& module, const std::string& path) {

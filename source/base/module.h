@@ -12,6 +12,7 @@ struct Module {
   const char* file;      // "liboctavo_float.so"
   const char* symbol;    // of its entry, a struct that begins with `const char* version`
   const char* variable;  // of the environment, which may name the file
+  const char* package;   // of Debian, with the library that the module brings
 };
 
 // The entry of the module beside the program (a build tree), where an installation puts it, or

@@ -13,8 +13,8 @@ Result<const ArchiveEntry*> load_archive() {
   static const ArchiveEntry* loaded = nullptr;
   const std::lock_guard lock(mutex);
   if (!loaded) {
-    const auto entry = load_module(
-        {"the reader of archives", archive_module_name, archive_entry_symbol, "OCTAVO_ARCHIVE"});
+    const auto entry = load_module({"the reader of archives", archive_module_name,
+                                    archive_entry_symbol, "OCTAVO_ARCHIVE", "libarchive13"});
     if (!entry) return entry.error();
     loaded = static_cast<const ArchiveEntry*>(*entry);
   }

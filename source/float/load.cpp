@@ -13,8 +13,8 @@ Result<const FloatEntry*> load_float_engine() {
   static const FloatEntry* loaded = nullptr;
   const std::lock_guard lock(mutex);
   if (!loaded) {
-    const auto entry = load_module(
-        {"the float engine", float_module_name, float_entry_symbol, "OCTAVO_FLOAT_ENGINE"});
+    const auto entry = load_module({"the float engine", float_module_name, float_entry_symbol,
+                                    "OCTAVO_FLOAT_ENGINE", "libdnnl2"});
     if (!entry) return entry.error();
     loaded = static_cast<const FloatEntry*>(*entry);
   }

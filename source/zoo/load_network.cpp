@@ -14,8 +14,8 @@ Result<const NetworkEntry*> load_network() {
   static const NetworkEntry* loaded = nullptr;
   const std::lock_guard lock(mutex);
   if (!loaded) {
-    const auto entry = load_module(
-        {"the network part", network_module_name, network_entry_symbol, "OCTAVO_NETWORK"});
+    const auto entry = load_module({"the network part", network_module_name, network_entry_symbol,
+                                    "OCTAVO_NETWORK", "libcurl4"});
     if (!entry) return entry.error();
     loaded = static_cast<const NetworkEntry*>(*entry);
   }
