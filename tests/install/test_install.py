@@ -4,6 +4,8 @@ and what its shared library shows."""
 import os
 import re
 import subprocess
+import sys
+import tomllib
 
 import pytest
 
@@ -76,21 +78,48 @@ def test_the_installed_program_finds_its_float_engine(installed, small):
     assert said.startswith(small.pictures[0])
 
 
+def test_what_is_installed_describes_the_program(installed):
+    program = installed.prefix / "bin/octavo"
+    for form, page in [("man", "man/man1/octavo.1"), ("bash", "bash-completion/completions/octavo"),
+                       ("zsh", "zsh/vendor-completions/_octavo"), ("fish", "fish/vendor_completions.d/octavo.fish")]:
+        assert (installed.prefix / "share" / page).read_text() == done(program, "help", "--format", form)
+
+
+def test_the_python_package_has_the_metadata_of_the_wheel(tmp_path):
+    """What `pip list` and requirements see where the Debian package is installed."""
+    done("cmake", "--install", BUILD, "--prefix", tmp_path, "--component", "python3")
+    packages = tmp_path / "lib/python3/dist-packages"
+    metadata = done(sys.executable, "-c", "import importlib.metadata as m; d = m.distribution('octavo'); "
+                    "print(d.version, *d.requires)", env=dict(os.environ, PYTHONPATH=str(packages)))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    version = re.search(r"project\(octavo VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    assert metadata.split() == [version, *project["dependencies"]]
+
+
 def test_debian_packages_hold_what_they_say(tmp_path):
     done("cpack", "-G", "DEB", "-B", tmp_path, cwd=BUILD)
     packages = {path.name.partition("_")[0]: path for path in tmp_path.glob("*.deb")}
-    assert set(packages) == {"octavo", "liboctavo-runtime0", "liboctavo-dev"}
+    assert set(packages) == {"octavo", "liboctavo-runtime0", "liboctavo-dev", "python3-octavo"}
     files = {name: done("dpkg-deb", "--contents", path) for name, path in packages.items()}
     assert re.search(r"\./usr/bin/octavo$", files["octavo"], re.M) and "liboctavo_float.so" in files["octavo"]
     assert re.search(r"liboctavo_runtime\.so\.0 -> ", files["liboctavo-runtime0"])
     assert "octavo.hpp" in files["liboctavo-dev"] and "octavo-runtime.pc" in files["liboctavo-dev"]
     assert re.search(r"liboctavo_runtime\.so -> ", files["liboctavo-dev"])
+    for page in ["man/man1/octavo.1", "bash-completion/completions/octavo", "zsh/vendor-completions/_octavo",
+                 "fish/vendor_completions.d/octavo.fish"]:
+        assert re.search(rf"\./usr/share/{page}(\.gz)?$", files["octavo"], re.M), page
+    assert "./usr/lib/python3/dist-packages/octavo/model.py" in files["python3-octavo"]
+    assert "__pycache__" not in files["python3-octavo"] and "octavo.libs" not in files["python3-octavo"]
     for name, listing in files.items():
         assert f"./usr/share/doc/{name}/copyright" in listing
         assert not re.search(r"\./(?!usr)[a-z]", listing), listing
     depends = {name: done("dpkg-deb", "--field", path, "Depends") for name, path in packages.items()}
     assert "libjpeg62-turbo" in depends["liboctavo-runtime0"] and "libdnnl2" in depends["octavo"]
     assert depends["liboctavo-dev"].strip() == "liboctavo-runtime0 (= 0.1.0)"
+    assert depends["python3-octavo"].strip() == ("python3 (>= 3.10), python3-numpy, "
+                                                 "liboctavo-runtime0 (= 0.1.0)")
+    assert done("dpkg-deb", "--field", packages["python3-octavo"], "Architecture").strip() == "all"
+    assert "py3clean" in done("dpkg-deb", "--info", packages["python3-octavo"], "prerm")
     assert "ldconfig" in done("dpkg-deb", "--info", packages["liboctavo-runtime0"], "triggers")
 
 
