@@ -186,13 +186,13 @@ def _result(kind: type[_Any], answer: str, listener: _Listener) -> _Any:
     return kind(**own)
 
 
-def build(model: Any, output: Any, calib: Any, progress: Progress | bool | None = None, **options: Any) -> Built:
-    """octavo build: a float ONNX file and pictures to a plan. Options are the flags of the command:
-    labels="names.txt", method="kl", per_channel=False, int16=["stem"], overwrite=True.
+def build(model: Any, output: Any, calib: Any = None, progress: Progress | bool | None = None,
+          **options: Any) -> Built:
+    """octavo build: a float ONNX file and pictures to a plan; a quantized (QDQ) one needs no pictures. Options are the
+    flags of the command: labels="names.txt", method="kl", per_channel=False, int16=["stem"], overwrite=True.
 
     progress: called with (done, total, what), or True for a tqdm bar where tqdm is there."""
-    return _ask(Built, ["build", _path(model), "-o", _path(output), f"--calib={os.fspath(calib)}", *_flags(options)],
-                progress)
+    return _ask(Built, ["build", _path(model), "-o", _path(output), *_flags({"calib": calib, **options})], progress)
 
 
 def evaluate(models: Any, data: Any, progress: Progress | bool | None = None, **options: Any) -> Evaluated:

@@ -71,14 +71,15 @@ def test_the_comparison_with_the_board_says_who_is_off(workplace, shell):
     assert values["board"] < -0.999 and values["octavo"] > 0.95
 
 
-def test_the_python_page_runs_from_top_to_bottom(workplace):
+@pytest.mark.parametrize("page,last", [("python.md", "gate"), ("porting.md", "0.9")])
+def test_a_page_of_python_runs_from_top_to_bottom(workplace, page, last):
     library = ROOT / "build/release/liboctavo_runtime.so.0"
     if not library.exists():
         pytest.skip(f"{library} is not built")
-    code = "".join(blocks("python.md", "python"))
+    code = "".join(blocks(page, "python"))
     environment = dict(os.environ, PYTHONPATH=str(ROOT / "python"), OCTAVO_LIBRARY=str(library),
                        OCTAVO_PROGRAM=str(workplace / "octavo"))
     (workplace / "fresh.octavo").unlink(missing_ok=True)
     done = subprocess.run([sys.executable, "-c", code], cwd=workplace, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "gate" in done.stdout.splitlines()[-1]
+    assert last in done.stdout.splitlines()[-1]

@@ -25,6 +25,14 @@ def test_a_build_tells_what_it_does_and_what_came_out(small):
     assert small.told and all(0 <= done <= total and what for done, total, what in small.told)
 
 
+def test_a_quantized_file_needs_no_pictures(small, tmp_path):
+    program.quantize_network(small.folder / "model.onnx", tmp_path / "quantized.onnx")
+    built = octavo.build(tmp_path / "quantized.onnx", tmp_path / "quantized.octavo")
+    assert built.pictures == 0 and built.load().info.classes == 4
+    with pytest.raises(octavo.Error, match="calib"):
+        octavo.build(small.folder / "model.onnx", tmp_path / "float.octavo")
+
+
 def test_models_are_evaluated_compared_and_measured(small):
     pictures = small.folder / "pictures"
     evaluated = octavo.evaluate([small.folder / "model.onnx", small.plan], pictures)
