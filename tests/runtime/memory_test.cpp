@@ -134,7 +134,9 @@ double seconds_to_load(const Plan& plan) {
   EXPECT_TRUE(read) << read.error().message;
   const auto program = Program::prepare(*read);
   EXPECT_TRUE(program) << program.error().message;
-  if (program) EXPECT_TRUE(Session::create(*program, 1));
+  if (program) {
+    EXPECT_TRUE(Session::create(*program, 1));
+  }
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
 }
 
