@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "build/hb_options.h"
 #include "build/sha256.h"
+#include "command/export.h"
 #include "command/flags.h"
 #include "command/hb_style.h"
 #include "command/outputs.h"
@@ -28,7 +29,8 @@ namespace octavo::command {
 namespace {
 
 struct Options {
-  std::string model, output_path, calibration, labels, evaluation, method, config, style;
+  std::string model, output_path, export_path, calibration, labels, evaluation, method, config,
+      style;
   std::vector<std::string> int16;
   size_t samples = 300, limit = 0;
   int class_offset = 0;
@@ -142,6 +144,11 @@ Result<BuildOptions> to_build_options(Options& options) {
   if (const Status applied = apply_flags(options, build); !applied) return applied.error();
   return build;
 }
+
+struct Exported {
+  OnnxExport made;
+  WrittenExport written;
+};
 
 // ---- the summary
 
@@ -325,9 +332,20 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
   return out;
 }
 
+Status check_export(const Options& options, std::vector<std::string> inputs) {
+  if (options.export_path.empty()) return {};
+  if (!options.dry_run) inputs.push_back(options.output_path);
+  const OutputFile output{"--export-qdq", options.export_path, options.overwrite};
+  return options.dry_run ? check_not_read(output, inputs) : check_output_file(output, inputs);
+}
+
 Status check_output(const Options& options) {
   const std::vector<std::string> inputs = {options.model, options.config, options.calibration,
                                            options.labels, options.evaluation};
+  if (options.export_path == options.output_path && !options.export_path.empty()) {
+    return usage_error("-o and --export-qdq name the same file");
+  }
+  if (const Status possible = check_export(options, inputs); !possible) return possible;
   const OutputFile output{"-o", options.dry_run ? "" : options.output_path, options.overwrite};
   if (const Status other = check_not_read(output, inputs); !other) return other;
   if (options.dry_run) return {};
@@ -357,6 +375,26 @@ Status write_output(const Options& options, const Plan& plan) {
     }
   }
   return write_plan(plan, options.output_path, options.overwrite);
+}
+
+// The plan, and what --export-qdq asks for: nothing where ONNX cannot express a step.
+Result<std::optional<Exported>> write_outputs(const Options& options, const Plan& plan) {
+  std::optional<Exported> exported;
+  if (!options.export_path.empty()) {
+    auto made = export_onnx(plan);
+    if (!made) return Error{made.error().kind, concat("--export-qdq: ", made.error().message)};
+    for (const std::string& text : notes_of_export(*made)) note(options.output, text);
+    exported = Exported{std::move(*made), {}};
+  }
+  if (options.dry_run) return std::optional<Exported>{};
+  if (const Status written = write_output(options, plan); !written) return written.error();
+  output_is_extra();
+  if (exported) {
+    auto written = write_export(exported->made, options.export_path, options.overwrite);
+    if (!written) return written.error();
+    exported->written = std::move(*written);
+  }
+  return exported;
 }
 
 Status check_style(const Options& options) {
@@ -409,15 +447,18 @@ int run(Options options) {
   const std::vector<std::byte> bytes = serialize(built.plan);
   auto sha256 = sha256_hex(bytes);
   if (!sha256) return fail(sha256.error());
-  if (!options.dry_run) {
-    const Status written = write_output(options, built.plan);
-    if (!written) return fail(written.error());
-    output_is_extra();
-  }
+  auto exported = write_outputs(options, built.plan);
+  if (!exported) return fail(exported.error());
   if (options.output.json) {
-    print_json(summary_json(options, built, *measured, bytes.size(), *sha256));
+    Json summary = summary_json(options, built, *measured, bytes.size(), *sha256);
+    if (*exported) summary["export"] = export_json((*exported)->made, (*exported)->written);
+    print_json(std::move(summary));
   } else if (!options.output.quiet) {
     print_summary(options, built, *measured, bytes.size(), *sha256);
+    if (*exported) {
+      const WrittenExport& written = (*exported)->written;
+      print_out("wrote {}  {} bytes  sha256 {}\n", written.path, written.bytes, written.sha256);
+    }
   }
   const size_t unreadable = built.unreadable.size() + measured->evaluation.unreadable.size();
   if (unreadable == 0 && built.search && !built.search->missed.empty()) {
@@ -491,6 +532,9 @@ void add_build(CLI::App& program, Action& action) {
       ->value("S")
       ->with_default();
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");
+  command->add_option("--export-qdq", o->export_path,
+                      "write also an ONNX file for other runtimes (octavo export)")
+      ->value("FILE.onnx");
   command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
   command->add_option("--style", o->style, "hb: also the tables that hb_mapper prints")
       ->choices({"hb"});

@@ -35,6 +35,7 @@ void add_eval(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_compare(CLI::App& program, Action& action);
 void add_report(CLI::App& program, Action& action);
+void add_export(CLI::App& program, Action& action);
 void add_doctor(CLI::App& program, Action& action);
 void add_selftest(CLI::App& program, Action& action);
 void add_zoo(CLI::App& program, Action& action);

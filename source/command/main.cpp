@@ -79,7 +79,7 @@ constexpr AddCommand commands[] = {
 #endif
     add_bench,
 #ifndef OCTAVO_RUNTIME_ONLY
-    add_compare, add_report,
+    add_compare, add_report, add_export,
 #endif
     add_doctor,  add_selftest,
 #ifdef OCTAVO_ZOO

@@ -183,6 +183,11 @@ bool is_written_out(const Unary& unary) {
 
 ActivationTable make_table(const Unary& unary, TableSpan span) {
   const Ends ends = ends_of(unary.kind, span);
+  return make_table_between(unary, ends.lo, ends.hi);
+}
+
+ActivationTable make_table_between(const Unary& unary, double lo, double hi) {
+  const Ends ends{lo, hi};
   const auto knots = has_corner(unary.kind) ? sample(unary, ends.hi) : fit(unary, ends);
   double largest = 1e-30, steepest = 0;
   for (size_t i = 0; i < knots.size(); ++i) {
