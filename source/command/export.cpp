@@ -75,12 +75,11 @@ std::vector<std::string> notes_of_export(const OnnxExport& made) {
         })));
   }
   if (!made.by_table.empty()) {
-    notes.push_back(concat("the activation of ", made.by_table.size(),
-                           made.by_table.size() == 1 ? " step is" : " steps are",
-                           " none that has an operator, and written as its table: ",
-                           listed(made.by_table, [](const std::string& name) {
-                             return printable(name);
-                           })));
+    notes.push_back(
+        concat("the activation of ", made.by_table.size(),
+               made.by_table.size() == 1 ? " step is" : " steps are",
+               " none that has an operator, and written as its table: ",
+               listed(made.by_table, [](const std::string& name) { return printable(name); })));
   }
   return notes;
 }
@@ -99,9 +98,9 @@ Json export_json(const OnnxExport& made, const WrittenExport& written) {
   for (const CoarserTensor& tensor : made.coarser) {
     coarser.push_back({{"name", tensor.name}, {"factor", tensor.factor}});
   }
-  return {{"onnx", written.path},          {"bytes", written.bytes},
-          {"sha256", written.sha256},      {"opset", made.opset},
-          {"equalized", made.equalized},   {"coarser", std::move(coarser)},
+  return {{"onnx", written.path},        {"bytes", written.bytes},
+          {"sha256", written.sha256},    {"opset", made.opset},
+          {"equalized", made.equalized}, {"coarser", std::move(coarser)},
           {"by_table", made.by_table}};
 }
 
@@ -109,7 +108,7 @@ void add_export(CLI::App& program, Action& action) {
   const auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "export", "a plan as an ONNX file of quantized tensors, for other runtimes");
-  command->example("octavo export model.octavo -o model.onnx");
+  command->example("octavo export model.octavo -o model.qdq.onnx");
   command->add_option("PLAN", o->plan, "a plan (.octavo)")->required();
   command->add_option("-o", o->output_path, "the file to write (.onnx)")
       ->required()

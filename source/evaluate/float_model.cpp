@@ -63,6 +63,14 @@ Result<std::optional<Preprocess>> stored_preprocess(const Graph& graph, int heig
     how.std[c] = (*stds)[c];
   }
   how.resize_short = static_cast<int32_t>((*resize)[0]);
+  if (const auto exact = parse_floats(metadata_value(graph, "octavo.resize_exact"), 2)) {
+    for (size_t axis = 0; axis < 2; ++axis) {
+      if (!((*exact)[axis] >= 1 && (*exact)[axis] <= 16384)) {
+        return rejected("the file's metadata octavo.resize_exact is no height,width of 1 to 16384");
+      }
+      how.resize_exact[axis] = static_cast<int32_t>((*exact)[axis]);
+    }
+  }
   if (interpolation == "bicubic") {
     how.interpolation = Interpolation::bicubic;
   } else if (interpolation == "nearest") {

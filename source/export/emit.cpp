@@ -68,10 +68,10 @@ std::string Emitter::value(uint32_t t, Layout layout) {
 
 std::string Emitter::centred_value(uint32_t t, Layout layout, std::string_view wish) {
   const Storage& stored = storage_[t];
-  return affine(value(t, layout), {1}, combined(channels(t), [&](size_t c) {
-                  return stored.unit_of(c) * stored.offset_of(c);
-                }),
-                layout, wish);
+  return affine(
+      value(t, layout), {1},
+      combined(channels(t), [&](size_t c) { return stored.unit_of(c) * stored.offset_of(c); }),
+      layout, wish);
 }
 
 void Emitter::store(uint32_t t, const std::string& name, Layout layout) {
@@ -111,9 +111,9 @@ void Emitter::store_constant(uint32_t t, const std::vector<int16_t>& values) {
   std::vector<float> real(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t c = i % channels(t);
-    real[i] = static_cast<float>(stored.unit_of(c) * (values[i] -
-                                                      of_channel(as_planned.zero_point, c) -
-                                                      stored.offset_of(c)));
+    real[i] =
+        static_cast<float>(stored.unit_of(c) * (values[i] - of_channel(as_planned.zero_point, c) -
+                                                stored.offset_of(c)));
   }
   layouts_[t] = Layout::channels_last;
   std::string& value = values_[t][index_of(Layout::channels_last)];

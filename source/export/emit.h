@@ -58,8 +58,8 @@ class Emitter {
   // The value of tensor t was made under the name: it goes through its pair.
   void store(uint32_t t, const std::string& name, Layout layout);
 
-  // Values of tensor t that were moved, through its pair again: runtimes know a move by the pairs on
-  // both sides of it.
+  // Values of tensor t that were moved, through its pair again: runtimes know a move by the pairs
+  // on both sides of it.
   std::string through_pair(uint32_t t, const std::string& name, std::string_view wish);
   // The stored values of tensor t, row-major as the plan has them.
   void store_constant(uint32_t t, const std::vector<int16_t>& values);

@@ -29,8 +29,8 @@ class Finisher {
   bool run(const Argument& argument) {
     const Storage& to = out_.storage(step_.output);
     const PerChannel unit = combined(channels_, [&](size_t c) { return to.unit_of(c); });
-    const PerChannel offset =
-        combined(channels_, [&](size_t c) { return unit[c] * (residual_offset(c) - to.offset_of(c)); });
+    const PerChannel offset = combined(
+        channels_, [&](size_t c) { return unit[c] * (residual_offset(c) - to.offset_of(c)); });
     std::string value = epilogue_.activation == Activation::none
                             ? argument(unit, offset)
                             : activated(argument, unit, offset);
@@ -61,12 +61,12 @@ class Finisher {
 
   std::string residual(const PerChannel& unit) {
     const Storage& from = out_.storage(residual_input());
-    return out_.affine(out_.value(residual_input(), layout_), combined(channels_,
-                                                                       [&](size_t c) {
-                                                                         return unit[c] *
-                                                                                of_channel(epilogue_.residual_multiplier, c) /
-                                                                                from.unit_of(c);
-                                                                       }),
+    return out_.affine(out_.value(residual_input(), layout_),
+                       combined(channels_,
+                                [&](size_t c) {
+                                  return unit[c] * of_channel(epilogue_.residual_multiplier, c) /
+                                         from.unit_of(c);
+                                }),
                        {0}, layout_, concat(name_, "/residual"));
   }
 
@@ -91,8 +91,7 @@ class Finisher {
     const Levels levels = levels_of(tensor.type);
     const bool relu = may_be_relu();
     const auto bound = [&](int32_t level, size_t c) {
-      return to.unit_of(c) *
-             (level - of_channel(tensor.zero_point, c) - to.offset_of(c));
+      return to.unit_of(c) * (level - of_channel(tensor.zero_point, c) - to.offset_of(c));
     };
     const PerChannel lo = combined(channels_, [&](size_t c) {
       const int32_t level = of_channel(epilogue_.lo, c);
@@ -115,11 +114,12 @@ class Finisher {
     const std::string result = epilogue_.activation == Activation::table
                                    ? smooth(argument, result_unit)
                                    : written_out(argument);
-    return out_.affine(result, combined(channels_,
-                                        [&](size_t c) {
-                                          return unit[c] * of_channel(epilogue_.output_multiplier, c) /
-                                                 result_unit;
-                                        }),
+    return out_.affine(result,
+                       combined(channels_,
+                                [&](size_t c) {
+                                  return unit[c] * of_channel(epilogue_.output_multiplier, c) /
+                                         result_unit;
+                                }),
                        offset, layout_, name_);
   }
 
@@ -128,8 +128,8 @@ class Finisher {
     const double alpha = epilogue_.alpha, beta = epilogue_.beta;
     if (epilogue_.activation == Activation::clip) {
       constexpr double open = 3e38;
-      return out_.bounded(x, {alpha <= -open ? -infinity : alpha},
-                          {beta >= open ? infinity : beta}, layout_, concat(name_, "/activation"));
+      return out_.bounded(x, {alpha <= -open ? -infinity : alpha}, {beta >= open ? infinity : beta},
+                          layout_, concat(name_, "/activation"));
     }
     const std::vector<onnx_file::Attribute> slopes{attribute("alpha", epilogue_.alpha),
                                                    attribute("beta", epilogue_.beta)};
@@ -172,9 +172,9 @@ class Finisher {
       case Kind::silu:
         return node("Mul", {x, node("Sigmoid", {x}, "/sigmoid")}, "/silu");
       case Kind::gelu:
-        return half_of_gate(x, node("Erf", {node("Div", {x, number(std::sqrt(2.0), "/sqrt2")},
-                                                 "/gelu_argument")},
-                                    "/erf"));
+        return half_of_gate(
+            x, node("Erf", {node("Div", {x, number(std::sqrt(2.0), "/sqrt2")}, "/gelu_argument")},
+                    "/erf"));
       case Kind::gelu_tanh:
         return half_of_gate(x, node("Tanh", {gelu_tanh_argument(x)}, "/tanh"));
       case Kind::mish:
@@ -188,9 +188,8 @@ class Finisher {
       case Kind::sqrt:
       case Kind::reciprocal: {  // undefined left of their tables
         const double reach = 32768 * known.argument_unit;
-        const std::string inside =
-            out_.bounded(x, {known.centre - reach}, {known.centre + reach}, layout_,
-                         concat(name_, "/argument"));
+        const std::string inside = out_.bounded(x, {known.centre - reach}, {known.centre + reach},
+                                                layout_, concat(name_, "/argument"));
         return node(operator_of(unary.kind), {inside}, "/activation");
       }
       default:
@@ -238,9 +237,10 @@ class Finisher {
   std::string gelu_tanh_argument(const std::string& x) {
     const std::string cube = node("Mul", {node("Mul", {x, x}, "/square"), x}, "/cube");
     const std::string bent = node("Mul", {cube, number(0.044715, "/cubic_factor")}, "/bent");
-    return node("Mul", {node("Add", {x, bent}, "/bent_argument"),
-                        number(0.79788456080286536, "/sqrt_2_over_pi")},
-                "/gelu_argument");
+    return node(
+        "Mul",
+        {node("Add", {x, bent}, "/bent_argument"), number(0.79788456080286536, "/sqrt_2_over_pi")},
+        "/gelu_argument");
   }
 
   // T as docs/numerics.md writes it: u = rint(clamp(f)) + 32768, i = u / 1024,
@@ -252,9 +252,10 @@ class Finisher {
       base[i] = static_cast<float>(epilogue_.table[i] * 1024);
       slope[i] = static_cast<float>(epilogue_.table[i + 1] - epilogue_.table[i]);
     }
-    const std::string inside = out_.bounded(f, {-32768}, {32767}, layout_, concat(name_, "/argument"));
-    const std::string u = node("Add", {node("Round", {inside}, "/rounded"), number(32768, "/lowest")},
-                               "/units");
+    const std::string inside =
+        out_.bounded(f, {-32768}, {32767}, layout_, concat(name_, "/argument"));
+    const std::string u =
+        node("Add", {node("Round", {inside}, "/rounded"), number(32768, "/lowest")}, "/units");
     const std::string width = number(1024, "/segment_units");
     const std::string segment = node("Floor", {node("Div", {u, width}, "/position")}, "/segment");
     const std::string beyond =

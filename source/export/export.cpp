@@ -71,16 +71,17 @@ Result<OnnxExport> export_onnx(const Plan& plan, const ExportOptions& options) {
       emitter.store(step.output, "", Layout::channels_first);  // so that the rest is looked at
     }
     if (writer.bytes() > most_bytes) {
-      return unsupported("an ONNX file of more than 2 GB, which the format cannot hold in one piece");
+      return unsupported(
+          "an ONNX file of more than 2 GB, which the format cannot hold in one piece");
     }
   }
   if (!problems.empty()) return rejected(concat("ONNX cannot express ", list_of(problems)));
   add_output(emitter, output_name);
   add_metadata(writer, plan);
   out.opset = emitter.uses_int16() ? 21 : 17;
-  out.bytes = writer.model({input_name, emitter.dims(plan.input, Layout::channels_first)},
-                           {output_name, {1, output.shape[3]}}, out.opset,
-                           plan.provenance.tool_version);
+  out.bytes =
+      writer.model({input_name, emitter.dims(plan.input, Layout::channels_first)},
+                   {output_name, {1, output.shape[3]}}, out.opset, plan.provenance.tool_version);
   return out;
 }
 

@@ -25,11 +25,11 @@ struct CoarserTensor {
 };
 
 struct OnnxExport {
-  std::string bytes;                   // of the file
+  std::string bytes;  // of the file
   int64_t opset = 0;
   std::vector<std::string> equalized;  // tensors whose scales a channel went into the weights
   std::vector<CoarserTensor> coarser;
-  std::vector<std::string> by_table;   // steps whose activation is written as a table of 65 knots
+  std::vector<std::string> by_table;  // steps whose activation is written as a table of 65 knots
 };
 
 // The input of the file is float [1, c, h, w], as the network that the plan was built from had

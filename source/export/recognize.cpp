@@ -25,8 +25,8 @@ struct Ends {
 Knots sampled(const Unary& unary, const Ends& ends) {
   Knots out;
   for (size_t i = 0; i < knot_count; ++i) {
-    out[i] = activation_value(unary, ends.lo + (ends.hi - ends.lo) * static_cast<double>(i) /
-                                                   (knot_count - 1));
+    out[i] = activation_value(
+        unary, ends.lo + (ends.hi - ends.lo) * static_cast<double>(i) / (knot_count - 1));
   }
   return out;
 }
@@ -64,7 +64,8 @@ std::vector<Ends> starts(Kind kind, const Knots& real) {
   }
   std::vector<double> his{0.05, 0.2, 0.5, 1, 1.5, 2.2, 3.2, 4.5, 6, 8.5, 12};
   if (real.back() > 0.05) his.push_back(real.back());  // SiLU and its kin follow their argument
-  for (const double lo : {-0.05, -0.2, -0.5, -1.0, -1.5, -2.2, -3.2, -4.0, -5.0, -6.0, -8.5, -12.0}) {
+  for (const double lo :
+       {-0.05, -0.2, -0.5, -1.0, -1.5, -2.2, -3.2, -4.0, -5.0, -6.0, -8.5, -12.0}) {
     for (const double hi : his) out.push_back({lo, hi});
   }
   if (kind == Kind::exp && real.front() > 0) {
@@ -107,7 +108,10 @@ Ends fitted(const Unary& unary, const Knots& real) {
       best = start;
     }
   }
-  if (!std::isfinite(least)) return best;
+  // What no start comes near is another function: no time is spent on it.
+  const auto [lowest, highest] = std::minmax_element(real.begin(), real.end());
+  const double quarter = (*highest - *lowest) / 4;
+  if (!(least < knot_count * quarter * quarter)) return best;
   least = squared_distance(made(unary, best), real);
   double damping = 1e-3;
   for (int i = 0; i < 40 && damping < 1e8; ++i) {
@@ -139,9 +143,9 @@ std::optional<std::pair<Unary, Ends>> with_corner(Kind kind, const Knots& real) 
 }
 
 constexpr Kind cornered_kinds[] = {Kind::leaky_relu, Kind::elu, Kind::absolute, Kind::negate};
-constexpr Kind smooth_kinds[] = {Kind::silu, Kind::gelu,  Kind::sigmoid,    Kind::tanh,
-                                 Kind::mish, Kind::gelu_tanh, Kind::softplus,  Kind::erf,
-                                 Kind::exp,  Kind::sqrt,  Kind::reciprocal, Kind::log,
+constexpr Kind smooth_kinds[] = {Kind::silu, Kind::gelu,      Kind::sigmoid,    Kind::tanh,
+                                 Kind::mish, Kind::gelu_tanh, Kind::softplus,   Kind::erf,
+                                 Kind::exp,  Kind::sqrt,      Kind::reciprocal, Kind::log,
                                  Kind::sine, Kind::cosine};
 
 }  // namespace
@@ -186,8 +190,8 @@ std::optional<double> softmax_scale(const SoftmaxStep& step, double likely_scale
   };
   if (gives_tables(likely_scale)) return likely_scale;
   // The tables' own: from the fine table's last entry, which a small scale leaves large.
-  for (const auto& [entry, steps] : {std::pair{step.fine.back(), 255.0},
-                                     std::pair{step.coarse[1], 256.0}}) {
+  for (const auto& [entry, steps] :
+       {std::pair{step.fine.back(), 255.0}, std::pair{step.coarse[1], 256.0}}) {
     if (entry == 0) continue;
     const double scale = -std::log(entry / 32768.0) / steps;
     if (scale > 0 && gives_tables(scale)) return scale;
@@ -228,7 +232,8 @@ std::optional<Resize> recognize_resize(const ResizeStep& step, int64_t rows, int
         op.mode = mode;
         op.coordinates = coordinates;
         op.nearest = nearest;
-        if (has_taps(resize_taps(op, rows, op.height, op.scale_h), step.row, step.row_weight, rows) &&
+        if (has_taps(resize_taps(op, rows, op.height, op.scale_h), step.row, step.row_weight,
+                     rows) &&
             has_taps(resize_taps(op, columns, op.width, op.scale_w), step.column,
                      step.column_weight, columns)) {
           return op;

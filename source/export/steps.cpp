@@ -59,18 +59,17 @@ class Convolution {
     for (size_t o = 0; o < outputs_; ++o) {
       const double real = of_channel(factor, o) * of_channel(op_.epilogue.multiplier, o);
       sign[o] = real < 0 ? -1 : 1;
-      scale[o] = std::max(static_cast<float>(std::fabs(real) / input().unit_of(group_of(o))), least);
+      scale[o] =
+          std::max(static_cast<float>(std::fabs(real) / input().unit_of(group_of(o))), least);
       constant[o] = sign[o] * (real * zero_sum(o) + of_channel(offset, o));
     }
     silence_dead_rows(scale);
-    const std::string made =
-        out_.node("Conv", {input_value(), weights(scale), bias(scale, constant)},
-                  concat(name_, "/convolution"),
-                  {attribute("kernel_shape", to_dims(op_.kernel)),
-                   attribute("strides", to_dims(op_.stride)),
-                   attribute("dilations", to_dims(op_.dilation)),
-                   attribute("pads", to_dims(op_.pads)),
-                   attribute("group", int64_t{op_.groups})});
+    const std::string made = out_.node(
+        "Conv", {input_value(), weights(scale), bias(scale, constant)},
+        concat(name_, "/convolution"),
+        {attribute("kernel_shape", to_dims(op_.kernel)), attribute("strides", to_dims(op_.stride)),
+         attribute("dilations", to_dims(op_.dilation)), attribute("pads", to_dims(op_.pads)),
+         attribute("group", int64_t{op_.groups})});
     return out_.affine(made, sign, {0}, first, concat(name_, "/sign"));
   }
 
@@ -82,7 +81,7 @@ class Convolution {
   std::string input_value() const {
     const uint32_t x = step_.inputs[0];
     return must_be_centred(out_, step_) ? out_.centred_value(x, first, concat(name_, "/input"))
-                                    : out_.value(x, first);
+                                        : out_.value(x, first);
   }
 
   // The first channel that output o reads: units differ only between groups of one.
@@ -160,10 +159,10 @@ class Convolution {
     const Dims count{static_cast<int64_t>(outputs_)};
     const std::vector<Value> zeros(outputs_);
     const std::string base = concat(name_, what);
-    const Names inputs{out_.writer().add_constant<Value>(type, shape, values, base),
-                       out_.floats(count, scale, concat(base, "_scale")),
-                       out_.writer().add_constant<Value>(type, count, zeros,
-                                                         concat(base, "_zero_point"))};
+    const Names inputs{
+        out_.writer().add_constant<Value>(type, shape, values, base),
+        out_.floats(count, scale, concat(base, "_scale")),
+        out_.writer().add_constant<Value>(type, count, zeros, concat(base, "_zero_point"))};
     return out_.node("DequantizeLinear", inputs, concat(base, "_value"),
                      {attribute("axis", int64_t{0})});
   }
@@ -194,13 +193,13 @@ Argument scaled_input(Emitter& out, const Step& step, const Epilogue& epilogue,
     const auto real = [&](size_t c) {
       return of_channel(factor, c) * of_channel(epilogue.multiplier, c) * own;
     };
-    return out.affine(
-        name, combined(channels, [&](size_t c) { return real(c) / from.unit_of(c); }),
-        combined(channels,
-                 [&](size_t c) {
-                   return (centred ? 0 : real(c) * from.offset_of(c)) + of_channel(offset, c);
-                 }),
-        layout, concat(name_of(out, step), "/argument"));
+    return out.affine(name, combined(channels, [&](size_t c) { return real(c) / from.unit_of(c); }),
+                      combined(channels,
+                               [&](size_t c) {
+                                 return (centred ? 0 : real(c) * from.offset_of(c)) +
+                                        of_channel(offset, c);
+                               }),
+                      layout, concat(name_of(out, step), "/argument"));
   };
 }
 
@@ -238,8 +237,8 @@ Emitted emit(Emitter& out, const Step& step, const PoolStep& op) {
   const auto& in = out.tensor(step.inputs[0]).shape;
   const auto& to = out.tensor(step.output).shape;
   const PoolWindows windows = windows_of(out, step, op);
-  const bool unpadded = std::all_of(windows.pads.begin(), windows.pads.end(),
-                                    [](int64_t pad) { return pad == 0; });
+  const bool unpadded =
+      std::all_of(windows.pads.begin(), windows.pads.end(), [](int64_t pad) { return pad == 0; });
   const bool whole = op.kernel[0] == in[1] && op.kernel[1] == in[2] && to[1] == 1 && to[2] == 1;
   std::string pooled;
   if (whole && unpadded) {
@@ -277,12 +276,13 @@ Emitted emit(Emitter& out, const Step& step, const AddStep& op) {
       return of_channel(factor, c) * of_channel(op.b_multiplier, c);
     };
     PerChannel b_factor = combined(channels, [&](size_t c) { return of_b(c) / b.unit_of(c); });
-    const bool minus = std::all_of(b_factor.begin(), b_factor.end(), [](double v) { return v < 0; });
+    const bool minus =
+        std::all_of(b_factor.begin(), b_factor.end(), [](double v) { return v < 0; });
     if (minus) std::transform(b_factor.begin(), b_factor.end(), b_factor.begin(), std::negate());
-    const std::string left = out.affine(
-        out.value(step.inputs[0], layout),
-        combined(channels, [&](size_t c) { return of_a(c) / a.unit_of(c); }), {0}, layout,
-        concat(name, "/left"));
+    const std::string left =
+        out.affine(out.value(step.inputs[0], layout),
+                   combined(channels, [&](size_t c) { return of_a(c) / a.unit_of(c); }), {0},
+                   layout, concat(name, "/left"));
     const std::string right = out.affine(out.value(step.inputs[1], layout), b_factor, {0}, layout,
                                          concat(name, "/right"));
     return out.affine(out.node(minus ? "Sub" : "Add", {left, right}, concat(name, "/sum")), {1},
@@ -307,12 +307,13 @@ Emitted emit(Emitter& out, const Step& step, const MultiplyStep& op) {
       out.node("Mul", {operand(0, "/left"), operand(1, "/right")}, concat(name, "/product"));
   const Storage &a = out.storage(step.inputs[0]), &b = out.storage(step.inputs[1]);
   const Argument argument = [&](const PerChannel& factor, const PerChannel& offset) {
-    return out.affine(product, combined(channels,
-                                        [&](size_t c) {
-                                          return of_channel(factor, c) *
-                                                 of_channel(op.epilogue.multiplier, c) /
-                                                 (a.unit_of(c) * b.unit_of(c));
-                                        }),
+    return out.affine(product,
+                      combined(channels,
+                               [&](size_t c) {
+                                 return of_channel(factor, c) *
+                                        of_channel(op.epilogue.multiplier, c) /
+                                        (a.unit_of(c) * b.unit_of(c));
+                               }),
                       offset, layout, concat(name, "/argument"));
   };
   return {"", finish_step(out, step, op.epilogue, layout, argument)};
@@ -377,9 +378,10 @@ Emitted emit(Emitter& out, const Step& step, const GatherStep& op) {
   }
   std::string taken;
   if (contiguous) {
-    taken = out.node("Slice", {x, out.integers({begin}, concat(name, "/begin")),
-                               out.integers({begin + count}, concat(name, "/end")),
-                               out.integers({axis}, concat(name, "/axis"))},
+    taken = out.node("Slice",
+                     {x, out.integers({begin}, concat(name, "/begin")),
+                      out.integers({begin + count}, concat(name, "/end")),
+                      out.integers({axis}, concat(name, "/axis"))},
                      concat(name, "/slice"));
   } else {
     taken = out.node("Gather", {x, out.integers(to_dims(op.channels), concat(name, "/channels"))},
@@ -416,8 +418,8 @@ Emitted emit(Emitter& out, const Step& step, const ReshapeStep&) {
 
 Emitted emit(Emitter& out, const Step& step, const PermuteStep& op) {
   const std::string& name = name_of(out, step);
-  const std::string viewed = reshaped(out, out.value(step.inputs[0], last), to_dims(op.dims),
-                                      concat(name, "/viewed"));
+  const std::string viewed =
+      reshaped(out, out.value(step.inputs[0], last), to_dims(op.dims), concat(name, "/viewed"));
   store_moved(out, step,
               out.node("Transpose", {viewed}, concat(name, "/transposed"),
                        {attribute("perm", to_dims(op.perm))}));
@@ -446,12 +448,13 @@ Emitted emit(Emitter& out, const Step& step, const LayerNormStep& op) {
                                    of_channel(offset, c));
     }
     const Dims shape{static_cast<int64_t>(channels)};
-    return out.node("LayerNormalization",
-                    {out.value(step.inputs[0], last), out.floats(shape, scale, concat(name, "/gain")),
-                     out.floats(shape, bias, concat(name, "/bias"))},
-                    concat(name, "/layer_norm"),
-                    {attribute("axis", int64_t{-1}),
-                     attribute("epsilon", static_cast<float>(std::max(epsilon, 1e-37)))});
+    return out.node(
+        "LayerNormalization",
+        {out.value(step.inputs[0], last), out.floats(shape, scale, concat(name, "/gain")),
+         out.floats(shape, bias, concat(name, "/bias"))},
+        concat(name, "/layer_norm"),
+        {attribute("axis", int64_t{-1}),
+         attribute("epsilon", static_cast<float>(std::max(epsilon, 1e-37)))});
   };
   return {"", finish_step(out, step, op.epilogue, last, argument)};
 }
@@ -460,11 +463,12 @@ Emitted emit(Emitter& out, const Step& step, const LayerNormStep& op) {
 Argument multiplied(Emitter& out, const Step& step, const Epilogue& epilogue,
                     const std::string& name, Layout layout, double own = 1) {
   return [&, name, layout, own](const PerChannel& factor, const PerChannel& offset) {
-    return out.affine(name, combined(out.channels(step.output),
-                                     [&](size_t c) {
-                                       return of_channel(factor, c) *
-                                              of_channel(epilogue.multiplier, c) * own;
-                                     }),
+    return out.affine(name,
+                      combined(out.channels(step.output),
+                               [&](size_t c) {
+                                 return of_channel(factor, c) * of_channel(epilogue.multiplier, c) *
+                                        own;
+                               }),
                       offset, layout, concat(name_of(out, step), "/argument"));
   };
 }
@@ -479,7 +483,8 @@ Emitted emit(Emitter& out, const Step& step, const L2NormalizeStep& op) {
   const std::string norm = out.node("Sqrt", {sum}, concat(name, "/norm"));
   const double floor = op.floor * out.storage(step.inputs[0]).unit_of(0);
   const std::string divisor = out.node(
-      "Max", {norm, out.floats({}, {static_cast<float>(std::max(floor, 1e-37))}, concat(name, "/floor"))},
+      "Max",
+      {norm, out.floats({}, {static_cast<float>(std::max(floor, 1e-37))}, concat(name, "/floor"))},
       concat(name, "/divisor"));
   const std::string quotient = out.node("Div", {x, divisor}, concat(name, "/normalized"));
   return {"", finish_step(out, step, op.epilogue, layout,
@@ -494,8 +499,8 @@ Emitted emit(Emitter& out, const Step& step, const SoftmaxStep& op) {
   const double unit = out.storage(step.inputs[0]).unit_of(0);
   const std::string x = out.affine(out.value(step.inputs[0], layout), {*scale / unit}, {0}, layout,
                                    concat(name, "/exponent"));
-  const std::string shares = out.node("Softmax", {x}, concat(name, "/softmax"),
-                                      {attribute("axis", channel_axis(layout))});
+  const std::string shares =
+      out.node("Softmax", {x}, concat(name, "/softmax"), {attribute("axis", channel_axis(layout))});
   return {"", finish_step(out, step, op.epilogue, layout,
                           multiplied(out, step, op.epilogue, shares, layout))};
 }
@@ -580,14 +585,18 @@ Emitted emit(Emitter& out, const Step& step, const ResizeStep& op) {
          attribute("nearest_mode", nearest_name_of(*known))});
   } else {
     const auto rows = static_cast<size_t>(in[1]), columns = static_cast<size_t>(in[2]);
+    constexpr size_t most_taps = size_t{1} << 26;
+    if (std::max(rows * op.row.size(), columns * op.column.size()) > most_taps) {
+      return {"its taps are those of no Resize, and too many for a matrix"};
+    }
     const std::string vertical =
         out.floats({static_cast<int64_t>(op.row.size()), in[1]},
                    tap_matrix(op.row, op.row_weight, rows, false), concat(name, "/rows"));
-    const std::string horizontal =
-        out.floats({in[2], static_cast<int64_t>(op.column.size())},
-                   tap_matrix(op.column, op.column_weight, columns, true), concat(name, "/columns"));
-    resized = out.node("MatMul", {out.node("MatMul", {vertical, x}, concat(name, "/vertical")),
-                                  horizontal},
+    const std::string horizontal = out.floats(
+        {in[2], static_cast<int64_t>(op.column.size())},
+        tap_matrix(op.column, op.column_weight, columns, true), concat(name, "/columns"));
+    resized = out.node("MatMul",
+                       {out.node("MatMul", {vertical, x}, concat(name, "/vertical")), horizontal},
                        concat(name, "/resize"));
   }
   constexpr double weights = 128 * 128;

@@ -102,7 +102,8 @@ class Chooser {
     for (const Step& step : plan.steps) {
       makers_[step.output] = &step;
       if (moves_values(step.op)) continue;
-      for (size_t i = 0; i < step.inputs.size(); ++i) readers_[step.inputs[i]].push_back({&step, i});
+      for (size_t i = 0; i < step.inputs.size(); ++i)
+        readers_[step.inputs[i]].push_back({&step, i});
     }
   }
 
@@ -151,7 +152,8 @@ class Chooser {
     }
     const double unit = typical_scale(group);
     std::set<int32_t> zeros;
-    for (const uint32_t t : group) zeros.insert(tensor(t).zero_point.begin(), tensor(t).zero_point.end());
+    for (const uint32_t t : group)
+      zeros.insert(tensor(t).zero_point.begin(), tensor(t).zero_point.end());
     if (symmetric_ && tensor(group[0]).type == ElementType::u8) return unite(group, unit);
     if (zeros.size() == 1 || all_readers(group, takes_offsets)) return keep(group, unit, zeros);
     const double most = is_picture(group) ? 1 : most_coarser;
@@ -309,7 +311,8 @@ bool ends_in_pair(const Epilogue& epilogue) {
 }
 
 bool counts_padding(const StepOperator& op) {
-  if (const auto* convolution = std::get_if<ConvolutionStep>(&op)) return has_pads(convolution->pads);
+  if (const auto* convolution = std::get_if<ConvolutionStep>(&op))
+    return has_pads(convolution->pads);
   const auto* pool = std::get_if<PoolStep>(&op);
   return pool != nullptr && pool->kind == PoolStep::Kind::average && pool->count_include_pad &&
          has_pads(pool->pads);

@@ -5,10 +5,10 @@
 // be the network's own numbers, though: a channel times a factor is the same network where its
 // producer's weights are multiplied and its readers' divided by it (cross-layer equalization, Nagel
 // et al. 2019). So a channel's value in the file is the number of its stored steps times `unit`,
-// one for all channels, and the integers on both sides are the plan's own. Zero points: readers take
-// the differences as a constant, which a convolution's bias holds. Where one cannot, because its padding
-// is zero, the channels get one zero point and steps as much coarser as that takes, or, where that
-// is much, the reader a constant in front of it.
+// one for all channels, and the integers on both sides are the plan's own. Zero points: readers
+// take the differences as a constant, which a convolution's bias holds. Where one cannot, because
+// its padding is zero, the channels get one zero point and steps as much coarser as that takes, or,
+// where that is much, the reader a constant in front of it.
 #pragma once
 
 #include <cstdint>

@@ -35,7 +35,10 @@ TEST(ExportOnnx, EveryStepThatOnnxCannotExpressIsNamed) {
     softmax.epilogue.multiplier = {100};
     plan.steps.insert(plan.steps.end() - 1,
                       Step{made == first_made ? "first share" : "second share",
-                           {}, softmax, {testing::small::sum}, made});
+                           {},
+                           softmax,
+                           {testing::small::sum},
+                           made});
   }
   const auto made = export_onnx(plan);
   ASSERT_FALSE(made);

@@ -1,5 +1,5 @@
-// export_plans FOLDER FIRST COUNT STEPS: random plans FOLDER/SEED.octavo of so many drawn steps, whose softmaxes
-// have tables of the exponential, as a lowering makes them.
+// export_plans FOLDER FIRST COUNT STEPS: random plans FOLDER/SEED.octavo of so many drawn steps,
+// whose softmaxes have tables of the exponential, as a lowering makes them.
 
 #include <cmath>
 #include <cstdio>

@@ -102,7 +102,8 @@ TEST(RecognizeResize, FindsTheModeWhoseTapsTheseAre) {
       const float scale = static_cast<float>(out) / static_cast<float>(in);
       for (const ResizeTaps& tap : resize_taps(op, in, out, scale)) {
         from.push_back(static_cast<int32_t>(tap.index[0]));
-        weight.push_back(tap.count == 2 ? static_cast<int32_t>(std::lrint(128 * tap.weight[1])) : 0);
+        weight.push_back(tap.count == 2 ? static_cast<int32_t>(std::lrint(128 * tap.weight[1]))
+                                        : 0);
       }
     };
     put(7, 15, step.row, step.row_weight);
