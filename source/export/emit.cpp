@@ -29,8 +29,8 @@ Type type_of(ElementType type) {
   return type == ElementType::i8 ? Type::int8 : Type::int16;
 }
 
-size_t index_of(Layout layout) {
-  return layout == Layout::channels_first ? 0 : 1;
+size_t index_of(AxisOrder layout) {
+  return layout == AxisOrder::channels_first ? 0 : 1;
 }
 
 }  // namespace
@@ -45,20 +45,20 @@ std::string Emitter::integers(const std::vector<int64_t>& values, std::string_vi
                                        wish);
 }
 
-Dims Emitter::dims(uint32_t t, Layout layout) const {
+Dims Emitter::dims(uint32_t t, AxisOrder layout) const {
   const auto& [n, h, w, c] = tensor(t).shape;
-  return layout == Layout::channels_first ? Dims{n, c, h, w} : Dims{n, h, w, c};
+  return layout == AxisOrder::channels_first ? Dims{n, c, h, w} : Dims{n, h, w, c};
 }
 
-Layout Emitter::layout(uint32_t t) const {
+AxisOrder Emitter::layout(uint32_t t) const {
   return layouts_.at(t);
 }
 
-std::string Emitter::value(uint32_t t, Layout layout) {
+std::string Emitter::value(uint32_t t, AxisOrder layout) {
   std::string& wanted = values_[t][index_of(layout)];
   if (!wanted.empty()) return wanted;
   const std::string& made = values_[t][1 - index_of(layout)];
-  const bool last = layout == Layout::channels_last;
+  const bool last = layout == AxisOrder::channels_last;
   const std::string turned =
       node("Transpose", {made}, concat(tensor(t).name, last ? "/channels_last" : "/channels_first"),
            {onnx_file::attribute("perm", last ? Dims{0, 2, 3, 1} : Dims{0, 3, 1, 2})});
@@ -66,7 +66,7 @@ std::string Emitter::value(uint32_t t, Layout layout) {
   return wanted;
 }
 
-std::string Emitter::centred_value(uint32_t t, Layout layout, std::string_view wish) {
+std::string Emitter::centred_value(uint32_t t, AxisOrder layout, std::string_view wish) {
   const Storage& stored = storage_[t];
   return affine(
       value(t, layout), {1},
@@ -74,7 +74,7 @@ std::string Emitter::centred_value(uint32_t t, Layout layout, std::string_view w
       layout, wish);
 }
 
-void Emitter::store(uint32_t t, const std::string& name, Layout layout) {
+void Emitter::store(uint32_t t, const std::string& name, AxisOrder layout) {
   layouts_[t] = layout;
   values_[t][index_of(layout)] = through_pair(t, name, tensor(t).name);
 }
@@ -107,7 +107,7 @@ std::string Emitter::through_pair(uint32_t t, const std::string& name, std::stri
 void Emitter::store_constant(uint32_t t, const std::vector<int16_t>& values) {
   const Storage& stored = storage_[t];
   const PlanTensor& as_planned = tensor(t);
-  const Dims shape = dims(t, Layout::channels_last);
+  const Dims shape = dims(t, AxisOrder::channels_last);
   std::vector<float> real(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t c = i % channels(t);
@@ -115,8 +115,8 @@ void Emitter::store_constant(uint32_t t, const std::vector<int16_t>& values) {
         static_cast<float>(stored.unit_of(c) * (values[i] - of_channel(as_planned.zero_point, c) -
                                                 stored.offset_of(c)));
   }
-  layouts_[t] = Layout::channels_last;
-  std::string& value = values_[t][index_of(Layout::channels_last)];
+  layouts_[t] = AxisOrder::channels_last;
+  std::string& value = values_[t][index_of(AxisOrder::channels_last)];
   if (stored.type == ElementType::f32) {
     value = floats(shape, real, as_planned.name);
     return;
@@ -138,16 +138,17 @@ void Emitter::store_constant(uint32_t t, const std::vector<int16_t>& values) {
   value = node("DequantizeLinear", {integers, scale, zero}, concat(as_planned.name, "/value"));
 }
 
-std::string Emitter::per_channel(const PerChannel& values, Layout layout, std::string_view wish) {
+std::string Emitter::per_channel(const PerChannel& values, AxisOrder layout,
+                                 std::string_view wish) {
   const std::vector<float> rounded(values.begin(), values.end());
   const auto count = static_cast<int64_t>(values.size());
   if (count == 1) return floats({}, rounded, wish);
-  return floats(layout == Layout::channels_first ? Dims{1, count, 1, 1} : Dims{count}, rounded,
+  return floats(layout == AxisOrder::channels_first ? Dims{1, count, 1, 1} : Dims{count}, rounded,
                 wish);
 }
 
 std::string Emitter::affine(const std::string& name, PerChannel factor, PerChannel offset,
-                            Layout layout, std::string_view wish) {
+                            AxisOrder layout, std::string_view wish) {
   std::string out = name;
   if (!all_near(factor, 1, rounding_of_scales)) {
     if (all_equal(factor)) factor.resize(1);
@@ -162,8 +163,8 @@ std::string Emitter::affine(const std::string& name, PerChannel factor, PerChann
   return out;
 }
 
-std::string Emitter::bounded(const std::string& name, PerChannel lo, PerChannel hi, Layout layout,
-                             std::string_view wish) {
+std::string Emitter::bounded(const std::string& name, PerChannel lo, PerChannel hi,
+                             AxisOrder layout, std::string_view wish) {
   if (all_equal(lo)) lo.resize(1);
   if (all_equal(hi)) hi.resize(1);
   const bool below = lo.size() > 1 || std::isfinite(lo[0]);

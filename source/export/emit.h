@@ -16,7 +16,7 @@
 namespace octavo {
 
 // [n, c, h, w], as convolutions and pools are in ONNX; [n, h, w, c], as a plan stores.
-enum class Layout : uint8_t { channels_first, channels_last };
+enum class AxisOrder : uint8_t { channels_first, channels_last };
 
 // One entry for all channels, or one a channel.
 using PerChannel = std::vector<double>;
@@ -48,15 +48,15 @@ class Emitter {
   std::string integers(const std::vector<int64_t>& values, std::string_view wish);
 
   // The dimensions of a tensor in a layout.
-  onnx_file::Dims dims(uint32_t t, Layout layout) const;
+  onnx_file::Dims dims(uint32_t t, AxisOrder layout) const;
   // The layout in which the tensor was made.
-  Layout layout(uint32_t t) const;
+  AxisOrder layout(uint32_t t) const;
   // The tensor's value; through a transpose, and its pair again, where it was made otherwise.
-  std::string value(uint32_t t, Layout layout);
+  std::string value(uint32_t t, AxisOrder layout);
   // The same counted from the zero of each channel: without its offsets.
-  std::string centred_value(uint32_t t, Layout layout, std::string_view wish);
+  std::string centred_value(uint32_t t, AxisOrder layout, std::string_view wish);
   // The value of tensor t was made under the name: it goes through its pair.
-  void store(uint32_t t, const std::string& name, Layout layout);
+  void store(uint32_t t, const std::string& name, AxisOrder layout);
 
   // Values of tensor t that were moved, through its pair again: runtimes know a move by the pairs
   // on both sides of it.
@@ -65,13 +65,13 @@ class Emitter {
   void store_constant(uint32_t t, const std::vector<int16_t>& values);
 
   // name * factor + offset, without what changes nothing.
-  std::string affine(const std::string& name, PerChannel factor, PerChannel offset, Layout layout,
-                     std::string_view wish);
+  std::string affine(const std::string& name, PerChannel factor, PerChannel offset,
+                     AxisOrder layout, std::string_view wish);
   // Values between constants a channel; those that are infinite say nothing.
-  std::string bounded(const std::string& name, PerChannel lo, PerChannel hi, Layout layout,
+  std::string bounded(const std::string& name, PerChannel lo, PerChannel hi, AxisOrder layout,
                       std::string_view wish);
   // One value a channel, to broadcast.
-  std::string per_channel(const PerChannel& values, Layout layout, std::string_view wish);
+  std::string per_channel(const PerChannel& values, AxisOrder layout, std::string_view wish);
 
   bool uses_int16() const { return uses_int16_; }
 
@@ -85,7 +85,7 @@ class Emitter {
   std::vector<Storage> storage_;
   onnx_file::Writer writer_;
   std::vector<std::array<std::string, 2>> values_;  // by tensor and layout
-  std::map<uint32_t, Layout> layouts_;              // in which it was made
+  std::map<uint32_t, AxisOrder> layouts_;           // in which it was made
   std::map<uint32_t, Pair> pairs_;
   bool uses_int16_ = false;
 };

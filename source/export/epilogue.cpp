@@ -18,7 +18,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 class Finisher {
  public:
-  Finisher(Emitter& out, const Step& step, const Epilogue& epilogue, Layout layout)
+  Finisher(Emitter& out, const Step& step, const Epilogue& epilogue, AxisOrder layout)
       : out_(out),
         step_(step),
         epilogue_(epilogue),
@@ -26,7 +26,7 @@ class Finisher {
         channels_(out.channels(step.output)),
         name_(out.tensor(step.output).name) {}
 
-  bool run(const Argument& argument) {
+  bool run(const MakeArgument& argument) {
     const Storage& to = out_.storage(step_.output);
     const PerChannel unit = combined(channels_, [&](size_t c) { return to.unit_of(c); });
     const PerChannel offset = combined(
@@ -108,7 +108,7 @@ class Finisher {
   // ---- activation
 
   // In output steps a result of 1 is output_multiplier / result_unit.
-  std::string activated(const Argument& argument, const PerChannel& unit,
+  std::string activated(const MakeArgument& argument, const PerChannel& unit,
                         const PerChannel& offset) {
     double result_unit = 1;
     const std::string result = epilogue_.activation == Activation::table
@@ -123,7 +123,7 @@ class Finisher {
                        offset, layout_, name_);
   }
 
-  std::string written_out(const Argument& argument) {
+  std::string written_out(const MakeArgument& argument) {
     const std::string x = argument({1}, {0});
     const double alpha = epilogue_.alpha, beta = epilogue_.beta;
     if (epilogue_.activation == Activation::clip) {
@@ -155,7 +155,7 @@ class Finisher {
     return unit(0);
   }
 
-  std::string smooth(const Argument& argument, double& result_unit) {
+  std::string smooth(const MakeArgument& argument, double& result_unit) {
     if (const auto unit = table_unit()) {
       if (const auto known = recognize_function(epilogue_.table, *unit)) {
         result_unit = *unit;
@@ -273,7 +273,7 @@ class Finisher {
   Emitter& out_;
   const Step& step_;
   const Epilogue& epilogue_;
-  Layout layout_;
+  AxisOrder layout_;
   size_t channels_;
   std::string name_;
   bool by_table_ = false;
@@ -281,8 +281,8 @@ class Finisher {
 
 }  // namespace
 
-bool finish_step(Emitter& out, const Step& step, const Epilogue& epilogue, Layout layout,
-                 const Argument& argument) {
+bool finish_step(Emitter& out, const Step& step, const Epilogue& epilogue, AxisOrder layout,
+                 const MakeArgument& argument) {
   return Finisher(out, step, epilogue, layout).run(argument);
 }
 

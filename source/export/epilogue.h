@@ -9,11 +9,11 @@
 namespace octavo {
 
 // Emits what gives f * factor + offset; a convolution takes both into weights and bias.
-using Argument = std::function<std::string(const PerChannel& factor, const PerChannel& offset)>;
+using MakeArgument = std::function<std::string(const PerChannel& factor, const PerChannel& offset)>;
 
 // Activation, residual and clamp of the step on its argument, and the output's pair. Whether the
 // activation went as a table of knots.
-bool finish_step(Emitter& out, const Step& step, const Epilogue& epilogue, Layout layout,
-                 const Argument& argument);
+bool finish_step(Emitter& out, const Step& step, const Epilogue& epilogue, AxisOrder layout,
+                 const MakeArgument& argument);
 
 }  // namespace octavo

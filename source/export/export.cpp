@@ -68,7 +68,7 @@ Result<OnnxExport> export_onnx(const Plan& plan, const ExportOptions& options) {
     if (made.by_table) out.by_table.push_back(step.name);
     if (!made.problem.empty()) {
       problems.push_back(concat("step ", quoted(step.name), ": ", made.problem));
-      emitter.store(step.output, "", Layout::channels_first);  // so that the rest is looked at
+      emitter.store(step.output, "", AxisOrder::channels_first);  // so that the rest is looked at
     }
     if (writer.bytes() > most_bytes) {
       return unsupported(
@@ -80,7 +80,7 @@ Result<OnnxExport> export_onnx(const Plan& plan, const ExportOptions& options) {
   add_metadata(writer, plan);
   out.opset = emitter.uses_int16() ? 21 : 17;
   out.bytes =
-      writer.model({input_name, emitter.dims(plan.input, Layout::channels_first)},
+      writer.model({input_name, emitter.dims(plan.input, AxisOrder::channels_first)},
                    {output_name, {1, output.shape[3]}}, out.opset, plan.provenance.tool_version);
   return out;
 }

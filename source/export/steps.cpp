@@ -19,13 +19,13 @@ using onnx_file::Dims;
 using onnx_file::Names;
 using onnx_file::Type;
 
-constexpr Layout first = Layout::channels_first, last = Layout::channels_last;
+constexpr AxisOrder first = AxisOrder::channels_first, last = AxisOrder::channels_last;
 
 const std::string& name_of(const Emitter& out, const Step& step) {
   return out.tensor(step.output).name;
 }
 
-int64_t channel_axis(Layout layout) {
+int64_t channel_axis(AxisOrder layout) {
   return layout == first ? 1 : 3;
 }
 
@@ -184,9 +184,9 @@ Emitted emit(Emitter& out, const Step& step, const ConvolutionStep& op) {
 }
 
 // f = (name / unit + offset of the input) * multiplier * own, then as the epilogue wants it.
-Argument scaled_input(Emitter& out, const Step& step, const Epilogue& epilogue,
-                      const std::string& name, Layout layout, double own = 1,
-                      bool centred = false) {
+MakeArgument scaled_input(Emitter& out, const Step& step, const Epilogue& epilogue,
+                          const std::string& name, AxisOrder layout, double own = 1,
+                          bool centred = false) {
   const Storage& from = out.storage(step.inputs[0]);
   return [&, name, layout, own, centred](const PerChannel& factor, const PerChannel& offset) {
     const size_t channels = out.channels(step.output);
@@ -264,11 +264,11 @@ Emitted emit(Emitter& out, const Step& step, const PoolStep& op) {
 // ---- elementwise
 
 Emitted emit(Emitter& out, const Step& step, const AddStep& op) {
-  const Layout layout = out.layout(step.inputs[0]);
+  const AxisOrder layout = out.layout(step.inputs[0]);
   const Storage &a = out.storage(step.inputs[0]), &b = out.storage(step.inputs[1]);
   const size_t channels = out.channels(step.output);
   const std::string& name = name_of(out, step);
-  const Argument argument = [&](const PerChannel& factor, const PerChannel& offset) {
+  const MakeArgument argument = [&](const PerChannel& factor, const PerChannel& offset) {
     const auto of_a = [&](size_t c) {
       return of_channel(factor, c) * of_channel(op.epilogue.multiplier, c);
     };
@@ -297,7 +297,7 @@ Emitted emit(Emitter& out, const Step& step, const AddStep& op) {
 }
 
 Emitted emit(Emitter& out, const Step& step, const MultiplyStep& op) {
-  const Layout layout = out.layout(step.inputs[0]);
+  const AxisOrder layout = out.layout(step.inputs[0]);
   const size_t channels = out.channels(step.output);
   const std::string& name = name_of(out, step);
   const auto operand = [&](size_t i, std::string_view what) {
@@ -306,7 +306,7 @@ Emitted emit(Emitter& out, const Step& step, const MultiplyStep& op) {
   const std::string product =
       out.node("Mul", {operand(0, "/left"), operand(1, "/right")}, concat(name, "/product"));
   const Storage &a = out.storage(step.inputs[0]), &b = out.storage(step.inputs[1]);
-  const Argument argument = [&](const PerChannel& factor, const PerChannel& offset) {
+  const MakeArgument argument = [&](const PerChannel& factor, const PerChannel& offset) {
     return out.affine(product,
                       combined(channels,
                                [&](size_t c) {
@@ -320,10 +320,10 @@ Emitted emit(Emitter& out, const Step& step, const MultiplyStep& op) {
 }
 
 Emitted emit(Emitter& out, const Step& step, const RescaleStep& op) {
-  const Layout layout = out.layout(step.inputs[0]);
-  const Argument scaled =
+  const AxisOrder layout = out.layout(step.inputs[0]);
+  const MakeArgument scaled =
       scaled_input(out, step, op.epilogue, out.value(step.inputs[0], layout), layout);
-  const Argument argument = [&](const PerChannel& factor, const PerChannel& offset) {
+  const MakeArgument argument = [&](const PerChannel& factor, const PerChannel& offset) {
     return scaled(factor, combined(out.channels(step.output), [&](size_t c) {
                     return of_channel(factor, c) * of_channel(op.offset, c) + of_channel(offset, c);
                   }));
@@ -367,7 +367,7 @@ Emitted emit(Emitter& out, const Step& step, const GatherStep& op) {
   const int64_t groups =
       shuffle_groups(op.channels, static_cast<int64_t>(out.channels(step.inputs[0])));
   if (groups > 0) return emit_shuffle(out, step, groups);
-  const Layout layout = out.layout(step.inputs[0]);
+  const AxisOrder layout = out.layout(step.inputs[0]);
   const std::string x = out.value(step.inputs[0], layout);
   const std::string& name = name_of(out, step);
   const int64_t axis = channel_axis(layout);
@@ -392,7 +392,7 @@ Emitted emit(Emitter& out, const Step& step, const GatherStep& op) {
 }
 
 Emitted emit(Emitter& out, const Step& step, const ConcatStep&) {
-  const Layout layout = out.layout(step.inputs[0]);
+  const AxisOrder layout = out.layout(step.inputs[0]);
   Names inputs;
   for (const uint32_t input : step.inputs) inputs.push_back(out.value(input, layout));
   out.store(step.output,
@@ -405,7 +405,7 @@ Emitted emit(Emitter& out, const Step& step, const ConcatStep&) {
 // Of one pixel both layouts are one: that is made which what follows mostly wants.
 void store_moved(Emitter& out, const Step& step, const std::string& x) {
   const auto& shape = out.tensor(step.output).shape;
-  const Layout layout = shape[1] == 1 && shape[2] == 1 ? first : last;
+  const AxisOrder layout = shape[1] == 1 && shape[2] == 1 ? first : last;
   out.store(step.output,
             reshaped(out, x, out.dims(step.output, layout), concat(name_of(out, step), "/reshape")),
             layout);
@@ -440,7 +440,7 @@ Emitted emit(Emitter& out, const Step& step, const LayerNormStep& op) {
   const double unit = out.storage(step.inputs[0]).unit_of(0);
   const double epsilon = op.epsilon * unit * unit / static_cast<double>(channels * channels);
   const std::string& name = name_of(out, step);
-  const Argument argument = [&](const PerChannel& factor, const PerChannel& offset) {
+  const MakeArgument argument = [&](const PerChannel& factor, const PerChannel& offset) {
     std::vector<float> scale(channels), bias(channels);
     for (size_t c = 0; c < channels; ++c) {
       scale[c] = static_cast<float>(of_channel(factor, c) * of_channel(op.epilogue.multiplier, c));
@@ -460,8 +460,8 @@ Emitted emit(Emitter& out, const Step& step, const LayerNormStep& op) {
 }
 
 // As f, without the input's unit, which cancels in quotients.
-Argument multiplied(Emitter& out, const Step& step, const Epilogue& epilogue,
-                    const std::string& name, Layout layout, double own = 1) {
+MakeArgument multiplied(Emitter& out, const Step& step, const Epilogue& epilogue,
+                        const std::string& name, AxisOrder layout, double own = 1) {
   return [&, name, layout, own](const PerChannel& factor, const PerChannel& offset) {
     return out.affine(name,
                       combined(out.channels(step.output),
@@ -474,7 +474,7 @@ Argument multiplied(Emitter& out, const Step& step, const Epilogue& epilogue,
 }
 
 Emitted emit(Emitter& out, const Step& step, const L2NormalizeStep& op) {
-  const Layout layout = out.layout(step.inputs[0]);
+  const AxisOrder layout = out.layout(step.inputs[0]);
   const std::string& name = name_of(out, step);
   const std::string x = out.value(step.inputs[0], layout);
   const std::string axis = out.integers({channel_axis(layout)}, concat(name, "/axis"));
@@ -494,7 +494,7 @@ Emitted emit(Emitter& out, const Step& step, const L2NormalizeStep& op) {
 Emitted emit(Emitter& out, const Step& step, const SoftmaxStep& op) {
   const auto scale = softmax_scale(op, out.tensor(step.inputs[0]).scale[0]);
   if (!scale) return {"its tables are of no exponential"};
-  const Layout layout = out.layout(step.inputs[0]);
+  const AxisOrder layout = out.layout(step.inputs[0]);
   const std::string& name = name_of(out, step);
   const double unit = out.storage(step.inputs[0]).unit_of(0);
   const std::string x = out.affine(out.value(step.inputs[0], layout), {*scale / unit}, {0}, layout,
