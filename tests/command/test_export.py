@@ -169,6 +169,18 @@ def test_the_file_has_pairs_of_one_scale_and_integers_for_weights_and_biases(net
             assert stored.data_type == kind and list(scale.dims) == [stored.dims[0]]
 
 
+def test_read_back_the_file_is_a_plan_of_the_same_answers(network_plan, small, network_inputs, tmp_path):
+    """Its factors and constants between pairs have no pair of their own: pictures tell their ranges."""
+    path, _ = exported(network_plan, "--symmetric")
+    plan = tmp_path / "again.octavo"
+    done = run("build", path, "-o", plan, "--calib", small.calibration, "-q")
+    assert done.returncode == 0, done.stderr
+    before, after = (octavo_logits(one, network_inputs, tmp_path) for one in (network_plan, plan))
+    assert numpy.mean(before.argmax(1) == after.argmax(1)) >= 0.95
+    read, stored = (json.loads(run("inspect", one, "--json").stdout)["preprocess"] for one in (plan, network_plan))
+    assert read == stored
+
+
 def test_labels_preprocessing_and_provenance_are_metadata(network_plan, small):
     said = metadata(exported(network_plan)[0])
     assert json.loads(said["octavo.labels"]) == ["red", "green", "blue", "yellow"]
