@@ -27,6 +27,17 @@ void describe(const Plan& plan, const std::vector<Storage>& storage, OnnxExport&
   }
 }
 
+// Tensors that choose_storage has no pair for.
+std::vector<std::string> unknown_types(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const PlanTensor& tensor : plan.tensors) {
+    const bool known = tensor.type == ElementType::u8 || tensor.type == ElementType::i8 ||
+                       tensor.type == ElementType::i16 || tensor.type == ElementType::f32;
+    if (!known) out.push_back(concat("tensor ", quoted(tensor.name), ": its type has no pair"));
+  }
+  return out;
+}
+
 // [1, classes], as the network ended: in a Sigmoid where the plan has taken one off.
 void add_output(Emitter& out, const std::string& name) {
   const uint32_t t = out.plan().output;
@@ -61,8 +72,9 @@ Result<OnnxExport> export_onnx(const Plan& plan, const ExportOptions& options) {
   const PlanTensor &input = plan.tensors[plan.input], &output = plan.tensors[plan.output];
   const std::string input_name = writer.unique(input.name);
   const std::string output_name = writer.unique(output.name);
+  std::vector<std::string> problems = unknown_types(plan);
+  if (!problems.empty()) return rejected(concat("ONNX cannot express ", list_of(problems)));
   emit_input(emitter, input_name);
-  std::vector<std::string> problems;
   for (const Step& step : plan.steps) {
     const Emitted made = emit_step(emitter, step);
     if (made.by_table) out.by_table.push_back(step.name);
