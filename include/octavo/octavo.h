@@ -134,7 +134,7 @@ typedef struct octavo_step_info {
   size_t size;           /* sizeof(octavo_step_info) */
   const char* name;      /* of the node that gives the output, as in the float file */
   const char* op;        /* "convolution", "pool", ... */
-  const char* precision; /* of what it stores: "uint8", "int8", "int16", "float32" */
+  const char* precision; /* of what it stores: "uint8", "int8", "int16", "uint16", "float32" */
   const char* kernel;    /* that runs it on this machine */
   int32_t output[4];     /* n, h, w, c */
   int64_t macs, parameters;

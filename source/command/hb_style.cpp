@@ -78,7 +78,8 @@ std::string type_of(const StepOperator& op) {
                                 StepKind::multiply,     StepKind::rescale, StepKind::gather,
                                 StepKind::concat,       StepKind::reshape, StepKind::layer_norm,
                                 StepKind::l2_normalize, StepKind::softmax, StepKind::matmul,
-                                StepKind::resize,       StepKind::permute, StepKind::constant};
+                                StepKind::resize,       StepKind::permute, StepKind::constant,
+                                StepKind::rescale};  // a lookup
   static_assert(std::size(kinds) == std::variant_size_v<StepOperator>);
   const auto* pool = std::get_if<PoolStep>(&op);
   return hb_type(kinds[op.index()], pool != nullptr && pool->kind == PoolStep::Kind::maximum);
@@ -90,6 +91,7 @@ const char* data_type(ElementType type) {
     case ElementType::i8:
       return "int8";
     case ElementType::i16:
+    case ElementType::u16:
       return "int16";
     case ElementType::f32:
       return "float";
@@ -100,12 +102,11 @@ const char* data_type(ElementType type) {
 // The largest magnitude that the stored values can stand for.
 std::string threshold(const PlanTensor& tensor) {
   if (tensor.type == ElementType::f32) return "--";
-  const double low = tensor.type == ElementType::u8   ? 0
-                     : tensor.type == ElementType::i8 ? -127
-                                                      : -32768;
-  const double high = tensor.type == ElementType::u8   ? 255
-                      : tensor.type == ElementType::i8 ? 127
-                                                       : 32767;
+  const bool from_zero = tensor.type == ElementType::u8 || tensor.type == ElementType::u16;
+  const bool byte = tensor.type == ElementType::u8 || tensor.type == ElementType::i8;
+  const double span = byte ? 255 : 65535;
+  const double low = from_zero ? 0 : byte ? -127 : -32768;
+  const double high = from_zero ? span : byte ? 127 : 32767;
   double most = 0;
   for (size_t c = 0; c < std::max(tensor.scale.size(), tensor.zero_point.size()); ++c) {
     const double scale = tensor.scale[tensor.scale.size() == 1 ? 0 : c];

@@ -40,6 +40,8 @@ const char* type_name(ElementType type) {
       return "int8";
     case ElementType::i16:
       return "int16";
+    case ElementType::u16:
+      return "uint16";
     case ElementType::f32:
       return "float32";
   }

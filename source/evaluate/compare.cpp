@@ -62,6 +62,11 @@ float stored_value(ElementType type, const std::byte* at) {
       std::memcpy(&v, at, sizeof v);
       return static_cast<float>(v);
     }
+    case ElementType::u16: {
+      uint16_t v;
+      std::memcpy(&v, at, sizeof v);
+      return static_cast<float>(v);
+    }
     case ElementType::f32: {
       float v;
       std::memcpy(&v, at, sizeof v);
@@ -72,7 +77,8 @@ float stored_value(ElementType type, const std::byte* at) {
 }
 
 size_t type_bytes(ElementType type) {
-  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
+  if (type == ElementType::f32) return 4;
+  return type == ElementType::i16 || type == ElementType::u16 ? 2 : 1;
 }
 
 // The plan's stored tensor against the float one, element by element in the same order.

@@ -63,6 +63,7 @@ struct ConvolutionShape {
   ElementType input = ElementType::u8, output = ElementType::u8;
   Activation activation = Activation::none;
   bool has_residual = false;
+  ElementType residual = ElementType::u8;
 
   bool depthwise() const { return groups == input_channels && groups == output_channels; }
   bool pointwise() const { return kernel_h == 1 && kernel_w == 1; }
@@ -95,6 +96,7 @@ struct ConvolutionKernel {
   // For outputs of up to this width; see scratch.h.
   size_t (*scratch_bytes)(const ConvolutionShape&, int32_t output_width);
   void (*run)(const ConvolutionArguments&);
+  bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
 
 struct PoolShape {
@@ -123,6 +125,7 @@ struct PoolKernel {
   FeatureSet requires_features;
   bool (*accepts)(const PoolShape&);
   void (*run)(const PoolArguments&);
+  bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
 
 // Add, multiply (also by a gate [n, 1, 1, c]) and rescale.
@@ -151,6 +154,7 @@ struct ElementwiseKernel {
   FeatureSet requires_features;
   bool (*accepts)(const ElementwiseShape&);
   void (*run)(const ElementwiseArguments&);
+  bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
 
 // Over the channels of each pixel of a tensor with one zero point.
@@ -179,6 +183,7 @@ struct NormalizeKernel {
   FeatureSet requires_features;
   bool (*accepts)(const NormalizeShape&);
   void (*run)(const NormalizeArguments&);
+  bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
 
 // The product of two activations: a row of `a` (pixels of `depth` channels, one zero point)
@@ -189,6 +194,7 @@ struct MatMulShape {
   ElementType a = ElementType::u8, output = ElementType::u8;
   Activation activation = Activation::none;
   bool has_residual = false;
+  ElementType residual = ElementType::u8;
 };
 
 struct MatMulArguments {
@@ -207,6 +213,7 @@ struct MatMulKernel {
   bool (*accepts)(const MatMulShape&);
   size_t (*scratch_bytes)(const MatMulShape&, int32_t width);  // for rows of up to `width`
   void (*run)(const MatMulArguments&);
+  bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
 
 struct ResizeShape {
@@ -233,6 +240,7 @@ struct ResizeKernel {
   FeatureSet requires_features;
   bool (*accepts)(const ResizeShape&);
   void (*run)(const ResizeArguments&);
+  bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
 
 // All kernels that this build holds, best first, the reference last; a caller takes
@@ -243,6 +251,14 @@ std::span<const ElementwiseKernel> elementwise_kernels();
 std::span<const NormalizeKernel> normalize_kernels();
 std::span<const MatMulKernel> matmul_kernels();
 std::span<const ResizeKernel> resize_kernels();
+
+// Whether the row runs the shape: it knows its types and accepts it.
+bool takes(const ConvolutionKernel& kernel, const ConvolutionShape& shape);
+bool takes(const PoolKernel& kernel, const PoolShape& shape);
+bool takes(const ElementwiseKernel& kernel, const ElementwiseShape& shape);
+bool takes(const NormalizeKernel& kernel, const NormalizeShape& shape);
+bool takes(const MatMulKernel& kernel, const MatMulShape& shape);
+bool takes(const ResizeKernel& kernel, const ResizeShape& shape);
 
 const ConvolutionKernel& choose(const ConvolutionShape& shape, FeatureSet allowed);
 const PoolKernel& choose(const PoolShape& shape, FeatureSet allowed);

@@ -3,6 +3,8 @@
 // list of OCTAVO_FOLDER(name).
 #include "kernels/table.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <vector>
 
 namespace octavo::kernels {
@@ -41,6 +43,35 @@ bool inflates(const ConvolutionKernel& kernel, const ConvolutionShape& s) {
   return packed > unnoticed && packed > 8 * size_t(s.output_channels) * (taps + sizeof(int32_t));
 }
 
+// Of a shape's tensors, those that a kernel may not know the type of.
+bool has_u16(std::initializer_list<ElementType> types) {
+  return std::find(types.begin(), types.end(), ElementType::u16) != types.end();
+}
+bool has_u16(const ConvolutionShape& s) {
+  return has_u16({s.input, s.output, s.has_residual ? s.residual : s.output});
+}
+bool has_u16(const PoolShape& s) {
+  return has_u16({s.input, s.output});
+}
+bool has_u16(const ElementwiseShape& s) {
+  const bool has_b = s.kind != ElementwiseShape::Kind::rescale;
+  return has_u16({s.a, s.output, has_b ? s.b : s.a});
+}
+bool has_u16(const NormalizeShape& s) {
+  return has_u16({s.input, s.output});
+}
+bool has_u16(const MatMulShape& s) {
+  return has_u16({s.a, s.output, s.has_residual ? s.residual : s.output});
+}
+bool has_u16(const ResizeShape& s) {
+  return has_u16({s.input, s.output});
+}
+
+template <class Kernel, class Shape>
+bool knows_and_accepts(const Kernel& kernel, const Shape& shape) {
+  return (kernel.takes_u16 || !has_u16(shape)) && kernel.accepts(shape);
+}
+
 // The reference has no required feature and accepts every shape, so that the search
 // always ends.
 template <class Kernel, class Shape>
@@ -48,12 +79,31 @@ const Kernel& first_that_fits(std::span<const Kernel> rows, const Shape& shape,
                               FeatureSet allowed) {
   for (const Kernel& kernel : rows) {
     const bool runs = (kernel.requires_features & ~allowed) == 0;
-    if (runs && kernel.accepts(shape) && !inflates(kernel, shape)) return kernel;
+    if (runs && takes(kernel, shape) && !inflates(kernel, shape)) return kernel;
   }
   return rows.back();
 }
 
 }  // namespace
+
+bool takes(const ConvolutionKernel& kernel, const ConvolutionShape& shape) {
+  return knows_and_accepts(kernel, shape);
+}
+bool takes(const PoolKernel& kernel, const PoolShape& shape) {
+  return knows_and_accepts(kernel, shape);
+}
+bool takes(const ElementwiseKernel& kernel, const ElementwiseShape& shape) {
+  return knows_and_accepts(kernel, shape);
+}
+bool takes(const NormalizeKernel& kernel, const NormalizeShape& shape) {
+  return knows_and_accepts(kernel, shape);
+}
+bool takes(const MatMulKernel& kernel, const MatMulShape& shape) {
+  return knows_and_accepts(kernel, shape);
+}
+bool takes(const ResizeKernel& kernel, const ResizeShape& shape) {
+  return knows_and_accepts(kernel, shape);
+}
 
 std::span<const ConvolutionKernel> convolution_kernels() {
   static const auto rows = join(&KernelTable::convolutions);

@@ -134,7 +134,7 @@ PlanTensor PlanReader::tensor(const format::Tensor& stored) {
   value.name = text(stored.name());
   const format::Shape& shape = *stored.shape();
   value.shape = {shape.n(), shape.h(), shape.w(), shape.c()};
-  value.type = known(stored.type(), ElementType::f32, "element type");
+  value.type = known(stored.type(), ElementType::u16, "element type");
   value.scale = copied(stored.scale());
   value.zero_point = copied(stored.zero_point());
   return value;
@@ -247,6 +247,8 @@ StepOperator PlanReader::step_operator(const format::Step& stored) {
     }
     case format::Operator::ConstantTensor:
       return ConstantStep{constant<int16_t>(*stored.op_as_ConstantTensor()->values(), "values")};
+    case format::Operator::Lookup:
+      return LookupStep{copied(stored.op_as_Lookup()->table())};
     case format::Operator::NONE:
       break;
   }

@@ -21,6 +21,8 @@ inline constexpr int64_t elements = int64_t{1} << 30;
 inline constexpr int64_t window_taps = int64_t{1} << 18;
 // Over which a step normalizes: 64 bits then hold C * S2 exactly, 31 bits a sum of exponentials.
 inline constexpr int32_t normalized_channels = 65535;
+// What a sum of u16 can reach at most: a double holds it exactly.
+inline constexpr int64_t wide_sum = int64_t{1} << 53;
 inline constexpr size_t permuted_axes = 6;
 inline constexpr int64_t picture_side = 1 << 16;
 

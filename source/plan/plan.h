@@ -20,8 +20,9 @@
 
 namespace octavo {
 
-// i8 is the right operand of a product of two activations: zero point 0, -127..127.
-enum class ElementType : uint8_t { u8 = 0, i8 = 1, i16 = 2, f32 = 3 };
+// i8 is the right operand of a product of two activations: zero point 0, -127..127. u16 is what
+// quantized files store in 16 bits: any zero point, 0..65535.
+enum class ElementType : uint8_t { u8 = 0, i8 = 1, i16 = 2, f32 = 3, u16 = 4 };
 
 struct PlanTensor {
   std::string name;
@@ -62,7 +63,7 @@ struct Epilogue {
 };
 
 // inputs: x, [residual]. acc[o] = bias[o] + sum w * stored(x); zero points are folded
-// into bias; padding holds the zero point of x's channel.
+// into bias; padding holds the zero point of x's channel. acc fits int32, but for x of u16.
 struct ConvolutionStep {
   std::array<int32_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};  // vertical, horizontal
   std::array<int32_t, 4> pads{0, 0, 0, 0};                            // top, left, bottom, right
@@ -91,7 +92,7 @@ struct AddStep {
 };
 
 // inputs: a, b of one shape, or b [n, 1, 1, c] (a gate).
-// f = float((a - za[c]) * (b - zb[c])) * multiplier[c], the product exact in int32.
+// f = float((a - za[c]) * (b - zb[c])) * multiplier[c], the product exact (int32 without u16).
 struct MultiplyStep {
   Epilogue epilogue;
 };
@@ -163,15 +164,21 @@ struct PermuteStep {
   std::vector<int32_t> dims, perm;
 };
 
-// No input. The stored values of the output, row-major.
+// No input. The stored values of the output, row-major; those of u16 as the int16 of the same bits.
 struct ConstantStep {
   std::vector<int16_t> values;
+};
+
+// input: x, u8 or u16. out[..., c] = table[256 * c + x], or table[x] where one of 256 entries
+// (65536 for u16, always) serves all channels; entries as in ConstantStep.
+struct LookupStep {
+  std::vector<int16_t> table;
 };
 
 using StepOperator =
     std::variant<ConvolutionStep, PoolStep, AddStep, MultiplyStep, RescaleStep, GatherStep,
                  ConcatStep, ReshapeStep, LayerNormStep, L2NormalizeStep, SoftmaxStep, MatMulStep,
-                 ResizeStep, PermuteStep, ConstantStep>;
+                 ResizeStep, PermuteStep, ConstantStep, LookupStep>;
 
 struct Step {
   std::string name;                 // of the node that gives the output, as in the file

@@ -155,6 +155,10 @@ class OperatorWriter {
     const auto values = constants_.add(step.values);
     return format::CreateConstantTensor(builder_, &values).Union();
   }
+  Offset<void> operator()(const LookupStep& step) {
+    const auto table = builder_.CreateVector(step.table);
+    return format::CreateLookup(builder_, table).Union();
+  }
 
  private:
   FlatBufferBuilder& builder_;
@@ -177,7 +181,8 @@ static_assert(static_cast<int>(format::Operator::Convolution) == 1 &&
               static_cast<int>(format::Operator::MatMul) == 12 &&
               static_cast<int>(format::Operator::Resize) == 13 &&
               static_cast<int>(format::Operator::Permute) == 14 &&
-              static_cast<int>(format::Operator::ConstantTensor) == 15);
+              static_cast<int>(format::Operator::ConstantTensor) == 15 &&
+              static_cast<int>(format::Operator::Lookup) == 16);
 
 // Plans of the first format's steps and types are files that its readers take.
 FormatVersion minimum_reader(const Plan& plan) {
@@ -251,10 +256,19 @@ void finish_plan(FlatBufferBuilder& builder, ConstantsWriter& constants, const P
                                     plan.output_kind == OutputKind::logits ? nullptr : &meaning));
 }
 
+// What files of other quantizers ask for beyond the format: 16 bits with a zero point, lookups.
+bool has_given_codes(const Plan& plan) {
+  return std::any_of(plan.tensors.begin(), plan.tensors.end(),
+                     [](const PlanTensor& t) { return t.type == ElementType::u16; }) ||
+         std::any_of(plan.steps.begin(), plan.steps.end(),
+                     [](const Step& s) { return std::holds_alternative<LookupStep>(s.op); });
+}
+
 uint64_t required_features(const Plan& plan) {
   uint64_t bits = 0;
   if (plan.output_kind != OutputKind::logits) bits |= plan_feature::output_meaning;
   if (plan.preprocess.squashes()) bits |= plan_feature::exact_resize;
+  if (has_given_codes(plan)) bits |= plan_feature::given_codes;
   return bits;
 }
 

@@ -17,7 +17,7 @@ Status verify_tensor(const Plan& plan, size_t index) {
     return bad("shape ", list_text(shape), " is not [n, h, w, c] of 1 to ", plan_limit::elements,
                " elements");
   }
-  if (tensor.type > ElementType::f32) {
+  if (tensor.type > ElementType::u16) {
     return bad("no step reads elements of type ", static_cast<int>(tensor.type));
   }
   if (tensor.type == ElementType::f32 && index != plan.output) {
@@ -33,7 +33,7 @@ Status verify_tensor(const Plan& plan, size_t index) {
       return bad("scale ", scale, " is not a number from 2^-100 to 2^40");
     }
   }
-  const int32_t largest_zero_point = tensor.type == ElementType::u8 ? UINT8_MAX : 0;
+  const int32_t largest_zero_point = is_unsigned(tensor.type) ? largest_of(tensor.type) : 0;
   for (const int32_t zero_point : tensor.zero_point) {
     if (zero_point < 0 || zero_point > largest_zero_point) {
       return bad("zero point ", zero_point, " is not in [0, ", largest_zero_point, "]");
@@ -122,8 +122,8 @@ Status verify_preprocess(const Plan& plan) {
 Status verify_input(const Plan& plan) {
   const PlanTensor& input = plan.tensors[plan.input];
   // i8 is made by steps alone: a caller's values are not checked, and -128 is not one of its.
-  if (input.type != ElementType::u8 && input.type != ElementType::i16) {
-    return rejected(concat("the plan's input, ", quoted(input.name), ", must be u8 or i16"));
+  if (input.type == ElementType::i8 || input.type == ElementType::f32) {
+    return rejected(concat("the plan's input, ", quoted(input.name), ", must be u8, u16 or i16"));
   }
   if (input.shape[0] != 1) {
     return rejected(concat("the plan's input, ", quoted(input.name), " of shape ",
@@ -181,8 +181,8 @@ Status verify_steps(const Plan& plan) {
   std::vector<int32_t> largest_stored(plan.tensors.size());
   made[plan.input] = true;
   // A caller's i16 input is not checked value by value: it may hold -32768.
-  largest_stored[plan.input] =
-      plan.tensors[plan.input].type == ElementType::u8 ? UINT8_MAX : -INT16_MIN;
+  const ElementType fed = plan.tensors[plan.input].type;
+  largest_stored[plan.input] = fed == ElementType::i16 ? -INT16_MIN : largest_of(fed);
   for (size_t index = 0; index < plan.steps.size(); ++index) {
     const StepPlace at{plan, index, uniform};
     for (const uint32_t input : at.step().inputs) {

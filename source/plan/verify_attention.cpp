@@ -14,9 +14,11 @@ Status verify_one_scale(const StepPlace& at, size_t i) {
 // A step over the channels of each pixel.
 Status verify_normalized(const StepPlace& at, const Epilogue& epilogue) {
   if (at.input(0).shape != at.output().shape) return wrong_shape(at);
-  if (channels(at.input(0)) > plan_limit::normalized_channels) {
-    return at.error("it goes over ", channels(at.input(0)), " channels; the most is ",
-                    plan_limit::normalized_channels);
+  const int32_t most = at.input(0).type == ElementType::u16
+                           ? plan_limit::normalized_channels / 2
+                           : plan_limit::normalized_channels;
+  if (channels(at.input(0)) > most) {
+    return at.error("it goes over ", channels(at.input(0)), " channels; the most is ", most);
   }
   if (const Status one = verify_one_scale(at, 0); !one) return one;
   return verify_epilogue(at, epilogue, nullptr);
@@ -33,6 +35,18 @@ Status verify_exponentials(const StepPlace& at, const char* which,
   }
   if (table[0] == one && std::is_sorted(table.rbegin(), table.rend())) return {};
   return at.error("its ", which, " table must begin with ", one, " and never rise");
+}
+
+Status verify_held(const StepPlace& at, const std::vector<int16_t>& values) {
+  const ElementType type = at.output().type;
+  const int32_t largest = largest_of(type), smallest = smallest_of(type);
+  for (const int16_t bits : values) {
+    const int32_t value = held_value(type, bits);
+    if (value < smallest || value > largest) {
+      return at.error("value ", value, " is not in the output's [", smallest, ", ", largest, "]");
+    }
+  }
+  return {};
 }
 
 Status verify_axis(const StepPlace& at, const char* axis, const std::vector<int32_t>& from,
@@ -94,11 +108,11 @@ Status verify_operator(const StepPlace& at, const MatMulStep& step,
     if (const Status one = verify_one_scale(at, 1); !one) return one;
   }
   // With a zero point its share may be summed apart from the stored products.
-  const int64_t terms = at.input(0).type == ElementType::u8 ? 2 : 1;
+  const int64_t terms = is_unsigned(at.input(0).type) ? 2 : 1;
   const int64_t bound =
       terms * depth * largest_stored[at.step().inputs[0]] * largest_stored[at.step().inputs[1]];
-  if (bound > INT32_MAX) {
-    return at.error("a sum of ", depth, " products can reach ", bound, ", more than 32 bits hold");
+  if (const Status holds = verify_sum(at, bound, concat("a sum of ", depth, " products")); !holds) {
+    return holds;
   }
   const PlanTensor* residual = step.epilogue.has_residual ? &at.input(2) : nullptr;
   return verify_epilogue(at, step.epilogue, residual);
@@ -115,7 +129,7 @@ Status verify_operator(const StepPlace& at, const ResizeStep& step) {
       !ok) {
     return ok;
   }
-  // The weights sum to 2^14, so that 2^29 is the largest sum.
+  // The weights sum to 2^14, so that 2^30 is the largest sum.
   return verify_epilogue(at, step.epilogue, nullptr);
 }
 
@@ -151,14 +165,23 @@ Status verify_operator(const StepPlace& at, const ConstantStep& step) {
     return at.error("it has ", step.values.size(), " values for an output of ",
                     list_text(at.output().shape));
   }
-  const int32_t largest = largest_of(at.output().type);
-  const int32_t smallest = at.output().type == ElementType::u8 ? 0 : -largest;
-  for (const int32_t value : step.values) {
-    if (value < smallest || value > largest) {
-      return at.error("value ", value, " is not in the output's [", smallest, ", ", largest, "]");
-    }
+  return verify_held(at, step.values);
+}
+
+Status verify_operator(const StepPlace& at, const LookupStep& step) {
+  const ElementType type = at.input(0).type;
+  if (!is_unsigned(type)) return at.error("its input must be u8 or u16");
+  const auto levels = static_cast<size_t>(largest_of(type)) + 1;
+  if (at.input(0).shape != at.output().shape) return wrong_shape(at);
+  const size_t tables = step.table.size() / levels;
+  const bool by_channel =
+      type == ElementType::u8 && tables == static_cast<size_t>(channels(at.output()));
+  if (step.table.size() % levels != 0 || (tables != 1 && !by_channel)) {
+    return at.error("its table has ", step.table.size(), " entries; ", levels,
+                    type == ElementType::u8 ? ", or as many a channel, are expected"
+                                            : " are expected");
   }
-  return {};
+  return verify_held(at, step.table);
 }
 
 }  // namespace octavo::plan_check

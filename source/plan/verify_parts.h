@@ -37,9 +37,32 @@ inline int32_t channels(const PlanTensor& tensor) {
   return tensor.shape[3];
 }
 
-// The largest value of a stored type; the smallest is 0 for u8, else its negative.
+inline bool is_unsigned(ElementType type) {
+  return type == ElementType::u8 || type == ElementType::u16;
+}
+
+// The largest value of a stored type; the smallest is 0 for unsigned ones, else its negative.
 inline int32_t largest_of(ElementType type) {
-  return type == ElementType::u8 ? UINT8_MAX : type == ElementType::i8 ? INT8_MAX : INT16_MAX;
+  switch (type) {
+    case ElementType::u8:
+      return UINT8_MAX;
+    case ElementType::i8:
+      return INT8_MAX;
+    case ElementType::u16:
+      return UINT16_MAX;
+    case ElementType::i16:
+    case ElementType::f32:
+      break;
+  }
+  return INT16_MAX;
+}
+inline int32_t smallest_of(ElementType type) {
+  return is_unsigned(type) ? 0 : -largest_of(type);
+}
+
+// Stored values of constants and lookups: those of u16 as the int16 of the same bits.
+inline int32_t held_value(ElementType type, int16_t bits) {
+  return type == ElementType::u16 ? static_cast<uint16_t>(bits) : bits;
 }
 
 // One entry, or one a channel.
@@ -82,6 +105,8 @@ Status verify_multipliers(const StepPlace& at, std::string_view what,
                           const std::vector<float>& values);
 
 Error wrong_shape(const StepPlace& at);
+// Whether a sum, `what`, that can reach `bound` stays inside the bits that input 0's type gives it.
+Status verify_sum(const StepPlace& at, int64_t bound, const std::string& what);
 // The output has the element type of every input.
 Status verify_moved_type(const StepPlace& at);
 // Whether values that may change their channel mean the same: one scale and zero point a
@@ -99,6 +124,7 @@ Status verify_operator(const StepPlace& at, const MatMulStep& step,
 Status verify_operator(const StepPlace& at, const ResizeStep& step);
 Status verify_operator(const StepPlace& at, const PermuteStep& step);
 Status verify_operator(const StepPlace& at, const ConstantStep& step);
+Status verify_operator(const StepPlace& at, const LookupStep& step);
 
 Status verify_tensor(const Plan& plan, size_t index);
 // Everything of an epilogue; `residual` is null where the step takes none.

@@ -75,6 +75,12 @@ Status verify_padded_size(const StepPlace& at, const Windows& windows) {
 
 }  // namespace
 
+Status verify_sum(const StepPlace& at, int64_t bound, const std::string& what) {
+  const bool wide = at.input(0).type == ElementType::u16;
+  if (bound <= (wide ? plan_limit::wide_sum : INT32_MAX)) return {};
+  return at.error(what, " can reach ", bound, ", more than ", wide ? "53" : "32", " bits hold");
+}
+
 Error wrong_shape(const StepPlace& at) {
   return at.error("an input of ", list_text(at.input(0).shape), " cannot give an output of ",
                   list_text(at.output().shape));
@@ -83,7 +89,7 @@ Error wrong_shape(const StepPlace& at) {
 namespace {
 
 // Contract 1: no partial sum of an accumulator leaves int32, in whatever order it is
-// summed, and also where a kernel shifts its operand from u8 to i8.
+// summed, and also where a kernel shifts its operand from u8 to i8. Sums of u16 are wider.
 Status verify_accumulators(const StepPlace& at, const ConvolutionStep& step, int64_t taps,
                            int64_t largest_stored) {
   for (size_t o = 0; o < step.bias.size(); ++o) {
@@ -98,9 +104,10 @@ Status verify_accumulators(const StepPlace& at, const ConvolutionStep& step, int
     if (at.input(0).type == ElementType::u8) {
       bound = std::max(bound, std::abs(bias + 128 * sum) + 128 * magnitude);
     }
-    if (bound > INT32_MAX) {
-      return at.error("the sum of output channel ", o, " can reach ", bound,
-                      ", more than 32 bits hold");
+    if (bound <= INT32_MAX) continue;
+    if (const Status holds = verify_sum(at, bound, concat("the sum of output channel ", o));
+        !holds) {
+      return holds;
     }
   }
   return {};
@@ -324,6 +331,7 @@ struct EpilogueOf {
   const Epilogue* operator()(const ReshapeStep&) const { return nullptr; }
   const Epilogue* operator()(const PermuteStep&) const { return nullptr; }
   const Epilogue* operator()(const ConstantStep&) const { return nullptr; }
+  const Epilogue* operator()(const LookupStep&) const { return nullptr; }
   template <class Step>
   const Epilogue* operator()(const Step& step) const {
     return &step.epilogue;
@@ -362,27 +370,31 @@ Status verify_types(const StepPlace& at, const Epilogue* epilogue) {
       if (type != ElementType::i8) return at.error("input 1 must be i8");
       continue;
     }
-    const bool fits =
-        type == ElementType::u8 || type == ElementType::i16 || (moves && type == ElementType::i8);
-    if (!fits) return at.error("input ", i, " must be u8 or i16", moves ? ", or i8" : "");
+    const bool fits = is_unsigned(type) || type == ElementType::i16 ||
+                      (moves && type == ElementType::i8);
+    if (!fits) return at.error("input ", i, " must be u8, u16 or i16", moves ? ", or i8" : "");
   }
   if (at.output().type != ElementType::f32 || epilogue != nullptr) return {};
-  return at.error("its output must be u8 or i16, or i8");
+  return at.error("its output must be u8, u16 or i16, or i8");
 }
 
 int32_t largest_of_output(const StepPlace& at, const Epilogue* epilogue,
                           const std::vector<int32_t>& largest_stored) {
-  if (at.output().type != ElementType::i16 && at.output().type != ElementType::i8) {
-    return UINT8_MAX;
-  }
+  const ElementType type = at.output().type;
+  if (type == ElementType::f32) return UINT8_MAX;  // never an operand
+  if (is_unsigned(type)) return largest_of(type);
   int32_t largest = 0;
   if (epilogue != nullptr) {
     for (const int32_t lo : epilogue->lo) largest = std::max(largest, std::abs(lo));
     for (const int32_t hi : epilogue->hi) largest = std::max(largest, std::abs(hi));
     return largest;
   }
-  if (const auto* constant = std::get_if<ConstantStep>(&at.step().op)) {
-    for (const int32_t value : constant->values) largest = std::max(largest, std::abs(value));
+  const auto* constant = std::get_if<ConstantStep>(&at.step().op);
+  const auto* lookup = std::get_if<LookupStep>(&at.step().op);
+  if (constant != nullptr || lookup != nullptr) {
+    for (const int32_t value : constant != nullptr ? constant->values : lookup->table) {
+      largest = std::max(largest, std::abs(value));
+    }
     return largest;
   }
   for (const uint32_t input : at.step().inputs) {

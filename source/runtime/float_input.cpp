@@ -24,8 +24,10 @@ int32_t of_picture(const Preprocess& how, float x, size_t c) {
 
 int32_t of_tensor(const PlanTensor& tensor, float x, size_t c) {
   const int32_t zero = of_channel(tensor.zero_point, c);
-  const int32_t least = tensor.type == ElementType::u8 ? 0 : -32767;
-  const int32_t most = tensor.type == ElementType::u8 ? 255 : 32767;
+  const int32_t least = tensor.type == ElementType::i16 ? -32767 : 0;
+  const int32_t most = tensor.type == ElementType::u8    ? 255
+                       : tensor.type == ElementType::i16 ? 32767
+                                                         : 65535;
   const float t = clamp(x / of_channel(tensor.scale, c), static_cast<float>(least - zero),
                         static_cast<float>(most - zero));
   return static_cast<int32_t>(std::rint(t)) + zero;
@@ -46,7 +48,7 @@ void quantize_input(const Plan& plan, std::span<const float> input, const Tensor
         if (tensor.type == ElementType::u8) {
           pixel[c] = static_cast<std::byte>(q);
         } else {
-          const auto value = static_cast<int16_t>(q);
+          const auto value = static_cast<uint16_t>(q);  // i16 has the same bits
           std::memcpy(pixel + c * sizeof value, &value, sizeof value);
         }
       }

@@ -16,6 +16,7 @@ int32_t element_size(ElementType type) {
     case ElementType::i8:
       return 1;
     case ElementType::i16:
+    case ElementType::u16:
       return 2;
     case ElementType::f32:
       return 4;

@@ -60,6 +60,15 @@ void gather_one(const std::byte* x, std::byte* y, const GatherChannels& channels
   }
 }
 
+template <class Index, class T>
+void look_up_one(const std::byte* x, std::byte* y, const LookupTables& tables) {
+  const std::byte* entries = tables.entries;
+  const ptrdiff_t step = tables.by_channel ? ptrdiff_t{lookup_levels} * ptrdiff_t{sizeof(T)} : 0;
+  for (ptrdiff_t c = 0; c < tables.channels; ++c, entries += step) {
+    put<T>(y, c, element<T>(entries, element<Index>(x, c)));
+  }
+}
+
 template <class Move>
 void each_pixel(const PixelRows& rows, const Move& move) {
   for (int32_t r = 0; r < rows.rows; ++r) {
@@ -144,6 +153,20 @@ void gather_pixels(const PixelRows& rows, const GatherChannels& channels, int32_
       gather_one<uint8_t>(x, y, channels);
     } else {
       gather_one<uint16_t>(x, y, channels);
+    }
+  });
+}
+
+void look_up_pixels(const PixelRows& rows, const LookupTables& tables) {
+  each_pixel(rows, [&](const std::byte* x, std::byte* y) {
+    if (tables.index_bytes == 1 && tables.element_bytes == 1) {
+      look_up_one<uint8_t, uint8_t>(x, y, tables);
+    } else if (tables.index_bytes == 1) {
+      look_up_one<uint8_t, uint16_t>(x, y, tables);
+    } else if (tables.element_bytes == 1) {
+      look_up_one<uint16_t, uint8_t>(x, y, tables);
+    } else {
+      look_up_one<uint16_t, uint16_t>(x, y, tables);
     }
   });
 }

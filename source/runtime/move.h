@@ -1,5 +1,6 @@
 // Steps that move stored values without changing them: pixels of a gather, of a concat,
-// and the elements of a reshape (those of a permute: permute.h).
+// and the elements of a reshape (those of a permute: permute.h); and lookups, which change
+// each to an entry of a table.
 #pragma once
 
 #include <cstddef>
@@ -35,6 +36,17 @@ struct PixelRows {
 
 void copy_pixels(const PixelRows& rows, ptrdiff_t bytes);
 void gather_pixels(const PixelRows& rows, const GatherChannels& channels, int32_t element_bytes);
+
+// What each value becomes, in the type of the output: 256 entries, or 256 a channel; 65536 for
+// words.
+inline constexpr size_t lookup_levels = 256;
+struct LookupTables {
+  const std::byte* entries = nullptr;
+  int32_t channels = 0;
+  bool by_channel = false;
+  int32_t index_bytes = 1, element_bytes = 1;
+};
+void look_up_pixels(const PixelRows& rows, const LookupTables& tables);
 
 // All of x, in row-major order, under the shape of y.
 void reshape(const std::byte* x, const TensorLayout& x_layout, std::byte* y,

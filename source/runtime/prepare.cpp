@@ -104,6 +104,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   made.shape.output = output.type;
   made.shape.activation = op.epilogue.activation;
   made.shape.has_residual = op.epilogue.has_residual;
+  if (made.shape.has_residual) made.shape.residual = impl.plan.tensors[step.inputs.back()].type;
   made.kernel = &kernels::choose(made.shape, impl.features);
   std::byte* packed = impl.constants.allocate(made.kernel->packed_bytes(made.shape));
   if (packed != nullptr) {
@@ -268,6 +269,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const MatMulStep& op
   made.shape.output = output.type;
   made.shape.activation = op.epilogue.activation;
   made.shape.has_residual = op.epilogue.has_residual;
+  if (made.shape.has_residual) made.shape.residual = impl.plan.tensors[step.inputs.back()].type;
   made.kernel = &kernels::choose(made.shape, impl.features);
   made.epilogue = expand_epilogue(impl, step, op.epilogue);
   made.a_zero = a.zero_point[0];
@@ -326,6 +328,18 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConstantStep& 
     save_stored(values, i, bytes, op.values[i]);
   }
   return PreparedConstant{values};
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const LookupStep& op) {
+  const PlanTensor& output = impl.plan.tensors[step.output];
+  const int32_t bytes = element_size(output.type);
+  std::byte* table = impl.constants.allocate(op.table.size() * static_cast<size_t>(bytes));
+  for (size_t i = 0; table != nullptr && i < op.table.size(); ++i) {
+    save_stored(table, i, bytes, op.table[i]);
+  }
+  const int32_t index_bytes = element_size(impl.plan.tensors[step.inputs[0]].type);
+  const bool by_channel = index_bytes == 1 && op.table.size() > lookup_levels;
+  return PreparedLookup{{table, output.shape[3], by_channel, index_bytes, bytes}};
 }
 
 PreparedStep prepare(Program::Impl& impl, const Step&, const GatherStep& op) {

@@ -77,6 +77,10 @@ struct PreparedConstant {
   const std::byte* values = nullptr;  // row-major in the output's type
 };
 
+struct PreparedLookup {
+  LookupTables tables;
+};
+
 // Stored values that only move: Gather, Concat and Reshape.
 struct PreparedMove {
   enum class Kind { gather, concat, reshape } kind = Kind::concat;
@@ -85,7 +89,8 @@ struct PreparedMove {
 
 using PreparedStep =
     std::variant<PreparedConvolution, PreparedPool, PreparedElementwise, PreparedNormalize,
-                 PreparedMatMul, PreparedResize, PreparedPermute, PreparedConstant, PreparedMove>;
+                 PreparedMatMul, PreparedResize, PreparedPermute, PreparedConstant,
+                 PreparedLookup, PreparedMove>;
 
 }  // namespace octavo::runtime
 

@@ -41,7 +41,7 @@ Result<std::string> select_isa(const std::string& asked) {
 Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string isa,
                                                         size_t most_memory) {
   if (plan.tensors[plan.input].type == ElementType::f32) {
-    return rejected("the plan's input is of floats; u8 or i16 is expected");
+    return rejected("the plan's input is of floats; u8, u16 or i16 is expected");
   }
   auto impl = std::make_unique<Program::Impl>(most_memory);
   impl->features = find_isa(isa).value_or(0);
@@ -110,6 +110,7 @@ const char* Program::kernel_name(size_t step) const {
   if (const auto* made = std::get_if<runtime::PreparedResize>(&prepared)) return made->kernel->name;
   if (std::holds_alternative<runtime::PreparedPermute>(prepared)) return "permute";
   if (std::holds_alternative<runtime::PreparedConstant>(prepared)) return "constant";
+  if (std::holds_alternative<runtime::PreparedLookup>(prepared)) return "lookup";
   switch (std::get<runtime::PreparedMove>(prepared).kind) {
     case runtime::PreparedMove::Kind::gather:
       return "gather";

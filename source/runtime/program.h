@@ -58,8 +58,8 @@ class Session {
 
   const Program& program() const;
 
-  // input: the plan's input tensor, row-major [1, h, w, c], u8 (or i16 where the plan
-  // says so), exactly its size. logits: as many floats as classes.
+  // input: the plan's input tensor, row-major [1, h, w, c], u8 (or i16 or u16 where the
+  // plan says so), exactly its size. logits: as many floats as classes.
   Status run(std::span<const std::byte> input, std::span<float> logits);
 
   // The same from a float tensor [1, h, w, c]: enters as numerics.md says. NaN is `rejected`.

@@ -41,6 +41,7 @@ struct ContentOf {
   size_t operator()(const GatherStep& s) const { return bytes_of(s.channels); }
   size_t operator()(const PermuteStep& s) const { return bytes_of(s.dims) + bytes_of(s.perm); }
   size_t operator()(const ConstantStep& s) const { return bytes_of(s.values); }
+  size_t operator()(const LookupStep& s) const { return bytes_of(s.table); }
   size_t operator()(const ConcatStep&) const { return 0; }
   size_t operator()(const ReshapeStep&) const { return 0; }
   template <class Step>

@@ -198,6 +198,7 @@ class Maker {
   void add(const PreparedNormalize& made);
   void add(const PreparedMatMul& made);
   void add(const PreparedResize& made);
+  void add(const PreparedLookup& made);
   void add(const PreparedPermute& made);
   void add(const PreparedConstant& made);
   void add(const PreparedMove& made);
@@ -438,6 +439,19 @@ void Maker::add(const PreparedConstant& made) {
   add_halos(cuts, true);
 }
 
+void Maker::add(const PreparedLookup& made) {
+  const uint32_t x = step_->inputs[0];
+  WorkShape work = work_shape(false);
+  work.nanoseconds = ns_per_value * static_cast<double>(output().height * output().width) *
+                     static_cast<double>(output().channels);
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (const Cut& cut : cuts) {
+    const PixelRows rows = pixel_rows(pixel(x, 0, 0), layout(x), pixel(step_->output, 0, 0), cut);
+    add_piece(LookupTask{rows, &made.tables});
+  }
+  add_halos(cuts, true);
+}
+
 PixelRows Maker::pixel_rows(const std::byte* x, const TensorLayout& x_layout, std::byte* y,
                             const Cut& cut) const {
   const TensorLayout& y_layout = output();
@@ -524,6 +538,7 @@ struct Runner {
   void operator()(const GatherTask& task) const {
     gather_pixels(task.rows, *task.channels, task.element_bytes);
   }
+  void operator()(const LookupTask& task) const { look_up_pixels(task.rows, *task.tables); }
   void operator()(const ReshapeTask& task) const {
     reshape(task.x, *task.x_layout, task.y, *task.y_layout);
   }

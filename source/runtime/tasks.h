@@ -34,6 +34,10 @@ struct GatherTask {
   const GatherChannels* channels = nullptr;
   int32_t element_bytes = 1;
 };
+struct LookupTask {
+  PixelRows rows;
+  const LookupTables* tables = nullptr;
+};
 struct ReshapeTask {
   const std::byte* x = nullptr;
   std::byte* y = nullptr;
@@ -60,8 +64,9 @@ struct PermuteTask {
   ptrdiff_t begin = 0, end = 0;  // runs
 };
 
-using Work = std::variant<ConvolutionTask, PoolTask, ElementwiseTask, CopyTask, GatherTask,
-                          ReshapeTask, NormalizeTask, MatMulTask, ResizeTask, PermuteTask>;
+using Work =
+    std::variant<ConvolutionTask, PoolTask, ElementwiseTask, CopyTask, GatherTask, LookupTask,
+                 ReshapeTask, NormalizeTask, MatMulTask, ResizeTask, PermuteTask>;
 
 // What one thread does for one step.
 struct Piece {

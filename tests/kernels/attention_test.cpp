@@ -61,7 +61,7 @@ std::vector<std::vector<float>> normalized(NormalizeShape::Kind kind, std::vecto
   n.rows = n.width = 1;
   std::vector<std::vector<float>> made;
   for (const NormalizeKernel& kernel : normalize_kernels()) {
-    if (!runs_here(kernel.requires_features) || !kernel.accepts(shape)) continue;
+    if (!runs_here(kernel.requires_features) || !takes(kernel, shape)) continue;
     made.emplace_back(size_t(shape.channels));
     std::byte* output = reinterpret_cast<std::byte*>(made.back().data());
     n.output = {&output, ptrdiff_t(shape.channels) * 4};
@@ -361,7 +361,7 @@ TEST(Resize, WeighsFourNeighbours) {
   z.next_column = next;
   z.column_weight = weight;
   for (const ResizeKernel& kernel : resize_kernels()) {
-    if (!runs_here(kernel.requires_features) || !kernel.accepts(shape)) continue;
+    if (!runs_here(kernel.requires_features) || !takes(kernel, shape)) continue;
     std::vector<float> made(2);
     std::byte* output = reinterpret_cast<std::byte*>(made.data());
     z.output = {&output, 4};

@@ -67,9 +67,12 @@ ConvolutionShape random_shape(Random& random) {
       break;
     }
   }
-  s.input = random.chance(80) ? ElementType::u8 : ElementType::i16;
+  s.input = random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::u8,
+                           ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
+                           ElementType::i16, ElementType::u16});
   s.output = random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
                             ElementType::i8, ElementType::f32});
+  if (s.input == ElementType::u16 && random.chance(60)) s.output = ElementType::u16;
   s.activation =
       random.one_of({Activation::none, Activation::none, Activation::none, Activation::clip,
                      Activation::hard_swish, Activation::hard_sigmoid, Activation::table});
@@ -98,13 +101,13 @@ Weights random_weights(Random& random, const ConvolutionShape& s) {
                            : random.between(-128, 127));
   }
   constexpr int64_t limit = 2147483647;
-  made.x_most = s.input == ElementType::u8
-                    ? 255
-                    : int32_t(std::min<int64_t>(32767, limit / 2 / (taps * 128)));
+  const bool wide = s.input == ElementType::u16;  // then sums may leave int32
+  const auto narrowed = int32_t(std::min<int64_t>(32767, limit / 2 / (taps * 128)));
+  made.x_most = s.input == ElementType::u8 ? 255 : wide ? 65535 : narrowed;
   const int64_t sum = taps * 128 * (s.input == ElementType::u8 ? 256 : made.x_most);
   const bool extreme = random.chance(20);
   for (int32_t o = 0; o < s.output_channels; ++o) {
-    const int32_t most = int32_t(limit - sum);
+    const int32_t most = int32_t(wide ? limit : limit - sum);
     made.bias.push_back(extreme ? random.one_of({-most, most}) : random.between(-5000, 5000));
   }
   made.typical = extreme ? 2e9f : std::max(1.0f, float(sum) * (kind == 3 ? 0.05f : 0.5f));
@@ -127,7 +130,7 @@ struct ConvolutionCase {
                  ElementType::u8),
         input(random, s.input, (rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1,
               (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1, s.input_channels,
-              true, s.input == ElementType::u8 ? 0 : -weights.x_most, weights.x_most),
+              true, s.input == ElementType::i16 ? -weights.x_most : 0, weights.x_most),
         residual(random, ElementType::u8, rows, width, s.output_channels, true, 0, 255) {}
 
   void run(const ConvolutionKernel& kernel, RandomRows& output,

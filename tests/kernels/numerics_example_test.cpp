@@ -34,7 +34,7 @@ T run(const ConvolutionKernel& kernel, const OnePixel& p) {
   shape.output = p.output;
   shape.activation = p.epilogue.activation;
   shape.has_residual = !p.residual.empty();
-  if (!kernel.accepts(shape)) return run<T>(convolution_kernels().back(), p);
+  if (!takes(kernel, shape)) return run<T>(convolution_kernels().back(), p);
 
   Guarded packed(kernel.packed_bytes(shape) / 64 * 64 + 128);
   kernel.pack(shape, p.w.data(), &p.bias, packed.data());

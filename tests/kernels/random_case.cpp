@@ -11,6 +11,7 @@ size_t element_bytes(ElementType type) {
     case ElementType::i8:
       return 1;
     case ElementType::i16:
+    case ElementType::u16:
       return 2;
     case ElementType::f32:
       return 4;
@@ -19,11 +20,14 @@ size_t element_bytes(ElementType type) {
 }
 
 int32_t least_of(ElementType type) {
-  return type == ElementType::u8 ? 0 : type == ElementType::i8 ? -127 : -32767;
+  return type == ElementType::i16 ? -32767 : type == ElementType::i8 ? -127 : 0;
 }
 
 int32_t most_of(ElementType type) {
-  return type == ElementType::u8 ? 255 : type == ElementType::i8 ? 127 : 32767;
+  return type == ElementType::u16   ? 65535
+         : type == ElementType::i16 ? 32767
+         : type == ElementType::i8  ? 127
+                                    : 255;
 }
 
 RandomRows::RandomRows(Random& random, ElementType type, int32_t rows, int32_t width,
@@ -96,11 +100,11 @@ std::vector<float> random_multipliers(Random& random, int32_t channels, float ty
 
 std::vector<int32_t> random_zeros(Random& random, int32_t channels, ElementType type) {
   std::vector<int32_t> zeros(size_t(channels), 0);
-  if (type != ElementType::u8) return zeros;
+  if (least_of(type) < 0 || type == ElementType::f32) return zeros;
   const int kind = random.between(0, 3);
-  const int32_t common = random.between(0, 255);
+  const int32_t most = most_of(type), common = random.between(0, most);
   for (int32_t& zero : zeros) {
-    zero = kind == 0 ? 0 : kind == 1 ? 255 : kind == 2 ? common : random.between(0, 255);
+    zero = kind == 0 ? 0 : kind == 1 ? most : kind == 2 ? common : random.between(0, most);
   }
   return zeros;
 }

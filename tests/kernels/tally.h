@@ -35,7 +35,7 @@ class Tally {
   template <class Shape, class Try>
   void each(const Shape& shape, const Try& try_one) {
     for (const Kernel& kernel : rows_) {
-      if (!runs_here(kernel.requires_features) || !kernel.accepts(shape)) continue;
+      if (!runs_here(kernel.requires_features) || !takes(kernel, shape)) continue;
       ++count_[kernel.name];
       try_one(kernel);
     }

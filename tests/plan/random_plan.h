@@ -26,6 +26,7 @@ struct RandomPlanOptions {
   int classes = 11;
   bool int16 = true;      // some tensors are i16
   bool attention = true;  // also what format 0.2 added
+  bool given_codes = true;  // also what quantized files store: u16, and lookups
   // Strides and dilations that nothing reaches, of up to the limits; windows far larger than
   // the map, that lie in padding but for a pixel.
   bool hostile_windows = false;
@@ -50,7 +51,20 @@ class RandomPlanMaker {
 
   PlanTensor& tensor(uint32_t id) { return plan_.tensors[id]; }
   Shape shape_of(uint32_t id) const { return plan_.tensors[id].shape; }
+  static bool is_wide(ElementType type) {
+    return type == ElementType::i16 || type == ElementType::u16;
+  }
+  static bool is_unsigned(ElementType type) {
+    return type == ElementType::u8 || type == ElementType::u16;
+  }
+  static int32_t most_of(ElementType type) {
+    return type == ElementType::u16   ? 65535
+           : type == ElementType::i16 ? 32767
+           : type == ElementType::i8  ? 127
+                                      : 255;
+  }
   bool is_i16(uint32_t id) const { return plan_.tensors[id].type == ElementType::i16; }
+  bool is_wide(uint32_t id) const { return is_wide(plan_.tensors[id].type); }
   bool is_i8(uint32_t id) const { return plan_.tensors[id].type == ElementType::i8; }
   int32_t zero_point(uint32_t id, int32_t channel) const {
     const auto& values = plan_.tensors[id].zero_point;
@@ -65,9 +79,10 @@ class RandomPlanMaker {
     return random_.chance(0.5f) ? 1 : static_cast<size_t>(channels);
   }
 
-  int32_t random_zero_point() {
-    if (options_.extremes && random_.chance(0.6f)) return random_.chance(0.5f) ? 0 : 255;
-    return random_.integer(0, 255);
+  int32_t random_zero_point(ElementType type) {
+    const int32_t most = most_of(type);
+    if (options_.extremes && random_.chance(0.6f)) return random_.chance(0.5f) ? 0 : most;
+    return random_.integer(0, most);
   }
 
   uint32_t add_tensor(Shape shape, ElementType type) {
@@ -77,16 +92,17 @@ class RandomPlanMaker {
     made.type = type;
     made.scale.assign(some_length(shape[3]), 0);
     for (float& value : made.scale) value = random_.uniform(0.001f, 0.2f);
-    made.zero_point.assign(type == ElementType::u8 ? some_length(shape[3]) : 1, 0);
-    if (type == ElementType::u8) {
-      for (int32_t& value : made.zero_point) value = random_zero_point();
+    made.zero_point.assign(is_unsigned(type) ? some_length(shape[3]) : 1, 0);
+    if (is_unsigned(type)) {
+      for (int32_t& value : made.zero_point) value = random_zero_point(type);
     }
     plan_.tensors.push_back(std::move(made));
     reads_.push_back(0);
-    largest_.push_back(type == ElementType::i16 ? 32767 : type == ElementType::i8 ? 127 : 255);
+    largest_.push_back(most_of(type));
     return static_cast<uint32_t>(plan_.tensors.size() - 1);
   }
   ElementType some_type() {
+    if (options_.given_codes && random_.chance(0.15f)) return ElementType::u16;
     return options_.int16 && random_.chance(0.25f) ? ElementType::i16 : ElementType::u8;
   }
 
@@ -148,10 +164,10 @@ class RandomPlanMaker {
   void fill_epilogue(Epilogue& epilogue, float spread, uint32_t output) {
     const int32_t channels = shape_of(output)[3];
     const ElementType type = tensor(output).type;
-    const float stored = type == ElementType::u8    ? 60.0f
-                         : type == ElementType::i16 ? 9000.0f
-                         : type == ElementType::i8  ? 40.0f
-                                                    : 4;
+    const float stored = type == ElementType::u8   ? 60.0f
+                         : is_wide(type)           ? 9000.0f
+                         : type == ElementType::i8 ? 40.0f
+                                                   : 4;
     epilogue.activation = static_cast<Activation>(random_.between(0, 4));
     const float argument = epilogue.activation == Activation::none    ? stored
                            : epilogue.activation == Activation::table ? 9000.0f
@@ -200,16 +216,13 @@ class RandomPlanMaker {
   void fill_clamp(Epilogue& epilogue, uint32_t output) {
     const ElementType type = tensor(output).type;
     if (type == ElementType::f32) return;
-    int32_t smallest = 0, largest = 255;
+    int32_t smallest = 0, largest = most_of(type);
     if (type == ElementType::i16) {
       largest = (1 << random_.integer(11, 15)) - 1;  // 12 to 16 bits
       smallest = -largest;
       largest_[output] = largest;
     }
-    if (type == ElementType::i8) {
-      largest = 127;
-      smallest = -largest;
-    }
+    if (type == ElementType::i8) smallest = -largest;
     const bool narrow = random_.chance(options_.extremes ? 0.6f : 0.2f);
     const size_t length = narrow ? some_length(shape_of(output)[3]) : 1;
     epilogue.lo.assign(length, smallest);
@@ -287,11 +300,13 @@ class RandomPlanMaker {
     const int32_t group_channels = shape_of(input)[3] / step.groups;
     const int64_t window = int64_t{step.kernel[0]} * step.kernel[1];
     const int64_t taps = window * group_channels;
-    const int64_t fitting = int64_t{0x60000000} / (taps * largest_[input]);
+    const bool sums_are_wide = tensor(input).type == ElementType::u16;
+    const int64_t fitting =
+        (sums_are_wide ? int64_t{1} << 52 : int64_t{0x60000000}) / (taps * largest_[input]);
     const int32_t limit = static_cast<int32_t>(std::min<int64_t>(127, fitting));
     step.weights.resize(static_cast<size_t>(outputs * taps));
     step.bias.resize(static_cast<size_t>(outputs));
-    const float spread = (is_i16(input) ? 0.3f * static_cast<float>(largest_[input]) : 73.0f) *
+    const float spread = (is_wide(input) ? 0.3f * static_cast<float>(largest_[input]) : 73.0f) *
                          std::sqrt(static_cast<float>(taps)) *
                          static_cast<float>(std::max(limit, 1)) * 0.58f;
     for (int32_t o = 0; o < outputs; ++o) {
@@ -307,7 +322,9 @@ class RandomPlanMaker {
                   zero_point(input, first_channel + static_cast<int32_t>(i % group_channels));
       }
       const auto noise = static_cast<int64_t>(random_.uniform(-0.5f, 0.5f) * spread);
-      step.bias[static_cast<size_t>(o)] = static_cast<int32_t>(noise - folded);
+      constexpr int64_t most = 2147483647;
+      step.bias[static_cast<size_t>(o)] =
+          static_cast<int32_t>(std::clamp(noise - folded, -most, most));
     }
     return spread;
   }
@@ -325,10 +342,10 @@ class RandomPlanMaker {
     fill_epilogue(step.epilogue, spread, output);
     std::vector<uint32_t> inputs{x};
     if (residual != nullptr) {
-      const float stored = is_i16(*residual) ? 9000.0f : 60.0f;
+      const float stored = is_wide(*residual) ? 9000.0f : 60.0f;
       step.epilogue.has_residual = true;
       step.epilogue.residual_multiplier =
-          of_either_sign(around((type == ElementType::i16 ? 9000.0f : 60.0f) / stored, outputs));
+          of_either_sign(around((is_wide(type) ? 9000.0f : 60.0f) / stored, outputs));
       inputs.push_back(*residual);
     }
     return add_step(std::move(step), std::move(inputs), output);
@@ -387,7 +404,7 @@ class RandomPlanMaker {
     } else {
       const int64_t pixels =
           int64_t{std::min(step.kernel[0], in[1])} * std::min(step.kernel[1], in[2]);
-      const float stored = is_i16(x) ? 0.3f * static_cast<float>(largest_[x]) : 90.0f;
+      const float stored = is_wide(x) ? 0.3f * static_cast<float>(largest_[x]) : 90.0f;
       // f divides by the pixels again.
       fill_epilogue(step.epilogue, stored * std::sqrt(1.0f / static_cast<float>(pixels)), output);
     }
@@ -432,8 +449,8 @@ class RandomPlanMaker {
   void add_sum(uint32_t x, uint32_t partner) {
     const uint32_t output = add_tensor(shape_of(x), some_type());
     AddStep step;
-    fill_epilogue(step.epilogue, is_i16(x) ? 9000.0f : 90.0f, output);
-    const float ratio = (is_i16(x) ? 9000.0f : 90.0f) / (is_i16(partner) ? 9000.0f : 90.0f);
+    fill_epilogue(step.epilogue, typical(x), output);
+    const float ratio = typical(x) / typical(partner);
     step.b_multiplier = of_either_sign(around(ratio * step.epilogue.multiplier[0], shape_of(x)[3]));
     add_step(std::move(step), {x, partner}, output);
   }
@@ -441,8 +458,7 @@ class RandomPlanMaker {
   void add_product(uint32_t x, uint32_t partner) {
     const uint32_t output = add_tensor(shape_of(x), some_type());
     MultiplyStep step;
-    const float spread = (is_i16(x) ? 9000.0f : 90.0f) * (is_i16(partner) ? 9000.0f : 90.0f);
-    fill_epilogue(step.epilogue, spread, output);
+    fill_epilogue(step.epilogue, typical(x) * typical(partner), output);
     add_step(std::move(step), {x, partner}, output);
   }
 
@@ -460,7 +476,7 @@ class RandomPlanMaker {
   void add_rescale(uint32_t x) {
     const uint32_t output = add_tensor(shape_of(x), some_type());
     RescaleStep step;
-    fill_epilogue(step.epilogue, is_i16(x) ? 9000.0f : 90.0f, output);
+    fill_epilogue(step.epilogue, typical(x), output);
     step.epilogue.multiplier = of_either_sign(step.epilogue.multiplier);
     step.offset.assign(some_length(shape_of(x)[3]), 0);
     for (float& value : step.offset) {
@@ -575,7 +591,7 @@ class RandomPlanMaker {
     tensor(id).scale.resize(1);
     tensor(id).zero_point.resize(1);
   }
-  float typical(uint32_t id) { return is_i16(id) ? 9000.0f : 90.0f; }
+  float typical(uint32_t id) { return is_wide(id) ? 9000.0f : 90.0f; }
 
   // x by a multiply-add, as a tensor of one scale and zero point.
   uint32_t add_uniform_copy(uint32_t x, ElementType type) {
@@ -631,16 +647,29 @@ class RandomPlanMaker {
   uint32_t add_constant(Shape shape, ElementType type) {
     const uint32_t output = add_tensor(shape, type);
     make_uniform(output);
-    const int32_t largest = type == ElementType::u8 ? 255 : type == ElementType::i8 ? 127 : 32767;
+    const int32_t largest = most_of(type);
     ConstantStep step;
     step.values.resize(static_cast<size_t>(shape[0]) * static_cast<size_t>(shape[1]) *
                        static_cast<size_t>(shape[2]) * static_cast<size_t>(shape[3]));
     largest_[output] = largest;
-    for (int16_t& value : step.values) {
-      value =
-          static_cast<int16_t>(random_.integer(type == ElementType::u8 ? 0 : -largest, largest));
-    }
+    for (int16_t& value : step.values) value = some_stored(type);
     return add_step(std::move(step), {}, output);
+  }
+  int16_t some_stored(ElementType type) {
+    const int32_t largest = most_of(type);
+    return static_cast<int16_t>(random_.integer(is_unsigned(type) ? 0 : -largest, largest));
+  }
+
+  // Only unsigned types are looked up.
+  void add_lookup(uint32_t x) {
+    if (!is_unsigned(tensor(x).type)) return add_rescale(x);
+    const bool bytes = tensor(x).type == ElementType::u8;
+    const uint32_t output = add_tensor(shape_of(x), some_type());
+    LookupStep step;
+    const size_t tables = bytes ? some_length(shape_of(x)[3]) : 1;
+    step.table.resize((bytes ? 256 : 65536) * tables);
+    for (int16_t& entry : step.table) entry = some_stored(tensor(output).type);
+    add_step(std::move(step), {x}, output);
   }
 
   // Under the output shape, values of `dims` in the order of `perm`.
@@ -709,7 +738,8 @@ class RandomPlanMaker {
   uint32_t add_matmul(uint32_t from) {
     uint32_t a = uniform(from);
     const int64_t terms = is_i16(a) ? 1 : 2;
-    if (terms * shape_of(a)[3] * largest_[a] * 127 > INT32_MAX) {
+    const bool sums_are_wide = tensor(a).type == ElementType::u16;
+    if (!sums_are_wide && terms * shape_of(a)[3] * largest_[a] * 127 > INT32_MAX) {
       a = add_uniform_copy(a, ElementType::u8);
     }
     const Shape in = shape_of(a);
@@ -726,7 +756,7 @@ class RandomPlanMaker {
     if (!residuals.empty() && random_.chance(0.4f)) {
       inputs.push_back(random_.pick(residuals));
       step.epilogue.has_residual = true;
-      const float ratio = (is_i16(output) ? 9000.0f : 60.0f) / typical(inputs[2]);
+      const float ratio = (is_wide(output) ? 9000.0f : 60.0f) / typical(inputs[2]);
       step.epilogue.residual_multiplier = of_either_sign(around(ratio, channels));
     }
     return add_step(std::move(step), std::move(inputs), output);
@@ -740,6 +770,7 @@ class RandomPlanMaker {
 
   void add_random_step() {
     const uint32_t x = some_tensor();
+    if (options_.given_codes && random_.chance(0.06f)) return add_lookup(x);
     switch (random_.between(0, options_.attention ? 18 : 11)) {
       case 12:
         return add_layer_norm(x);

@@ -33,7 +33,7 @@ TEST(RandomPlan, PassesVerificationAndHoldsEveryKindOfStep) {
   EXPECT_EQ(seen, (std::set<std::string_view>{"convolution", "max_pool", "average_pool", "add",
                                               "multiply", "rescale", "gather", "concat", "reshape",
                                               "layer_norm", "l2_normalize", "softmax", "matmul",
-                                              "resize", "permute", "constant"}));
+                                              "resize", "permute", "constant", "lookup"}));
 }
 
 TEST(Serialize, ReturnsTheSamePlanAndTheSameBytes) {

@@ -82,6 +82,7 @@ struct SameOperator {
   bool operator()(const ConstantStep& a, const ConstantStep& b) const {
     return a.values == b.values;
   }
+  bool operator()(const LookupStep& a, const LookupStep& b) const { return a.table == b.table; }
   template <class A, class B>
   bool operator()(const A&, const B&) const {
     return false;

@@ -68,15 +68,15 @@ Step& step(Plan& p, uint32_t output) {
 INSTANTIATE_TEST_SUITE_P(
     Types, BrokenAttention,
     ::testing::Values(
-        Breach{"InputOfSignedBytes", "'input', must be u8 or i16",
+        Breach{"InputOfSignedBytes", "'input', must be u8, u16 or i16",
                [](Plan& p) {
                  p.picture_input = false;
                  p.tensors[0].type = ElementType::i8;
                  p.tensors[0].zero_point = {0};
                }},
-        Breach{"SignedBytesReadByAConvolutionsKin", "input 0 must be u8 or i16",
+        Breach{"SignedBytesReadByAConvolutionsKin", "input 0 must be u8, u16 or i16",
                [](Plan& p) { step(p, tensor::weights).inputs = {tensor::key}; }},
-        Breach{"SignedBytesAsLeftOperand", "input 0 must be u8 or i16",
+        Breach{"SignedBytesAsLeftOperand", "input 0 must be u8, u16 or i16",
                [](Plan& p) { step(p, tensor::scores).inputs[0] = tensor::key; }},
         Breach{"UnsignedBytesAsRightOperand", "input 1 must be i8",
                [](Plan& p) { step(p, tensor::scores).inputs[1] = tensor::normal; }},
@@ -280,6 +280,72 @@ TEST(Attention, ReturnsFromAFileAsItWas) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_TRUE(testing::same_plan(plan, *read));
   EXPECT_EQ(serialize(*read), bytes);
+}
+
+// A picture looked up as u16, and a convolution of these.
+Plan looked_up() {
+  Plan plan;
+  plan.preprocess.height = plan.preprocess.width = 2;
+  plan.tensors.push_back({"picture", {1, 2, 2, 3}, ElementType::u8, {1}, {128}});
+  plan.tensors.push_back({"codes", {1, 2, 2, 3}, ElementType::u16, {1}, {40000}});
+  plan.tensors.push_back({"logits", {1, 1, 1, 2}, ElementType::f32, {1}, {0}});
+  LookupStep lookup;
+  for (int i = 0; i < 256; ++i) lookup.table.push_back(static_cast<int16_t>(257 * i));
+  ConvolutionStep conv;
+  conv.kernel = {2, 2};
+  conv.weights.assign(24, 127);
+  conv.bias = {-2147483647, 2147483647};
+  plan.steps.push_back({"lookup", {}, std::move(lookup), {0}, 1});
+  plan.steps.push_back({"conv", {}, std::move(conv), {1}, 2});
+  plan.input = 0;
+  plan.output = 2;
+  return plan;
+}
+
+TEST(GivenCodes, SumsOfSixteenBitsMayBeWiderThanThirtyTwo) {
+  Plan plan = looked_up();
+  Status valid = verify(plan);
+  EXPECT_TRUE(valid) << valid.error().message;
+  plan.tensors[1].type = ElementType::u8;
+  plan.tensors[1].zero_point = {40};
+  std::get<LookupStep>(plan.steps[0].op).table.assign(256, 0);
+  valid = verify(plan);
+  ASSERT_FALSE(valid);
+  EXPECT_NE(valid.error().message.find("more than 32 bits"), std::string::npos);
+}
+
+TEST(GivenCodes, ReturnFromAFileAsTheyWereAndAskForAReaderThatKnowsThem) {
+  const Plan plan = looked_up();
+  const auto bytes = serialize(plan);
+  const auto read = deserialize(bytes);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(testing::same_plan(plan, *read));
+  EXPECT_EQ(read_header(bytes)->required_features, plan_feature::given_codes);
+  EXPECT_EQ(read_header(serialize(small_attention()))->required_features, 0u);
+}
+
+TEST(GivenCodes, TablesOfAnotherSizeTypeOrRangeAreRefused) {
+  const auto fault = [](auto change) {
+    Plan plan = looked_up();
+    change(plan);
+    const Status valid = verify(plan);
+    return valid ? std::string() : valid.error().message;
+  };
+  const auto table = [](Plan& p) -> auto& { return std::get<LookupStep>(p.steps[0].op).table; };
+  EXPECT_NE(fault([&](Plan& p) { table(p).pop_back(); }).find("255 entries"), std::string::npos);
+  EXPECT_EQ(fault([&](Plan& p) { table(p).resize(3 * 256); }), "");
+  EXPECT_NE(fault([&](Plan& p) { table(p).resize(2 * 256); }).find("512 entries"),
+            std::string::npos);
+  const auto of_bytes = [&](Plan& p) {
+    p.tensors[1].type = ElementType::u8;
+    p.tensors[1].zero_point = {40};
+    std::get<ConvolutionStep>(p.steps[1].op).bias = {0, 0};
+  };
+  EXPECT_NE(fault(of_bytes).find("is not in the output's [0, 255]"), std::string::npos);
+  EXPECT_NE(fault([&](Plan& p) { p.tensors[1].shape[3] = 1; }).find("cannot give an output"),
+            std::string::npos);
+  EXPECT_NE(fault([&](Plan& p) { p.tensors[1].zero_point = {65536}; }).find("zero point 65536"),
+            std::string::npos);
 }
 
 // An older reader is told so by the header, and reads whatever it understands.

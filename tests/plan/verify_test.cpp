@@ -119,8 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
                }},
         Breach{"TypeThatNothingReads", "zero point 7 is not in [0, 0]",
                [](Plan& p) { p.tensors[small::stem].type = ElementType::i8; }},
-        Breach{"UnknownType", "no step reads elements of type 4",
-               [](Plan& p) { p.tensors[small::stem].type = static_cast<ElementType>(4); }},
+        Breach{"UnknownType", "no step reads elements of type 5",
+               [](Plan& p) { p.tensors[small::stem].type = static_cast<ElementType>(5); }},
         Breach{"FloatsInside", "only the plan's output",
                [](Plan& p) { p.tensors[small::stem].type = ElementType::f32; }},
         Breach{"NoScale", "0 scales", [](Plan& p) { p.tensors[small::stem].scale.clear(); }},
@@ -378,7 +378,7 @@ INSTANTIATE_TEST_SUITE_P(
                  p.tensors[small::joined].scale = {0.05f, 0.05f, 0.06f, 0.06f,
                                                    0.06f, 0.05f, 0.06f, 0.05f};
                }},
-        Breach{"FloatsFromAReshape", "output must be u8 or i16",
+        Breach{"FloatsFromAReshape", "output must be u8, u16 or i16",
                [](Plan& p) {
                  p.steps.pop_back();
                  p.tensors.pop_back();

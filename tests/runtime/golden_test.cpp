@@ -67,13 +67,20 @@ void expect_digest_everywhere(const Plan& plan, uint64_t expected) {
 }
 
 TEST(Golden, DigestOfAFixedPlanIsTheSameEverywhere) {
-  const Plan plan = testing::random_plan(20, {.steps = 40, .largest_side = 24, .attention = false});
+  const Plan plan = testing::random_plan(
+      20, {.steps = 40, .largest_side = 24, .attention = false, .given_codes = false});
   expect_digest_everywhere(plan, 15788054756142511917u);
 }
 
 TEST(Golden, DigestOfAFixedPlanWithAttentionIsTheSameEverywhere) {
-  const Plan plan = testing::random_plan(21, {.steps = 60, .largest_side = 24});
+  const Plan plan =
+      testing::random_plan(21, {.steps = 60, .largest_side = 24, .given_codes = false});
   expect_digest_everywhere(plan, 8043330357971220486u);
+}
+
+TEST(Golden, DigestOfAFixedPlanWithGivenCodesIsTheSameEverywhere) {
+  const Plan plan = testing::random_plan(22, {.steps = 60, .largest_side = 24});
+  expect_digest_everywhere(plan, 16752321989304662601u);
 }
 
 TEST(Scores, OneNumberIsTwoClasses) {

@@ -40,7 +40,8 @@ class Interpreter {
       return;
     }
     for (size_t i = 0; i < input.size(); i += 2) {
-      values.push_back(int16_t(uint16_t(input[i]) | uint16_t(uint16_t(input[i + 1]) << 8)));
+      const auto bits = uint16_t(uint16_t(input[i]) | uint16_t(uint16_t(input[i + 1]) << 8));
+      values.push_back(tensor.type == ElementType::u16 ? int32_t(bits) : int16_t(bits));
     }
   }
 
@@ -127,7 +128,7 @@ class Interpreter {
           }
         }
       }
-      finish(op.epilogue, float(int32_t(acc)) * at(op.epilogue.multiplier, o), y, column, o);
+      finish(op.epilogue, float(acc) * at(op.epilogue.multiplier, o), y, column, o);
     });
   }
 
@@ -180,7 +181,7 @@ class Interpreter {
 
   void run(const MultiplyStep& op) {
     each_output([&](int y, int column, int c) {
-      const int32_t product = difference(0, y, column, c) * difference(1, y, column, c);
+      const int64_t product = int64_t{difference(0, y, column, c)} * difference(1, y, column, c);
       finish(op.epilogue, float(product) * at(op.epilogue.multiplier, c), y, column, c);
     });
   }
@@ -276,7 +277,7 @@ class Interpreter {
         const size_t right = op.transpose_b ? index(in(1), y, c, k) : index(in(1), y, k, c);
         acc += centred(y, column, k) * x(1)[right];
       }
-      finish(op.epilogue, float(int32_t(acc)) * at(op.epilogue.multiplier, c), y, column, c);
+      finish(op.epilogue, float(acc) * at(op.epilogue.multiplier, c), y, column, c);
     });
   }
 
@@ -316,7 +317,21 @@ class Interpreter {
   }
 
   void run(const ConstantStep& op) {
-    made_.stored[step_->output].assign(op.values.begin(), op.values.end());
+    for (const int16_t bits : op.values) made_.stored[step_->output].push_back(held(bits));
+  }
+
+  // Of a constant or a table: u16 as the int16 of the same bits.
+  int32_t held(int16_t bits) const {
+    return out().type == ElementType::u16 ? int32_t(uint16_t(bits)) : int32_t(bits);
+  }
+
+  void run(const LookupStep& op) {
+    const size_t levels = in().type == ElementType::u8 ? 256 : 65536;
+    each_output([&](int y, int column, int c) {
+      const size_t table = op.table.size() == levels ? 0 : levels * size_t(c);
+      const auto code = size_t(x()[index(in(), y, column, c)]);
+      made_.stored[step_->output].push_back(held(op.table[table + code]));
+    });
   }
 
   void run(const ReshapeStep&) { made_.stored[step_->output] = x(); }
@@ -336,7 +351,8 @@ std::vector<std::byte> as_bytes(const std::vector<int32_t>& stored, ElementType 
   std::vector<std::byte> bytes;
   for (const int32_t value : stored) {
     bytes.push_back(std::byte(value & 255));
-    if (type == ElementType::i16) bytes.push_back(std::byte((value >> 8) & 255));
+    const bool words = type == ElementType::i16 || type == ElementType::u16;
+    if (words) bytes.push_back(std::byte((value >> 8) & 255));
   }
   return bytes;
 }

@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "kernels/reference/epilogue.h"
 #include "kernels/reference/kernels.h"
 
@@ -27,21 +29,25 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   std::memcpy(packed + bias_bytes(s), weights, weight_count(s));
 }
 
+// Sums of u16 are wider than 32 bits.
 template <class T>
-int32_t dot(const std::byte* x, const std::byte* w, int32_t channels) {
-  int32_t sum = 0;
+using Sum = std::conditional_t<std::is_same_v<T, uint16_t>, int64_t, int32_t>;
+
+template <class T>
+Sum<T> dot(const std::byte* x, const std::byte* w, int32_t channels) {
+  Sum<T> sum = 0;
   for (int32_t c = 0; c < channels; ++c) sum += load<T>(x, c) * load<int8_t>(w, c);
   return sum;
 }
 
 // acc[o] of output pixel (r, x): the bias and the sum over the window.
 template <class T>
-int32_t accumulate(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t o) {
+Sum<T> accumulate(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t o) {
   const ConvolutionShape& s = *a.shape;
   const int32_t channels = s.input_channels / s.groups;
   const int32_t first_channel = o / (s.output_channels / s.groups) * channels;
   const std::byte* w = a.packed + bias_bytes(s) + ptrdiff_t{o} * s.kernel_h * s.kernel_w * channels;
-  int32_t acc = load<int32_t>(a.packed, o);
+  Sum<T> acc = load<int32_t>(a.packed, o);
   for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
     const std::byte* row = a.input.row[r * s.stride_h + ky * s.dilation_h];
     for (int32_t kx = 0; kx < s.kernel_w; ++kx, w += channels) {
@@ -76,6 +82,8 @@ void run(const ConvolutionArguments& a) {
       return convolve<int8_t>(a);
     case ElementType::i16:
       return convolve<int16_t>(a);
+    case ElementType::u16:
+      return convolve<uint16_t>(a);
     case ElementType::f32:
       return;  // no plan has it
   }
@@ -89,7 +97,8 @@ constexpr ConvolutionKernel rows[] = {
      .packed_bytes = packed_bytes,
      .pack = pack,
      .scratch_bytes = [](const ConvolutionShape&, int32_t) { return size_t{0}; },
-     .run = run},
+     .run = run,
+     .takes_u16 = true},
 };
 
 }  // namespace

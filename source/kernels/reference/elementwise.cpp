@@ -18,7 +18,7 @@ float value(const ElementwiseArguments& e, const std::byte* a, const std::byte* 
              static_cast<float>(right) * e.b_multiplier[c];
     }
     case ElementwiseShape::Kind::multiply: {
-      const int32_t right = stored(s.b, b, c) - e.b_zero[c];
+      const int64_t right = stored(s.b, b, c) - e.b_zero[c];
       return static_cast<float>(left * right) * e.epilogue.multiplier[c];
     }
     case ElementwiseShape::Kind::rescale:
@@ -46,7 +46,8 @@ constexpr ElementwiseKernel rows[] = {
     {.name = "reference_elementwise",
      .requires_features = 0,
      .accepts = [](const ElementwiseShape&) { return true; },
-     .run = run},
+     .run = run,
+     .takes_u16 = true},
 };
 
 }  // namespace

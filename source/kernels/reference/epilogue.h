@@ -38,6 +38,8 @@ inline int32_t stored(ElementType type, const std::byte* pixel, ptrdiff_t index)
       return load<int8_t>(pixel, index);
     case ElementType::i16:
       return load<int16_t>(pixel, index);
+    case ElementType::u16:
+      return load<uint16_t>(pixel, index);
     case ElementType::f32:
       break;  // never an operand
   }
@@ -95,6 +97,9 @@ inline void finish(const EpilogueArrays& e, int32_t o, float f, const std::byte*
       break;
     case ElementType::i16:
       save(pixel, o, static_cast<int16_t>(q));
+      break;
+    case ElementType::u16:
+      save(pixel, o, static_cast<uint16_t>(q));
       break;
     case ElementType::f32:
       break;

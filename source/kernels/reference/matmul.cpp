@@ -9,9 +9,9 @@ namespace {
 using namespace reference;
 
 // acc of one output: `a` is a pixel of the left operand, `b` a row of the right one.
-int32_t accumulate(const MatMulArguments& m, const std::byte* a, const std::byte* b, int32_t c) {
+int64_t accumulate(const MatMulArguments& m, const std::byte* a, const std::byte* b, int32_t c) {
   const MatMulShape& s = *m.shape;
-  int32_t acc = 0;
+  int64_t acc = 0;
   for (int32_t k = 0; k < s.depth; ++k) {
     const int32_t right = s.transpose_b ? load<int8_t>(b + c * m.b.pixel_bytes, k)
                                         : load<int8_t>(b + k * m.b.pixel_bytes, c);
@@ -42,7 +42,8 @@ constexpr MatMulKernel rows[] = {
      .requires_features = 0,
      .accepts = [](const MatMulShape&) { return true; },
      .scratch_bytes = [](const MatMulShape&, int32_t) { return size_t{0}; },
-     .run = run},
+     .run = run,
+     .takes_u16 = true},
 };
 
 }  // namespace

@@ -89,7 +89,8 @@ constexpr NormalizeKernel rows[] = {
     {.name = "reference_normalize",
      .requires_features = 0,
      .accepts = [](const NormalizeShape&) { return true; },
-     .run = run},
+     .run = run,
+     .takes_u16 = true},
 };
 
 }  // namespace

@@ -39,6 +39,9 @@ void save_stored(ElementType type, std::byte* pixel, int32_t c, int32_t value) {
     case ElementType::i16:
       save(pixel, c, static_cast<int16_t>(value));
       break;
+    case ElementType::u16:
+      save(pixel, c, static_cast<uint16_t>(value));
+      break;
     case ElementType::f32:
       break;  // no plan has it
   }
@@ -67,7 +70,8 @@ constexpr PoolKernel rows[] = {
     {.name = "reference_pool",
      .requires_features = 0,
      .accepts = [](const PoolShape&) { return true; },
-     .run = run},
+     .run = run,
+     .takes_u16 = true},
 };
 
 }  // namespace

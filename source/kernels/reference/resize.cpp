@@ -34,7 +34,8 @@ constexpr ResizeKernel rows[] = {
     {.name = "reference_resize",
      .requires_features = 0,
      .accepts = [](const ResizeShape&) { return true; },
-     .run = run},
+     .run = run,
+     .takes_u16 = true},
 };
 
 }  // namespace

@@ -1,0 +1,24 @@
+// Inside the folder: convolutions of u16 (ConvolutionKernel's functions).
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace octavo::kernels::portable {
+
+namespace dense {  // grouped too
+bool accepts(const ConvolutionShape& s);
+size_t packed_bytes(const ConvolutionShape& s);
+void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias, std::byte* packed);
+size_t scratch_bytes(const ConvolutionShape& s, int32_t width);
+void run(const ConvolutionArguments& a);
+}  // namespace dense
+
+namespace depthwise {
+bool accepts(const ConvolutionShape& s);
+size_t packed_bytes(const ConvolutionShape& s);
+void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias, std::byte* packed);
+size_t scratch_bytes(const ConvolutionShape& s, int32_t width);
+void run(const ConvolutionArguments& a);
+}  // namespace depthwise
+
+}  // namespace octavo::kernels::portable
