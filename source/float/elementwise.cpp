@@ -95,9 +95,6 @@ Kernel make_unary(const std::shared_ptr<OneDnn>& onednn, const Graph& graph, con
       return each_element(count, [](float x) { return std::sin(x); });
     case Unary::Kind::cosine:
       return each_element(count, [](float x) { return std::cos(x); });
-    case Unary::Kind::fake_quantize:
-      return each_element(
-          count, [a, b](float x) { return (clip(std::nearbyint(x / a) + b, 0, 255) - b) * a; });
   }
   return {};
 }
@@ -124,6 +121,30 @@ Kernel make_binary(const Graph& graph, const Node& node) {
       return each_pair(walk, [](float a, float b) { return a > b || std::isnan(a) ? a : b; });
   }
   return {};
+}
+
+Kernel make_fake_quantize(const Graph& graph, const Node& node) {
+  const auto& op = std::get<FakeQuantize>(node.op);
+  const Shape& x = shape_of(graph, node.inputs[0]);
+  const auto axis = static_cast<size_t>(op.axis);
+  // One scale is one a tensor of a single channel.
+  const int64_t outer = op.by_axis() ? product(x, 0, axis) : 1;
+  const int64_t inner = op.by_axis() ? product(x, axis + 1, x.size()) : product(x);
+  const auto highest = static_cast<float>(op.highest);
+  return {[=, scale = op.scale, zero_point = op.zero_point](const Operands& operands) {
+            const float* in = operands.inputs[0];
+            float* y = operands.output;
+            for (int64_t o = 0; o < outer; ++o) {
+              for (size_t c = 0; c < scale.size(); ++c, in += inner, y += inner) {
+                const float s = scale[c];
+                const auto z = static_cast<float>(zero_point[c]);
+                for (int64_t i = 0; i < inner; ++i) {
+                  y[i] = (clip(std::nearbyint(in[i] / s) + z, 0, highest) - z) * s;
+                }
+              }
+            }
+          },
+          0, true};
 }
 
 Kernel make_channel_affine(const Graph& graph, const Node& node) {

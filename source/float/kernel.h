@@ -32,6 +32,7 @@ Kernel make_binary(const Graph& graph, const Node& node);
 Kernel make_unary(const std::shared_ptr<OneDnn>& onednn, const Graph& graph, const Node& node);
 // sigmoid, silu, gelu, gelu_tanh, tanh or exp of so many values.
 Kernel make_activation(const std::shared_ptr<OneDnn>& onednn, int64_t count, Unary::Kind kind);
+Kernel make_fake_quantize(const Graph& graph, const Node& node);
 Kernel make_channel_affine(const Graph& graph, const Node& node);
 Kernel make_pool2d(const Graph& graph, const Node& node);
 Kernel make_reduce(const Graph& graph, const Node& node);

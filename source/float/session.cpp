@@ -28,6 +28,7 @@ struct MakeKernel {
   Kernel operator()(const MatMul&) const { return make_matmul(onednn, graph, node); }
   Kernel operator()(const Binary&) const { return make_binary(graph, node); }
   Kernel operator()(const Unary&) const { return make_unary(onednn, graph, node); }
+  Kernel operator()(const FakeQuantize&) const { return make_fake_quantize(graph, node); }
   Kernel operator()(const ChannelAffine&) const { return make_channel_affine(graph, node); }
   Kernel operator()(const Pool2d&) const { return make_pool2d(graph, node); }
   Kernel operator()(const Reduce&) const { return make_reduce(graph, node); }

@@ -64,8 +64,6 @@ struct NameOf {
         return "negate";
       case Unary::Kind::reciprocal:
         return "reciprocal";
-      case Unary::Kind::fake_quantize:
-        return "fake_quantize";
       case Unary::Kind::softplus:
         return "softplus";
       case Unary::Kind::mish:
@@ -77,6 +75,7 @@ struct NameOf {
     }
     return "unary";
   }
+  std::string_view operator()(const FakeQuantize&) const { return "fake_quantize"; }
   std::string_view operator()(const ChannelAffine&) const { return "channel_affine"; }
   std::string_view operator()(const Pool2d& op) const {
     return op.kind == Pool2d::Kind::maximum ? "max_pool" : "average_pool";

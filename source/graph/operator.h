@@ -42,9 +42,7 @@ struct Binary {
 };
 
 // input: x. alpha and beta mean: clip [alpha, beta]; hard_sigmoid
-// max(0, min(1, alpha*x + beta)); leaky_relu and elu slope alpha; fake_quantize (a pair of
-// QuantizeLinear and DequantizeLinear) the value that a byte of scale alpha and zero point beta
-// holds: (min(max(rint(x / alpha) + beta, 0), 255) - beta) * alpha.
+// max(0, min(1, alpha*x + beta)); leaky_relu and elu slope alpha.
 struct Unary {
   enum class Kind {
     relu,
@@ -69,9 +67,21 @@ struct Unary {
     mish,
     sine,
     cosine,
-    fake_quantize,
   } kind;
   float alpha = 0, beta = 0;
+};
+
+// input: x. A pair of QuantizeLinear and DequantizeLinear: the value that an integer from 0 to
+// `highest` holds, (min(max(rint(x / scale) + zero_point, 0), highest) - zero_point) * scale.
+// One scale and zero point, or one an entry along `axis`.
+struct FakeQuantize {
+  std::vector<float> scale{1.0f};
+  std::vector<int32_t> zero_point{0};
+  int32_t highest = 255;  // of a byte; 65535 of 16 bits
+  int axis = 0;           // never negative; counts only with more than one scale
+
+  bool by_axis() const { return scale.size() > 1; }
+  bool operator==(const FakeQuantize&) const = default;
 };
 
 // inputs: x, scale [c], shift [c]: x * scale + shift along `axis` (a batch
@@ -158,8 +168,9 @@ struct Resize {  // input: x [n, h, w, c]; to height and width
 };
 
 using Operator =
-    std::variant<Conv2d, MatMul, Binary, Unary, ChannelAffine, Pool2d, Reduce, Softmax, LayerNorm,
-                 Reshape, Transpose, Concat, Slice, Gather, Expand, Pad, Resize>;
+    std::variant<Conv2d, MatMul, Binary, Unary, FakeQuantize, ChannelAffine, Pool2d, Reduce,
+                 Softmax, LayerNorm, Reshape, Transpose, Concat, Slice, Gather, Expand, Pad,
+                 Resize>;
 
 // "conv2d", "add", "hard_swish", "max_pool", ... : the name that tables show.
 std::string_view operator_name(const Operator& op);

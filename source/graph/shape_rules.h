@@ -34,6 +34,7 @@ Result<Shape> output_shape(const Conv2d& op, const Operands& in);
 Result<Shape> output_shape(const MatMul& op, const Operands& in);
 Result<Shape> output_shape(const Binary& op, const Operands& in);
 Result<Shape> output_shape(const Unary& op, const Operands& in);
+Result<Shape> output_shape(const FakeQuantize& op, const Operands& in);
 Result<Shape> output_shape(const ChannelAffine& op, const Operands& in);
 Result<Shape> output_shape(const Pool2d& op, const Operands& in);
 Result<Shape> output_shape(const Reduce& op, const Operands& in);

@@ -48,6 +48,9 @@ struct ParameterText {
         return "";
     }
   }
+  std::string operator()(const FakeQuantize& op) const {
+    return op.by_axis() ? concat(" ", op.scale.size(), " scales along axis ", op.axis) : "";
+  }
   std::string operator()(const ChannelAffine& op) const { return concat(" axis ", op.axis); }
   std::string operator()(const Pool2d& op) const {
     std::string text = concat(" kernel ", pair_text(op.kernel), " stride ", pair_text(op.stride),

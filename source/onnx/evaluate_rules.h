@@ -28,5 +28,6 @@ Folded fold(const Pool2d& op, std::span<const Constant> inputs, const Shape& out
 Folded fold(const Softmax& op, std::span<const Constant> inputs, const Shape& out);
 Folded fold(const LayerNorm& op, std::span<const Constant> inputs, const Shape& out);
 Folded fold(const Resize& op, std::span<const Constant> inputs, const Shape& out);
+Folded fold(const FakeQuantize& op, std::span<const Constant> inputs, const Shape& out);
 
 }  // namespace octavo::onnx::evaluate_rules

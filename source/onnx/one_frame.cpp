@@ -71,6 +71,9 @@ class Taker {
     return only_first() && axis(0) != static_cast<size_t>(along) ? axis(0) : mixes();
   }
   FrameAxis follow(Softmax& op) { return along_other_axis(op.axis); }
+  FrameAxis follow(FakeQuantize& op) {
+    return op.by_axis() ? along_other_axis(op.axis) : axis(0);
+  }
   FrameAxis follow(ChannelAffine& op) { return along_other_axis(op.axis); }
   FrameAxis follow(Gather& op) { return along_other_axis(op.axis); }
   FrameAxis follow(LayerNorm&) { return along_other_axis(static_cast<int>(shape(0).size()) - 1); }

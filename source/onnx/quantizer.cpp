@@ -30,9 +30,31 @@ std::optional<Range> range_of(DataType type) {
   }
 }
 
-// The zero point as a plan stores the value: signed bytes are shifted by 128, exactly.
-float stored_zero_point(DataType type, int64_t zero) {
-  return static_cast<float>(type == DataType::int8 ? zero + 128 : zero);
+// As a plan stores the values: signed integers are shifted by half of their range, exactly.
+FakeQuantize rounding_of(const Quantizer& q) {
+  const Range range = *range_of(q.type);
+  FakeQuantize out;
+  out.highest = static_cast<int32_t>(range.hi - range.lo);
+  out.scale = q.scale;
+  out.zero_point.clear();
+  for (const int64_t zero : q.zero_point) {
+    out.zero_point.push_back(static_cast<int32_t>(zero - range.lo));
+  }
+  out.axis = static_cast<int>(q.axis);
+  const auto all_equal = [](const auto& values) {
+    return std::equal(values.begin() + 1, values.end(), values.begin());
+  };
+  if (all_equal(out.scale) && all_equal(out.zero_point)) {
+    out.scale.resize(1);
+    out.zero_point.resize(1);
+    out.axis = 0;
+  }
+  return out;
+}
+
+bool is_stored(DataType type) {
+  return type == DataType::uint8 || type == DataType::int8 || type == DataType::uint16 ||
+         type == DataType::int16;
 }
 
 // Calls f(i, entry of the scale) for every element.
@@ -86,7 +108,7 @@ std::string text_of(const Quantizer& q) {
 std::string_view wrong_type(DataType type) {
   return type == DataType::int4 || type == DataType::uint4
              ? "; fewer than 8 bits are not known: quantize to 8, or build from the float file"
-             : "; uint8 and int8 are known";
+             : "; 8 and 16 bits are known";
 }
 
 }  // namespace
@@ -147,16 +169,16 @@ Value quantized(NodeContext& node, const Value& x, const Quantizer& q, std::stri
     node.fail(std::move(why));
     return Value();
   };
-  if (q.by_axis()) return refuse("it gives an activation a scale a channel");
-  if (q.type != DataType::uint8 && q.type != DataType::int8) {
+  if (!is_stored(q.type)) {
     return refuse(concat("it quantizes an activation to ", data_type_name(q.type),
-                         "; uint8 and int8 are known"));
+                         "; 8 and 16 bits are known"));
   }
   // Quotients of such scales stay inside what a plan's multipliers may be.
-  if (const float scale = q.scale[0]; !(scale >= 1e-9f && scale <= 1e9f)) {
+  for (const float scale : q.scale) {
+    if (scale >= 1e-9f && scale <= 1e9f) continue;
     return refuse(concat("its scale ", scale, " is none of an activation, 1e-9 to 1e9"));
   }
-  Unary op{Unary::Kind::fake_quantize, q.scale[0], stored_zero_point(q.type, q.zero_point[0])};
+  const FakeQuantize op = rounding_of(q);
   Value out = part.empty() ? node.emit(op, {x}) : node.emit_part(part, op, {x});
   out.quantized = std::make_shared<const Quantizer>(q);
   if (x.is_tensor()) out.before_rounding = x.tensor;

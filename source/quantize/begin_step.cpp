@@ -157,14 +157,17 @@ class Beginner {
   }
 
   std::string begin(const Unary& op, const Node& at, FormedStep& step) const {
-    const bool rounding = op.kind == Unary::Kind::fake_quantize;
-    if (!is_activation(op) && !rounding) return "-";
-    if (rounding) step.rounding = GivenRounding{op.alpha, static_cast<int32_t>(op.beta)};
-    step.kind = StepKind::rescale;
-    const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
-    step.factor.assign(channels, 1.0);
-    step.offset.assign(channels, 0.0);
-    step.inputs = {at.inputs[0]};
+    if (!is_activation(op)) return "-";
+    begin_copy(at, step);
+    return "";
+  }
+
+  std::string begin(const FakeQuantize& op, const Node& at, FormedStep& step) const {
+    if (op.by_axis() && op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1) {
+      return concat("with a scale for each entry of axis ", op.axis, ", not of the channels");
+    }
+    step.rounding = rounding_of(op);
+    begin_copy(at, step);
     return "";
   }
 
@@ -283,6 +286,15 @@ class Beginner {
   }
 
  private:
+  // x * 1 + 0.
+  void begin_copy(const Node& at, FormedStep& step) const {
+    step.kind = StepKind::rescale;
+    const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
+    step.factor.assign(channels, 1.0);
+    step.offset.assign(channels, 0.0);
+    step.inputs = {at.inputs[0]};
+  }
+
   const Node& node(uint32_t n) const { return graph_.nodes[n]; }
   const Tensor& tensor(TensorId t) const { return graph_.tensors[t]; }
   bool constant(TensorId t) const { return tensor(t).is_constant(); }
@@ -306,6 +318,10 @@ std::string begin_step(const Wiring& wiring, uint32_t node, FormedStep& step) {
       std::visit([&](const auto& op) { return beginner.begin(op, at, step); }, at.op);
   if (problem == "-") problem = concat("there is no integer ", operator_name(at.op));
   return problem;
+}
+
+GivenRounding rounding_of(const FakeQuantize& op) {
+  return {op.scale, op.zero_point, op.highest};
 }
 
 bool is_activation(const Unary& unary) {
@@ -334,8 +350,6 @@ bool is_activation(const Unary& unary) {
     case Kind::sine:
     case Kind::cosine:
       return true;
-    case Kind::fake_quantize:
-      return false;
   }
   return false;
 }

@@ -27,6 +27,9 @@ struct Wiring {
 // Sets kind, inputs and what the kind needs. "" or why the node cannot be integers.
 std::string begin_step(const Wiring& wiring, uint32_t node, FormedStep& step);
 
+// As the file states it, along the channels.
+GivenRounding rounding_of(const FakeQuantize& op);
+
 // Activations that an epilogue can perform: written out, or smooth enough for a table.
 bool is_activation(const Unary& unary);
 // Of them, those that a step in front does not take: their tables must not reach over zero, so that

@@ -67,15 +67,28 @@ std::vector<std::vector<double>> tap_offsets(const Graph& graph, const FormedSte
   return out;
 }
 
-bool has_one_scale(const StoredTensor& tensor) {
-  return std::all_of(tensor.scale.begin(), tensor.scale.end(),
-                     [&](double scale) { return scale == tensor.scale[0]; });
+// For each row of weights the one scale of the input's channels that it reads; nothing where a row
+// reads channels of several.
+std::optional<std::vector<double>> scales_of_rows(const Tensor& weight, int groups,
+                                                  const StoredTensor& input) {
+  const auto rows = static_cast<size_t>(weight.shape[0]);
+  const auto group_channels = static_cast<size_t>(weight.shape[3]);
+  const size_t rows_per_group = rows / static_cast<size_t>(groups);
+  std::vector<double> out;
+  for (size_t o = 0; o < rows; ++o) {
+    const auto read =
+        std::span(input.scale).subspan(o / rows_per_group * group_channels, group_channels);
+    const auto differs = [&](double scale) { return scale != read[0]; };
+    if (std::any_of(read.begin(), read.end(), differs)) return std::nullopt;
+    out.push_back(read[0]);
+  }
+  return out;
 }
 
 constexpr double least_unit = 1e-21;
 
 // The file's own integers.
-IntegerWeights whole_weights(const Tensor& weight, double input_scale) {
+IntegerWeights whole_weights(const Tensor& weight, const std::vector<double>& input_scale) {
   const auto rows = static_cast<size_t>(weight.shape[0]);
   const size_t taps = weight.values->size() / rows;
   const auto of_all = stored_scale(*weight.values);  // a scale a tensor, not a row
@@ -83,7 +96,7 @@ IntegerWeights whole_weights(const Tensor& weight, double input_scale) {
   for (size_t o = 0; o < rows; ++o) {
     const auto row = std::span(*weight.values).subspan(o * taps, taps);
     const float scale = of_all.value_or(stored_scale(row).value_or(1.0f));
-    const double unit = double{scale} * input_scale;
+    const double unit = double{scale} * input_scale[o];
     // A dead row: its weights vanish beside the least multiplier that a plan may hold.
     const bool dead = unit < least_unit;
     for (const float w : row) {
@@ -123,16 +136,19 @@ class Builder {
     out.identity = find_identity(graph_, step);
     const auto scaled = scale_weights(graph_, step, input,
                                       calibration_.stored[step.inputs[0]].moments, out.identity);
-    out.weights =
-        step.whole_weights && has_one_scale(input)
-            ? whole_weights(graph_.tensors[graph_.nodes[step.node].inputs[1]], input.scale[0])
-            : quantize_weights(scaled, options_.per_channel_weights);
+    const Node& node = graph_.nodes[step.node];
+    const Tensor& weight = graph_.tensors[node.inputs[1]];
+    const auto row_scales =
+        step.whole_weights ? scales_of_rows(weight, std::get<Conv2d>(node.op).groups, input)
+                           : std::nullopt;
+    out.weights = row_scales ? whole_weights(weight, *row_scales)
+                             : quantize_weights(scaled, options_.per_channel_weights);
     out.real_bias = real_bias(graph_, step, scaled.outputs);
     out.offsets = tap_offsets(graph_, step, input, mapping_);
     out.outputs_per_group = scaled.outputs / static_cast<int64_t>(out.offsets.size());
     const bool bytes = input.type == ElementType::u8;
     for (int64_t o = 0; prove && o < scaled.outputs; ++o) {
-      raise_until_fits(scaled, o, out.terms(o), input.levels.hi, bytes, out.weights);
+      raise_until_fits(scaled, o, out.terms(o), counted_magnitude(input), bytes, out.weights);
     }
   }
 

@@ -20,6 +20,12 @@ struct StoredTensor {
   std::vector<int32_t> zero_point;
 };
 
+// The largest magnitude of a stored value that counts in the proof of a convolution's sums: those
+// of u16 are wider than 32 bits, so that only the bias must fit.
+inline int64_t counted_magnitude(const StoredTensor& input) {
+  return input.type == ElementType::u16 ? 0 : input.levels.hi;
+}
+
 struct IntegerConvolution {
   IntegerWeights weights;         // [o, kh, kw, c / groups]
   std::vector<double> real_bias;  // with the correction

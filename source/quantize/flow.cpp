@@ -61,6 +61,10 @@ ChannelFlow trace_channels(const Graph& graph, const FormedSteps& formed) {
   flow.tied.resize(tensors);
   for (size_t t = 0; t < tensors; ++t) flow.tied[t] = static_cast<TensorId>(t);
 
+  const bool is_quantized =
+      formed.input_rounding ||
+      std::any_of(formed.steps.begin(), formed.steps.end(),
+                  [](const FormedStep& step) { return step.rounding.has_value(); });
   add_root(graph, graph.input, flow);
   for (uint32_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];
@@ -69,6 +73,8 @@ ChannelFlow trace_channels(const Graph& graph, const FormedSteps& formed) {
       continue;
     }
     add_root(graph, step.output, flow);
+    // Convolutions keep the integers of a quantized file's weights where their input has one scale.
+    if (is_quantized && !step.rounding) flow.uniform[step.output] = true;
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       const TensorId input = step.inputs[i];
       if (needs_one_scale(step, i)) tie_scales(flow.origins[input], flow);

@@ -2,7 +2,9 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "graph/pointwise.h"
 #include "quantize/begin_step.h"
+#include "quantize/lookup.h"
 #include "quantize/steps.h"
 
 namespace octavo {
@@ -15,6 +17,8 @@ bool is_no_change_of_storage(const Graph& graph, const Node& node) {
   const auto to = stored_shape(graph.tensors[node.output].shape);
   return from && to && *from == *to;
 }
+
+constexpr TensorId no_tensor = UINT32_MAX;
 
 bool is_clamp(const Unary& unary) {
   return unary.kind == Unary::Kind::relu || unary.kind == Unary::Kind::clip;
@@ -75,6 +79,7 @@ class Former {
       formed_.stored_as[at.output] = formed_.stored_as[at.inputs[0]];
       return;
     }
+    if (const auto nodes = function_at(n); !nodes.empty()) return form_lookup(nodes);
     FormedStep step;
     step.node = n;
     const std::string problem = begin_step(wiring_, n, step);
@@ -100,11 +105,48 @@ class Former {
     finish(step);
   }
 
+  // The nodes from n on that a lookup can stand for.
+  std::vector<uint32_t> function_at(uint32_t n) const {
+    const TensorId x = pointwise_operand(graph_, node(n)).value_or(no_tensor);
+    if (x == no_tensor) return {};
+    const auto& given = rounded_by_[x];
+    if (!given && x != graph_.input) return {};
+    const bool of_bytes = !given || given->type() == ElementType::u8;
+    if (!of_bytes && given->by_channel()) return {};
+    auto nodes = looked_up_nodes(graph_, wiring_.consumers, n, x, of_bytes);
+    if (!nodes.empty() && gives_logits(node(nodes.back()).output)) return {};
+    return nodes;
+  }
+
+  bool gives_logits(TensorId t) const {
+    while (t != graph_.output) {
+      const uint32_t reader = sole_reader(t);
+      if (reader == no_node || !is_no_change_of_storage(graph_, node(reader))) return false;
+      t = node(reader).output;
+    }
+    return true;
+  }
+
+  void form_lookup(const std::vector<uint32_t>& nodes) {
+    FormedStep step;
+    step.kind = StepKind::rescale;
+    step.looked_up = true;
+    step.node = nodes.front();
+    step.inputs = {*pointwise_operand(graph_, node(step.node))};
+    for (const uint32_t n : nodes) take(step, n);
+    step.accumulated = step.activated = step.output;
+    const auto channels = static_cast<size_t>(channel_count(tensor(step.output)));
+    step.factor.assign(channels, 1.0);
+    step.offset.assign(channels, 0.0);
+    step.rounding = rounding_at(nodes.back());
+    formed_.steps.push_back(std::move(step));
+  }
+
   // A rounding that the file states ends the step.
   void finish(FormedStep& step) {
     if (!moves_only(step) && step.kind != StepKind::constant && !step.rounding) {
       const uint32_t reader = next(step);
-      if (reader != no_node && rounds(reader)) {
+      if (reader != no_node && rounds(reader) && is_by_channel(reader)) {
         step.rounding = rounding_at(reader);
         take(step, reader);
       }
@@ -113,13 +155,18 @@ class Former {
   }
 
   bool rounds(uint32_t n) const {
-    const auto* unary = std::get_if<Unary>(&node(n).op);
-    return unary != nullptr && unary->kind == Unary::Kind::fake_quantize;
+    return std::holds_alternative<FakeQuantize>(node(n).op);
+  }
+
+  // Else it is refused where it is looked at on its own.
+  bool is_by_channel(uint32_t n) const {
+    const auto& rounding = std::get<FakeQuantize>(node(n).op);
+    return !rounding.by_axis() ||
+           rounding.axis == static_cast<int>(tensor(node(n).output).shape.size()) - 1;
   }
 
   GivenRounding rounding_at(uint32_t n) const {
-    const auto& unary = std::get<Unary>(node(n).op);
-    return {unary.alpha, static_cast<int32_t>(unary.beta)};
+    return rounding_of(std::get<FakeQuantize>(node(n).op));
   }
 
   // Whether the rounding finds every value where it would put it: they were only moved since an
@@ -132,7 +179,7 @@ class Former {
   // it, unless it is a picture, which prepare_for_steps stores apart.
   void trace_roundings() {
     const uint32_t first = sole_reader(graph_.input);
-    if (first != no_node && rounds(first)) {
+    if (first != no_node && rounds(first) && is_by_channel(first)) {
       formed_.input_rounding = rounded_by_[graph_.input] = rounding_at(first);
     }
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -143,12 +190,14 @@ class Former {
         const auto& first_one = rounded_by_[at.inputs[0]];
         const bool alike = std::all_of(at.inputs.begin(), at.inputs.end(),
                                        [&](TensorId t) { return rounded_by_[t] == first_one; });
-        if (alike) rounded_by_[at.output] = first_one;
+        const bool channels_stay =
+            std::holds_alternative<Pool2d>(at.op) || !first_one || !first_one->by_channel();
+        if (alike && channels_stay) rounded_by_[at.output] = first_one;
       }
     }
   }
 
-  // The logits of a quantized file end where their bytes do.
+  // The logits of a quantized file end where their integers do.
   void clamp_logits() {
     for (auto& step : formed_.steps) {
       if (step.output != formed_.stored_as[graph_.output] || !step.rounding) continue;

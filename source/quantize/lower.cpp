@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "graph/resize_taps.h"
+#include "quantize/lookup.h"
 
 namespace octavo {
 
@@ -21,6 +22,15 @@ std::vector<Value> shortest(std::vector<Value> values) {
 
 std::vector<float> to_floats(const std::vector<double>& values) {
   return shortest(std::vector<float>(values.begin(), values.end()));
+}
+
+bool has_one_scale(const StoredTensor& tensor) {
+  for (size_t c = 1; c < tensor.scale.size(); ++c) {
+    if (tensor.scale[c] != tensor.scale[0] || tensor.zero_point[c] != tensor.zero_point[0]) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Activation arguments and results are real numbers, or a table's units.
@@ -302,8 +312,38 @@ class Lowering {
     return MultiplyStep{epilogue(s, real)};
   }
 
+  // The real value of a code of channel c of a step's input, in the file's own floats.
+  float real_value(const FormedStep& step, size_t c, int32_t code) const {
+    if (how_ != nullptr && step.inputs[0] == graph_.input) {
+      const size_t colour = std::min<size_t>(c, 2);
+      return (static_cast<float>(code) - how_->mean[colour]) / how_->std[colour];
+    }
+    const StoredTensor& stored = choice_.tensors[step.inputs[0]];
+    return static_cast<float>(code - stored.zero_point[c]) * static_cast<float>(stored.scale[c]);
+  }
+
+  StepOperator lookup(const FormedStep& step) const {
+    const StoredTensor& from = choice_.tensors[step.inputs[0]];
+    const bool one_table = is_alike_for_all_channels(graph_, step.nodes) && has_one_scale(from) &&
+                           !(how_ != nullptr && step.inputs[0] == graph_.input);
+    LookupStep out;
+    for (size_t c = 0; c < (one_table ? 1 : output_channels(step)); ++c) {
+      for (int32_t code = 0; code <= from.levels.hi; ++code) {
+        const float real = chain_value(graph_, step.nodes, c, real_value(step, c, code));
+        out.table.push_back(static_cast<int16_t>(code_of(*step.rounding, c, real)));
+      }
+    }
+    const size_t levels = static_cast<size_t>(from.levels.hi) + 1;
+    const auto repeats = [&](size_t i) { return out.table[i] == out.table[i % levels]; };
+    bool same = true;
+    for (size_t i = levels; i < out.table.size(); ++i) same = same && repeats(i);
+    if (same) out.table.resize(levels);
+    return out;
+  }
+
   StepOperator rescale(size_t s) const {
     const FormedStep& step = formed_.steps[s];
+    if (step.looked_up) return lookup(step);
     RescaleStep out;
     std::vector<double> real = input_scales(step, 0), offset = step.offset;
     for (size_t c = 0; c < real.size(); ++c) {
@@ -413,8 +453,8 @@ class Lowering {
     size_t c = 0;
     for (const float value : *graph_.tensors[t].values) {
       const double level = std::rint(value / stored.scale[c]) + stored.zero_point[c];
-      out.values.push_back(static_cast<int16_t>(std::clamp(
-          level, static_cast<double>(stored.levels.lo), static_cast<double>(stored.levels.hi))));
+      const double lo = stored.levels.lo, hi = stored.levels.hi;
+      out.values.push_back(static_cast<int16_t>(static_cast<int32_t>(std::clamp(level, lo, hi))));
       if (++c == stored.scale.size()) c = 0;
     }
     return out;
@@ -455,7 +495,8 @@ bool can_shift(const IntegerConvolution& convolution, const StoredTensor& input,
     BiasTerms terms = convolution.terms(static_cast<int64_t>(o));
     terms.real_bias -= centre;
     const int64_t bias = fold_bias(row, convolution.weights.unit[o], terms);
-    if (!fits_accumulator(row, bias, input.levels.hi, input.type == ElementType::u8)) return false;
+    const bool bytes = input.type == ElementType::u8;
+    if (!fits_accumulator(row, bias, counted_magnitude(input), bytes)) return false;
   }
   return true;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <tuple>
 #include <utility>
 
 #include "quantize/steps.h"
@@ -19,6 +18,7 @@ class Preparation {
   Graph run() {
     share_roundings();
     if (picture_) store_picture();
+    even_out_scales();
     for (Node& node : out_.nodes) write_out_constant(node);
     store_right_operands();
     flatten_output();
@@ -40,23 +40,27 @@ class Preparation {
   }
 
   static bool is_rounding(const Node& node) {
-    const auto* unary = std::get_if<Unary>(&node.op);
-    return unary != nullptr && unary->kind == Unary::Kind::fake_quantize;
+    return std::holds_alternative<FakeQuantize>(node.op);
   }
 
   // A tensor that is rounded alike for each of its readers is rounded once.
   void share_roundings() {
-    std::map<std::tuple<TensorId, float, float>, TensorId> made;
+    std::map<TensorId, std::vector<const Node*>> made;
     std::map<TensorId, TensorId> instead;
     for (Node& node : out_.nodes) {
       for (TensorId& input : node.inputs) {
         if (const auto found = instead.find(input); found != instead.end()) input = found->second;
       }
       if (!is_rounding(node)) continue;
-      const auto& unary = std::get<Unary>(node.op);
-      const auto [first, is_new] =
-          made.try_emplace({node.inputs[0], unary.alpha, unary.beta}, node.output);
-      if (!is_new && node.output != out_.output) instead[node.output] = first->second;
+      auto& others = made[node.inputs[0]];
+      const auto equal = std::find_if(others.begin(), others.end(), [&](const Node* other) {
+        return std::get<FakeQuantize>(other->op) == std::get<FakeQuantize>(node.op);
+      });
+      if (equal == others.end()) {
+        others.push_back(&node);
+      } else if (node.output != out_.output) {
+        instead[node.output] = (*equal)->output;
+      }
     }
     remove_dead(out_);
   }
@@ -79,6 +83,94 @@ class Preparation {
       std::replace(node.inputs.begin(), node.inputs.end(), out_.input, stored.output);
     }
     out_.nodes.insert(out_.nodes.begin(), std::move(stored));
+  }
+
+  // How the channels of a tensor are stored by the file: alike, differently, or as the quantizer
+  // will choose.
+  struct Storage {
+    const FakeQuantize* rounding = nullptr;  // of one of the channels; null: the quantizer's
+    bool is_uneven = false;                  // others have another scale or zero point
+  };
+
+  bool keeps_channels(const Node& node) const {
+    if (const auto* transpose = std::get_if<Transpose>(&node.op)) {
+      return transpose->perm.back() == static_cast<int>(transpose->perm.size()) - 1;
+    }
+    return channel_count(out_.tensors[node.inputs[0]]) == channel_count(out_.tensors[node.output]);
+  }
+
+  static bool moves_along_channels(const Node& node) {
+    return std::holds_alternative<Reshape>(node.op) || std::holds_alternative<Transpose>(node.op);
+  }
+
+  // Whether the node takes all channels of its first operand for stored alike.
+  bool needs_one_scale(const Node& node) const {
+    if (std::holds_alternative<Conv2d>(node.op)) {
+      return out_.tensors[node.inputs[1]].shape[3] > 1;  // channels of a group
+    }
+    const auto* reduce = std::get_if<Reduce>(&node.op);
+    return std::holds_alternative<MatMul>(node.op) || std::holds_alternative<LayerNorm>(node.op) ||
+           std::holds_alternative<Softmax>(node.op) ||
+           (reduce != nullptr && reduce->kind == Reduce::Kind::l2) ||
+           (moves_along_channels(node) && !keeps_channels(node));
+  }
+
+  // Of a Concat.
+  static Storage joined(const std::vector<Storage>& parts) {
+    Storage out = parts[0];
+    for (const Storage& part : parts) {
+      if (part.rounding == nullptr || out.rounding == nullptr) return {};
+      out.is_uneven = out.is_uneven || part.is_uneven || *part.rounding != *out.rounding;
+    }
+    return out;
+  }
+
+  static Storage moved_storage(const Node& node, const std::vector<Storage>& storage) {
+    const auto* pool = std::get_if<Pool2d>(&node.op);
+    const bool moves = moves_along_channels(node) || std::holds_alternative<Gather>(node.op) ||
+                       std::holds_alternative<Slice>(node.op) ||
+                       (pool != nullptr && pool->kind == Pool2d::Kind::maximum);
+    if (moves) return storage[node.inputs[0]];
+    if (!std::holds_alternative<Concat>(node.op)) return {};
+    std::vector<Storage> parts;
+    for (const TensorId input : node.inputs) parts.push_back(storage[input]);
+    return joined(parts);
+  }
+
+  // What is joined has one type.
+  static bool joins_types(const Node& node, const std::vector<Storage>& storage) {
+    if (!std::holds_alternative<Concat>(node.op)) return false;
+    bool bytes = false, words = false;
+    for (const TensorId input : node.inputs) {
+      if (const FakeQuantize* rounding = storage[input].rounding) {
+        (rounding->highest > 255 ? words : bytes) = true;
+      }
+    }
+    return bytes && words;
+  }
+
+  // Where the file gives the channels of a tensor different scales, or what is joined different
+  // types, and the reader cannot take them so, it reads a copy with one scale: 16 bits, hundreds of
+  // times finer than the file's bytes.
+  void even_out_scales() {
+    std::vector<Storage> storage(out_.tensors.size());
+    std::vector<Node> nodes;
+    for (const Node& original : out_.nodes) {
+      Node node = original;
+      const bool all = joins_types(node, storage);
+      const bool first = !node.inputs.empty() && needs_one_scale(node) &&
+                         storage[node.inputs[0]].is_uneven;
+      for (size_t i = 0; i < node.inputs.size() && (all || (first && i == 0)); ++i) {
+        nodes.push_back(copy_of(node.inputs[i], out_.tensors[node.inputs[i]].name + ".even"));
+        node.inputs[i] = nodes.back().output;
+      }
+      storage.resize(out_.tensors.size());
+      const auto* rounding = std::get_if<FakeQuantize>(&original.op);
+      storage[node.output] = rounding != nullptr ? Storage{rounding, rounding->by_axis()}
+                                                 : moved_storage(node, storage);
+      nodes.push_back(std::move(node));
+    }
+    out_.nodes = std::move(nodes);
   }
 
   void write_out_constant(Node& node) {

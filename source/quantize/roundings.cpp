@@ -10,8 +10,7 @@ namespace octavo {
 
 bool has_roundings(const Graph& graph) {
   return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-    const auto* unary = std::get_if<Unary>(&node.op);
-    return unary != nullptr && unary->kind == Unary::Kind::fake_quantize;
+    return std::holds_alternative<FakeQuantize>(node.op);
   });
 }
 
@@ -45,12 +44,18 @@ class Teller {
     out_.accumulated.resize(graph.tensors.size());
   }
 
-  void see(TensorId t, double lo, double hi) {
+  // range(c): the bounds of channel c.
+  template <class Range>
+  void see_channels(TensorId t, const Range& range) {
     const auto channels = static_cast<size_t>(channel_count(graph_.tensors[t]));
     ChannelMoments moments(static_cast<int64_t>(channels));
-    moments.minimum.assign(channels, static_cast<float>(lo));
-    moments.maximum.assign(channels, static_cast<float>(hi));
-    moments.square_sum.assign(channels, (hi - lo) * (hi - lo) / 16);
+    for (size_t c = 0; c < channels; ++c) {
+      const RealRange bounds = range(c);
+      const double width = double{bounds.hi} - bounds.lo;
+      moments.minimum[c] = bounds.lo;
+      moments.maximum[c] = bounds.hi;
+      moments.square_sum[c] = width * width / 16;
+    }
     moments.nonzero.assign(channels, 1);
     moments.count = 1;
     out_.stored[t].moments = moments;
@@ -58,17 +63,22 @@ class Teller {
     out_.accumulated[t] = std::move(moments);
   }
 
+  void see(TensorId t, double lo, double hi) {
+    see_channels(t,
+                 [&](size_t) { return RealRange{static_cast<float>(lo), static_cast<float>(hi)}; });
+  }
+
   void see(TensorId t, const std::optional<GivenRounding>& given) {
-    const auto [lo, hi] = range_of(given.value_or(GivenRounding{1.0, 128}));  // the logits
-    see(t, lo, hi);
+    const GivenRounding rounding = given.value_or(GivenRounding{{1.0f}, {128}});  // the logits
+    see_channels(t, [&](size_t c) { return range_of(rounding, c); });
   }
 
   void see_like(TensorId t, const std::vector<TensorId>& inputs) {
     double lo = 0, hi = 0;
     for (const TensorId input : inputs) {
       const ChannelMoments& moments = out_.stored[input].moments;
-      lo = std::min<double>(lo, moments.minimum[0]);
-      hi = std::max<double>(hi, moments.maximum[0]);
+      lo = std::min<double>(lo, *std::min_element(moments.minimum.begin(), moments.minimum.end()));
+      hi = std::max<double>(hi, *std::max_element(moments.maximum.begin(), moments.maximum.end()));
     }
     see(t, lo, hi);
   }
@@ -78,7 +88,7 @@ class Teller {
     const ChannelMoments& input = out_.stored[step.inputs[0]].moments;
     double lo = 0, hi = 0;
     for (size_t c = 0; c < step.factor.size(); ++c) {
-      for (const double end : {double{input.minimum[0]}, double{input.maximum[0]}}) {
+      for (const double end : {double{input.minimum[c]}, double{input.maximum[c]}}) {
         const double value = end * step.factor[c] + step.offset[c];
         lo = std::min(lo, value);
         hi = std::max(hi, value);
@@ -110,7 +120,8 @@ class Teller {
 };
 
 std::string text_of(const GivenRounding& rounding) {
-  return concat("scale ", rounding.scale, " and zero point ", rounding.zero_point);
+  if (rounding.by_channel()) return "a scale a channel";
+  return concat("scale ", rounding.scale[0], " and zero point ", rounding.zero_point[0]);
 }
 
 }  // namespace

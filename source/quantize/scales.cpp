@@ -17,6 +17,7 @@ constexpr std::array<double, 4> sizes{1.0, 0.85, 0.7,
 
 StoredLevels levels_of(ElementType type) {
   if (type == ElementType::i16) return {-32767, 32767};
+  if (type == ElementType::u16) return {0, 65535};
   return type == ElementType::i8 ? StoredLevels{-127, 127} : StoredLevels{0, 255};
 }
 
@@ -78,7 +79,7 @@ class Chooser {
   void find_ranges(TensorId root) {
     StoredTensor& tensor = tensors_[root];
     tensor.type = options_.types.empty() ? ElementType::u8 : options_.types[root];
-    const bool wide = tensor.type == ElementType::i16;
+    const bool wide = tensor.type == ElementType::i16 || tensor.type == ElementType::u16;
     tensor.levels = levels_of(tensor.type);
     if (fixed(root)) return;
     RangePolicy policy{options_.method, options_.percentile, {}};
@@ -130,8 +131,10 @@ class Chooser {
     StoredTensor& tensor = tensors_[root];
     if (given_[root]) {
       const auto channels = static_cast<size_t>(channel_count(graph_.tensors[root]));
-      tensor.scale.assign(channels, given_[root]->scale);
-      tensor.zero_point.assign(channels, given_[root]->zero_point);
+      for (size_t c = 0; c < channels; ++c) {
+        tensor.scale.push_back(given_[root]->scale_of(c));
+        tensor.zero_point.push_back(given_[root]->zero_point_of(c));
+      }
       return;
     }
     if (fixed(root)) {
@@ -305,13 +308,14 @@ void carry_scales(const FormedSteps& formed, const ChannelFlow& flow,
 
 Affine affine_for(const ChannelRange& range, double width, ElementType type) {
   const double stretched = std::max(width, 1e-20);
-  if (type != ElementType::u8) {
+  const double most = levels_of(type).hi;
+  if (levels_of(type).lo < 0) {
     const double largest = std::max(-range.lo, range.hi) / range.width() * stretched;
-    return {largest / levels_of(type).hi, 0};
+    return {largest / most, 0};
   }
-  const double scale = stretched / 255;
-  const double zero = range.width() > 0 ? -range.lo / range.width() * 255 : 0;
-  return {scale, static_cast<int32_t>(std::clamp(std::rint(zero), 0.0, 255.0))};
+  const double scale = stretched / most;
+  const double zero = range.width() > 0 ? -range.lo / range.width() * most : 0;
+  return {scale, static_cast<int32_t>(std::clamp(std::rint(zero), 0.0, most))};
 }
 
 std::vector<StoredTensor> choose_scales(const Graph& graph, const FormedSteps& formed,

@@ -97,17 +97,28 @@ RealRange activation_bounds(const Unary& unary) {
   }
 }
 
+RealRange range_of(const GivenRounding& rounding, size_t c) {
+  const double scale = rounding.scale_of(c);
+  const int32_t zero = rounding.zero_point_of(c);
+  return {static_cast<float>(-zero * scale), static_cast<float>((rounding.highest - zero) * scale)};
+}
+
 RealRange range_of(const GivenRounding& rounding) {
-  return {static_cast<float>(-rounding.zero_point * rounding.scale),
-          static_cast<float>((255 - rounding.zero_point) * rounding.scale)};
+  RealRange all = range_of(rounding, 0);
+  for (size_t c = 1; c < rounding.scale.size(); ++c) {
+    const RealRange here = range_of(rounding, c);
+    all = {std::min(all.lo, here.lo), std::max(all.hi, here.hi)};
+  }
+  return all;
 }
 
 bool is_copy(const FormedStep& step) {
   const auto all = [](const std::vector<double>& values, double wanted) {
     return std::all_of(values.begin(), values.end(), [=](double v) { return v == wanted; });
   };
-  return step.kind == StepKind::rescale && !step.activation && std::isinf(step.lo) &&
-         std::isinf(step.hi) && all(step.factor, 1.0) && all(step.offset, 0.0);
+  return step.kind == StepKind::rescale && !step.looked_up && !step.activation &&
+         std::isinf(step.lo) && std::isinf(step.hi) && all(step.factor, 1.0) &&
+         all(step.offset, 0.0);
 }
 
 std::vector<double> by_channel(const Tensor& constant, int64_t channels) {

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "graph/graph.h"
+#include "plan/plan.h"
 
 namespace octavo {
 
@@ -35,10 +36,17 @@ enum class StepKind : uint8_t {
   constant
 };
 
-// A file that is quantized already says how a value is stored, as unsigned bytes.
+// A file that is quantized already says how a value is stored: as integers from 0 to `highest`,
+// with one scale and zero point or one a channel.
 struct GivenRounding {
-  double scale = 1;
-  int32_t zero_point = 0;
+  std::vector<float> scale{1.0f};
+  std::vector<int32_t> zero_point{0};
+  int32_t highest = 255;  // or 65535
+
+  bool by_channel() const { return scale.size() > 1; }
+  float scale_of(size_t c) const { return by_channel() ? scale[c] : scale[0]; }
+  int32_t zero_point_of(size_t c) const { return by_channel() ? zero_point[c] : zero_point[0]; }
+  ElementType type() const { return highest > 255 ? ElementType::u16 : ElementType::u8; }
   bool operator==(const GivenRounding&) const = default;
 };
 
@@ -57,6 +65,8 @@ struct FormedStep {
   TensorId output = 0;
   std::optional<GivenRounding> rounding;  // none: calibration decides
 
+  // rescale: its nodes are one function of a stored value, up to the rounding (lookup.h).
+  bool looked_up = false;
   bool whole_weights = false;  // convolution: the file's weights are integers (weights.h)
   Pool2d pool;                 // pool: with the kernel of a global one written out
   bool subtract = false;       // add: a - b
@@ -119,7 +129,8 @@ struct RealRange {
 };
 RealRange activation_bounds(const Unary& unary);
 
-// What bytes of the rounding can say.
+// What integers of the rounding can say, of channel c and of any.
+RealRange range_of(const GivenRounding& rounding, size_t c);
 RealRange range_of(const GivenRounding& rounding);
 
 // x * 1 + 0: it only stores what another tensor holds, as another type or in other units.

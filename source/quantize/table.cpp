@@ -169,8 +169,6 @@ double activation_value(const Unary& unary, double x) {
       return std::sin(x);
     case Kind::cosine:
       return std::cos(x);
-    case Kind::fake_quantize:  // a rounding, never a table
-      break;
   }
   return x;
 }

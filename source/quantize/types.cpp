@@ -1,6 +1,7 @@
 #include "quantize/types.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 #include "quantize/begin_step.h"
@@ -39,12 +40,13 @@ class Typer {
     }
     widen_one_pixel_tensors();
     spread();
-    keep_given_bytes();
+    keep_given();
+    widen_what_is_not_given();
     for (const auto& name : int16_nodes) {
       if (const Status status = widen_named(name); !status) return status.error();
       spread();
       for (size_t t = 0; t < given_.size(); ++t) {
-        if (given_[t] && types_.of[t] != ElementType::u8) return joined_with_given(name);
+        if (given_[t] && types_.of[t] != *given_[t]) return joined_with_given(name);
       }
     }
     types_.of[formed_.stored_as[graph_.output]] = ElementType::u8;
@@ -84,29 +86,46 @@ class Typer {
     }
   }
 
-  // What a quantized file stores as bytes stays so, whoever reads it; what is moved together with
-  // it follows.
-  void keep_given_bytes() {
-    given_.assign(graph_.tensors.size(), false);
-    given_[graph_.input] = formed_.input_rounding.has_value();
-    for (const auto& step : formed_.steps) given_[step.output] = step.rounding.has_value();
+  // What a quantized file stores as 8 or 16 bits stays so, whoever reads it; what is moved together
+  // with it follows.
+  void keep_given() {
+    given_.assign(graph_.tensors.size(), std::nullopt);
+    if (formed_.input_rounding) given_[graph_.input] = formed_.input_rounding->type();
+    for (const auto& step : formed_.steps) {
+      if (step.rounding) given_[step.output] = step.rounding->type();
+    }
     const auto spread_over = [&](const FormedStep& step) {
       if (!moves_only(step)) return;
-      const bool any = given_[step.output] || std::any_of(step.inputs.begin(), step.inputs.end(),
-                                                          [&](TensorId t) { return given_[t]; });
-      if (!any) return;
-      given_[step.output] = true;
-      for (const TensorId t : step.inputs) given_[t] = true;
+      std::vector<TensorId> all = step.inputs;
+      all.push_back(step.output);
+      const auto any =
+          std::find_if(all.begin(), all.end(), [&](TensorId t) { return given_[t].has_value(); });
+      if (any == all.end()) return;
+      for (const TensorId t : all) given_[t] = given_[t] ? given_[t] : given_[*any];
     };
     for (bool changed = true; changed;) {
-      const std::vector<bool> before = given_;
+      const auto before = given_;
       for (const auto& step : formed_.steps) spread_over(step);
       std::for_each(formed_.steps.rbegin(), formed_.steps.rend(), spread_over);
       changed = given_ != before;
     }
     for (size_t t = 0; t < given_.size(); ++t) {
-      if (given_[t]) types_.of[t] = ElementType::u8;
+      if (given_[t]) types_.of[t] = *given_[t];
     }
+  }
+
+  // What a quantized file leaves in float, and copies of what it gives several scales: so fine that
+  // the file's own roundings stay all that shows.
+  void widen_what_is_not_given() {
+    const auto is_given = [](const auto& type) { return type.has_value(); };
+    if (std::none_of(given_.begin(), given_.end(), is_given)) return;
+    for (const auto& step : formed_.steps) {
+      const bool ours = !moves_only(step) && !given_[step.output];
+      if (ours && types_.of[step.output] == ElementType::u8) {
+        types_.of[step.output] = ElementType::i16;
+      }
+    }
+    spread();
   }
 
   void widen_one_pixel_tensors() {
@@ -143,8 +162,8 @@ class Typer {
                                   " gives the right operand of a product, which is 8-bit always"));
       }
       if (step.rounding) {
-        return usage_error(concat("node ", quoted(name),
-                                  " is rounded to bytes by the file itself, with its own scale"));
+        return usage_error(concat(
+            "node ", quoted(name), " is rounded by the file itself, to integers of its own scale"));
       }
       if (step.output == formed_.stored_as[graph_.output]) continue;
       types_.of[step.output] = ElementType::i16;
@@ -155,8 +174,8 @@ class Typer {
 
   static Error joined_with_given(const std::string& name) {
     return usage_error(concat("node ", quoted(name),
-                              " is joined with values that the file itself rounds to bytes, and "
-                              "shares their scale; it cannot be 16-bit"));
+                              " is joined with values that the file itself rounds, and "
+                              "shares their scale; its type cannot be chosen"));
   }
 
   Status unknown(const std::string& name) const {
@@ -201,7 +220,8 @@ class Typer {
   const Graph& graph_;
   const FormedSteps& formed_;
   StoredTypes types_;
-  std::vector<bool> named_, multiplied_, given_;  // by tensor; given: by a quantized file
+  std::vector<bool> named_, multiplied_;           // by tensor
+  std::vector<std::optional<ElementType>> given_;  // by tensor: what a quantized file says
 };
 
 }  // namespace

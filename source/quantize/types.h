@@ -21,6 +21,7 @@ struct StoredTypes {
 //        multiplies (all of its channels share one scale), and tensors of one pixel that only
 //        convolutions read, as after a global pool (an error of a pooled feature reaches every
 //        class)
+//   u8   or u16, as a quantized file says; i16 for what it leaves in float
 //   i16  for the outputs of the steps that hold the nodes named in `int16_nodes`
 //
 // Usage errors: an unknown name, with the nearest one; a node that stores nothing of its own;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/pointwise.h"
 #include "rewrite/pattern.h"
 #include "rewrite/rewrite.h"
 
@@ -47,11 +48,13 @@ bool absorb_input_affine(Graph& graph, std::span<float> mean, std::span<float> s
       mean.size() != std.size()) {
     return false;
   }
+  const std::vector<bool> exact = between_roundings(graph);
   Editor editor(graph);
   bool taken = false;
   for (NodeId id = affine_on_input(editor); id != no_node; id = affine_on_input(editor)) {
     const auto affine = affine_along(editor, id, 3);
-    if (!affine || editor.node(id).output == editor.graph_output()) break;
+    const TensorId output = editor.node(id).output;
+    if (!affine || output == editor.graph_output() || exact[output]) break;
     if (!absorb(*affine, mean, std)) break;
     taken = editor.bypass(id, editor.graph_input()) || taken;
   }

@@ -200,7 +200,7 @@ void Editor::finish() {
   remove_dead(graph_);
 }
 
-int rewrite_nodes(Graph& graph, bool (*rewrite)(Editor& editor, NodeId id)) {
+int rewrite_nodes(Graph& graph, const std::function<bool(Editor& editor, NodeId id)>& rewrite) {
   Editor editor(graph);
   int changed = 0;
   const NodeId end = editor.end();

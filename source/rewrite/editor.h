@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -71,6 +72,6 @@ class Editor {
 
 // Shows every node of the graph to `rewrite`, which returns whether it changed
 // anything there; returns how often it did.
-int rewrite_nodes(Graph& graph, bool (*rewrite)(Editor& editor, NodeId id));
+int rewrite_nodes(Graph& graph, const std::function<bool(Editor& editor, NodeId id)>& rewrite);
 
 }  // namespace octavo

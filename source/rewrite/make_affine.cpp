@@ -1,5 +1,6 @@
 // Addition, subtraction, product or quotient with a constant that varies along one axis
 // at most (biases, layer scales, normalizations written out) is a ChannelAffine.
+#include "graph/pointwise.h"
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
 
@@ -47,10 +48,12 @@ std::optional<Affine> affine_of(Binary::Kind kind, const std::vector<float>& con
   return out;
 }
 
-bool make(Editor& editor, NodeId id) {
+bool make(Editor& editor, NodeId id, const std::vector<bool>& exact) {
   const Node& node = editor.node(id);
   const auto* binary = std::get_if<Binary>(&node.op);
   if (!binary) return false;
+  // A product with the reciprocal is rounded otherwise than the quotient.
+  if (binary->kind == Binary::Kind::divide && exact[node.output]) return false;
   for (const size_t side : {0, 1}) {
     const TensorId constant = node.inputs[side], x = node.inputs[1 - side];
     if (!editor.tensor(constant).is_constant() || editor.tensor(x).is_constant()) continue;
@@ -75,7 +78,9 @@ bool make(Editor& editor, NodeId id) {
 }  // namespace
 
 int make_affine(Graph& graph) {
-  return rewrite_nodes(graph, make);
+  const std::vector<bool> exact = between_roundings(graph);
+  return rewrite_nodes(graph,
+                       [&](Editor& editor, NodeId id) { return make(editor, id, exact); });
 }
 
 }  // namespace octavo

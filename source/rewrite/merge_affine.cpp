@@ -1,5 +1,6 @@
 // Two ChannelAffines in a row are one: (x s1 + t1) s2 + t2 = x s1 s2 + (t1 s2 + t2). One
 // with equal entries is written along the last axis, where channels end up.
+#include "graph/pointwise.h"
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
 
@@ -19,13 +20,14 @@ bool put(Editor& editor, NodeId id, int axis, TensorId x, const Affine& affine) 
   return true;
 }
 
-bool merge(Editor& editor, NodeId id) {
+bool merge(Editor& editor, NodeId id, const std::vector<bool>& exact) {
   const Node& node = editor.node(id);
   const auto* op = std::get_if<ChannelAffine>(&node.op);
   if (!op) return false;
   const TensorId x = node.inputs[0];
   const int last = static_cast<int>(editor.shape(x).size()) - 1;
-  if (made_by<ChannelAffine>(editor, x) && editor.reader_count(x) == 1) {
+  const bool alone = made_by<ChannelAffine>(editor, x) && editor.reader_count(x) == 1;
+  if (alone && !exact[node.output]) {
     const NodeId first = editor.maker(x);
     for (const int axis : {op->axis, std::get<ChannelAffine>(editor.node(first).op).axis}) {
       auto outer = affine_along(editor, id, axis);
@@ -46,7 +48,9 @@ bool merge(Editor& editor, NodeId id) {
 }  // namespace
 
 int merge_affine(Graph& graph) {
-  return rewrite_nodes(graph, merge);
+  const std::vector<bool> exact = between_roundings(graph);
+  return rewrite_nodes(graph,
+                       [&](Editor& editor, NodeId id) { return merge(editor, id, exact); });
 }
 
 }  // namespace octavo

@@ -125,6 +125,12 @@ bool move_below(Editor& editor, NodeId id) {
       if (!moved && !constants) return false;
       op = moved ? *moved : ChannelAffine{static_cast<int>(from.size()) - 1};
       if (constants) std::copy(constants->begin() + 1, constants->end(), inputs.begin() + 1);
+    } else if (auto* rounding = std::get_if<FakeQuantize>(&op); rounding != nullptr) {
+      if (rounding->by_axis()) {
+        const auto axis = same_axis(from, editor.shape(node.output), rounding->axis);
+        if (!axis) return false;
+        rounding->axis = *axis;
+      }
     } else if (!std::holds_alternative<Unary>(op) && !treats_pixels_alike(editor, node, from)) {
       return false;
     }

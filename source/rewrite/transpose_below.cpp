@@ -29,6 +29,11 @@ struct MoveBelow {
     return Moved{Transpose{compose(perm, op.perm)}, {}};
   }
   std::optional<Moved> operator()(const Unary& op) const { return Moved{op, perm}; }
+  std::optional<Moved> operator()(const FakeQuantize& op) const {
+    FakeQuantize moved = op;
+    if (op.by_axis()) moved.axis = before(op.axis);
+    return Moved{moved, perm};
+  }
   std::optional<Moved> operator()(const ChannelAffine& op) const {
     return Moved{ChannelAffine{before(op.axis)}, perm};
   }

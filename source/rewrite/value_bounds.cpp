@@ -109,13 +109,20 @@ struct Rule {
         return {{0, infinity}, {}};
       case Kind::hard_swish:
         return {{-0.375, infinity}, {}};
-      case Kind::fake_quantize:  // each value a step of the byte aside, none beyond what it holds
-        return {{std::max(x.lo, -double{op.beta} * op.alpha),
-                 std::min(x.hi, (255.0 - op.beta) * op.alpha)},
-                in(0).sum};
       default:
         return {};
     }
+  }
+
+  // Each value a step of its integer aside, none beyond what that holds.
+  KnownValues operator()(const FakeQuantize& op) const {
+    double least = 0, most = 0;
+    for (size_t c = 0; c < op.scale.size(); ++c) {
+      least = std::min(least, -double{op.scale[c]} * op.zero_point[c]);
+      most = std::max(most, double{op.scale[c]} * (op.highest - op.zero_point[c]));
+    }
+    const ValueBounds& x = in(0).bounds;
+    return {{std::max(x.lo, least), std::min(x.hi, most)}, in(0).sum};
   }
 
   KnownValues operator()(const ChannelAffine&) const {

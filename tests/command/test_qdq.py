@@ -175,6 +175,203 @@ def nncf(made):
     return net.model()
 
 
+class Pairs(networks.Network):
+    """A network whose pairs are written by hand."""
+
+    def pair(self, x, name, scale, zero, kind=numpy.uint8, **axis):
+        names = [self.constant(f"{name}.scale", numpy.float32(scale)),
+                 self.constant(f"{name}.zero", numpy.asarray(zero, kind))]
+        self.node("QuantizeLinear", [x, *names], f"{name}.q", **axis)
+        return self.node("DequantizeLinear", [f"{name}.q", *names], name, **axis)
+
+    def integer_conv(self, x, name, inputs, outputs, size=3, stride=1, groups=1, scale=None):
+        """Int8 weights with a scale a row, and no bias."""
+        rows = (outputs, inputs // groups, size, size)
+        fan_in = int(numpy.prod(rows[1:]))
+        scale = numpy.float32(scale or 2 * (2 / fan_in) ** 0.5 / 127)
+        scales = self.random.uniform(0.5, 1, outputs).astype(numpy.float32) * scale
+        weights = self.constant(f"{name}.w", self.random.integers(-127, 128, rows).astype(numpy.int8))
+        names = [self.constant(f"{name}.w.scale", scales),
+                 self.constant(f"{name}.w.zero", numpy.zeros(outputs, numpy.int8))]
+        real = self.node("DequantizeLinear", [weights, *names], f"{name}.w.real", axis=0)
+        pad = size // 2
+        return self.node("Conv", [x, real], name, strides=[stride] * 2, pads=[pad] * 4, group=groups)
+
+    def end(self, x, channels, scale, zero, kind=numpy.uint8):
+        x = self.node("Flatten", self.node("GlobalAveragePool", x, "pool"), "flat", axis=1)
+        x = self.pair(x, "flat.pair", *POOLED[kind], kind)
+        weights = self.constant("head.w", self.random.integers(
+            -127, 128, (networks.CLASSES, channels)).astype(numpy.int8))
+        names = [self.constant("head.s", numpy.float32(0.004)), self.constant("head.z", numpy.int8(0))]
+        real = self.node("DequantizeLinear", [weights, *names], "head.real")
+        self.pair(self.node("Gemm", [x, real], "head", transB=1), "logits", scale, zero, kind)
+
+
+POOLED = {numpy.uint8: (0.01, 0), numpy.uint16: (0.00005, 0), numpy.int16: (0.0001, -20000)}
+
+
+def expect_within_one_step(made, net, tmp_path, inputs=None, flags=networks.FLAGS, files=None, opset=17,
+                           untouched=0.9, most=1.01):
+    """Plan and float engine against ONNX Runtime, operator by operator; ties are counted: of the logits
+    at least `untouched` are at most half a step away, as a plan does not round them."""
+    from onnx import save
+    path = tmp_path / "pairs.onnx"
+    save(net.model(opset=opset), path)
+    inputs = made.inputs if inputs is None else inputs
+    files = made.files if files is None else files
+    expected = networks.onnxruntime_logits(path, inputs, optimized=False)
+    assert len(numpy.unique(expected)) > 5, "the logits are all alike"
+    plan = path.with_suffix(".octavo")
+    done = run("build", path, "-o", plan, "--overwrite", "-q", *flags)
+    assert done.returncode == 0, done.stderr
+    scale = networks.output_scale(path)
+    for model, more in ((plan, []), (path, flags)):
+        ours = logits(model, files, tmp_path, *more)
+        levels = abs(ours - expected) / scale
+        print(f"{model.suffix}: {int((levels > 0.51).sum())} of {levels.size} logits are ties "
+              f"turned over, the farthest by {levels.max():.2f} steps")
+        assert levels.max() <= most and numpy.mean(levels <= 0.51) >= untouched
+    return plan
+
+
+def per_channel(made, join):
+    """A scale a channel in front of a depthwise convolution (as NNCF writes it) and of others."""
+    net = Pairs()
+    x = net.pair("input", "input.pair", 0.02, 110)
+    x = net.node("Relu", net.integer_conv(x, "stem", 3, 16, stride=2), "stem.relu")
+    scales, zeros = net.random.uniform(0.004, 0.03, 16), net.random.integers(0, 40, 16)
+    x = net.pair(x, "stem.pair", scales, zeros, axis=1)
+    deep = net.node("Relu", net.integer_conv(x, "deep", 16, 16, groups=16), "deep.relu")
+    if join == "depthwise":
+        x = net.pair(deep, "deep.pair", 0.02, 0)
+    else:
+        deep = net.pair(deep, "deep.pair", net.random.uniform(0.01, 0.03, 16), numpy.zeros(16), axis=1)
+        x = {"concat": lambda: net.node("Concat", [x, deep], "join", axis=1),
+             "add": lambda: net.node("Add", [x, deep], "join"),
+             "max": lambda: net.node("MaxPool", deep, "join", kernel_shape=[2, 2], strides=[2, 2]),
+             "dense": lambda: deep}[join]()
+        if join == "add":
+            x = net.pair(x, "join.pair", net.random.uniform(0.01, 0.05, 16), numpy.zeros(16), axis=1)
+    channels = 32 if join == "concat" else 16
+    x = net.node("Relu", net.integer_conv(x, "last", channels, 24, size=1), "last.relu")
+    net.end(net.pair(x, "last.pair", net.random.uniform(0.01, 0.05, 24), numpy.zeros(24), axis=1), 24,
+            0.02, 128)
+    return net
+
+
+@pytest.mark.parametrize("join", ["depthwise", "dense", "concat", "add", "max"])
+def test_an_activation_with_a_scale_a_channel_is_executed_as_onnx_means_it(made, tmp_path, join):
+    expect_within_one_step(made, per_channel(made, join), tmp_path)
+
+
+@pytest.mark.parametrize("kind", [numpy.uint16, numpy.int16], ids=["u16", "s16"])
+def test_sixteen_bits_with_any_zero_point_are_the_files(made, tmp_path, kind):
+    least = numpy.iinfo(kind).min
+    net = Pairs()
+    x = net.pair("input", "input.pair", 8 / 65535, least + 31000, kind)
+    x = net.node("Relu", net.integer_conv(x, "stem", 3, 16, stride=2), "stem.relu")
+    x = net.pair(x, "stem.pair", 6 / 65535, least, kind)
+    deep = net.pair(net.integer_conv(x, "deep", 16, 16, groups=16), "deep.pair", 10 / 65535, least + 40000, kind)
+    both = net.pair(net.node("Add", [x, deep], "add"), "add.pair", 16 / 65535, least + 30000, kind)
+    gate = net.pair(net.node("Sigmoid", deep, "gate"), "gate.pair", 1 / 65535, least, kind)
+    x = net.pair(net.node("Mul", [both, gate], "mul"), "mul.pair", 12 / 65535, least + 30000, kind)
+    x = net.node("MaxPool", x, "max", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    mean = net.pair(net.node("AveragePool", both, "mean", kernel_shape=[2, 2], strides=[2, 2]), "mean.pair",
+                    16 / 65535, least + 20000, kind)
+    x = net.node("Concat", [x, mean], "join", axis=1)
+    x = net.pair(x, "join.pair", 14 / 65535, least + 31000, kind)
+    x = net.node("Relu", net.integer_conv(x, "last", 32, 24), "last.relu")
+    net.end(net.pair(x, "last.pair", 8 / 65535, least, kind), 24, 6 / 65535, least + 30000, kind)
+    # A step is so small that the floats of ONNX Runtime's sums turn ties over: it is itself a step off.
+    plan = expect_within_one_step(made, net, tmp_path, opset=21, untouched=0.6, most=2.01)
+    expect_exact(made, tmp_path / "pairs.onnx", plan, tmp_path)
+    assert run("selftest", plan).returncode == 0
+
+
+def expect_exact(made, path, plan, tmp_path):
+    few = 6
+    exact = networks.exact_logits(path, made.inputs[:few])
+    steps = abs(logits(plan, made.files[:few], tmp_path) - exact) / networks.output_scale(path)
+    print(f"of exact sums: {int((steps > 0.51).sum())} of {steps.size} turned over, {steps.max():.2f} steps")
+    assert steps.max() <= 2.1 and numpy.mean(steps <= 0.51) >= 0.8
+
+
+@pytest.mark.parametrize("activations", ["u16", "s16"])
+@pytest.mark.parametrize("name", ["mobile", "branches", "curves"])
+def test_onnxruntimes_sixteen_bits_are_its_network(made, tmp_path, name, activations):
+    path = made.quantized(name, activations)
+    steps = steps_apart(logits(built(path), made.files, tmp_path), path, made.inputs)
+    print(numpy.sort(steps)[-5:])
+    assert numpy.median(steps) <= 1.01 and steps.max() <= 4
+    expect_exact(made, path, path.with_suffix(".octavo"), tmp_path)
+
+
+def test_sixteen_bits_beside_eight_are_joined(made, tmp_path):
+    net = Pairs()
+    x = net.pair("input", "input.pair", 0.02, 110)
+    a = net.pair(net.node("Relu", net.integer_conv(x, "a", 3, 8), "a.relu"), "a.pair", 6 / 65535, 0, numpy.uint16)
+    b = net.pair(net.node("Relu", net.integer_conv(x, "b", 3, 8), "b.relu"), "b.pair", 0.03, 0)
+    x = net.integer_conv(net.node("Concat", [a, b], "join", axis=1), "last", 16, 24)
+    net.end(net.pair(net.node("Relu", x, "last.relu"), "last.pair", 0.03, 0), 24, 0.02, 128)
+    expect_within_one_step(made, net, tmp_path, opset=21, untouched=0.7)
+
+
+def in_file(net, form):
+    """What exporters write in front of the first pair, on pixels of 0 to 255."""
+    if form == "sub, div":
+        return net.node("Div", [net.node("Sub", ["input", net.constant("m", numpy.float32(127.5))], "sub"),
+                                net.constant("d", numpy.float32(127.5))], "div")
+    if form == "div, sub, div":
+        mean = numpy.float32([0.485, 0.456, 0.406]).reshape(3, 1, 1)
+        std = numpy.float32([0.229, 0.224, 0.225]).reshape(3, 1, 1)
+        x = net.node("Div", ["input", net.constant("all", numpy.float32(255))], "unit")
+        x = net.node("Sub", [x, net.constant("m", mean)], "sub")
+        return net.node("Div", [x, net.constant("d", std)], "div")
+    x = net.node("Mul", ["input", net.constant("f", numpy.float32(2 / 255))], "mul")
+    return net.node("Add", [x, net.constant("one", numpy.float32(-1))], "add")
+
+
+@pytest.mark.parametrize("form", ["flags", "sub, div", "div, sub, div", "mul, add"])
+def test_pixels_on_ties_get_the_codes_of_the_files_own_floats(made, tmp_path, form):
+    from PIL import Image
+    # One picture a level: a code beside the file's is one throughout, and moves the logits by steps.
+    pixels = numpy.arange(256, dtype=numpy.uint8).reshape(256, 1, 1, 1) * numpy.ones(
+        (1, networks.SIZE, networks.SIZE, 3), numpy.uint8)
+    files = [tmp_path / f"{level:03}.png" for level in range(256)]
+    for values, file in zip(pixels, files):
+        Image.fromarray(values).save(file)
+    planes = numpy.ascontiguousarray(pixels.transpose(0, 3, 1, 2)).astype(numpy.float32)
+    net = Pairs()
+    size = ["--size", networks.SIZE, "--resize", networks.SIZE]
+    if form == "flags":
+        x, inputs = "input", (planes - numpy.float32(127.5)) / numpy.float32(127.5)
+        flags = ["--mean", "127.5,127.5,127.5", "--std", "127.5,127.5,127.5", *size]
+    else:
+        x, inputs, flags = in_file(net, form), planes, ["--preset", "none", *size]
+    wide = form == "div, sub, div"  # its values reach from -2.2 to 2.7
+    x = net.pair(x, "input.pair", 5 / 255 if wide else 2 / 255, 115 if wide else 128)
+    x = net.node("Relu", net.integer_conv(x, "stem", 3, 24, stride=2), "stem.relu")
+    net.end(net.pair(x, "stem.pair", 0.03, 0), 24, 0.02, 128)
+    plan = expect_within_one_step(made, net, tmp_path, inputs, flags, files)
+    done = run("inspect", plan)
+    assert "lookup" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("op", ["Selu", "Elu", "Sigmoid", "Tanh", "HardSwish", "LeakyRelu", "Softplus", "Erf"])
+def test_a_function_between_two_pairs_is_looked_up(made, tmp_path, op):
+    net = Pairs()
+    x = net.pair("input", "input.pair", 0.02, 110)
+    x = net.pair(net.integer_conv(x, "stem", 3, 16, stride=2), "stem.pair", 0.04, 128)
+    x = net.pair(net.node(op, x, "function"), "function.pair", 0.03, 80)
+    x = net.node("Mul", [net.node("Add", [x, net.constant("c1", numpy.float32(0.3))], "plus"),
+                         net.constant("c2", numpy.float32(0.9))], "times")
+    x = net.pair(x, "times.pair", 0.03, 70)
+    net.end(net.pair(net.node("ReduceMean", x, "mean", axes=[2, 3], keepdims=1), "mean.pair", 0.01, 100),
+            16, 0.01, 128)
+    plan = expect_within_one_step(made, net, tmp_path)
+    assert "lookup" in run("inspect", plan).stdout
+
+
 def test_float_weights_behind_a_pair_are_the_files_too(made, tmp_path):
     from onnx import save
     path = tmp_path / "nncf.onnx"

@@ -88,8 +88,6 @@ double unary(const Unary& op, double x) {
       return std::sin(x);
     case Unary::Kind::cosine:
       return std::cos(x);
-    case Unary::Kind::fake_quantize:
-      return (std::fmax(0, std::fmin(255, std::rint(x / a) + b)) - b) * a;
   }
   return 0;
 }
@@ -160,6 +158,15 @@ struct Evaluate {
 
   Array operator()(const Unary& op) const {
     return make(out, [&](const Shape& at) { return unary(op, x().at(at)); });
+  }
+
+  Array operator()(const FakeQuantize& op) const {
+    return make(out, [&](const Shape& at) {
+      const auto entry = op.by_axis() ? static_cast<size_t>(at[static_cast<size_t>(op.axis)]) : 0;
+      const double scale = op.scale[entry], zero = op.zero_point[entry];
+      const double level = std::rint(x().at(at) / scale) + zero;
+      return (std::fmax(0, std::fmin(op.highest, level)) - zero) * scale;
+    });
   }
 
   Array operator()(const ChannelAffine& op) const {

@@ -10,7 +10,7 @@
 namespace octavo::test {
 namespace {
 
-constexpr int uint8 = 2, int8 = 3, int16 = 5, int32 = 6;
+constexpr int uint8 = 2, int8 = 3, uint16 = 4, int16 = 5, int32 = 6;
 
 std::string raw_int32(const std::vector<int32_t>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(int32_t)};
@@ -55,28 +55,25 @@ void expect_refused(const ModelText& model, const std::string& node, const std::
 
 TEST(Quantization, APairOfEqualParametersIsOneNode) {
   const Graph graph = graph_of(pair(0.5f, uint8, 7));
-  const Node* node = only_node<Unary>(graph);
+  const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  const auto& unary = std::get<Unary>(node->op);
-  EXPECT_EQ(unary.kind, Unary::Kind::fake_quantize);
-  EXPECT_EQ(unary.alpha, 0.5f);
-  EXPECT_EQ(unary.beta, 7.0f);
+  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{0.5f}, {7}, 255, 0}));
 }
 
 TEST(Quantization, SignedBytesAreShiftedByHalfTheirRange) {
   const Graph graph = graph_of(pair(0.25f, int8, -3));
-  const Node* node = only_node<Unary>(graph);
+  const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<Unary>(node->op).beta, 125.0f);
+  EXPECT_EQ(std::get<FakeQuantize>(node->op).zero_point, std::vector<int32_t>{125});
 }
 
 TEST(Quantization, WithoutAZeroPointItIsAnUnsignedByteFromZero) {
   ModelText model = pair(0.5f, uint8, 0);
   for (auto& node : model.nodes) node.inputs.pop_back();
   const Graph graph = graph_of(model);
-  const Node* node = only_node<Unary>(graph);
+  const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<Unary>(node->op).beta, 0.0f);
+  EXPECT_EQ(std::get<FakeQuantize>(node->op).zero_point, std::vector<int32_t>{0});
 }
 
 TEST(Quantization, ConstantsAreDequantizedByTensor) {
@@ -160,28 +157,52 @@ TEST(Quantization, ImpossibleScalesAreRefused) {
 
 TEST(Quantization, AZeroPointOutsideItsTypeOrOfAnotherSizeIsRefused) {
   ModelText model = pair(0.5f, uint8, 7);
-  model.initializers[1] = raw_tensor(int16, {}, std::string("\x01\x01", 2), "z");
-  expect_refused(model, "quantize", "int16");
+  model.initializers[1] = raw_tensor(int32, {}, raw_int32({1 << 20}), "z");
+  expect_refused(model, "quantize", "int32");
   model.initializers[1] = raw_tensor(uint8, {2}, std::string("\x01\x01", 2), "z");
   expect_refused(model, "quantize", "zero point");
   model.initializers[1] = float_tensor({}, {7}, "z");
   expect_refused(model, "quantize", "zero point");
 }
 
-TEST(Quantization, AnActivationWithAScaleAChannelIsRefused) {
+// As NNCF writes it in front of depthwise convolutions.
+TEST(Quantization, AnActivationMayHaveAScaleAChannel) {
   ModelText model = pair(0.5f, uint8, 7);
   model.initializers = {float_tensor({3}, {1, 2, 3}, "s"),
+                        raw_tensor(uint8, {3}, std::string{1, 2, 1}, "z")};
+  Graph graph = graph_of(model);
+  const Node* node = only_node<FakeQuantize>(graph);
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{1, 2, 3}, {1, 2, 1}, 255, 1}));
+  // Equal ones are one a tensor.
+  model.initializers = {float_tensor({3}, {2, 2, 2}, "s"),
                         raw_tensor(uint8, {3}, std::string(3, '\1'), "z")};
-  expect_refused(model, "quantize", "activation");
+  graph = graph_of(model);
+  EXPECT_EQ(std::get<FakeQuantize>(only_node<FakeQuantize>(graph)->op),
+            (FakeQuantize{{2}, {1}, 255, 0}));
+}
+
+TEST(Quantization, SixteenBitsAreIntegersFromZero) {
+  ModelText model = pair(0.5f, uint8, 7);
+  model.opset = 21;
+  model.initializers[1] = raw_tensor(uint16, {}, std::string("\x00\x80", 2), "z");
+  Graph graph = graph_of(model);
+  const Node* node = only_node<FakeQuantize>(graph);
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{0.5f}, {32768}, 65535, 0}));
+  model.initializers[1] = raw_tensor(int16, {}, std::string("\xff\xff", 2), "z");  // -1
+  graph = graph_of(model);
+  EXPECT_EQ(std::get<FakeQuantize>(only_node<FakeQuantize>(graph)->op),
+            (FakeQuantize{{0.5f}, {32767}, 65535, 0}));
 }
 
 TEST(Quantization, OnnxRuntimesOwnPairIsThatOfOnnx) {
   ModelText model = pair(0.5f, uint8, 7);
   for (auto& node : model.nodes) node.domain = "com.microsoft";
   const Graph graph = graph_of(model);
-  const Node* node = only_node<Unary>(graph);
+  const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<Unary>(node->op).beta, 7.0f);
+  EXPECT_EQ(std::get<FakeQuantize>(node->op).zero_point, std::vector<int32_t>{7});
 }
 
 TEST(Quantization, FourBitsAreRefusedWithAWayOut) {
@@ -212,7 +233,7 @@ TEST(Quantization, AClipOfStoredValuesBoundsWhatIsRounded) {
   EXPECT_EQ(clip.kind, Unary::Kind::clip);
   EXPECT_EQ(clip.alpha, -4.0f);
   EXPECT_EQ(clip.beta, 3.5f);
-  EXPECT_EQ(std::get<Unary>(graph.nodes[1].op).kind, Unary::Kind::fake_quantize);
+  EXPECT_TRUE(std::holds_alternative<FakeQuantize>(graph.nodes[1].op));
 }
 
 TEST(Quantization, WhatOnlyMovesMayStandBetweenTheHalvesOfAPair) {
@@ -222,7 +243,7 @@ TEST(Quantization, WhatOnlyMovesMayStandBetweenTheHalvesOfAPair) {
       {"Transpose", {"q"}, {"t"}, {{"perm", std::vector<int64_t>{0, 2, 3, 1}}}, "turn"});
   model.nodes[2].inputs[0] = "t";
   const Graph graph = graph_of(model);
-  EXPECT_NE(only_node<Unary>(graph), nullptr);
+  EXPECT_NE(only_node<FakeQuantize>(graph), nullptr);
   EXPECT_NE(only_node<Transpose>(graph), nullptr);
   EXPECT_EQ(graph.tensors[graph.output].shape, (Shape{1, 8, 8, 3}));
 }
@@ -248,7 +269,7 @@ TEST(Quantization, AQLinearConvIsAConvBetweenPairs) {
   EXPECT_EQ(*graph.tensors[conv->inputs[2]].values, (std::vector<float>{1, -3}));
   std::vector<float> scales;
   for (const Node& node : graph.nodes) {
-    if (const auto* unary = std::get_if<Unary>(&node.op)) scales.push_back(unary->alpha);
+    if (const auto* pair = std::get_if<FakeQuantize>(&node.op)) scales.push_back(pair->scale[0]);
   }
   EXPECT_EQ(scales, (std::vector<float>{0.5f, 4}));
 }

@@ -20,8 +20,16 @@ namespace {
 using testing::GraphBuilder;
 using Kind = Unary::Kind;
 
-TensorId rounding(GraphBuilder& b, const std::string& name, TensorId x, float scale, float zero) {
-  return b.unary(name, Kind::fake_quantize, x, scale, zero);
+TensorId rounding(GraphBuilder& b, const std::string& name, TensorId x, float scale, int32_t zero,
+                  int32_t highest = 255) {
+  return b.node(name, FakeQuantize{{scale}, {zero}, highest, 0}, {x});
+}
+
+// A scale and zero point a channel, the last axis.
+TensorId rounding(GraphBuilder& b, const std::string& name, TensorId x, std::vector<float> scale,
+                  std::vector<int32_t> zero) {
+  const int last = static_cast<int>(b.graph.tensors[x].shape.size()) - 1;
+  return b.node(name, FakeQuantize{std::move(scale), std::move(zero), 255, last}, {x});
 }
 
 // A convolution whose weights are `integers` times a scale a row.
@@ -144,8 +152,10 @@ TEST(Roundings, LogitsEndWhereTheirBytesDo) {
 TEST(Roundings, ATensorWithoutAPairNeedsCalibration) {
   GraphBuilder b({1, 8, 8, 4}, 3);
   const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  Whole second;
   const TensorId bare = b.unary("bare", Kind::relu, b.conv("first", x, 6));
-  rounding(b, "logits", b.conv("second", b.global_pool("pool", bare), 3), 0.05f, 100);
+  const TensorId pooled = b.global_pool("pool", bare);
+  rounding(b, "logits", whole_conv(b, "second", pooled, 3, second), 0.05f, 100);
   const auto refused = quantize(b.graph, nullptr, {}, {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
@@ -154,6 +164,11 @@ TEST(Roundings, ATensorWithoutAPairNeedsCalibration) {
   const auto made = quantize(b.graph, nullptr, some_inputs(256, 1), {});
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(tensor_named(made->plan, "input").scale, std::vector<float>{0.02f});
+  // In 16 bits of one scale, so that the file's integers fit.
+  EXPECT_EQ(tensor_named(made->plan, "bare").type, ElementType::i16);
+  EXPECT_EQ(tensor_named(made->plan, "pool").scale.size(), 1u);
+  const auto& last = std::get<ConvolutionStep>(made->plan.steps.back().op);
+  EXPECT_EQ(std::vector<int>(last.weights.begin(), last.weights.end()), second.integers);
 }
 
 TEST(Roundings, ProductsOfTwoRoundedTensorsNeedNoCalibration) {
@@ -190,9 +205,9 @@ TEST(Roundings, ARoundingOfValuesThatWereOnlyMovedSinceIsNoStep) {
   auto formed = form_steps(b.graph);
   ASSERT_TRUE(formed) << formed.error().message;
   EXPECT_EQ(formed->steps.size(), 5u);  // a, c, concat, max, head
-  EXPECT_EQ(formed->input_rounding, (GivenRounding{0.02f, 120}));
+  EXPECT_EQ(formed->input_rounding, (GivenRounding{{0.02f}, {120}}));
 
-  std::get<Unary>(b.graph.nodes[b.graph.nodes.size() - 2].op).alpha = 0.2f;  // another scale
+  std::get<FakeQuantize>(b.graph.nodes[b.graph.nodes.size() - 2].op).scale = {0.2f};  // another
   formed = form_steps(b.graph);
   ASSERT_TRUE(formed) << formed.error().message;
   EXPECT_EQ(formed->steps.size(), 6u);
@@ -218,9 +233,130 @@ TEST(Roundings, WhatFollowsARoundingIsAnotherStep) {
   };
   ASSERT_NE(at("joined_pair"), nullptr);
   EXPECT_FALSE(at("joined_pair")->activation);
-  EXPECT_EQ(at("joined_pair")->rounding, (GivenRounding{0.15f, 128}));
+  EXPECT_EQ(at("joined_pair")->rounding, (GivenRounding{{0.15f}, {128}}));
   ASSERT_NE(at("gate_pair"), nullptr);
-  EXPECT_TRUE(at("gate_pair")->activation);
+  EXPECT_TRUE(at("gate_pair")->looked_up);
+}
+
+// The steps of the plan that make a tensor of the name.
+const Step* step_giving(const Plan& plan, const std::string& name) {
+  for (const auto& step : plan.steps) {
+    if (plan.tensors[step.output].name == name) return &step;
+  }
+  return nullptr;
+}
+
+TEST(Roundings, ADepthwiseConvolutionTakesScalesAChannelWithItsOwnIntegers) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  const std::vector<float> scales{0.02f, 0.01f, 0.03f, 0.015f};
+  Whole first, deep;
+  TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  x = rounding(b, "first_pair", whole_conv(b, "first", x, 4, first), scales, {0, 3, 100, 255});
+  x = b.conv("deep", x, 4, {3, 1, 4});
+  x = rounding(b, "deep_pair", x, 0.04f, 20);
+  rounding(b, "logits", whole_conv(b, "head", b.global_pool("pool", x), 3, deep), 0.05f, 100);
+  const auto made = quantize(b.graph, nullptr, some_inputs(256, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  const PlanTensor& stored = tensor_named(made->plan, "first_pair");
+  EXPECT_EQ(stored.type, ElementType::u8);
+  EXPECT_EQ(stored.scale, scales);
+  EXPECT_EQ(stored.zero_point, (std::vector<int32_t>{0, 3, 100, 255}));
+  const Step* step = step_giving(made->plan, "first_pair");
+  ASSERT_NE(step, nullptr);
+  const auto& conv = std::get<ConvolutionStep>(step->op);
+  for (size_t o = 0; o < 4; ++o) {
+    EXPECT_EQ(conv.epilogue.multiplier[o], 0.02f * first.scales[o] / scales[o]) << o;
+  }
+  EXPECT_EQ(made->plan.tensors[step_giving(made->plan, "deep_pair")->inputs[0]].name, "first_pair");
+}
+
+TEST(Roundings, ADenseConvolutionReadsAnEvenCopyOfScalesAChannel) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  Whole first, second;
+  TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  x = rounding(b, "first_pair", whole_conv(b, "first", x, 4, first), {0.02f, 0.01f, 0.03f, 0.015f},
+               {0, 3, 100, 255});
+  x = rounding(b, "second_pair", whole_conv(b, "second", x, 5, second), 0.04f, 20);
+  b.conv("head", rounding(b, "pool_pair", b.global_pool("pool", x), 0.02f, 30), 3);
+  const auto made = quantize(b.graph, nullptr, {}, {});
+  ASSERT_TRUE(made) << made.error().message;
+  const Step* step = step_giving(made->plan, "second_pair");
+  ASSERT_NE(step, nullptr);
+  const auto& conv = std::get<ConvolutionStep>(step->op);
+  EXPECT_EQ(std::vector<int>(conv.weights.begin(), conv.weights.end()), second.integers);
+  const PlanTensor& copy = made->plan.tensors[step->inputs[0]];
+  EXPECT_EQ(copy.type, ElementType::i16);
+  EXPECT_EQ(copy.scale.size(), 1u);
+}
+
+TEST(Roundings, SixteenBitsAreStoredWithTheirZeroPoint) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  Whole first;
+  TensorId x = rounding(b, "input_pair", b.graph.input, 0.0002f, 30000, 65535);
+  x = rounding(b, "first_pair", whole_conv(b, "first", x, 6, first), 0.0003f, 0, 65535);
+  x = rounding(b, "pool_pair", b.global_pool("pool", x), 0.0002f, 65535, 65535);
+  b.conv("head", x, 3);
+  const auto made = quantize(b.graph, nullptr, {}, {});
+  ASSERT_TRUE(made) << made.error().message;
+  const std::vector<std::pair<std::string, int32_t>> stored{
+      {"input", 30000}, {"first_pair", 0}, {"pool_pair", 65535}};
+  for (const auto& [name, zero] : stored) {
+    EXPECT_EQ(tensor_named(made->plan, name).type, ElementType::u16) << name;
+    EXPECT_EQ(tensor_named(made->plan, name).zero_point, std::vector<int32_t>{zero}) << name;
+  }
+}
+
+TEST(Roundings, AFunctionBetweenTwoPairsIsATableOfTheFilesFloats) {
+  GraphBuilder b({1, 8, 8, 4}, 3);
+  TensorId x = rounding(b, "input_pair", b.graph.input, 0.05f, 100);
+  x = rounding(b, "first_pair", b.conv("first", x, 4), 0.04f, 128);
+  const TensorId third = b.graph.add_constant("third", {1}, {3.0f});
+  x = b.binary("thirds", Binary::Kind::divide, b.unary("elu", Kind::elu, x, 1.5f), third);
+  x = rounding(b, "third_pair", x, 0.02f, 40);
+  b.conv("head", rounding(b, "pool_pair", b.global_pool("pool", x), 0.02f, 30), 3);
+  const auto made = quantize(b.graph, nullptr, {}, {});
+  ASSERT_TRUE(made) << made.error().message;
+  const Step* step = step_giving(made->plan, "third_pair");
+  ASSERT_NE(step, nullptr);
+  const auto* lookup = std::get_if<LookupStep>(&step->op);
+  ASSERT_NE(lookup, nullptr);
+  ASSERT_EQ(lookup->table.size(), 256u);
+  for (int code = 0; code < 256; ++code) {
+    const float real = static_cast<float>(code - 128) * 0.04f;
+    const float elu = real < 0 ? static_cast<float>(1.5 * std::expm1(double{real})) : real;
+    const float level = std::nearbyint(elu / 3.0f / 0.02f) + 40;
+    EXPECT_EQ(lookup->table[static_cast<size_t>(code)],
+              static_cast<int16_t>(std::min(std::max(level, 0.0f), 255.0f)))
+        << code;
+  }
+}
+
+// (pixel - 127.5) / 127.5 with a scale of 2 / 255: every pixel is a tie.
+TEST(Roundings, APictureInFrontOfTheFirstPairIsLookedUp) {
+  GraphBuilder b({1, 8, 8, 3}, 3);
+  const float scale = 2 / 255.0f;
+  TensorId x = rounding(b, "input_pair", b.graph.input, scale, 128);
+  x = rounding(b, "first_pair", b.conv("first", x, 4), 0.04f, 128);
+  b.conv("head", rounding(b, "pool_pair", b.global_pool("pool", x), 0.02f, 30), 3);
+  Preprocess how;
+  how.height = how.width = 8;
+  how.mean = how.std = {127.5f, 127.5f, 127.5f};
+  const auto made = quantize(b.graph, &how, {}, {});
+  ASSERT_TRUE(made) << made.error().message;
+  const Step* step = step_giving(made->plan, "input_pair");
+  ASSERT_NE(step, nullptr);
+  const auto* lookup = std::get_if<LookupStep>(&step->op);
+  ASSERT_NE(lookup, nullptr);
+  ASSERT_EQ(lookup->table.size(), 256u);  // alike for all colours
+  int to_even = 0;
+  for (int pixel = 0; pixel < 256; ++pixel) {
+    const float real = (static_cast<float>(pixel) - 127.5f) / 127.5f;
+    const float level = std::nearbyint(real / scale) + 128;
+    const auto code = static_cast<int>(std::min(std::max(level, 0.0f), 255.0f));
+    EXPECT_EQ(lookup->table[static_cast<size_t>(pixel)], code) << pixel;
+    to_even += code == static_cast<int>(std::rint(pixel - 127.5) + 128) ? 1 : 0;
+  }
+  EXPECT_LT(to_even, 256) << "no level tells the formulas apart";
 }
 
 TEST(Roundings, EqualRoundingsOfOneTensorAreOne) {
@@ -231,8 +367,7 @@ TEST(Roundings, EqualRoundingsOfOneTensorAreOne) {
   b.binary("add", Binary::Kind::add, left, right);
   const auto count = [](const Graph& graph) {
     return std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-      const auto* unary = std::get_if<Unary>(&node.op);
-      return unary != nullptr && unary->kind == Kind::fake_quantize;
+      return std::holds_alternative<FakeQuantize>(node.op);
     });
   };
   EXPECT_EQ(count(b.graph), 2);
@@ -249,15 +384,29 @@ TEST(Roundings, SixteenBitsCannotBeAskedOfWhatTheFileRounds) {
   EXPECT_NE(refused.error().message.find("first"), std::string::npos);
 }
 
-TEST(Roundings, ChannelsOfTwoScalesThatAreMixedAreRefused) {
+// Channels of c and of a, mixed by a reshape; a has a pair, c one of another scale or none.
+Graph mixed_network(bool second_pair) {
   GraphBuilder b({1, 8, 8, 4}, 3);
   const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
   const TensorId a = rounding(b, "a_pair", b.conv("a", x, 4), 0.1f, 128);
-  const TensorId c = rounding(b, "c_pair", b.conv("c", x, 4), 0.2f, 128);
+  TensorId c = b.conv("c", x, 4);
+  if (second_pair) c = rounding(b, "c_pair", c, 0.2f, 128);
   const TensorId both = b.node("concat", Concat{3}, {a, c});
   const TensorId mixed = b.node("mixed", Reshape{{1, 8, 16, 4}}, {both});
   rounding(b, "logits", b.conv("head", b.global_pool("pool", mixed), 3), 0.05f, 100);
-  const auto refused = quantize(b.graph, nullptr, some_inputs(256, 1), {});
+  return std::move(b.graph);
+}
+
+TEST(Roundings, ChannelsOfTwoScalesAreCopiedInFrontOfWhatMixesThem) {
+  const auto made = quantize(mixed_network(true), nullptr, some_inputs(256, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(tensor_named(made->plan, "concat").scale.size(), 8u);
+  EXPECT_EQ(tensor_named(made->plan, "concat.even").type, ElementType::i16);
+  EXPECT_EQ(tensor_named(made->plan, "mixed").scale.size(), 1u);
+}
+
+TEST(Roundings, ChannelsWithAPairAndWithoutThatAreMixedAreRefused) {
+  const auto refused = quantize(mixed_network(false), nullptr, some_inputs(256, 1), {});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::rejected);
   EXPECT_NE(refused.error().message.find("a_pair"), std::string::npos) << refused.error().message;

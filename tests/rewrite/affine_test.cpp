@@ -234,6 +234,22 @@ TEST(Affine, TwoAveragedHeadsAreOne) {
   test::expect_same_result(before, after);
 }
 
+// A quantized file means each of its operators to be rounded to float, or ties fall elsewhere.
+TEST(Affine, InFrontOfARoundingEachOperatorStaysItself) {
+  Build build({1, 3, 6, 6});
+  const TensorId std = build.constant({1, 3, 1, 1}, {0.229f, 0.224f, 0.225f});
+  const TensorId unit = build.binary(Kind::divide, build.input(), build.number(255));
+  const TensorId normed = build.binary(
+      Kind::divide, build.binary(Kind::subtract, unit, build.number(0.5f)), std);
+  const TensorId stored = build.add(FakeQuantize{{0.02f}, {110}, 255, 0}, {normed});
+  Graph graph = build.finish(build.nchw_conv(stored, 4, 3));
+  test::rewrite_all(graph);
+  EXPECT_EQ(test::operators(graph),
+            "divide channel_affine divide fake_quantize conv2d transpose");
+  std::vector<float> means{0, 0, 0}, stds{1, 1, 1};
+  EXPECT_FALSE(absorb_input_affine(graph, means, stds));
+}
+
 TEST(Affine, InputNormalizationIsAbsorbed) {
   Build build({1, 3, 6, 6});
   const TensorId mean = build.constant({1, 3, 1, 1}, {0.485f, 0.456f, 0.406f});

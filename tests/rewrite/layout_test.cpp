@@ -138,6 +138,26 @@ TEST(Layout, SoftmaxGatherExpandAndAffine) {
   test::expect_same_result(before, after);
 }
 
+TEST(Layout, ScalesAChannelFollowTheirAxis) {
+  Build build({1, 3, 4, 5});
+  const FakeQuantize by_channel{{1, 2, 3, 4, 5, 6}, {0, 0, 0, 9, 9, 9}, 255, 1};
+  const TensorId x = build.add(by_channel, {build.nchw_conv(build.input(), 6)});
+  const TensorId mean = build.add(Reduce{Reduce::Kind::mean, {2, 3}, true}, {x});
+  const TensorId row = build.add(Reshape{{1, 6}}, {build.add(by_channel, {mean})});
+  Graph graph = build.finish(build.add(MatMul{true}, {row, build.random({2, 6})}));
+  test::rewrite_all(graph);
+  EXPECT_EQ(test::count(graph, "transpose"), 0) << to_text(graph);
+  int seen = 0;
+  for (const Node& node : graph.nodes) {
+    const auto* rounding = std::get_if<FakeQuantize>(&node.op);
+    if (rounding == nullptr) continue;
+    ++seen;
+    EXPECT_EQ(rounding->axis, static_cast<int>(graph.tensors[node.output].shape.size()) - 1);
+    EXPECT_EQ(rounding->scale, by_channel.scale);
+  }
+  EXPECT_EQ(seen, 2) << to_text(graph);
+}
+
 TEST(Layout, ChannelLayerNormLosesItsTransposes) {
   Build build({1, 3, 4, 5});
   const TensorId x = build.nchw_conv(build.input(), 6);
