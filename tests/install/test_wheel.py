@@ -3,6 +3,7 @@ first. A wheel that was made already is tested by OCTAVO_LONG_TESTS=1."""
 
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 import program
 from installing import ROOT, done
 
-WHEELS = sorted((ROOT / "dist").glob("octavo-*.whl"))
+WHEELS = sorted((ROOT / "dist").glob(f"octavo-*{platform.machine()}.whl"))
+FOR_ARM = sorted((ROOT / "dist").glob("octavo-*aarch64.whl"))
 pytestmark = pytest.mark.skipif("OCTAVO_LONG_TESTS" not in os.environ or not WHEELS,
                                 reason="a matter of bench/long-tests, which makes the wheel first")
 # Which licence is that of a library which is beside the program.
@@ -132,3 +134,19 @@ def test_importing_it_is_quick(python):
     times = sorted(float(done(python, "-c", code, env=alone())) for _ in range(5))
     assert times[2] <= 0.060
     assert pathlib.Path(program_of(python)).stat().st_mode & 0o111
+
+
+@pytest.mark.skipif(not FOR_ARM or platform.machine() == "aarch64" or not shutil.which("qemu-aarch64"),
+                    reason="tools/make-wheel --aarch64 makes it, qemu-aarch64 runs it")
+def test_the_wheel_for_arm_gives_the_same_bits(small, tmp_path):
+    """Its program under qemu-user, over that architecture's base libraries."""
+    with zipfile.ZipFile(FOR_ARM[-1]) as wheel:
+        wheel.extractall(tmp_path / "wheel")
+    base = ROOT / "build/sysroot-aarch64/lib/aarch64-linux-gnu"  # of a real system: zlib
+    command = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-E", f"LD_LIBRARY_PATH={base}",
+               tmp_path / "wheel/octavo/bin/octavo"]
+    (tmp_path / "wheel/octavo/bin/octavo").chmod(0o755)
+    done(*command, "classify", small.plan, *small.pictures, "--logits", tmp_path / "arm.npy")
+    done(program.BINARY, "classify", small.plan, *small.pictures, "--logits", tmp_path / "here.npy")
+    assert (tmp_path / "arm.npy").read_bytes() == (tmp_path / "here.npy").read_bytes()
+    assert FOR_ARM[-1].stat().st_size <= 3 * MIB
