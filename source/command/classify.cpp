@@ -231,6 +231,11 @@ void add_classify(CLI::App& program, Action& action) {
   command->add_option("--labels", options->labels, "class names, one a line; or imagenet")
       ->value("FILE");
   options->flags.add(*command);
+  command->remove_option("--threads");
+  command->add_option("--threads", options->flags.threads, "of one frame")
+      ->check(whole_number(1, 1024))
+      ->value("N")
+      ->with_default("1");
   options->flags.add_output_name(*command);
   add_output_flags(*command, options->output);
   command->callback([options, &action] { action = [options] { return run(*options); }; });

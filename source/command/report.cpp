@@ -212,7 +212,7 @@ void add_report(CLI::App& program, Action& action) {
       ->check(whole_number(0, 10000))
       ->value("N")
       ->with_default();
-  command->add_option("-o", o->out, "the page to write (.html)")->required()->value("PAGE.html");
+  command->add_option("-o", o->out, "the page to write (.html)")->required()->value("FILE");
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing page");
   o->flags.add(*command);
   o->flags.add_output_name(*command);
