@@ -1,27 +1,20 @@
 #include "build/sha256.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
+// The functions of SHA-256 alone, which OpenSSL 3 still has: those that look a digest up by its
+// name bring all of libcrypto's algorithms, 4 MB where it is linked in, and may fail.
+#define OPENSSL_API_COMPAT 10100
+#include <openssl/sha.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <vector>
 
-#include "base/memory_error.h"
 #include "base/text.h"
 
 namespace octavo {
 
 namespace {
-
-using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
-
-Error not_available() {
-  if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE) return out_of_memory();
-  return failed("SHA-256 is not available in libcrypto");
-}
 
 std::string hex(std::span<const unsigned char> digest) {
   constexpr char digits[] = "0123456789abcdef";
@@ -33,34 +26,34 @@ std::string hex(std::span<const unsigned char> digest) {
   return out;
 }
 
+std::string finish(SHA256_CTX& context) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256_Final(digest, &context);
+  return hex(digest);
+}
+
 }  // namespace
 
 Result<std::string> sha256_hex(std::span<const std::byte> bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1)
-    return not_available();
-  return hex({digest, size});
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, bytes.data(), bytes.size());
+  return finish(context);
 }
 
 Result<std::string> sha256_of_file(int descriptor, const std::string& path) {
-  const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1)
-    return not_available();
+  SHA256_CTX context;
+  SHA256_Init(&context);
   std::vector<std::byte> piece(1 << 18);
   for (off_t at = 0;;) {
     const ssize_t got = ::pread(descriptor, piece.data(), piece.size(), at);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return failed(concat("cannot read ", quoted(path), ": ", std::strerror(errno)));
     if (got == 0) break;
-    if (EVP_DigestUpdate(context.get(), piece.data(), static_cast<size_t>(got)) != 1)
-      return not_available();
+    SHA256_Update(&context, piece.data(), static_cast<size_t>(got));
     at += got;
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (EVP_DigestFinal_ex(context.get(), digest, &size) != 1) return not_available();
-  return hex({digest, size});
+  return finish(context);
 }
 
 }  // namespace octavo
