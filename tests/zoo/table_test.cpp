@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/fixed.h"
 #include "zoo/columns.h"
 
 namespace octavo::zoo {
