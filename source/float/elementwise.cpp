@@ -87,6 +87,8 @@ Kernel make_unary(const std::shared_ptr<OneDnn>& onednn, const Graph& graph, con
       return each_element(count, [](float x) { return -x; });
     case Unary::Kind::reciprocal:
       return each_element(count, [](float x) { return 1.0f / x; });
+    case Unary::Kind::power:
+      return each_element(count, [a](float x) { return std::pow(x, a); });
     case Unary::Kind::softplus:
       return each_element(count, [](float x) { return softplus(x); });
     case Unary::Kind::mish:

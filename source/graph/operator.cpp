@@ -1,5 +1,7 @@
 #include "graph/operator.h"
 
+#include <cmath>
+
 namespace octavo {
 
 namespace {
@@ -64,6 +66,8 @@ struct NameOf {
         return "negate";
       case Unary::Kind::reciprocal:
         return "reciprocal";
+      case Unary::Kind::power:
+        return "power";
       case Unary::Kind::softplus:
         return "softplus";
       case Unary::Kind::mish:
@@ -111,6 +115,10 @@ struct NameOf {
 
 std::string_view operator_name(const Operator& op) {
   return std::visit(NameOf{}, op);
+}
+
+bool has_whole_exponent(const Unary& power) {
+  return power.alpha == std::rint(power.alpha);
 }
 
 }  // namespace octavo

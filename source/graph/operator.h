@@ -42,7 +42,7 @@ struct Binary {
 };
 
 // input: x. alpha and beta mean: clip [alpha, beta]; hard_sigmoid
-// max(0, min(1, alpha*x + beta)); leaky_relu and elu slope alpha.
+// max(0, min(1, alpha*x + beta)); leaky_relu and elu slope alpha; power x ^ alpha.
 struct Unary {
   enum class Kind {
     relu,
@@ -63,6 +63,7 @@ struct Unary {
     absolute,
     negate,
     reciprocal,
+    power,
     softplus,
     mish,
     sine,
@@ -83,6 +84,9 @@ struct FakeQuantize {
   bool by_axis() const { return scale.size() > 1; }
   bool operator==(const FakeQuantize&) const = default;
 };
+
+// Of a power; others are defined for numbers that are not negative alone.
+bool has_whole_exponent(const Unary& power);
 
 // inputs: x, scale [c], shift [c]: x * scale + shift along `axis` (a batch
 // normalization with its four vectors already merged in double precision).

@@ -41,6 +41,7 @@ struct ParameterText {
       case Unary::Kind::clip:
       case Unary::Kind::hard_sigmoid:
         return concat(" ", op.alpha, " ", op.beta);
+      case Unary::Kind::power:
       case Unary::Kind::leaky_relu:
       case Unary::Kind::elu:
         return concat(" ", op.alpha);

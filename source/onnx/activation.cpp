@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "onnx/fused.h"
 #include "onnx/operators.h"
 #include "onnx/quantizer.h"
 
@@ -83,6 +84,16 @@ Outputs selu(NodeContext& node) {
   return {node.emit(Binary{Binary::Kind::multiply}, {inner, scalar(gamma)})};
 }
 
+// alpha * elu(x / alpha, 1).
+Outputs celu(NodeContext& node) {
+  const float alpha = node.real("alpha", 1);
+  if (!(alpha > 0)) return node.fail(concat("alpha is ", alpha));
+  const Binary multiply{Binary::Kind::multiply};
+  Value x = node.emit_part("scaled", multiply, {node.input(0), scalar(1 / alpha)});
+  x = node.emit_part("elu", Unary{Unary::Kind::elu, 1}, {x});
+  return {node.emit(multiply, {x, scalar(alpha)})};
+}
+
 Outputs hard_sigmoid(NodeContext& node) {
   const Unary op{Unary::Kind::hard_sigmoid, node.real("alpha", 0.2f), node.real("beta", 0.5f)};
   return {node.emit(op, {node.input(0)})};
@@ -150,7 +161,37 @@ Outputs parametric_relu(NodeContext& node) {
   return {node.emit(Binary{Binary::Kind::subtract}, {above, sloped})};
 }
 
+struct Fused {
+  std::string_view name;
+  Unary op;
+  size_t parameters;
+};
+
 }  // namespace
+
+Value with_activation(NodeContext& node, const Value& y, const std::vector<float>& parameters) {
+  const std::string name = node.text("activation", "");
+  if (node.failed() || name.empty()) return y;
+  const auto parameter = [&](size_t i) { return i < parameters.size() ? parameters[i] : 0.0f; };
+  const Fused known[] = {
+      {"Relu", {Unary::Kind::relu}, 0},
+      {"Tanh", {Unary::Kind::tanh}, 0},
+      {"Sigmoid", {Unary::Kind::sigmoid}, 0},
+      {"Softplus", {Unary::Kind::softplus}, 0},
+      {"HardSwish", {Unary::Kind::hard_swish}, 0},
+      {"LeakyRelu", {Unary::Kind::leaky_relu, parameter(0)}, 1},
+      {"Elu", {Unary::Kind::elu, parameter(0)}, 1},
+      {"Clip", {Unary::Kind::clip, parameter(0), parameter(1)}, 2},
+      {"HardSigmoid", {Unary::Kind::hard_sigmoid, parameter(0), parameter(1)}, 2},
+  };
+  for (const Fused& fused : known) {
+    if (fused.name == name && fused.parameters == parameters.size()) {
+      return node.emit_part("activation", fused.op, {y});
+    }
+  }
+  node.fail(concat("its activation is ", quoted(name), " with ", parameters.size(), " parameters"));
+  return {};
+}
 
 std::vector<OperatorRow> activation_operators() {
   using U = Unary::Kind;
@@ -161,6 +202,7 @@ std::vector<OperatorRow> activation_operators() {
       {"PRelu", 2, 2, {7, 9, 16}, parametric_relu, {1, 6}},
       {"Elu", 1, 1, {6, 22}, elu, {1}},
       {"Selu", 1, 1, {6, 22}, selu, {1}},
+      {"Celu", 1, 1, {12}, celu},
       {"Sigmoid", 1, 1, {6, 13}, plain<U::sigmoid>, {1}},
       {"HardSigmoid", 1, 1, {6, 22}, hard_sigmoid, {1}},
       {"HardSwish", 1, 1, {14, 22}, plain<U::hard_swish>},

@@ -69,7 +69,7 @@ std::optional<float> NodeContext::scalar_input(size_t index, std::string_view wh
 }
 
 bool NodeContext::reads_output(size_t index) const {
-  return index < node_.outputs.size() && !node_.outputs[index].empty();
+  return index < node_.outputs.size() && builder_.readers.contains(node_.outputs[index]);
 }
 
 const AttributeProto* NodeContext::attribute(std::string_view name) {

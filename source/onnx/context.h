@@ -27,6 +27,7 @@ struct Builder {
   Budget budget;
   ExternalData external;
   std::unordered_map<const void*, TensorId> materialized;  // constants by their data
+  std::unordered_map<std::string_view, size_t> readers;    // of values, still to come
 };
 
 using Outputs = std::vector<Value>;
@@ -56,6 +57,7 @@ class NodeContext {
   std::optional<std::vector<int64_t>> integers_input(size_t index, std::string_view what);
   // One float in a tensor of rank 0, or of shape [1] as some exporters write it.
   std::optional<float> scalar_input(size_t index, std::string_view what);
+  // Whether anything reads it: exporters also name the outputs that nothing does.
   bool reads_output(size_t index) const;
 
   // Attributes; `otherwise` where the node has none of that name.

@@ -1,5 +1,6 @@
 // Conv.
 #include "base/text.h"
+#include "onnx/fused.h"
 #include "onnx/operators.h"
 #include "onnx/window.h"
 
@@ -36,38 +37,16 @@ Outputs convolve(NodeContext& node) {
   return {to_nchw(node, node.emit(op, inputs))};
 }
 
-struct Fused {
-  std::string_view name;
-  Unary op;
-  size_t parameters;
-};
-
 // activation(convolution + z), as ONNX Runtime's optimizer joins them.
 Outputs fused_convolution(NodeContext& node) {
-  const std::string name = node.text("activation", "");
-  const std::vector<float> p = node.reals("activation_params").value_or(std::vector<float>{});
-  const auto parameter = [&](size_t i) { return i < p.size() ? p[i] : 0.0f; };
-  const Fused known[] = {
-      {"Relu", {Unary::Kind::relu}, 0},
-      {"Tanh", {Unary::Kind::tanh}, 0},
-      {"Sigmoid", {Unary::Kind::sigmoid}, 0},
-      {"LeakyRelu", {Unary::Kind::leaky_relu, parameter(0)}, 1},
-      {"Clip", {Unary::Kind::clip, parameter(0), parameter(1)}, 2},
-      {"HardSigmoid", {Unary::Kind::hard_sigmoid, parameter(0), parameter(1)}, 2},
-  };
+  const auto parameters = node.reals("activation_params").value_or(std::vector<float>{});
   Outputs outputs = convolve(node);
   if (node.failed() || outputs.empty()) return {};
   Value y = outputs[0];
   if (node.has_input(3)) {
     y = node.emit_part("sum", Binary{Binary::Kind::add}, {y, node.input(3)});
   }
-  if (name.empty()) return {y};
-  for (const Fused& fused : known) {
-    if (fused.name == name && fused.parameters == p.size()) {
-      return {node.emit_part("activation", fused.op, {y})};
-    }
-  }
-  return node.fail(concat("its activation is ", quoted(name), " with ", p.size(), " parameters"));
+  return {with_activation(node, y, parameters)};
 }
 
 }  // namespace

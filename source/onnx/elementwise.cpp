@@ -48,6 +48,30 @@ Outputs variadic(NodeContext& node) {
   return {joined(node, kind, true)};
 }
 
+// The larger of x and a constant of several numbers is relu(x - t) + t, the smaller t - relu(t - x).
+Value bounded(NodeContext& node, Binary::Kind kind, const Value& x, const Value& t) {
+  const Binary add{Binary::Kind::add}, subtract{Binary::Kind::subtract};
+  const bool larger = kind == Binary::Kind::maximum;
+  Value y = node.emit_part("beyond", subtract, larger ? std::vector{x, t} : std::vector{t, x});
+  y = node.emit_part("relu", Unary{Unary::Kind::relu}, {y});
+  return larger ? node.emit(add, {y, t}) : node.emit(subtract, {t, y});
+}
+
+template <Binary::Kind kind>
+Outputs extreme(NodeContext& node) {
+  const auto is_list = [&](size_t i) {
+    return node.input(i).is_constant() && node.input(i).constant.reals &&
+           node.input(i).constant.size() > 1;
+  };
+  if (node.input_count() == 2 && is_list(0) != is_list(1)) {
+    const size_t list = is_list(0) ? 0 : 1;
+    if (node.input(1 - list).is_tensor()) {
+      return {bounded(node, kind, node.input(1 - list), node.input(list))};
+    }
+  }
+  return variadic<kind>(node);
+}
+
 Outputs mean(NodeContext& node) {
   const auto count = static_cast<float>(node.input_count());
   const Value sum = joined(node, Binary::Kind::add, false);
@@ -86,8 +110,8 @@ std::vector<OperatorRow> elementwise_operators() {
       {"Mul", 2, 2, {7, 13, 14}, binary<B::multiply>, {1, 6}},
       {"Div", 2, 2, {7, 13, 14}, binary<B::divide>, {1, 6}},
       {"Pow", 2, 2, {7, 12, 13, 15}, power, {1}},
-      {"Min", 1, any_number, {8, 12, 13}, variadic<B::minimum>, {1, 6}},
-      {"Max", 1, any_number, {8, 12, 13}, variadic<B::maximum>, {1, 6}},
+      {"Min", 1, any_number, {8, 12, 13}, extreme<B::minimum>, {1, 6}},
+      {"Max", 1, any_number, {8, 12, 13}, extreme<B::maximum>, {1, 6}},
       {"Sum", 1, any_number, {8, 13}, variadic<B::add>, {1, 6}},
       {"Mean", 1, any_number, {8, 13}, mean, {1, 6}},
       {"Sqrt", 1, 1, {6, 13}, unary<U::sqrt>, {1}},

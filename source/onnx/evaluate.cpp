@@ -66,6 +66,8 @@ double unary(const Unary& op, double x) {
       return -x;
     case Kind::reciprocal:
       return 1 / x;
+    case Kind::power:
+      return std::pow(x, alpha);
     case Kind::softplus:
       return softplus(x);
     case Kind::mish:

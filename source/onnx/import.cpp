@@ -34,7 +34,7 @@ std::string names_text(const std::vector<std::string_view>& names) {
 class Importer {
  public:
   Importer(const ModelProto& model, const std::string& folder, const ImportOptions& options)
-      : model_(model), options_(options), builder_{{}, {}, ExternalData(folder), {}} {}
+      : model_(model), options_(options), builder_{{}, {}, ExternalData(folder), {}, {}} {}
 
   // Looks at every node; an Error only for what is wrong with the file as a whole.
   Status run() {
@@ -42,7 +42,7 @@ class Importer {
     if (!ends) return ends;
     Result<Order> order = order_nodes(model_.graph, output_->name);
     if (!order) return order.error();
-    readers_ = std::move(order->readers);
+    builder_.readers = std::move(order->readers);
     Status fed = add_input();
     if (!fed) return fed;
     name_rows();
@@ -226,8 +226,8 @@ class Importer {
 
   // A value that nobody reads any more is dropped: a weight's copy in the file's layout.
   void release(std::string_view name) {
-    const auto readers = readers_.find(name);
-    if (readers != readers_.end() && --readers->second == 0) values_.erase(name);
+    const auto readers = builder_.readers.find(name);
+    if (readers != builder_.readers.end() && --readers->second == 0) values_.erase(name);
   }
 
   Result<OperatorChoice> choose(const NodeProto& node) const {
@@ -334,7 +334,7 @@ class Importer {
       if (outputs[i].is_tensor() && outputs[i].tensor >= tensors_before) {
         builder_.graph.tensors[outputs[i].tensor].name = node.outputs[i];
       }
-      if (readers_.contains(node.outputs[i])) values_[node.outputs[i]] = std::move(outputs[i]);
+      if (builder_.readers.contains(node.outputs[i])) values_[node.outputs[i]] = std::move(outputs[i]);
     }
   }
 
@@ -387,7 +387,6 @@ class Importer {
   const ValueInfoProto* output_ = nullptr;
   ValueInfoProto chosen_output_;  // where the caller named a node
   std::unordered_map<std::string_view, size_t> initializers_;
-  std::unordered_map<std::string_view, size_t> readers_;  // still to come
   std::unordered_map<std::string_view, Value> values_;
   std::set<std::string_view> failed_;  // values that unsupported nodes make
   std::set<DataType> widened_;

@@ -208,9 +208,26 @@ std::optional<Padding> read_padding(NodeContext& node, size_t rank) {
   return out;
 }
 
+// Rows of the other side, axis by axis.
+Value wrapped(NodeContext& node, Value x, const Padding& padding) {
+  for (size_t axis = 0; axis < padding.before.size() && !node.failed(); ++axis) {
+    const int64_t before = padding.before[axis], after = padding.after[axis];
+    if (before == 0 && after == 0) continue;
+    const int64_t size = x.shape()[axis];
+    if (before > size || after > size) {
+      node.fail(concat("wraps axis ", axis, " by more than its ", size));
+      return {};
+    }
+    Gather op{static_cast<int>(axis), {}};
+    for (int64_t i = -before; i < size + after; ++i) op.indices.push_back((i + size) % size);
+    x = node.emit(std::move(op), {x});
+  }
+  return x;
+}
+
 Outputs pad(NodeContext& node) {
   const std::string mode = node.text("mode", "constant");
-  if (mode != "constant" && mode != "reflect" && mode != "edge") {
+  if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap") {
     return node.fail(concat("mode ", quoted(mode), " is not known"));
   }
   Value x = node.input(0);
@@ -231,6 +248,7 @@ Outputs pad(NodeContext& node) {
     return std::all_of(pads.begin(), pads.end(), [](int64_t pad) { return pad == 0; });
   };
   if (none(padding->before) && none(padding->after)) return {x};
+  if (mode == "wrap") return {wrapped(node, x, *padding)};
   const auto kind = mode == "constant" ? Pad::Mode::constant
                     : mode == "edge"   ? Pad::Mode::edge
                                        : Pad::Mode::reflect;

@@ -1,5 +1,7 @@
-// MatMul and Gemm.
+// MatMul and Gemm, and what ONNX Runtime's optimizer makes of them.
 #include "base/text.h"
+#include "onnx/einsum.h"
+#include "onnx/fused.h"
 #include "onnx/operators.h"
 
 namespace octavo::onnx {
@@ -53,12 +55,44 @@ Outputs general_product(NodeContext& node) {
   return {node.emit(Binary{Binary::Kind::add}, {product, c})};
 }
 
+Outputs fused_general_product(NodeContext& node) {
+  std::vector<float> parameters;
+  for (const char* name : {"activation_alpha", "activation_beta", "activation_gamma"}) {
+    if (node.attribute(name) != nullptr) parameters.push_back(node.real(name, 0));
+  }
+  const Outputs outputs = general_product(node);
+  if (node.failed() || outputs.empty()) return {};
+  return {with_activation(node, outputs[0], parameters)};
+}
+
+// alpha * A * B, the last two axes of either turned.
+Outputs fused_matrix_product(NodeContext& node) {
+  const float alpha = node.real("alpha", 1);
+  const bool turned_batch =
+      node.integer("transBatchA", 0) != 0 || node.integer("transBatchB", 0) != 0;
+  Value a = node.input(0), b = node.input(1);
+  if (turned_batch) return node.fail("it turns the axes of its batch, which is not known");
+  if (a.shape().size() < 2 || b.shape().size() < 2) return node.fail("an operand is no matrix");
+  if (node.integer("transA", 0) != 0) {
+    std::vector<int> perm;
+    for (size_t i = 0; i < a.shape().size(); ++i) perm.push_back(static_cast<int>(i));
+    std::swap(perm.back(), perm[perm.size() - 2]);
+    a = node.emit_part("transpose_a", Transpose{perm}, {a});
+  }
+  const MatMul op{node.integer("transB", 0) != 0};
+  if (b.is_constant()) return {node.emit(op, {a, scaled(node, b, alpha, "alpha")})};
+  return {node.emit(op, {scaled(node, a, alpha, "alpha"), b})};
+}
+
 }  // namespace
 
 std::vector<OperatorRow> matrix_operators() {
   return {
       {"MatMul", 2, 2, {1, 9, 13}, matrix_product},
       {"Gemm", 2, 3, {7, 9, 11, 13}, general_product, {1, 6}},
+      {"Einsum", 1, 2, {12}, einstein_sum},
+      {"FusedGemm", 2, 3, {1}, fused_general_product, {}, microsoft_domain},
+      {"FusedMatMul", 2, 2, {1}, fused_matrix_product, {}, microsoft_domain},
   };
 }
 

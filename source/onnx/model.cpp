@@ -456,6 +456,22 @@ std::string_view data_type_name(DataType type) {
       return "uint4";
     case DataType::int4:
       return "int4";
+    case DataType::float8e4m3fn:
+      return "float8e4m3fn";
+    case DataType::float8e4m3fnuz:
+      return "float8e4m3fnuz";
+    case DataType::float8e5m2:
+      return "float8e5m2";
+    case DataType::float8e5m2fnuz:
+      return "float8e5m2fnuz";
+    case DataType::float8e8m0:
+      return "float8e8m0";
+    case DataType::float4e2m1:
+      return "float4e2m1";
+    case DataType::uint2:
+      return "uint2";
+    case DataType::int2:
+      return "int2";
   }
   return "an unknown type";
 }

@@ -1,5 +1,7 @@
 // Normalizations and Softmax.
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/text.h"
 #include "onnx/operators.h"
@@ -128,19 +130,29 @@ Outputs layer_normalization(NodeContext& node) {
   return {node.emit_part("shape", Reshape{x}, {normed})};
 }
 
-// [n, c, ...] in `groups` groups of channels, each normalized as one row; then a scale
-// and a shift a channel.
-Outputs grouped_normalization(NodeContext& node, int64_t groups, float epsilon, bool by_group) {
+// [n, c, ...] in `groups` groups of channels, each normalized as one row.
+Value normalized_groups(NodeContext& node, int64_t groups, float epsilon) {
   const Shape x = node.input(0).shape();
   if (x.size() < 3 || groups < 1 || x[1] % groups != 0) {
-    return node.fail(concat("its input is ", list_text(x), " in ", groups, " groups"));
+    node.fail(concat("its input is ", list_text(x), " in ", groups, " groups"));
+    return {};
   }
   const int64_t count = element_count(x) / (x[0] * groups);
-  if (!node.budget().spend(2 * count, 0)) return node.fail("asks for too much memory");
+  if (!node.budget().spend(2 * count, 0)) {
+    node.fail("asks for too much memory");
+    return {};
+  }
   const Value rows = node.emit_part("rows", Reshape{{x[0], groups, count}}, {node.input(0)});
   const Value normed =
       node.emit_part("rows", LayerNorm{epsilon}, {rows, repeated(1, count), repeated(0, count)});
-  const Value shaped = node.emit_part("shape", Reshape{x}, {normed});
+  return node.emit_part("shape", Reshape{x}, {normed});
+}
+
+// And then a scale and a shift a channel.
+Outputs grouped_normalization(NodeContext& node, int64_t groups, float epsilon, bool by_group) {
+  const Shape x = node.input(0).shape();
+  const Value shaped = normalized_groups(node, groups, epsilon);
+  if (node.failed()) return {};
   std::array<Value, 2> parameters;
   for (size_t i = 0; i < 2; ++i) {
     const Value& parameter = node.input(i + 1);
@@ -184,7 +196,67 @@ Outputs group_normalization(NodeContext& node) {
                                node.version() < 21);
 }
 
-// x / (bias + alpha / size * sum of squares over `size` channels) ^ beta: the sum is an
+// (x - mean) / (deviation + 1e-9) over pixels, or over pixels and channels, of one frame.
+Outputs mean_variance_normalization(NodeContext& node) {
+  const Shape& x = node.input(0).shape();
+  std::vector<int> axes;
+  for (const int64_t axis : node.integers("axes").value_or(Shape{0, 2, 3})) {
+    axes.push_back(node.normalized_axis(axis, x.size()));
+  }
+  if (node.failed()) return {};
+  std::sort(axes.begin(), axes.end());
+  if (!axes.empty() && axes[0] == 0 && x[0] == 1) axes.erase(axes.begin());
+  const bool channels = !axes.empty() && axes[0] == 1;
+  std::vector<int> pixels;
+  for (size_t axis = channels ? 1 : 2; axis < x.size(); ++axis) {
+    pixels.push_back(static_cast<int>(axis));
+  }
+  if (axes != pixels) {
+    return node.fail(concat("it normalizes ", list_text(x), " over ", axes.size(),
+                            " axes; pixels, or pixels and channels, are known"));
+  }
+  constexpr float epsilon = 1e-18f;  // of a variance
+  return {normalized_groups(node, channels ? 1 : x[1], epsilon)};
+}
+
+// x / root of the mean of x^2, over the last axes, times a scale.
+Outputs root_mean_square_normalization(NodeContext& node) {
+  const float epsilon = node.real("epsilon", 1e-5f);
+  node.integer("stash_type", 1);  // the precision inside, float32 here
+  const Value& x = node.input(0);
+  const int axis = node.axis(-1, x.shape().size());
+  if (node.reads_output(1)) return node.fail("its second output is not known");
+  if (node.failed()) return {};
+  Reduce reduce{Reduce::Kind::mean, {}, true};
+  for (size_t i = static_cast<size_t>(axis); i < x.shape().size(); ++i) {
+    reduce.axes.push_back(static_cast<int>(i));
+  }
+  const Binary multiply{Binary::Kind::multiply};
+  Value size = node.emit_part("square", multiply, {x, x});
+  size = node.emit_part("mean", std::move(reduce), {size});
+  size = node.emit_part("epsilon", Binary{Binary::Kind::add}, {size, scalar(epsilon)});
+  size = node.emit_part("root", Unary{Unary::Kind::sqrt}, {size});
+  const Value normed = node.emit_part("quotient", Binary{Binary::Kind::divide}, {x, size});
+  return {node.emit(multiply, {normed, node.input(1)})};
+}
+
+// x / |x|, of which nothing but zeros has no length.
+Outputs length_normalization(NodeContext& node) {
+  const int64_t p = node.integer("p", 2);
+  Value x = node.input(0);
+  const int axis = node.axis(-1, x.shape().size());
+  if (p != 1 && p != 2) return node.fail(concat("p is ", p, ", 1 and 2 are known"));
+  if (node.failed()) return {};
+  Value size = p == 1 ? node.emit_part("abs", Unary{Unary::Kind::absolute}, {x}) : x;
+  size = node.emit_part(
+      "length", Reduce{p == 1 ? Reduce::Kind::sum : Reduce::Kind::l2, {axis}, true}, {size});
+  constexpr float least = 1e-20f;
+  const Unary floor{Unary::Kind::clip, least, std::numeric_limits<float>::max()};
+  size = node.emit_part("floor", floor, {size});
+  return {node.emit(Binary{Binary::Kind::divide}, {x, size})};
+}
+
+// x * (bias + alpha / size * sum of squares over `size` channels) ^ -beta: the sum is an
 // average pool over the channels laid out as rows, padding counted.
 Outputs local_response_normalization(NodeContext& node) {
   const float alpha = node.real("alpha", 1e-4f), beta = node.real("beta", 0.75f);
@@ -207,8 +279,8 @@ Outputs local_response_normalization(NodeContext& node) {
   sum = node.emit_part("shape", Reshape{x}, {sum});
   sum = node.emit_part("alpha", Binary{Binary::Kind::multiply}, {sum, scalar(alpha)});
   sum = node.emit_part("bias", Binary{Binary::Kind::add}, {sum, scalar(bias)});
-  sum = node.emit_part("power", Binary{Binary::Kind::power}, {sum, scalar(beta)});
-  return {node.emit(Binary{Binary::Kind::divide}, {input, sum})};
+  sum = node.emit_part("power", Binary{Binary::Kind::power}, {sum, scalar(-beta)});
+  return {node.emit(Binary{Binary::Kind::multiply}, {input, sum})};
 }
 
 // Before opset 13 Softmax works on the matrix [axes before `axis`, the others].
@@ -259,8 +331,12 @@ Outputs log_softmax(NodeContext& node) {
 std::vector<OperatorRow> normalization_operators() {
   return {
       {"BatchNormalization", 5, 5, {7, 9, 14, 15}, batch_normalization, {1, 6}},
-      // Version 1 is ONNX Runtime's own, of older opsets.
+      // Version 1, and the simplified form, are ONNX Runtime's own, of older opsets.
       {"LayerNormalization", 2, 3, {1, 17}, layer_normalization},
+      {"RMSNormalization", 2, 2, {23}, root_mean_square_normalization},
+      {"SimplifiedLayerNormalization", 2, 2, {1}, root_mean_square_normalization},
+      {"MeanVarianceNormalization", 1, 1, {9, 13}, mean_variance_normalization},
+      {"LpNormalization", 1, 1, {1, 22}, length_normalization},
       {"SkipLayerNormalization", 4, 5, {1}, skip_layer_normalization, {}, microsoft_domain},
       {"InstanceNormalization", 3, 3, {6, 22}, instance_normalization, {1}},
       {"GroupNormalization", 3, 3, {18, 21}, group_normalization},

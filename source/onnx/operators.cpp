@@ -49,6 +49,11 @@ constexpr Refusal refusals[] = {
 };
 
 Error no_row(std::string_view domain, std::string_view op_type, const Table& table) {
+  if (domain == "com.amd.quark") {
+    return rejected(
+        "Quark's own operators (bfloat16, block floating point, other widths than 8 and 16) are "
+        "not known; quantize to INT8 or INT16 in the QDQ form, or build from the float file");
+  }
   if (!domain.empty() && domain != microsoft_domain) {
     return rejected(concat("operators of the domain ", quoted(domain),
                            " are not known; of ONNX Runtime's optimizations, those up to "

@@ -46,12 +46,41 @@ Outputs global_max_pool(NodeContext& node) {
   return global_pool(node, Reduce::Kind::maximum);
 }
 
+// The root of a sum of squares.
+Outputs pool_of_lengths(NodeContext& node) {
+  const int64_t p = node.integer("p", 2);
+  const std::optional<Window> window = read_window(node, std::nullopt);
+  if (p != 2) return node.fail(concat("p is ", p, ", 2 is known"));
+  if (node.integer("ceil_mode", 0) != 0) return node.fail("ceil_mode is not known");
+  if (!window) return {};
+  Pool2d op{Pool2d::Kind::average};
+  op.count_include_pad = true;
+  op.kernel = window->kernel;
+  op.stride = window->stride;
+  op.dilation = window->dilation;
+  op.pads = window->pads;
+  const Binary multiply{Binary::Kind::multiply};
+  Value sum = node.emit_part("square", multiply, {node.input(0), node.input(0)});
+  sum = to_nchw(node, node.emit_part("mean", op, {to_nhwc(node, sum)}));
+  const auto area = static_cast<float>(op.kernel[0]) * static_cast<float>(op.kernel[1]);
+  sum = node.emit_part("area", multiply, {sum, scalar(area)});
+  return {node.emit(Unary{Unary::Kind::sqrt}, {sum})};
+}
+
+Outputs global_pool_of_lengths(NodeContext& node) {
+  const int64_t p = node.integer("p", 2);
+  if (p != 2) return node.fail(concat("p is ", p, ", 2 is known"));
+  return global_pool(node, Reduce::Kind::l2);
+}
+
 }  // namespace
 
 std::vector<OperatorRow> pool_operators() {
   return {
       {"MaxPool", 1, 1, {1, 8, 10, 11, 12, 22}, max_pool, {}, "", StoredInputs::moved},
       {"AveragePool", 1, 1, {1, 7, 10, 11, 19, 22}, average_pool},
+      {"LpPool", 1, 1, {2, 11, 18, 22}, pool_of_lengths, {1}},
+      {"GlobalLpPool", 1, 1, {2, 22}, global_pool_of_lengths, {1}},
       {"GlobalAveragePool", 1, 1, {1, 22}, global_average_pool},
       {"GlobalMaxPool", 1, 1, {1, 22}, global_max_pool},
   };

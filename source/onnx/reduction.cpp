@@ -75,6 +75,28 @@ Outputs logarithm_of_sum(NodeContext& node) {
   return {node.emit(Unary{Unary::Kind::log}, {sum})};
 }
 
+// max + log(sum(exp(x - max))), which does not overflow.
+Outputs logarithm_of_sum_of_exponentials(NodeContext& node) {
+  const Plan plan = read_plan(node, 18);
+  if (!plan.axes || plan.axes->empty()) return {node.input(0)};
+  const Value& x = node.input(0);
+  const Binary add{Binary::Kind::add}, subtract{Binary::Kind::subtract};
+  const Value most = node.emit_part("max", Reduce{Reduce::Kind::maximum, *plan.axes, true}, {x});
+  Value sum = node.emit_part("centred", subtract, {x, most});
+  sum = node.emit_part("exp", Unary{Unary::Kind::exp}, {sum});
+  sum = node.emit_part("sum", Reduce{Reduce::Kind::sum, *plan.axes, true}, {sum});
+  sum = node.emit_part("log", Unary{Unary::Kind::log}, {sum});
+  if (plan.keep_dims) return {node.emit(add, {sum, most})};
+  sum = node.emit_part("back", add, {sum, most});
+  if (node.failed()) return {};
+  Shape shape;
+  for (size_t i = 0; i < x.shape().size(); ++i) {
+    const bool reduced = std::count(plan.axes->begin(), plan.axes->end(), static_cast<int>(i)) != 0;
+    if (!reduced) shape.push_back(x.shape()[i]);
+  }
+  return {node.emit(Reshape{shape}, {sum})};
+}
+
 // The only reduction that shapes use and networks do not: on integer constants, to one.
 Outputs product(NodeContext& node) {
   const Plan plan = read_plan(node, 18);
@@ -102,6 +124,7 @@ std::vector<OperatorRow> reduction_operators() {
       {"ReduceL1", 1, 2, {1, 11, 13, 18}, sum_of_absolute},
       {"ReduceSumSquare", 1, 2, {1, 11, 13, 18}, sum_of_squares},
       {"ReduceLogSum", 1, 2, {1, 11, 13, 18}, logarithm_of_sum},
+      {"ReduceLogSumExp", 1, 2, {1, 11, 13, 18}, logarithm_of_sum_of_exponentials},
       {"ReduceProd", 1, 2, {1, 11, 13, 18}, product},
   };
 }

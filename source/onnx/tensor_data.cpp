@@ -160,11 +160,29 @@ Result<int64_t> checked_count(const Shape& dims) {
   return count;
 }
 
+// Why elements of a type that quantizers write cannot be read; "" where they can be.
+std::string_view unreadable(DataType type) {
+  switch (type) {
+    case DataType::uint2:
+    case DataType::int2:
+    case DataType::uint4:
+    case DataType::int4:
+    case DataType::float4e2m1:
+      return "; fewer than 8 bits are not known: quantize to 8, or build from the float file";
+    case DataType::float8e4m3fn:
+    case DataType::float8e4m3fnuz:
+    case DataType::float8e5m2:
+    case DataType::float8e5m2fnuz:
+    case DataType::float8e8m0:
+      return "; floats of 8 bits are not known: quantize to INT8, or build from the float file";
+    default:
+      return "";
+  }
+}
+
 Result<Constant> decode(const TensorProto& tensor, ExternalData& external) {
-  if (tensor.data_type == DataType::int4 || tensor.data_type == DataType::uint4) {
-    return rejected(concat("has elements of type ", data_type_name(tensor.data_type),
-                           "; fewer than 8 bits are not known: quantize to 8, or build from the "
-                           "float file"));
+  if (const std::string_view why = unreadable(tensor.data_type); !why.empty()) {
+    return rejected(concat("has elements of type ", data_type_name(tensor.data_type), why));
   }
   const size_t width = element_bytes(tensor.data_type);
   if (width == 0) {

@@ -347,6 +347,7 @@ bool is_activation(const Unary& unary) {
     case Kind::log:
     case Kind::sqrt:
     case Kind::reciprocal:
+    case Kind::power:
     case Kind::sine:
     case Kind::cosine:
       return true;
@@ -357,7 +358,7 @@ bool is_activation(const Unary& unary) {
 bool stands_alone(const Unary& unary) {
   using Kind = Unary::Kind;
   return unary.kind == Kind::exp || unary.kind == Kind::log || unary.kind == Kind::sqrt ||
-         unary.kind == Kind::reciprocal;
+         unary.kind == Kind::reciprocal || unary.kind == Kind::power;
 }
 
 }  // namespace octavo

@@ -92,6 +92,8 @@ RealRange activation_bounds(const Unary& unary) {
       return {-1, 1};
     case Kind::elu:
       return {std::min(0.0f, -unary.alpha), infinity};
+    case Kind::power:
+      return {has_whole_exponent(unary) ? -infinity : 0, infinity};
     default:
       return {};
   }

@@ -51,9 +51,15 @@ double right_end(Unary::Kind kind) {
   return odd ? -left_end(kind) : 1e6;
 }
 
-bool is_steep_at_zero(Unary::Kind kind) {
+bool is_root(const Unary& unary) {
   using Kind = Unary::Kind;
-  return kind == Kind::log || kind == Kind::sqrt || kind == Kind::reciprocal;
+  return unary.kind == Kind::sqrt || (unary.kind == Kind::power && unary.alpha > 0);
+}
+
+bool is_steep_at_zero(const Unary& unary) {
+  using Kind = Unary::Kind;
+  return unary.kind == Kind::log || unary.kind == Kind::sqrt || unary.kind == Kind::reciprocal ||
+         (unary.kind == Kind::power && unary.alpha < 1);
 }
 
 // The arguments of the first and the last knot.
@@ -62,12 +68,13 @@ struct Ends {
   double width() const { return hi - lo; }
 };
 
-Ends ends_of(Unary::Kind kind, const TableSpan& span) {
+Ends ends_of(const Unary& unary, const TableSpan& span) {
+  const Unary::Kind kind = unary.kind;
   constexpr double margin = 1.1, narrowest = 1e-3;
-  if (is_steep_at_zero(kind)) {  // a root may begin there, a logarithm and a reciprocal must not
+  if (is_steep_at_zero(unary)) {  // a root may begin there, a logarithm and a reciprocal must not
     constexpr double wide = 1.5, least_part = 1e-5;
     const double hi = std::max(span.hi, 1e-12) * wide;
-    const double lo = kind == Unary::Kind::sqrt ? 0 : hi * least_part;
+    const double lo = is_root(unary) ? 0 : hi * least_part;
     return {std::clamp(span.lo / wide, lo, hi / 2), hi};
   }
   Ends out{std::max(std::min(span.lo, 0.0) * margin, left_end(kind)),
@@ -165,6 +172,8 @@ double activation_value(const Unary& unary, double x) {
       return std::sqrt(x);
     case Kind::reciprocal:
       return 1 / x;
+    case Kind::power:  // of negative numbers only whole ones are defined
+      return std::pow(has_whole_exponent(unary) ? x : std::max(x, 0.0), unary.alpha);
     case Kind::sine:
       return std::sin(x);
     case Kind::cosine:
@@ -180,7 +189,7 @@ bool is_written_out(const Unary& unary) {
 }
 
 ActivationTable make_table(const Unary& unary, TableSpan span) {
-  const Ends ends = ends_of(unary.kind, span);
+  const Ends ends = ends_of(unary, span);
   return make_table_between(unary, ends.lo, ends.hi);
 }
 

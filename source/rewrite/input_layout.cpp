@@ -17,21 +17,26 @@ bool is_two_dimensional(const Operator& op) {
 
 // The importer puts Transpose(0, 2, 3, 1) in front of two-dimensional operators. If
 // that is what the input meets first on every way, the input is NCHW; if it meets such an
-// operator without one, it is NHWC.
+// operator without one, it is NHWC. What it meets in another shape says nothing.
 Layout layout_seen_from_input(const Graph& graph) {
   const std::vector<int> to_nhwc{0, 2, 3, 1};
+  const Shape& own = graph.tensors[graph.input].shape;
   std::vector<bool> reached(graph.tensors.size(), false);
   reached[graph.input] = true;
   Layout layout = Layout::unknown;
   for (const Node& node : graph.nodes) {
-    const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(),
-                                   [&](TensorId input) { return reached[input]; });
-    if (!reads) continue;
+    const auto reader = std::find_if(node.inputs.begin(), node.inputs.end(),
+                                     [&](TensorId input) { return reached[input]; });
+    if (reader == node.inputs.end()) continue;
     const auto* transpose = std::get_if<Transpose>(&node.op);
     const bool moves = transpose != nullptr;
-    if (is_two_dimensional(node.op) || (moves && transpose->perm != to_nhwc)) return Layout::other;
-    if (moves) layout = Layout::nchw;
-    reached[node.output] = !moves;
+    if (graph.tensors[*reader].shape == own) {
+      if (is_two_dimensional(node.op) || (moves && transpose->perm != to_nhwc)) {
+        return Layout::other;
+      }
+      if (moves) layout = Layout::nchw;
+    }
+    reached[node.output] = !moves && !is_two_dimensional(node.op);
   }
   return layout;
 }

@@ -31,7 +31,7 @@ constexpr Rewrite table[] = {
     {"self-gate", "x f(x): SiLU, HardSwish, Mish", recognise_self_gate},
     {"gelu", "by erf and by tanh, factors in any order", recognise_gelu},
     {"layer-norm", "seven nodes of exporters below opset 17", recognise_layer_norm},
-    {"power", "small whole powers and roots are products", power_to_product},
+    {"power", "small whole powers and roots are products, others functions of one number", power_to_product},
     {"channel-shuffle", "reshape, transpose, reshape that reorders one axis",
      recognise_channel_shuffle},
     {"operand-order", "constants and gates second", order_operands},

@@ -1,5 +1,8 @@
 // A small whole power is a product of the tensor with itself, and a root a square root: x^2, x^3,
-// x^0.5, 1 / x.
+// x^0.5, 1 / x. Another exponent, such as the learned one of generalized means, is a function of
+// one number.
+#include <cmath>
+
 #include "rewrite/written_out.h"
 
 namespace octavo {
@@ -23,7 +26,12 @@ bool convert(Editor& editor, NodeId id) {
     editor.replace(id, multiply, {x, x});
     return true;
   }
-  if (*exponent != 3) return false;
+  if (*exponent != 3) {
+    constexpr double most = 16;  // the ends of a table stay finite in double precision
+    if (!(std::fabs(*exponent) <= most) || *exponent == 0) return false;
+    editor.replace(id, Unary{Unary::Kind::power, static_cast<float>(*exponent)}, {x});
+    return true;
+  }
   const TensorId square = editor.insert(id, "", multiply, {x, x});
   editor.replace(id, multiply, {square, x});
   return true;

@@ -107,6 +107,9 @@ struct Rule {
       case Kind::absolute:
       case Kind::sqrt:
         return {{0, infinity}, {}};
+      case Kind::power:
+        if (has_whole_exponent(op)) return {};
+        return {{0, infinity}, {}};
       case Kind::hard_swish:
         return {{-0.375, infinity}, {}};
       default:

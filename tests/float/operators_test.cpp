@@ -42,6 +42,8 @@ TEST(FloatUnary, WorkedOutByHand) {
   EXPECT_FLOAT_EQ(erf[1], 0.8427007929f);
   // gelu(x) = x * Phi(x), Phi(1) = 0.8413447461.
   EXPECT_FLOAT_EQ(run_unary({Kind::gelu}, {1})[0], 0.8413447461f);
+  EXPECT_EQ(run_unary({Kind::power, 1.5f}, {0, 4, 9}), (std::vector<float>{0, 8, 27}));
+  EXPECT_EQ(run_unary({Kind::power, -3}, {-2, 1, 2}), (std::vector<float>{-0.125f, 1, 0.125f}));
 }
 
 TEST(FloatUnary, StaysFiniteFarFromZero) {

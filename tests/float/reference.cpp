@@ -80,6 +80,8 @@ double unary(const Unary& op, double x) {
       return -x;
     case Unary::Kind::reciprocal:
       return 1 / x;
+    case Unary::Kind::power:
+      return std::pow(x, a);
     case Unary::Kind::softplus:
       return softplus;
     case Unary::Kind::mish:

@@ -428,6 +428,59 @@ case("Weights_of_double_precision",
      {"w64": floats(4, 3, 3, 3).astype(np.float64)})
 
 
+# Outputs that nothing reads may have names.
+case("Dropout_with_a_mask", [node("Dropout", ["x"], ["d", "mask"]), node("Tanh", ["d"])], opsets=(7, 12, 13))
+case("MaxPool_with_indices", node("MaxPool", ["x"], ["y", "indices"], kernel_shape=[2, 2]))
+
+for keepdims in (0, 1):
+    case(f"ReduceLogSumExp_{keepdims}", node("ReduceLogSumExp", ["x"], axes=[2, 3], keepdims=keepdims), opsets=(11, 17))
+for p in (1, 2):
+    case(f"LpNormalization_{p}", node("LpNormalization", ["x"], axis=1, p=p), opsets=(11, 22))
+case("LpPool", node("LpPool", ["x"], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1], p=2), opsets=(11, 18))
+case("GlobalLpPool", node("GlobalLpPool", ["x"], p=2))
+case("Celu", node("Celu", ["x"], alpha=0.7), opsets=(12, 17))
+case("MeanVarianceNormalization", node("MeanVarianceNormalization", ["x"], axes=[2, 3]), opsets=(9, 13))
+case("MeanVarianceNormalization_default", node("MeanVarianceNormalization", ["x"]), opsets=(13,))
+case("MeanVarianceNormalization_of_all", node("MeanVarianceNormalization", ["x"], axes=[1, 2, 3]), opsets=(13,))
+case("RMSNormalization", node("RMSNormalization", ["x", "s"], epsilon=1e-3), {"s": floats(7)}, opsets=(23,))
+case("RMSNormalization_of_two_axes", node("RMSNormalization", ["x", "s"], axis=-2), {"s": floats(8, 7)}, opsets=(23,))
+case("Pad_wrap", node("Pad", ["x", "p"], mode="wrap"), {"p": ints(0, 1, 2, 0, 0, 3, 8, 7)}, opsets=(19,))
+for extreme in ("Max", "Min"):
+    case(f"{extreme}_of_channels", node(extreme, ["x", "t"]), {"t": floats(3, 1, 1)})
+    case(f"{extreme}_of_channels_first", node(extreme, ["t", "x"]), {"t": floats(1, 3, 1, 1)})
+for exponent in (0.75, -0.5, 2.5, 5.0):
+    case(f"Pow_{exponent}", [node("Exp", ["x"], ["e"]), node("Pow", ["e", "p"])], {"p": np.float32([exponent])},
+         opsets=(11, 17))
+case("Pow_of_negative_numbers", node("Pow", ["x", "p"]), {"p": np.float32(5)})
+
+ROWS_OF_X = [node("Reshape", ["x", "rows"], ["a"])]
+for name, equation, other in [
+    ("products", "bij,jk->bik", floats(7, 5)), ("turned", "bij,kj->bki", floats(5, 7)),
+    ("two_axes", "bij,ijk->bk", floats(24, 7, 4)), ("into_axes", "bij,jkl->bikl", floats(7, 2, 3)),
+    ("implicit", "bij,jk", floats(7, 5)), ("summed", "bij,jk->bk", floats(7, 5)), ("spaces", "b i j , j k -> b i k", floats(7, 5)),
+    ("elements", "bij,j->bij", floats(7)), ("outer", "bij,k->bikj", floats(3)), ("constant_first", "bij,kj->kbi", floats(5, 7)),
+]:
+    case(f"Einsum_{name}", ROWS_OF_X + [node("Einsum", ["a", "w"], equation=equation)],
+         {"rows": ints(1, 24, 7), "w": other}, opsets=(12, 17))
+case("Einsum_of_one", ROWS_OF_X + [node("Einsum", ["a"], equation="bij->ji")], {"rows": ints(1, 24, 7)}, opsets=(12,))
+case("Einsum_of_one_summed", ROWS_OF_X + [node("Einsum", ["a"], equation="bij->bj")], {"rows": ints(1, 24, 7)}, opsets=(12,))
+case("Einsum_of_activations", [node("Tanh", ["x"], ["t"]), node("Einsum", ["x", "t"], equation="bcij,bckj->bcik")],
+     opsets=(12,))
+case("Einsum_of_activations_turned", [node("Tanh", ["x"], ["t"]), node("Einsum", ["x", "t"], equation="acbe,aceb->aec")],
+     opsets=(12,), shape=(1, 3, 8, 8))
+
+FLAT = [node("Flatten", ["x"], ["f"])]
+for activation, parameters in [("Relu", {}), ("Tanh", {}), ("LeakyRelu", {"activation_alpha": 0.1}),
+                               ("Elu", {"activation_alpha": 0.7}),
+                               ("HardSigmoid", {"activation_alpha": 0.2, "activation_beta": 0.4})]:
+    case(f"FusedGemm_{activation}", FLAT + [node("FusedGemm", ["f", "w", "b"], transB=1, alpha=0.5, activation=activation,
+                                                 domain="com.microsoft", **parameters)],
+         {"w": floats(5, 168), "b": floats(5)}, opsets=(17,))
+case("FusedMatMul", node("FusedMatMul", ["x", "w"], transB=1, alpha=0.5, domain="com.microsoft"), {"w": floats(5, 7)},
+     opsets=(17,))
+case("FusedMatMul_of_activations", node("FusedMatMul", ["x", "x"], transA=1, alpha=2.0, domain="com.microsoft"), opsets=(17,))
+
+
 def attention(**attributes):
     """x [1, 3, 8, 6] as q, k and v of three axes, through matrices of different widths."""
     return [node("Reshape", ["x", "tokens"], ["t"]),

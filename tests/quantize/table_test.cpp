@@ -53,6 +53,18 @@ TEST(Table, ACornerAtZeroStaysSharp) {
   EXPECT_EQ(make_table(leaky, {-3, 5, false}).centre, 0);
 }
 
+// As local response normalization and generalized means have them.
+TEST(Table, APowerFollowsItsExponent) {
+  const Unary response{Kind::power, -0.75f};
+  EXPECT_LT(largest_error(response, make_table(response, {1, 4}), 1, 4), 0.002);
+  const Unary mean{Kind::power, 3.1f};
+  EXPECT_LT(largest_error(mean, make_table(mean, {0, 2}), 0, 2), 0.004);
+  const Unary root{Kind::power, 1 / 3.1f};
+  EXPECT_LT(largest_error(root, make_table(root, {0.2, 8}), 0.2, 8), 0.02);
+  const Unary odd{Kind::power, 5};
+  EXPECT_LT(largest_error(odd, make_table(odd, {-1.5, 1.5}), -1.5, 1.5), 0.02);
+}
+
 TEST(Table, NeighboursNeverDifferByMoreThanTheKernelsTake) {
   for (const double reach : {1e-4, 0.1, 3.0, 50.0, 1e7}) {
     for (const Kind kind : {Kind::tanh, Kind::silu, Kind::absolute, Kind::erf, Kind::softplus}) {

@@ -154,10 +154,21 @@ TEST(Powers, SmallAndWholeAreProducts) {
   }
 }
 
-TEST(Powers, OfOtherExponentsStay) {
-  Build build({1, 4, 5, 6});
-  const TensorId x = build.unary(Curve::exp, build.input());
-  after("power", build.finish(build.binary(Kind::power, x, build.number(2.5f))), 0);
+TEST(Powers, OfOtherExponentsAreFunctionsOfOneNumber) {
+  for (const float exponent : {2.5f, 1.0f / 3, -0.75f, 5.0f}) {
+    Build build({1, 4, 5, 6});
+    const TensorId x = build.unary(Curve::exp, build.input());
+    const Graph graph = after("power", build.finish(build.binary(Kind::power, x, build.number(exponent))));
+    EXPECT_EQ(std::get<Unary>(graph.nodes.back().op).alpha, exponent);
+  }
+}
+
+TEST(Powers, OfExponentsOutOfReachStay) {
+  for (const float exponent : {0.0f, 17.0f, -1e9f}) {
+    Build build({1, 4, 5, 6});
+    const TensorId x = build.unary(Curve::exp, build.input());
+    after("power", build.finish(build.binary(Kind::power, x, build.number(exponent))), 0);
+  }
 }
 
 TEST(LayerNorms, ByTheRootMeanSquareAreHalfOfOneOfTwiceTheChannels) {
