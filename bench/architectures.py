@@ -2,7 +2,8 @@
 weights, from export to digests. One row a name; what was found is kept in FOLDER/results.json, so
 that an interrupted run goes on where it was. Each name is a process of its own, with a limit of time.
 
-usage: bench/architectures.py FOLDER [--count N] [--check-only] [--again [failed|all]] [NAME...]
+usage: bench/architectures.py FOLDER [--count N] [--pictures N] [--check-only] [--again [failed|all]]
+                              [NAME...]
 Needs torch and timm as zoo/requirements.txt names them."""
 
 import argparse
@@ -118,30 +119,34 @@ def refusals(path):
 
 
 def logits(model, pictures, file):
-    octavo("classify", model, *pictures, "-q", "--logits", file)
+    octavo("classify", model, *pictures, "--threads", 1, "-q", "--logits", file)
     return numpy.load(file).astype(numpy.float64)
 
 
-def built(path):
+def built(path, pictures):
     """The plan's distance to the float network on pictures that calibration did not see."""
     calibration = SHARED / "data/calibration"
-    held_out = [picture for picture, _ in listed("val500")[:: 500 // PICTURES]][:PICTURES]
+    held_out = [picture for picture, _ in listed("val500")[:: 500 // pictures]][:pictures]
     with tempfile.TemporaryDirectory() as folder:
         plan, start = f"{folder}/plan.octavo", time.monotonic()
-        code, _, message = octavo_run("build", path, "-o", plan, "--calib", calibration,
-                                      "--samples", PICTURES, "-q")
+        try:
+            code, _, message = octavo_run("build", path, "-o", plan, "--calib", calibration,
+                                          "--samples", pictures, "--threads", 1, "-q", seconds=SECONDS)
+        except subprocess.TimeoutExpired:
+            return {"error": "the build took too long"}
         if code != 0:
             return {"error": last_line(message)}
         seconds = time.monotonic() - start
-        ours, theirs = (logits(m, held_out, f"{folder}/y.npy") for m in (plan, path))
+        ours = logits(plan, held_out, f"{folder}/ours.npy")
+        theirs = logits(path, held_out, f"{folder}/theirs.npy")
         cosines = (ours * theirs).sum(1) / numpy.sqrt((ours**2).sum(1) * (theirs**2).sum(1))
         isas = [isa for isa in octavo_json("doctor")["isas"] if isa != "reference"]
         differ = [isa for isa in isas if octavo_run("selftest", plan, "--isa", isa, "-q")[0] != 0]
         return {"cosine": float(cosines.mean()), "median": float(numpy.median(cosines)),
-                "build_s": seconds, "isas": isas, "differ": differ}
+                "pictures": pictures, "build_s": seconds, "isas": isas, "differ": differ}
 
 
-def measure(folder, name, check_only):
+def measure(folder, name, options):
     path, error = exported_file(folder, name)
     if error:
         return {"export": error}
@@ -149,8 +154,8 @@ def measure(folder, name, check_only):
     if error:
         return {"check": error}
     result = {"refused": refused}
-    if not refused and not check_only:
-        result["plan"] = built(path)
+    if not refused and not options.check_only:
+        result["plan"] = built(path, options.pictures)
     return result
 
 
@@ -188,6 +193,8 @@ def parse():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--count", type=int, default=COUNT)
+    parser.add_argument("--pictures", type=int, default=PICTURES,
+                        help="to calibrate, and as many others to compare")
     parser.add_argument("--check-only", action="store_true", help="build nothing")
     parser.add_argument("--again", nargs="?", const="failed", choices=["failed", "all"],
                         help="also what did not pass, or all")
@@ -211,7 +218,7 @@ def main():
     print("| name | logits cosine | reason |\n|---|---|---|")
     for name in wanted:
         if is_due(results.get(name), options):
-            results[name] = measure(folder, name, options.check_only)
+            results[name] = measure(folder, name, options)
             store.write_text(json.dumps(results, indent=1))
         print(f"| {name} | " + " | ".join(text_of(results[name])) + " |", flush=True)
     good = passes if not options.check_only else lambda result: result.get("refused") == []

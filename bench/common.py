@@ -17,9 +17,10 @@ OCTAVO = os.environ.get("OCTAVO_BINARY", str(ROOT / "build/release/octavo"))
 SHARED = pathlib.Path(os.environ.get("OCTAVO_SHARED", ROOT.parent / "shared"))
 
 
-def octavo_run(*arguments):
-    """Exit code, what it printed, and its messages."""
-    done = subprocess.run([OCTAVO, *map(str, arguments)], capture_output=True, text=True)
+def octavo_run(*arguments, seconds=None):
+    """Exit code, what it printed, and its messages; subprocess.TimeoutExpired after `seconds`."""
+    done = subprocess.run([OCTAVO, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=seconds)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -1,174 +1,228 @@
-// Einsum of one or two operands: sums over axes that only one operand has, and then a product of
-// matrices between moves of axes. An axis that both operands and the result have counts the
-// products; one that the result has not is summed by the product.
+// Einsum, operand by operand: what two of them have in common becomes the batch or the inner
+// axis of a matrix product, the rest its rows and columns.
 #include "onnx/einsum.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
+#include "onnx/movement.h"
 
 namespace octavo::onnx {
 
 namespace {
 
-// "ij,jk->ik". Without an arrow the result has, in the order of letters, the axes that occur once.
+// Letters of axes. "..." is written out: a digit an axis, the last is '0'.
+using Axes = std::string;
+
 struct Equation {
-  std::vector<std::string> operands;
-  std::string result;
+  std::vector<Axes> operands;
+  Axes result;
 };
 
-std::optional<Equation> read_equation(NodeContext& node) {
-  std::string text = node.text("equation", "");
-  const std::string stated = text;
-  const auto refuse = [&](std::string_view why) {
-    node.fail(concat("its equation ", quoted(stated), " ", why));
-    return std::nullopt;
-  };
-  std::erase(text, ' ');
-  if (text.find('.') != std::string::npos) return refuse("has an ellipsis, which is not known");
-  Equation out;
-  const size_t arrow = text.find("->");
-  std::string left = text.substr(0, arrow);
-  for (size_t comma; (comma = left.find(',')) != std::string::npos; left.erase(0, comma + 1)) {
-    out.operands.push_back(left.substr(0, comma));
-  }
-  out.operands.push_back(left);
-  std::string all;
-  for (const std::string& operand : out.operands) all += operand;
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (arrow != std::string::npos) {
-    out.result = text.substr(arrow + 2);
-  } else {
-    std::string sorted = all;
-    std::sort(sorted.begin(), sorted.end());
-    for (const char c : sorted) {
-      if (std::count(all.begin(), all.end(), c) == 1) out.result += c;
-    }
-  }
-  for (const std::string& axes : out.operands) {
-    for (const char c : axes) {
-      if (!is_letter(c)) return refuse("is none of letters");
-      if (std::count(axes.begin(), axes.end(), c) > 1) return refuse("takes a diagonal");
-    }
-  }
-  for (const char c : out.result) {
-    const bool once = std::count(out.result.begin(), out.result.end(), c) == 1;
-    if (!once || all.find(c) == std::string::npos) return refuse("has an impossible result");
-  }
-  if (out.operands.size() != node.input_count()) return refuse("has another number of operands");
-  return out;
-}
-
-// A value and the letters of its axes.
-struct Lettered {
+struct Term {
   Value value;
-  std::string axes;
+  Axes axes;
 
-  int64_t size(char c) const { return value.shape()[axes.find(c)]; }
-  bool has(char c) const { return axes.find(c) != std::string::npos; }
+  int64_t size(char axis) const { return value.shape()[axes.find(axis)]; }
+  bool has(char axis) const { return axes.find(axis) != Axes::npos; }
 };
 
-Lettered summed(NodeContext& node, Lettered x, const std::string& kept) {
-  Reduce reduce{Reduce::Kind::sum, {}, false};
-  std::string rest;
-  for (size_t i = 0; i < x.axes.size(); ++i) {
-    if (kept.find(x.axes[i]) == std::string::npos) {
-      reduce.axes.push_back(static_cast<int>(i));
+constexpr std::string_view dots = "...";
+
+// The digits for `count` axes in front of `text`'s dots, or why the text is none.
+Axes written_out(NodeContext& node, std::string_view text, size_t count) {
+  Axes out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char letter = text[i];
+    if (text.substr(i, dots.size()) == dots) {
+      for (size_t digit = count; digit-- > 0;) out += static_cast<char>('0' + digit);
+      i += dots.size() - 1;
+    } else if ((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z')) {
+      out += letter;
     } else {
-      rest += x.axes[i];
+      node.fail(concat("its equation has ", quoted(std::string(1, letter)), " in it"));
     }
   }
-  if (reduce.axes.empty()) return x;
-  return {node.emit_part("sum", std::move(reduce), {x.value}), rest};
-}
-
-// The axes in another order.
-Value turned(NodeContext& node, const Lettered& x, const std::string& axes) {
-  Transpose op;
-  for (const char c : axes) op.perm.push_back(static_cast<int>(x.axes.find(c)));
-  return x.axes == axes ? x.value : node.emit_part("turned", std::move(op), {x.value});
-}
-
-int64_t product_of(const Lettered& a, const Lettered& b, const std::string& axes) {
-  int64_t out = 1;
-  for (const char c : axes) out *= a.has(c) ? a.size(c) : b.size(c);
   return out;
 }
 
-// Nothing is summed: operands laid out alike are multiplied.
-Outputs element_product(NodeContext& node, const Lettered& a, const Lettered& b,
-                        const std::string& result) {
-  std::vector<Value> factors;
-  for (const Lettered* x : {&a, &b}) {
-    std::string own;
-    Shape shape;
-    for (const char c : result) {
-      if (x->has(c)) own += c;
-      shape.push_back(x->has(c) ? x->size(c) : 1);
-    }
-    factors.push_back(node.emit_part("axes", Reshape{shape}, {turned(node, *x, own)}));
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> out;
+  for (size_t at; (at = text.find(separator)) != std::string_view::npos;) {
+    out.push_back(text.substr(0, at));
+    text.remove_prefix(at + 1);
   }
-  return {node.emit(Binary{Binary::Kind::multiply}, factors)};
+  out.push_back(text);
+  return out;
 }
 
-Outputs matrix_product(NodeContext& node, const Lettered& a, const Lettered& b,
-                       const std::string& result) {
-  std::string batch, rows, columns, inner;
-  for (const char c : a.axes) {
-    const bool in_result = result.find(c) != std::string::npos;
-    (b.has(c) ? (in_result ? batch : inner) : rows) += c;
+// Without "->", the axes that appear once, in the order of the alphabet, behind the dots'.
+Axes implied_result(const std::vector<Axes>& operands) {
+  Axes all, digits, letters;
+  for (const Axes& axes : operands) all += axes;
+  for (const char axis : std::set<char>(all.begin(), all.end())) {
+    if (axis <= '9') {
+      digits.insert(digits.begin(), axis);
+    } else if (std::count(all.begin(), all.end(), axis) == 1) {
+      letters += axis;
+    }
   }
-  for (const char c : b.axes) {
-    if (!a.has(c)) columns += c;
+  return digits + letters;
+}
+
+Equation read_equation(NodeContext& node) {
+  std::string text = node.text("equation", "");
+  std::erase(text, ' ');
+  const size_t arrow = text.find("->");
+  const auto operands = split(std::string_view(text).substr(0, arrow), ',');
+  Equation out;
+  if (operands.size() != node.input_count()) {
+    node.fail(concat("its equation ", quoted(text), " is of ", operands.size(), " operands, it has ",
+                     node.input_count()));
+    return out;
   }
-  if (inner.empty()) return element_product(node, a, b, result);
-  const int64_t k = product_of(a, b, inner), m = product_of(a, b, rows);
-  const int64_t n = product_of(a, b, columns), count = product_of(a, b, batch);
-  Shape left{m, k}, right{k, n};
-  if (!batch.empty()) {
-    left.insert(left.begin(), count);
-    right.insert(right.begin(), count);
+  constexpr size_t most_dots = 8;
+  size_t longest = 0;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const size_t rank = node.input(i).shape().size();
+    const bool dotted = operands[i].find(dots) != std::string_view::npos;
+    const size_t letters = operands[i].size() - (dotted ? dots.size() : 0);
+    const bool fits = dotted ? rank >= letters && rank - letters <= most_dots : rank == letters;
+    if (!fits) {
+      node.fail(concat("its equation gives operand ", i, " the axes ", quoted(operands[i]),
+                       ", whose shape is ", list_text(node.input(i).shape())));
+      return out;
+    }
+    longest = std::max(longest, dotted ? rank - letters : 0);
+    out.operands.push_back(written_out(node, operands[i], dotted ? rank - letters : 0));
   }
-  const Value x = node.emit_part("left", Reshape{left}, {turned(node, a, batch + rows + inner)});
-  const Value w =
-      node.emit_part("right", Reshape{right}, {turned(node, b, batch + inner + columns)});
-  const Value made = node.emit(MatMul{}, {x, w});
+  out.result = arrow == std::string::npos
+                   ? implied_result(out.operands)
+                   : written_out(node, std::string_view(text).substr(arrow + 2), longest);
+  return out;
+}
+
+// Each letter at most once, and the result's among the operands'.
+bool refuses_letters(NodeContext& node, const Equation& equation) {
+  Axes known;
+  for (const Axes& axes : equation.operands) {
+    if (std::set<char>(axes.begin(), axes.end()).size() != axes.size()) {
+      node.fail("its equation takes a diagonal, which is not known");
+    }
+    known += axes;
+  }
+  const Axes& result = equation.result;
+  const bool once = std::set<char>(result.begin(), result.end()).size() == result.size();
+  if (!once || result.find_first_not_of(known) != Axes::npos) {
+    node.fail("its equation's result has an axis twice, or one that no operand has");
+  }
+  return node.failed();
+}
+
+// Axes of size 1 broadcast like numpy's; the same letter is one size otherwise.
+bool refuses_sizes(NodeContext& node, const std::vector<Term>& terms) {
+  for (const Term& a : terms) {
+    for (const Term& b : terms) {
+      for (const char axis : a.axes) {
+        if (!b.has(axis) || a.size(axis) == b.size(axis)) continue;
+        node.fail(concat("its equation's axis ", quoted(std::string(1, axis)), " is ", a.size(axis),
+                         " and ", b.size(axis)));
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// The axes of a term in another order.
+Value in_order(NodeContext& node, const Term& term, const Axes& order) {
+  std::vector<int> perm;
+  for (const char axis : order) perm.push_back(static_cast<int>(term.axes.find(axis)));
+  if (order == term.axes) return term.value;
+  return node.emit_part("order", Transpose{perm}, {term.value});
+}
+
+// A term without the axes that nothing else has.
+void sum_over(NodeContext& node, Term& term, const Axes& kept) {
+  std::vector<int> axes;
+  Axes left;
+  for (size_t i = 0; i < term.axes.size(); ++i) {
+    if (kept.find(term.axes[i]) == Axes::npos) {
+      axes.push_back(static_cast<int>(i));
+    } else {
+      left += term.axes[i];
+    }
+  }
+  if (axes.empty()) return;
+  term.value = node.emit_part("sum", Reduce{Reduce::Kind::sum, axes, false}, {term.value});
+  term.axes = left;
+}
+
+Shape sizes(const Term& term, const Axes& axes) {
+  Shape out;
+  for (const char axis : axes) out.push_back(term.size(axis));
+  return out;
+}
+
+// The product of two terms, summed over the axes that are in both and not `kept`.
+Term contracted(NodeContext& node, const Term& a, const Term& b, const Axes& kept) {
+  Axes batch, inner, rows, columns;
+  for (const char axis : a.axes) {
+    const bool shared = b.has(axis);
+    (!shared ? rows : kept.find(axis) != Axes::npos ? batch : inner) += axis;
+  }
+  for (const char axis : b.axes) {
+    if (!a.has(axis)) columns += axis;
+  }
+  const Value left = in_order(node, a, batch + rows + inner);
+  const Value right = in_order(node, b, batch + inner + columns);
   if (node.failed()) return {};
-  Shape shape;
-  for (const char c : batch + rows + columns) shape.push_back(a.has(c) ? a.size(c) : b.size(c));
-  const Lettered out{node.emit_part("axes", Reshape{shape}, {made}), batch + rows + columns};
-  return {turned(node, out, result)};
+  const Shape of_batch = sizes(a, batch), of_rows = sizes(a, rows), of_columns = sizes(b, columns);
+  Shape whole = of_batch;
+  whole.insert(whole.end(), of_rows.begin(), of_rows.end());
+  whole.insert(whole.end(), of_columns.begin(), of_columns.end());
+  const auto matrices = [&](int64_t first, int64_t second) {
+    Shape shape = of_batch;
+    shape.insert(shape.end(), {first, second});
+    return shape;
+  };
+  const int64_t m = element_count(of_rows), n = element_count(of_columns);
+  const int64_t k = element_count(sizes(a, inner));
+  const Value p = reshaped(node, left, inner.empty() ? matrices(m, 1) : matrices(m, k));
+  const Value q = reshaped(node, right, inner.empty() ? matrices(1, n) : matrices(k, n));
+  if (node.failed()) return {};
+  const Value product = inner.empty() ? node.emit(Binary{Binary::Kind::multiply}, {p, q})
+                                      : node.emit(MatMul{}, {p, q});
+  if (node.failed()) return {};
+  return {reshaped(node, product, whole), batch + rows + columns};
 }
 
 }  // namespace
 
 Outputs einstein_sum(NodeContext& node) {
-  const std::optional<Equation> equation = read_equation(node);
-  if (!equation) return {};
-  std::vector<Lettered> operands;
-  for (size_t i = 0; i < equation->operands.size(); ++i) {
-    const std::string& axes = equation->operands[i];
-    if (node.input(i).shape().size() != axes.size()) {
-      return node.fail(concat("operand ", i, " is ", list_text(node.input(i).shape()),
-                              ", its axes ", quoted(axes)));
+  const Equation equation = read_equation(node);
+  if (node.failed() || refuses_letters(node, equation)) return {};
+  std::vector<Term> terms;
+  for (size_t i = 0; i < equation.operands.size(); ++i) {
+    terms.push_back({node.input(i), equation.operands[i]});
+  }
+  if (refuses_sizes(node, terms)) return {};
+  for (size_t i = 0; i < terms.size() && !node.failed(); ++i) {
+    Axes others = equation.result;
+    for (size_t j = 0; j < terms.size(); ++j) {
+      if (j != i) others += terms[j].axes;
     }
-    operands.push_back({node.input(i), axes});
+    sum_over(node, terms[i], others);
   }
-  const std::string& result = equation->result;
-  if (operands.size() == 1) {
-    const Lettered x = summed(node, operands[0], result);
-    if (node.failed()) return {};
-    return {turned(node, x, result)};
+  Term product = terms[0];
+  for (size_t i = 1; i < terms.size() && !node.failed(); ++i) {
+    Axes kept = equation.result;
+    for (size_t j = i + 1; j < terms.size(); ++j) kept += terms[j].axes;
+    product = contracted(node, product, terms[i], kept);
   }
-  for (const char c : operands[0].axes) {
-    if (operands[1].has(c) && operands[0].size(c) != operands[1].size(c)) {
-      return node.fail(concat("axis ", std::string(1, c), " has two sizes"));
-    }
-  }
-  const Lettered a = summed(node, operands[0], result + operands[1].axes);
-  const Lettered b = summed(node, operands[1], result + operands[0].axes);
   if (node.failed()) return {};
-  return matrix_product(node, a, b, result);
+  return {in_order(node, product, equation.result)};
 }
 
 }  // namespace octavo::onnx

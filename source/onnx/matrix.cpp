@@ -90,7 +90,7 @@ std::vector<OperatorRow> matrix_operators() {
   return {
       {"MatMul", 2, 2, {1, 9, 13}, matrix_product},
       {"Gemm", 2, 3, {7, 9, 11, 13}, general_product, {1, 6}},
-      {"Einsum", 1, 2, {12}, einstein_sum},
+      {"Einsum", 1, any_number, {12}, einstein_sum},
       {"FusedGemm", 2, 3, {1}, fused_general_product, {}, microsoft_domain},
       {"FusedMatMul", 2, 2, {1}, fused_matrix_product, {}, microsoft_domain},
   };

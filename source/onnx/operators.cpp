@@ -15,8 +15,9 @@ using Table = std::map<std::pair<std::string_view, std::string_view>, OperatorRo
 Table make_table() {
   Table table;
   for (const auto rows :
-       {convolution_operators, pool_operators, matrix_operators, attention_operators,
-        elementwise_operators, activation_operators, normalization_operators, reduction_operators,
+       {convolution_operators, transposed_convolution_operators, pool_operators, matrix_operators,
+        attention_operators, elementwise_operators, activation_operators,
+        normalization_operators, reduction_operators,
         movement_operators, indexing_operators, shape_operators, resize_operators, logic_operators,
         quantization_operators, qlinear_operators}) {
     for (OperatorRow& row : rows()) {
@@ -35,7 +36,12 @@ constexpr std::string_view dynamic =
     "the float file, or quantize it statically";
 constexpr std::string_view few_bits =
     "weights of fewer than 8 bits are not known; quantize to 8, or build from the float file";
+constexpr std::string_view recurrent =
+    "recurrent layers are not known; replace them by convolutions or attention";
 constexpr Refusal refusals[] = {
+    {"LSTM", recurrent},
+    {"GRU", recurrent},
+    {"RNN", recurrent},
     {"ConvInteger", dynamic},
     {"MatMulInteger", dynamic},
     {"DynamicQuantizeLinear", dynamic},

@@ -37,6 +37,7 @@ struct OperatorRow {
 constexpr int any_number = 1 << 20;
 
 std::vector<OperatorRow> convolution_operators();
+std::vector<OperatorRow> transposed_convolution_operators();
 std::vector<OperatorRow> pool_operators();
 std::vector<OperatorRow> matrix_operators();
 std::vector<OperatorRow> attention_operators();

@@ -15,6 +15,29 @@ Constant list_of(std::vector<int64_t> values) {
   return make_integers(std::move(shape), std::move(values));
 }
 
+std::optional<ElementKind> kind_of(DataType type) {
+  switch (type) {
+    case DataType::float16:
+    case DataType::float32:
+    case DataType::float64:
+    case DataType::bfloat16:
+      return ElementKind::real;
+    case DataType::boolean:
+      return ElementKind::boolean;
+    case DataType::int8:
+    case DataType::int16:
+    case DataType::int32:
+    case DataType::int64:
+    case DataType::uint8:
+    case DataType::uint16:
+    case DataType::uint32:
+    case DataType::uint64:
+      return ElementKind::integer;
+    default:
+      return std::nullopt;
+  }
+}
+
 // All forms but strings and sparse tensors.
 Outputs constant(NodeContext& node) {
   if (const AttributeProto* value = node.attribute("value")) {
@@ -80,6 +103,29 @@ Outputs constant_of_shape(NodeContext& node) {
     return node.folded(make_reals(*shape, std::vector<float>(length, (*one.reals)[0])));
   return node.folded(
       make_integers(*shape, std::vector<int64_t>(length, (*one.integers)[0]), one.kind));
+}
+
+// Ones on a diagonal of a matrix of the input's shape.
+Outputs eye_like(NodeContext& node) {
+  const Shape shape = node.input(0).shape();
+  const int64_t above = node.integer("k", 0);
+  const Value& like = node.input(0);
+  std::optional<ElementKind> kind = like.is_constant() ? like.constant.kind : ElementKind::real;
+  if (node.attribute("dtype") != nullptr) {
+    kind = kind_of(static_cast<DataType>(node.integer("dtype", 0)));
+  }
+  if (shape.size() != 2) return node.fail(concat("of the shape ", list_text(shape)));
+  if (!kind) return node.fail("its dtype is not known");
+  const int64_t count = element_count(shape);
+  if (!node.budget().spend(count, count)) return node.fail("asks for too much memory");
+  std::vector<int64_t> values(static_cast<size_t>(count), 0);
+  for (int64_t row = 0; row < shape[0]; ++row) {
+    if (above >= -row && above < shape[1] - row) {
+      values[static_cast<size_t>(row * shape[1] + row + above)] = 1;
+    }
+  }
+  if (*kind != ElementKind::real) return node.folded(make_integers(shape, std::move(values), *kind));
+  return node.folded(make_reals(shape, std::vector<float>(values.begin(), values.end())));
 }
 
 // start, start + delta, ... below (above) limit.
@@ -155,29 +201,6 @@ Outputs cumulative_sum(NodeContext& node) {
       x->shape, running_sums(*x->integers, x->shape, at, exclusive, reverse), x->kind));
 }
 
-std::optional<ElementKind> kind_of(DataType type) {
-  switch (type) {
-    case DataType::float16:
-    case DataType::float32:
-    case DataType::float64:
-    case DataType::bfloat16:
-      return ElementKind::real;
-    case DataType::boolean:
-      return ElementKind::boolean;
-    case DataType::int8:
-    case DataType::int16:
-    case DataType::int32:
-    case DataType::int64:
-    case DataType::uint8:
-    case DataType::uint16:
-    case DataType::uint32:
-    case DataType::uint64:
-      return ElementKind::integer;
-    default:
-      return std::nullopt;
-  }
-}
-
 Outputs cast_constant(NodeContext& node, const Constant& x, ElementKind to) {
   if (x.kind == to) return node.folded(x);
   if (!node.budget().spend(x.size(), x.size())) return node.fail("asks for too much memory");
@@ -221,6 +244,7 @@ std::vector<OperatorRow> shape_operators() {
       {"Shape", 1, 1, {1, 13, 15, 19, 21, 23, 24}, shape_of},
       {"Size", 1, 1, {1, 13, 19, 21, 23, 24}, size_of},
       {"ConstantOfShape", 1, 1, {9, 20, 21, 23, 24}, constant_of_shape},
+      {"EyeLike", 1, 1, {9, 22}, eye_like},
       {"Range", 3, 3, {11}, range},
       {"CumSum", 2, 2, {11, 14}, cumulative_sum},
       {"Cast", 1, 1, {6, 9, 13, 19, 21, 23, 24}, cast, {1}},

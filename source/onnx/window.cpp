@@ -10,27 +10,6 @@ namespace {
 
 constexpr int64_t most_window = 1 << 16;  // of a kernel, stride, dilation or pad
 
-// `count` small numbers from an attribute, `otherwise` each if it is left out.
-std::vector<int> small_numbers(NodeContext& node, std::string_view name, size_t count, int least,
-                               int otherwise) {
-  const std::vector<int64_t> found =
-      node.integers(name).value_or(std::vector<int64_t>(count, otherwise));
-  std::vector<int> out(count, otherwise);
-  if (found.size() != count) {
-    node.fail(concat(name, " has ", found.size(), " entries, expected ", count));
-    return out;
-  }
-  for (size_t i = 0; i < count; ++i) {
-    if (found[i] < least || found[i] > most_window) {
-      node.fail(concat(name, " is ", list_text(found), ", expected numbers from ", least, " to ",
-                       most_window));
-      return out;
-    }
-    out[i] = static_cast<int>(found[i]);
-  }
-  return out;
-}
-
 // What has one dimension is a row of height 1.
 bool is_row(const NodeContext& node) {
   return node.input(0).shape().size() == 3;
@@ -73,6 +52,26 @@ Pads read_pads(NodeContext& node, const Window& window) {
 }
 
 }  // namespace
+
+std::vector<int> small_numbers(NodeContext& node, std::string_view name, size_t count, int least,
+                               int otherwise) {
+  const std::vector<int64_t> found =
+      node.integers(name).value_or(std::vector<int64_t>(count, otherwise));
+  std::vector<int> out(count, otherwise);
+  if (found.size() != count) {
+    node.fail(concat(name, " has ", found.size(), " entries, expected ", count));
+    return out;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (found[i] < least || found[i] > most_window) {
+      node.fail(concat(name, " is ", list_text(found), ", expected numbers from ", least, " to ",
+                       most_window));
+      return out;
+    }
+    out[i] = static_cast<int>(found[i]);
+  }
+  return out;
+}
 
 std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel) {
   const Shape& x = node.input(0).shape();

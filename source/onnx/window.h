@@ -16,6 +16,11 @@ struct Window {
 // weight). Fails for 1-D and 3-D. auto_pad is worked out for the input's size.
 std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel);
 
+// `count` numbers from `least` to 2^16 from an attribute of a window, `otherwise` each if it is
+// left out.
+std::vector<int> small_numbers(NodeContext& node, std::string_view name, size_t count, int least,
+                               int otherwise);
+
 Value to_nhwc(NodeContext& node, const Value& x);
 // The last step: the value that the file calls the node's output.
 Value to_nchw(NodeContext& node, const Value& x);

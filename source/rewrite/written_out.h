@@ -6,6 +6,8 @@
 
 namespace octavo {
 
+int constant_products(Graph& graph);
+int cubic_resize(Graph& graph);
 int power_to_product(Graph& graph);
 int quotient_to_product(Graph& graph);
 int reduce_by_pools(Graph& graph);

@@ -182,7 +182,7 @@ TEST(Ends, AnOutputThatDoesNotDependOnTheInputIsRejected) {
 
 TEST(Ends, NodesThatTheOutputDoesNotNeedMayBeAnything) {
   ModelText model = relu_model({int64_t{1}, int64_t{3}, int64_t{8}, int64_t{8}});
-  model.nodes.push_back({"Einsum", {"x"}, {"unread"}});
+  model.nodes.push_back({"GridSample", {"x"}, {"unread"}});
   EXPECT_EQ(graph_of(model).nodes.size(), 1u);
   EXPECT_EQ(rows_of(model)[1].becomes, "unused");
 }

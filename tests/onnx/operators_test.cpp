@@ -270,13 +270,13 @@ TEST(Operators, AllUnsupportedNodesAreNamedInOneError) {
   ModelText model;
   model.nodes = {{"ConvInteger", {"x", "s"}, {"q"}, {}, "first"},
                  {"Relu", {"q"}, {"r"}, {}, "between"},
-                 {"Einsum", {"r"}, {"e"}, {}, "second"},
+                 {"GridSample", {"r"}, {"e"}, {}, "second"},
                  {"Softplux", {"e"}, {"f"}, {}, "third"},
                  {"Fancy", {"f"}, {"y"}, {}, "fourth", "com.example"}};
   model.initializers = {float_tensor({}, {1}, "s")};
   const std::string error = error_of(model);
   for (const char* part :
-       {"4 nodes", "'first' (ConvInteger)", "dynamic quantization", "'second' (Einsum)", "'third'",
+       {"4 nodes", "'first' (ConvInteger)", "dynamic quantization", "'second' (GridSample)", "'third'",
         "Softplus", "'fourth' (Fancy)", "com.example"}) {
     EXPECT_NE(error.find(part), std::string::npos) << part << " in " << error;
   }
@@ -285,14 +285,14 @@ TEST(Operators, AllUnsupportedNodesAreNamedInOneError) {
   ASSERT_EQ(rows.size(), 5u);
   EXPECT_TRUE(rows[0].becomes.starts_with("unsupported: "));
   EXPECT_FALSE(rows[1].becomes.starts_with("unsupported: "));
-  EXPECT_EQ(rows[2].op_type, "Einsum");
+  EXPECT_EQ(rows[2].op_type, "GridSample");
 }
 
 TEST(Operators, TheListOfUnsupportedNodesIsCapped) {
   ModelText model;
   for (int i = 0; i < 50; ++i) {
     const std::string from = i == 0 ? "x" : concat("v", i), to = i == 49 ? "y" : concat("v", i + 1);
-    model.nodes.push_back({"Einsum", {from}, {to}, {}, concat("n", i)});
+    model.nodes.push_back({"GridSample", {from}, {to}, {}, concat("n", i)});
   }
   const std::string error = error_of(model);
   EXPECT_NE(error.find("50 nodes"), std::string::npos);

@@ -110,6 +110,43 @@ case("Conv_of_rows", [ROWS, node("Conv", ["r", "w", "b"], pads=[1, 2], strides=[
      {"rows": ints(1, 3, 56), "w": floats(5, 3, 3), "b": floats(5)})
 case("Conv_of_rows_same", [ROWS, node("Conv", ["r", "w"], auto_pad="SAME_UPPER", strides=[3])],
      {"rows": ints(1, 3, 56), "w": floats(5, 3, 5)})
+for kernel, attributes in [
+    ((3, 1, 2), {"pads": [1, 0, 0, 2, 0, 1], "strides": [2, 1, 1], "dilations": [1, 1, 2]}),
+    ((3, 3, 1), {"pads": [1, 1, 0, 1, 1, 0], "group": 2}),
+    ((1, 2, 2), {"auto_pad": "VALID", "strides": [1, 2, 1]}),
+]:
+    case(f"Conv_of_maps{kernel}",
+         [node("Reshape", ["x", "solid"], ["r"]), node("Conv", ["r", "w", "b"], **attributes)],
+         {"solid": ints(1, 2, 7, 4, 3),
+          "w": floats(4, 2 // attributes.get("group", 1), *kernel), "b": floats(4)})
+for kernel, groups, attributes in [
+    ((2, 2), 1, {"strides": [2, 2]}),
+    ((3, 3), 1, {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    ((4, 3), 3, {"strides": [3, 2], "pads": [0, 1, 2, 0], "dilations": [2, 1]}),
+    ((3, 2), 3, {"dilations": [1, 3], "pads": [1, 0, 0, 2]}),
+    ((5, 4), 1, {"strides": [2, 3], "dilations": [3, 2], "pads": [5, 4, 6, 3]}),
+    ((1, 1), 1, {"strides": [3, 2], "output_padding": [2, 0]}),
+    ((7, 7), 1, {"strides": [2, 2], "pads": [9, 9, 9, 9]}),
+]:
+    case(f"ConvTranspose{kernel}{groups}{attributes.get('strides')}",
+         node("ConvTranspose", ["x", "w", "b"], group=groups, **attributes),
+         {"w": floats(3, 6 // groups, *kernel), "b": floats(6)}, opsets=(11, 22))
+case("ConvTranspose_of_rows",
+     [ROWS, node("ConvTranspose", ["r", "w"], strides=[2], pads=[1, 0], group=3)],
+     {"rows": ints(1, 3, 56), "w": floats(3, 2, 4)})
+for image, block, attributes in [
+    ((7, 9), (3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ((9, 12), (2, 3), {"strides": [3, 2], "dilations": [2, 1]}),
+    ((4, 5), (1, 1), {}),
+]:
+    spans = [(size + sum(attributes.get("pads", [0] * 4)[i::2])
+              - attributes.get("dilations", [1, 1])[i] * (block[i] - 1) - 1)
+             // attributes.get("strides", [1, 1])[i] + 1 for i, size in enumerate(image)]
+    rows = 2 * block[0] * block[1]
+    case(f"Col2Im{image}{block}",
+         [node("Reshape", ["x", "rows"], ["r"]), node("Col2Im", ["r", "image", "block"], **attributes)],
+         {"rows": ints(1, rows, spans[0] * spans[1]), "image": ints(*image), "block": ints(*block)},
+         opsets=(18,), shape=(1, rows, spans[0], spans[1]))
 case("MaxPool_of_rows", [ROWS, node("MaxPool", ["r"], kernel_shape=[3], strides=[2], pads=[1, 1])],
      {"rows": ints(1, 3, 56)})
 for activation, parameters in (("Relu", None), ("LeakyRelu", [0.3]), ("Clip", [-0.5, 0.7]),
@@ -179,6 +216,24 @@ case("MatMul_vector", node("MatMul", ["x", "w"]), {"w": floats(7)})
 case("MatMul_row_vector", node("MatMul", ["w", "x"]), {"w": floats(8)})
 case("MatMul_computed",
      [node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]), node("MatMul", ["x", "t"])])
+
+for equation, w in {
+    "nchw,wk->nchk": floats(7, 5), "nchw,cwk->nkhc": floats(3, 7, 4), "nchw,khc": floats(2, 8, 3),
+    "nchw,d->ndwhc": floats(2), "nchw,nchw->nh": floats(1, 3, 8, 7), "...w,kw->...k": floats(4, 7),
+    "n c h w , k w d -> n d c h": floats(2, 7, 3), "wk,nchw->kc": floats(7, 3),
+    "nchw,h->nchw": floats(8),
+}.items():
+    case(f"Einsum_{equation}",
+         node("Einsum", ["w", "x"] if equation[0] == "w" else ["x", "w"], equation=equation),
+         {"w": w}, opsets=(12, 17))
+for equation in ("nchw->nwhc", "nchw->cn", "...hw->...wh", "nchw"):
+    case(f"Einsum_{equation}", node("Einsum", ["x"], equation=equation), opsets=(12,))
+case("Einsum_computed",
+     [node("Tanh", ["x"], ["t"]), node("Einsum", ["x", "t"], equation="nchw,ncgw->ncgh")],
+     opsets=(12,))
+case("Einsum_of_three",
+     [node("Tanh", ["x"], ["t"]), node("Einsum", ["x", "t", "w"], equation="nchw,nckw,kd->nhd")],
+     {"w": floats(8, 4)}, opsets=(12,))
 
 # Elementwise, behind a Tanh: arithmetic on the input itself counts as preprocessing
 
@@ -402,6 +457,13 @@ case("Range_Where_Equal", [
     node("Not", ["is"], ["not"]), node("Where", ["not", "a", "b"], ["c"]), node("Mul", ["x", "c"]),
 ], {"zero": np.int64(0), "seven": np.int64(7), "one": np.int64(1), "three": np.int64(3),
     "a": floats(7), "b": np.float32([5])})
+for k in (-2, 0, 3):
+    case(f"EyeLike{k}", [node("EyeLike", ["c"], ["e"], k=k), node("MatMul", ["x", "e"])],
+         {"c": floats(7, 5)}, opsets=(9, 13))
+case("EyeLike_of_integers",
+     [node("ConstantOfShape", ["size"], ["c"]), node("EyeLike", ["c"], ["i"], dtype=TensorProto.INT64),
+      node("Cast", ["i"], ["e"], to=TensorProto.FLOAT), node("Add", ["x", "e"])],
+     {"size": ints(8, 7)})
 case("Constant_forms", [
     node("Constant", [], ["f"], value_float=0.5),
     node("Constant", [], ["fs"], value_floats=[1.0] * 7),
