@@ -1,5 +1,7 @@
 // The steps of attention and of what stands around it: normalizations, softmax, the
 // product of two activations, resize, permute, constants.
+#include <numeric>
+
 #include "plan/verify_parts.h"
 
 namespace octavo::plan_check {
@@ -155,9 +157,9 @@ Status verify_operator(const StepPlace& at, const PermuteStep& step) {
   }
   if (const Status type = verify_moved_type(at); !type) return type;
   const int32_t last = static_cast<int32_t>(rank) - 1;
-  return verify_moved_freely(at, step.perm.back() == last &&
-                                     step.dims.back() == channels(at.input(0)) &&
-                                     channels(at.output()) == channels(at.input(0)));
+  if (step.perm.back() != last) return verify_moved_freely(at, 1);
+  return verify_moved_freely(
+      at, std::gcd(step.dims.back(), std::gcd(channels(at.input(0)), channels(at.output()))));
 }
 
 Status verify_operator(const StepPlace& at, const ConstantStep& step) {

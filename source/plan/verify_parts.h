@@ -109,9 +109,9 @@ Error wrong_shape(const StepPlace& at);
 Status verify_sum(const StepPlace& at, int64_t bound, const std::string& what);
 // The output has the element type of every input.
 Status verify_moved_type(const StepPlace& at);
-// Whether values that may change their channel mean the same: one scale and zero point a
-// tensor, or `channels_stay`.
-Status verify_moved_freely(const StepPlace& at, bool channels_stay);
+// Whether values mean the same that go from any channel c to one congruent to it modulo `period`,
+// which divides the channels of both: so far they share scale and zero point.
+Status verify_moved_freely(const StepPlace& at, int32_t period);
 // Length one or one a channel, every entry within 2^80 of zero.
 Status verify_offset(const StepPlace& at, const std::vector<float>& offset);
 

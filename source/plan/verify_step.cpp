@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include "plan/verify_parts.h"
 
@@ -176,13 +177,18 @@ Status verify_moved_type(const StepPlace& at) {
   return {};
 }
 
-Status verify_moved_freely(const StepPlace& at, bool channels_stay) {
-  const bool uniform = at.is_input_uniform(0) && at.is_output_uniform();
-  if (!uniform && !channels_stay) {
-    return at.error("scales or zero points a channel need the channels to stay ",
-                    channels(at.input(0)));
+Status verify_moved_freely(const StepPlace& at, int32_t period) {
+  const int32_t from = channels(at.input(0));
+  for (int32_t c = period; !at.is_input_uniform(0) && c < from; ++c) {
+    if (same_channel(at.input(0), c, at.input(0), c % period)) continue;
+    return at.error("scales or zero points a channel need the channels to stay ", from,
+                    period > 1 ? concat(", or to repeat every ", period) : "");
   }
-  return verify_moved_channels(at, 0, 0, 0, channels(at.output()));
+  const bool uniform = at.is_input_uniform(0) && at.is_output_uniform();
+  for (int32_t c = 0; c < (uniform ? 1 : channels(at.output())); ++c) {
+    if (const Status same = verify_moved_channel(at, 0, c % period, c); !same) return same;
+  }
+  return {};
 }
 
 Status verify_offset(const StepPlace& at, const std::vector<float>& offset) {
@@ -293,7 +299,7 @@ Status verify_concat(const StepPlace& at) {
 Status verify_reshape(const StepPlace& at) {
   if (elements(at.input(0)) != elements(at.output())) return wrong_shape(at);
   if (const Status type = verify_moved_type(at); !type) return type;
-  return verify_moved_freely(at, channels(at.input(0)) == channels(at.output()));
+  return verify_moved_freely(at, std::gcd(channels(at.input(0)), channels(at.output())));
 }
 
 // Checks one step; one overload a type.

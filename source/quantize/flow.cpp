@@ -1,6 +1,7 @@
 #include "quantize/flow.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace octavo {
 
@@ -14,10 +15,11 @@ TensorId find_tie(std::vector<TensorId>& tied, TensorId t) {
 void add_root(const Graph& graph, TensorId t, ChannelFlow& flow) {
   flow.roots.push_back(t);
   const int64_t channels = channel_count(graph.tensors[t]);
+  flow.period[t] = channels;
   for (int64_t c = 0; c < channels; ++c) flow.origins[t].push_back({t, static_cast<int32_t>(c)});
 }
 
-// All of these channels need one scale: another shape may put any value into any of them, and
+// All of these channels need one scale: another shape may put any value into any of them, or
 // a normalization or a product sums over them. (Named apart from std::tie.)
 void tie_scales(const std::vector<ChannelOrigin>& from, ChannelFlow& flow) {
   for (const auto& origin : from) {
@@ -26,13 +28,43 @@ void tie_scales(const std::vector<ChannelOrigin>& from, ChannelFlow& flow) {
   }
 }
 
-bool mixes_channels(const Graph& graph, const FormedStep& step) {
-  const int64_t from = channel_count(graph.tensors[step.inputs[0]]);
-  if (step.kind == StepKind::reshape) return channel_count(graph.tensors[step.output]) != from;
-  if (step.kind != StepKind::permute) return false;
+using Origins = std::vector<ChannelOrigin>;
+
+// Whether channels `period` apart can have one scale: they come from one channel, or are all of
+// a root's, which then has that period.
+bool agree_by_period(const Origins& from, size_t period, ChannelFlow& flow) {
+  bool same = true, whole = from.size() == flow.origins[from[0].root].size();
+  for (size_t c = 0; c < from.size(); ++c) {
+    const ChannelOrigin &here = from[c], &first = from[c % period];
+    same = same && here.root == first.root && here.channel == first.channel;
+    whole = whole && here.root == from[0].root && here.channel == static_cast<int32_t>(c);
+  }
+  if (same || !whole) return same;
+  int64_t& now = flow.period[from[0].root];
+  now = std::gcd(now, static_cast<int64_t>(period));
+  return true;
+}
+
+// Values of channels `from`, one after the other, seen as pixels of `channels`.
+Origins seen_as(const Origins& from, int64_t channels, ChannelFlow& flow) {
+  const auto count = static_cast<size_t>(channels);
+  Origins to(count, from[0]);
+  const bool longer = count % from.size() == 0;
+  if (!longer && (from.size() % count != 0 || !agree_by_period(from, count, flow))) {
+    tie_scales(from, flow);
+    return to;
+  }
+  for (size_t c = 0; c < count; ++c) to[c] = from[c % from.size()];
+  return to;
+}
+
+Origins permuted(const Graph& graph, const FormedStep& step, ChannelFlow& flow) {
   const auto last = static_cast<int32_t>(step.perm.size()) - 1;
-  return step.perm.back() != last || step.dims.back() != from ||
-         channel_count(graph.tensors[step.output]) != from;
+  const int64_t channels = channel_count(graph.tensors[step.output]);
+  const Origins& from = flow.origins[step.inputs[0]];
+  if (step.perm.back() == last) return seen_as(seen_as(from, step.dims.back(), flow), channels, flow);
+  tie_scales(from, flow);
+  return Origins(static_cast<size_t>(channels), from[0]);
 }
 
 void move_channels(const Graph& graph, const FormedStep& step, ChannelFlow& flow) {
@@ -41,9 +73,10 @@ void move_channels(const Graph& graph, const FormedStep& step, ChannelFlow& flow
     const auto& from = flow.origins[input];
     if (step.kind == StepKind::gather) {
       for (const int32_t c : step.channels) to.push_back(from[static_cast<size_t>(c)]);
-    } else if (mixes_channels(graph, step)) {
-      tie_scales(from, flow);
-      to.assign(static_cast<size_t>(channel_count(graph.tensors[step.output])), from[0]);
+    } else if (step.kind == StepKind::reshape) {
+      to = seen_as(from, channel_count(graph.tensors[step.output]), flow);
+    } else if (step.kind == StepKind::permute) {
+      to = permuted(graph, step, flow);
     } else {
       to.insert(to.end(), from.begin(), from.end());
     }
@@ -57,6 +90,7 @@ ChannelFlow trace_channels(const Graph& graph, const FormedSteps& formed) {
   ChannelFlow flow;
   flow.origins.resize(tensors);
   flow.uniform.assign(tensors, false);
+  flow.period.assign(tensors, 0);
   flow.readers.resize(tensors);
   flow.tied.resize(tensors);
   for (size_t t = 0; t < tensors; ++t) flow.tied[t] = static_cast<TensorId>(t);

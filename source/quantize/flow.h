@@ -22,6 +22,10 @@ struct ChannelFlow {
   // mixes them or a step sums over them; tied[r] == tied[s] where two roots must share it.
   // Index: tensor; itself otherwise.
   std::vector<bool> uniform;
+  // Channels of a root whose distance is a multiple of its period have one scale, since another
+  // shape shows them as one channel (a normalized row that becomes a map again). The number of
+  // channels where each is free.
+  std::vector<int64_t> period;
   std::vector<TensorId> tied;
   // For each root the indices of the non-moving steps that read its values.
   std::vector<std::vector<uint32_t>> readers;

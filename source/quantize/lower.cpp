@@ -413,9 +413,10 @@ class Lowering {
   StepOperator matmul(size_t s) const {
     const FormedStep& step = formed_.steps[s];
     std::vector<double> real = step.factor;
-    for (double& factor : real) {
+    for (size_t c = 0; c < real.size(); ++c) {
+      double& factor = real[c];
       if (std::fabs(factor) < 1e-12) factor = std::copysign(1e-12, factor);
-      factor *= input_scale(step, 0, 0) * input_scale(step, 1, 0);
+      factor *= input_scale(step, 0, 0) * input_scale(step, 1, step.transpose_b ? 0 : c);
     }
     MatMulStep out;
     out.transpose_b = step.transpose_b;

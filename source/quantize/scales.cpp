@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 
 #include "quantize/identity.h"
 
@@ -76,6 +77,33 @@ class Chooser {
 
   bool uniform(TensorId root) const { return flow_.uniform[root] || root == graph_.input; }
 
+  // Channels that differ in scale; the others repeat them.
+  int64_t period(TensorId root) const {
+    return uniform(root) ? static_cast<int64_t>(calibration_.stored[root].moments.channels())
+                         : flow_.period[root];
+  }
+
+  // What is known of the channels that share a scale, together: of a row's element alone a picture
+  // shows one value.
+  const TensorStatistics& statistics(TensorId root) {
+    const TensorStatistics& each = calibration_.stored[root];
+    const int64_t channels = each.moments.channels();
+    if (channels == 0 || period(root) == channels) return each;
+    TensorStatistics& out = folded_[root];
+    if (out.moments.channels() == 0) {
+      out = {each.moments.folded(period(root)), each.histograms.folded(period(root)), each.whole,
+             each.pictures};
+    }
+    return out;
+  }
+
+  template <class Entry>
+  static void repeat(std::vector<Entry>& entries, size_t count) {
+    const size_t period = entries.size();
+    entries.resize(count);
+    for (size_t i = period; i < count; ++i) entries[i] = entries[i - period];
+  }
+
   void find_ranges(TensorId root) {
     StoredTensor& tensor = tensors_[root];
     tensor.type = options_.types.empty() ? ElementType::u8 : options_.types[root];
@@ -87,7 +115,8 @@ class Chooser {
     for (const auto& step : formed_.steps) {
       if (step.output == root) policy.bounds = bounds_of(step);
     }
-    ranges_[root] = channel_ranges(calibration_.stored[root], policy);
+    ranges_[root] = channel_ranges(statistics(root), policy);
+    repeat(ranges_[root], static_cast<size_t>(channel_count(graph_.tensors[root])));
     // 16 bits have nothing to gain from clipping, and room for what calibration did not show.
     for (auto& range : ranges_[root]) {
       if (wide) range = {2 * range.lo, 2 * range.hi};
@@ -187,21 +216,25 @@ class Chooser {
     model.output_variance = std::max(variance, 1e-30);
   }
 
-  Candidate candidate(TensorId root, double power, double size) const {
+  Candidate candidate(TensorId root, double power, double size) {
     const auto& ranges = ranges_[root];
     const StoredTensor& tensor = tensors_[root];
+    const TensorStatistics& known = statistics(root);
     double widest = 0;
     for (const auto& range : ranges) widest = std::max(widest, range.width());
     Candidate out;
-    for (size_t c = 0; c < ranges.size(); ++c) {
+    for (size_t c = 0; c < static_cast<size_t>(period(root)); ++c) {
       const double width = size * widest * std::pow(ranges[c].width() / widest, power);
       const Affine affine = affine_for(ranges[c], width, tensor.type);
       out.scale.push_back(affine.scale);
       out.zero_point.push_back(affine.zero_point);
-      out.error.push_back(storage_error(calibration_.stored[root], static_cast<int64_t>(c),
-                                        affine.scale, affine.zero_point, tensor.levels,
+      out.error.push_back(storage_error(known, static_cast<int64_t>(c), affine.scale,
+                                        affine.zero_point, tensor.levels,
                                         automatic_clip_weight));
     }
+    repeat(out.scale, ranges.size());
+    repeat(out.zero_point, ranges.size());
+    repeat(out.error, ranges.size());
     return out;
   }
 
@@ -284,6 +317,7 @@ class Chooser {
   std::vector<StoredTensor> tensors_;
   std::vector<std::optional<GivenRounding>> given_;  // by tensor
   std::vector<std::vector<ChannelRange>> ranges_;    // by root
+  std::map<TensorId, TensorStatistics> folded_;      // of roots whose channels share scales
   std::vector<ConvolutionModel> models_;             // by step
 };
 

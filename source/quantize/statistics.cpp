@@ -71,16 +71,26 @@ void ChannelHistograms::merge(const ChannelHistograms& other) {
     *this = other;
     return;
   }
-  for (int64_t c = 0; c < channels() && c < other.channels(); ++c) {
-    grow(c, other.exponent_[static_cast<size_t>(c)]);
-    const int shift =
-        std::min(exponent_[static_cast<size_t>(c)] - other.exponent_[static_cast<size_t>(c)], 30);
-    const auto theirs = other.counts(c);
-    uint32_t* mine = counts_.data() + static_cast<ptrdiff_t>(c) * 2 * half_;
-    for (int i = 0; i < 2 * half_; ++i) {
-      mine[((i - half_) >> shift) + half_] += theirs[static_cast<size_t>(i)];
-    }
+  for (int64_t c = 0; c < channels() && c < other.channels(); ++c) add_channel(c, other, c);
+}
+
+void ChannelHistograms::add_channel(int64_t channel, const ChannelHistograms& other,
+                                    int64_t theirs) {
+  const int exponent = other.exponent_[static_cast<size_t>(theirs)];
+  grow(channel, exponent);
+  const int shift = std::min(exponent_[static_cast<size_t>(channel)] - exponent, 30);
+  const auto counts = other.counts(theirs);
+  uint32_t* mine = counts_.data() + static_cast<ptrdiff_t>(channel) * 2 * half_;
+  for (int i = 0; i < 2 * half_; ++i) {
+    mine[((i - half_) >> shift) + half_] += counts[static_cast<size_t>(i)];
   }
+}
+
+ChannelHistograms ChannelHistograms::folded(int64_t period) const {
+  if (empty()) return {};
+  ChannelHistograms out(period, half_);
+  for (int64_t c = 0; c < channels(); ++c) out.add_channel(c % period, *this, c);
+  return out;
 }
 
 ChannelMoments::ChannelMoments(int64_t channels)
@@ -125,6 +135,21 @@ void ChannelMoments::merge(const ChannelMoments& next) {
     nonzero[c] += next.nonzero[c];
   }
   count += next.count;
+}
+
+ChannelMoments ChannelMoments::folded(int64_t period) const {
+  ChannelMoments out(period);
+  const auto width = static_cast<size_t>(period);
+  for (size_t c = 0; c < sum.size(); ++c) {
+    const size_t to = c % width;
+    out.minimum[to] = std::min(out.minimum[to], minimum[c]);
+    out.maximum[to] = std::max(out.maximum[to], maximum[c]);
+    out.sum[to] += sum[c];
+    out.square_sum[to] += square_sum[c];
+    out.nonzero[to] += nonzero[c];
+  }
+  out.count = count * (sum.size() / width);
+  return out;
 }
 
 double ChannelMoments::mean(int64_t channel) const {

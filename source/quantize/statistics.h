@@ -31,8 +31,11 @@ class ChannelHistograms {
   // values: pixels of `channels()` values; largest: the largest magnitude of each channel in them.
   void add(std::span<const float> values, std::span<const float> largest);
   void merge(const ChannelHistograms& other);
+  // Channels c, c + period, c + 2 period, ... counted as one. `period` divides channels().
+  ChannelHistograms folded(int64_t period) const;
 
  private:
+  void add_channel(int64_t channel, const ChannelHistograms& other, int64_t theirs);
   void grow(int64_t channel, int exponent);
 
   int half_ = 0;
@@ -53,6 +56,8 @@ struct ChannelMoments {
 
   static ChannelMoments of(std::span<const float> values, int64_t channels);
   void merge(const ChannelMoments& next);  // sums: call in the order of the pictures
+
+  ChannelMoments folded(int64_t period) const;  // as ChannelHistograms::folded
 
   double mean(int64_t channel) const;
   double variance(int64_t channel) const;

@@ -31,8 +31,8 @@ bool needs_one_scale(const FormedStep& step, size_t i) {
     case StepKind::l2_normalize:
     case StepKind::softmax:
       return i == 0;
-    case StepKind::matmul:
-      return i < 2;
+    case StepKind::matmul:  // columns of the right operand are channels of the result
+      return i == 0 || (i == 1 && step.transpose_b);
     default:
       return false;
   }

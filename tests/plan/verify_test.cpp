@@ -43,6 +43,20 @@ TEST(SmallPlan, IsValid) {
   EXPECT_TRUE(valid) << valid.error().message;
 }
 
+TEST(SmallPlan, ARowShowsTheScalesOfItsMapAgainAndAgain) {
+  Plan plan = small_plan();
+  plan.tensors[small::smooth].scale = {0.05f, 0.05f, 0.06f, 0.06f};
+  plan.tensors[small::shuffled].scale = {0.06f, 0.05f, 0.06f, 0.05f};
+  const std::vector<float> joined{0.05f, 0.05f, 0.06f, 0.06f, 0.06f, 0.05f, 0.06f, 0.05f};
+  plan.tensors[small::joined].scale = joined;
+  std::vector<float>& row = plan.tensors[small::flat].scale = {};
+  for (int i = 0; i < 4; ++i) row.insert(row.end(), joined.begin(), joined.end());
+  const Status valid = verify(plan);
+  EXPECT_TRUE(valid) << valid.error().message;
+  row[29] = 0.07f;
+  EXPECT_FALSE(verify(plan));
+}
+
 TEST_P(BrokenRule, IsRefused) {
   Plan plan = small_plan();
   GetParam().commit(plan);
@@ -371,8 +385,9 @@ INSTANTIATE_TEST_SUITE_P(
                [](Plan& p) { p.tensors[small::flat].shape[3] = 31; }},
         Breach{"ReshapeToAnotherScale", "differs from it in scale",
                [](Plan& p) { p.tensors[small::flat].scale = {0.5f}; }},
-        Breach{"ReshapeOfScalesByChannel", "need the channels to stay 8",
+        Breach{"ReshapeOfScalesByChannel", "need the channels to stay 8, or to repeat every 2",
                [](Plan& p) {
+                 p.tensors[small::flat].shape = {1, 1, 16, 2};
                  p.tensors[small::smooth].scale = {0.05f, 0.05f, 0.06f, 0.06f};
                  p.tensors[small::shuffled].scale = {0.06f, 0.05f, 0.06f, 0.05f};
                  p.tensors[small::joined].scale = {0.05f, 0.05f, 0.06f, 0.06f,

@@ -164,5 +164,64 @@ TEST(Architectures, SquaresAndExtremes) {
   expect_integers_follow(n.finish(n.binary("sum", Binary::Kind::add, most, least)));
 }
 
+// GroupNorm of one group over a map some of whose channels are far wider than the others: the row
+// that it goes over shows its map again, whose channels keep scales of their own.
+TEST(Architectures, ANormalizedRowThatBecomesAMapHasAScaleAChannel) {
+  Network n(11);
+  std::vector<float> widths(width);
+  for (size_t c = 0; c < widths.size(); ++c) widths[c] = c % 4 == 0 ? 40.0f : 1.0f;
+  const TensorId wide = n.node("wide", ChannelAffine{3},
+                               {n.conv("y", n.x, width, {3}),
+                                n.graph.add_constant("widths", {width}, widths),
+                                n.constant({width}, 0.1f)});
+  const int64_t elements = 64 * width;
+  const auto count = static_cast<size_t>(elements);
+  const TensorId normed =
+      n.node("normed", LayerNorm{1e-5f},
+             {n.node("rows", Reshape{{1, elements}}, {wide}),
+              n.graph.add_constant("ones", {elements}, std::vector<float>(count, 1)),
+              n.graph.add_constant("zeros", {elements}, std::vector<float>(count, 0))});
+  const TensorId map = n.node("map", Reshape{{1, 8, 8, width}}, {normed});
+  const TensorId own = n.conv("own", map, width, {3, 1, static_cast<int>(width)});
+  Graph graph = n.finish(n.unary("relu", Kind::relu, own));
+  ASSERT_TRUE(run_rewrites(graph));
+  const Preprocess how = small_preprocess();
+  const auto quantized = quantize(graph, &how, pictures(40), {});
+  ASSERT_TRUE(quantized) << quantized.error().message;
+  EXPECT_GT(logits_cosine(graph, quantized->plan), 0.99);
+  int rows = 0;
+  for (const Step& step : quantized->plan.steps) {
+    if (!std::holds_alternative<LayerNormStep>(step.op)) continue;
+    const std::vector<float>& scale = quantized->plan.tensors[step.output].scale;
+    ASSERT_EQ(scale.size(), count);
+    EXPECT_NE(scale[0], scale[1]);
+    for (size_t i = width; i < scale.size(); ++i) ASSERT_EQ(scale[i], scale[i - width]);
+    ++rows;
+  }
+  EXPECT_EQ(rows, 1);
+}
+
+// The columns of a product's right operand are channels of its result: the values' widths differ.
+TEST(Architectures, TheRightOperandOfAProductHasAScaleAColumn) {
+  Network n(12);
+  std::vector<float> widths(width);
+  for (size_t c = 0; c < widths.size(); ++c) widths[c] = c % 4 == 0 ? 100.0f : 1.0f;
+  const TensorId tokens = n.node("tokens", Reshape{{1, 64, width}}, {n.x});
+  const auto linear = [&](const std::string& name) {
+    return n.node(name, MatMul{}, {tokens, n.constant({width, width}, 0.3f)});
+  };
+  const TensorId values = n.node("values", ChannelAffine{2},
+                                 {linear("v"), n.graph.add_constant("widths", {width}, widths),
+                                  n.constant({width}, 0.1f)});
+  const TensorId scores = n.node("scores", MatMul{true}, {linear("q"), linear("k")});
+  const TensorId mixed = n.node("mixed", MatMul{}, {n.node("soft", Softmax{2}, {scores}), values});
+  std::vector<float> narrowed(width);
+  for (size_t c = 0; c < narrowed.size(); ++c) narrowed[c] = 1 / widths[c];
+  const TensorId level =
+      n.node("level", ChannelAffine{2}, {mixed, n.graph.add_constant("narrowed", {width}, narrowed),
+                                         n.constant({width}, 0.1f)});
+  expect_integers_follow(n.finish(n.layer_norm(level)), 0.995);
+}
+
 }  // namespace
 }  // namespace octavo

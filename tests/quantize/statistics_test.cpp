@@ -61,5 +61,32 @@ TEST(ChannelMoments, ByHand) {
   EXPECT_DOUBLE_EQ(moments.mean(1), -1);
 }
 
+// Channels 0, 2, 4 and 1, 3, 5 of a row counted as those of three pixels of two channels.
+TEST(Statistics, FoldedChannelsAreThoseOfTheSameValuesAsPixels) {
+  const std::vector<float> row{1, -300, 0, 2, 0.25f, 40};
+  const auto counted = [&](int64_t channels) {
+    ChannelHistograms out(channels, ChannelHistograms::compact_half);
+    std::vector<float> largest(static_cast<size_t>(channels), 0);
+    for (size_t i = 0; i < row.size(); ++i) {
+      float& most = largest[i % largest.size()];
+      most = std::max(most, std::fabs(row[i]));
+    }
+    out.add(row, largest);
+    return out;
+  };
+  const ChannelHistograms pixels = counted(2), folded = counted(6).folded(2);
+  ASSERT_EQ(folded.channels(), 2);
+  for (int64_t c = 0; c < 2; ++c) {
+    EXPECT_EQ(folded.bin_width(c), pixels.bin_width(c));
+    EXPECT_TRUE(std::ranges::equal(folded.counts(c), pixels.counts(c)));
+  }
+  const ChannelMoments two = ChannelMoments::of(row, 2), six = ChannelMoments::of(row, 6).folded(2);
+  EXPECT_EQ(six.count, two.count);
+  EXPECT_EQ(six.minimum, two.minimum);
+  EXPECT_EQ(six.maximum, two.maximum);
+  EXPECT_EQ(six.nonzero, two.nonzero);
+  for (int64_t c = 0; c < 2; ++c) EXPECT_DOUBLE_EQ(six.variance(c), two.variance(c));
+}
+
 }  // namespace
 }  // namespace octavo
