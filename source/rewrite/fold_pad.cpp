@@ -3,6 +3,7 @@
 // smaller, zeros (behind a ReLU) or any other number win no maximum: the pool's own padding.
 #include <algorithm>
 
+#include "rewrite/layout.h"
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
 #include "rewrite/value_bounds.h"
@@ -39,13 +40,34 @@ bool wins_no_maximum(float padding, const KnownValues& x) {
   return padding <= x.bounds.lo || padding <= as_good_as_infinite;
 }
 
+// The Pad that makes an operand, as it would be behind a Transpose that stands between.
+struct Padded {
+  TensorId x;  // in front of both
+  Pad pad;
+  Permutation turned;  // empty: no Transpose
+};
+
+std::optional<Padded> padded(const Editor& editor, TensorId id) {
+  if (const auto* pad = made_by<Pad>(editor, id)) return Padded{operand(editor, id, 0), *pad, {}};
+  const auto* transpose = made_by<Transpose>(editor, id);
+  if (!transpose) return std::nullopt;
+  const TensorId inner = operand(editor, id, 0);
+  const auto* found = made_by<Pad>(editor, inner);
+  if (!found) return std::nullopt;
+  Pad pad = *found;
+  pad.before = shape_after(pad.before, transpose->perm);
+  pad.after = shape_after(pad.after, transpose->perm);
+  return Padded{operand(editor, inner, 0), pad, transpose->perm};
+}
+
 bool fold(Editor& editor, NodeId id, const std::vector<KnownValues>& known) {
   const Node& node = editor.node(id);
   if (node.inputs.empty()) return false;
-  const auto* pad = made_by<Pad>(editor, node.inputs[0]);
-  const auto border = pad ? border_of(*pad) : std::nullopt;
+  const auto found = padded(editor, node.inputs[0]);
+  const auto border = found ? border_of(found->pad) : std::nullopt;
   if (!border) return false;
-  const TensorId x = operand(editor, node.inputs[0], 0);
+  const Pad* pad = &found->pad;
+  const TensorId x = found->x;
   const auto* maximum = std::get_if<Pool2d>(&node.op);
   const bool takes_maximum = maximum && maximum->kind == Pool2d::Kind::maximum;
   if (!takes_maximum && pad->value != 0) return false;
@@ -71,7 +93,7 @@ bool fold(Editor& editor, NodeId id, const std::vector<KnownValues>& known) {
     return false;
   }
   std::vector<TensorId> inputs = node.inputs;
-  inputs[0] = x;
+  inputs[0] = found->turned.empty() ? x : editor.insert(id, "", Transpose{found->turned}, {x});
   editor.replace(id, op, inputs);
   return true;
 }

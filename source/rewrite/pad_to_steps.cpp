@@ -1,6 +1,7 @@
 // Padding that no other operator takes. Reflected and repeated borders are rows and columns
-// picked again. A border of one number, and channels of it, are a convolution that copies: its
-// padding is zero, so that another number is taken off in front and put back behind.
+// picked again. A border of one number around a map, and channels of it, are a convolution that
+// copies: its padding is zero, so that another number is taken off in front and put back behind.
+// Tokens and rows have constants joined to them.
 #include <algorithm>
 #include <cmath>
 
@@ -111,6 +112,42 @@ bool copy_with_border(Editor& editor, NodeId id) {
   return true;
 }
 
+// What is no map, or is padded with whole maps: constants are joined to it, one axis after the
+// other, the last first, while the tensor is small.
+bool join_border(Editor& editor, NodeId id) {
+  const Node& node = editor.node(id);
+  const auto* op = std::get_if<Pad>(&node.op);
+  if (!op || op->mode != Pad::Mode::constant || !(std::fabs(op->value) <= 1e6f)) return false;
+  const Pad pad = *op;
+  TensorId x = node.inputs[0];
+  const Shape to = editor.shape(node.output);
+  if (editor.shape(x) == to || element_count(to) > most_weights) return false;
+  Concat concat;
+  std::vector<TensorId> parts;
+  for (size_t axis = to.size(); axis-- > 0;) {
+    Shape shape = editor.shape(x);
+    if (shape[axis] == to[axis]) continue;
+    if (!parts.empty()) shape = editor.shape(x = editor.insert(id, "", concat, parts));
+    concat.axis = static_cast<int>(axis);
+    parts.clear();
+    const auto join = [&](int64_t size) {
+      if (size == 0) return;
+      shape[axis] = size;
+      parts.push_back(editor.add_constant(
+          "border", shape, std::vector<float>(static_cast<size_t>(element_count(shape)), pad.value)));
+    };
+    join(pad.before[axis]);
+    parts.push_back(x);
+    join(pad.after[axis]);
+  }
+  editor.replace(id, concat, parts);
+  return true;
+}
+
+bool put_border(Editor& editor, NodeId id) {
+  return copy_with_border(editor, id) || join_border(editor, id);
+}
+
 }  // namespace
 
 int pad_to_gather(Graph& graph) {
@@ -118,7 +155,7 @@ int pad_to_gather(Graph& graph) {
 }
 
 int pad_to_conv(Graph& graph) {
-  return rewrite_nodes(graph, copy_with_border);
+  return rewrite_nodes(graph, put_border);
 }
 
 }  // namespace octavo

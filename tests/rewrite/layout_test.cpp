@@ -1,6 +1,8 @@
 // NCHW files come out as NHWC graphs without a Transpose.
 #include "rewrite/layout.h"
 
+#include <limits>
+
 #include "rewrite/build_graph.h"
 
 namespace octavo {
@@ -335,6 +337,23 @@ TEST(Layout, PaddingWithAnotherValueStays) {
       build.add(Pad{Pad::Mode::constant, {0, 1, 1, 0}, {0, 1, 1, 0}, 2}, {build.input()});
   Graph graph = build.finish(build.conv(padded, 4, 3));
   EXPECT_EQ(test::apply("pad", graph), 0);
+}
+
+// A norm of groups leaves its map with the channels first, so that a Transpose comes behind the Pad.
+TEST(Layout, PaddingInFrontOfATransposeIsThatOfThePoolBehindIt) {
+  Build build({1, 4, 6, 7});
+  constexpr float lowest = -std::numeric_limits<float>::max();
+  const Pad border{Pad::Mode::constant, {0, 0, 0, 1}, {0, 0, 1, 2}, lowest};
+  const TensorId padded = build.add(border, {build.input()});
+  const TensorId turned = build.add(Transpose{{0, 2, 3, 1}}, {padded});
+  Pool2d pool{Pool2d::Kind::maximum};
+  pool.kernel = {3, 3};
+  pool.stride = {2, 2};
+  const Graph before = build.finish(build.add(pool, {turned}));
+  Graph after = before;
+  EXPECT_EQ(test::apply("pad", after), 1);
+  EXPECT_EQ(test::operators(after), "transpose max_pool");
+  test::expect_same_result(before, after);
 }
 
 }  // namespace

@@ -74,6 +74,72 @@ TEST(Softmaxes, AlongAnyAxisGoOverTheLast) {
   }
 }
 
+TEST(Borders, OfTokensAreConstantsJoinedToThem) {
+  Build build({1, 2, 3, 4});
+  const TensorId x = build.add(Reshape{{2, 3, 4}}, {build.input()});
+  Pad pad;
+  pad.before = {0, 1, 2};
+  pad.after = {1, 0, 3};
+  pad.value = 0.5f;
+  const Graph graph = after("pad-copy", build.finish(build.add(pad, {x})));
+  EXPECT_EQ(test::operators(graph), "reshape concat concat concat");
+}
+
+TEST(ConstantProducts, OnTheLeftComeToTheRight) {
+  for (const bool transpose_b : {false, true}) {
+    Build build({1, 3, 4, 5});
+    const TensorId x = build.add(Reshape{{3, 4, 5}}, {build.input()});
+    const TensorId mixed =
+        build.add(MatMul{transpose_b}, {build.random({6, transpose_b ? 5 : 4}), x});
+    const Graph graph = after("constant-products", build.finish(mixed));
+    for (const Node& node : graph.nodes) {
+      if (!std::holds_alternative<MatMul>(node.op)) continue;
+      EXPECT_FALSE(graph.tensors[node.inputs[0]].is_constant());
+    }
+  }
+}
+
+TEST(ConstantProducts, OneMatrixAHeadAreAConvolutionInGroups) {
+  const Shape weights[] = {{3, 5, 2}, {1, 3, 5, 2}, {7, 1, 5, 2}, {7, 3, 5, 2}, {1, 1, 5, 2}};
+  for (const Shape& shape : weights) {
+    for (const bool transpose_b : {false, true}) {
+      Build build({1, 21, 4, 5});
+      const TensorId heads = build.add(Reshape{{7, 3, 4, 5}}, {build.input()});
+      Shape matrix = shape;
+      if (transpose_b) std::swap(matrix[matrix.size() - 1], matrix[matrix.size() - 2]);
+      const TensorId y = build.add(MatMul{transpose_b}, {heads, build.random(matrix)});
+      const Graph graph = after("constant-products", build.finish(y));
+      EXPECT_EQ(test::count(graph, "matmul"), 0);
+      EXPECT_EQ(test::count(graph, "conv2d"), 1);
+    }
+  }
+}
+
+TEST(ConstantProducts, OfOneTensorByManyMatricesAreOutputs) {
+  Build build({1, 2, 4, 5});
+  const TensorId x = build.add(Reshape{{2, 1, 4, 5}}, {build.input()});
+  const TensorId y = build.add(MatMul{}, {x, build.random({3, 5, 6})});
+  const Graph graph = after("constant-products", build.finish(y));
+  EXPECT_EQ(test::count(graph, "conv2d"), 1);
+  EXPECT_EQ(graph.tensors[graph.output].shape, (Shape{2, 3, 4, 6}));
+}
+
+TEST(CubicResizes, AreProductsAlongEachAxis) {
+  for (const auto coordinates :
+       {Resize::Coordinates::half_pixel, Resize::Coordinates::align_corners}) {
+    Build build({1, 6, 7, 3});
+    Resize resize;
+    resize.mode = Resize::Mode::cubic;
+    resize.coordinates = coordinates;
+    resize.height = 9;
+    resize.width = 5;
+    resize.scale_h = 1.5f;
+    resize.scale_w = 5.0f / 7.0f;
+    const Graph graph = after("cubic", build.finish(build.add(resize, {build.input()})));
+    EXPECT_EQ(test::count(graph, "conv2d"), 2);
+  }
+}
+
 TEST(Broadcasts, OfSpatialGatesAreWrittenOut) {
   Build build({1, 4, 5, 6});
   const TensorId gate = build.unary(Curve::sigmoid, build.conv(build.input(), 1));
