@@ -85,7 +85,7 @@ TEST(Operators, SameUpperPadsBehindAndSameLowerBefore) {
 TEST(Operators, ConvRefusesThreeDimensionsAndComputedWeights) {
   EXPECT_NE(error_of(one_node({"Conv", {"x", "w"}, {"y"}},
                               {float_tensor({1, 3, 1, 3, 3}, counting(27), "w")}))
-                .find("one or two dimensions"),
+                .find("of three dimensions those are known"),
             std::string::npos);
   EXPECT_NE(error_of(one_node({"Conv", {"x", "x"}, {"y"}})).find("weight is computed"),
             std::string::npos);
