@@ -63,30 +63,50 @@ def smallest_of_each(count):
     return (first + rest)[:count]
 
 
-def export(name, path):
-    """Runs in a process of its own: a network of made-up weights as a file, by TorchScript at opset 17."""
-    sys.path.insert(0, str(ROOT / "zoo"))
-    import export as zoo_export
-    import onnx
+def input_sizes(config):
+    """Sides to try: a small one where the network takes any, and its own."""
+    own = config["input_size"][1]
+    if config.get("fixed_input_size"):
+        return [own if own <= LARGEST_SIZE else 224]
+    small = max(SIZE, (config.get("min_input_size") or (3, 0))[1])
+    return [small, min(own, 224)]
+
+
+def made_up(name, size):
+    """The network with made-up weights, and its row as zoo/models.toml has them."""
     import timm
     import torch
     from weights import make_up
-    form = zoo_export.Form()
-    zoo_export.set_fused_attention(form)
-    torch.set_num_threads(1)
     torch.manual_seed(SEED)
-    model = created(name)
-    config = model.default_cfg
-    size = config["input_size"][1]
-    if not config.get("fixed_input_size"):
-        size = max(SIZE, (config.get("min_input_size") or (3, 0))[1])
-    elif size > LARGEST_SIZE:
-        size = 224
-        model = timm.create_model(name, pretrained=False, img_size=size)
+    config = created(name, meta=True).default_cfg
+    fixed = config.get("fixed_input_size") and size != config["input_size"][1]
+    model = timm.create_model(name, pretrained=False, **({"img_size": size} if fixed else {}))
     row = {"family": name, "library": "timm", "mean": config["mean"], "std": config["std"],
            "crop": config.get("crop_pct") or 1, "interpolation": "bilinear", "model": name, "tag": ""}
-    model = make_up(model.eval(), SEED, size, pictures=4)
-    exported = zoo_export.to_onnx(model, row, form, size)
+    return make_up(model.eval(), SEED, size, pictures=4), row
+
+
+def export(name, path):
+    """Runs in a process of its own: a network of made-up weights as a file, by TorchScript at opset
+    17; where that cannot, with attention written out, at opset 18, or at the network's own size."""
+    sys.path.insert(0, str(ROOT / "zoo"))
+    import export as zoo_export
+    import onnx
+    import timm.layers
+    import torch
+    torch.set_num_threads(1)
+    sizes = input_sizes(created(name, meta=True).default_cfg)
+    ways = [(opset, fused, size) for size in sizes for opset, fused in ((17, True), (17, False), (18, False))]
+    for opset, fused, size in ways:
+        try:
+            timm.layers.set_fused_attn(fused)
+            form = zoo_export.Form(opset=opset)
+            model, row = made_up(name, size)
+            exported = zoo_export.to_onnx(model, row, form, size)
+            break
+        except Exception:  # the exporter raises what it likes
+            if (opset, fused, size) == ways[-1]:
+                raise
     zoo_export.drop_traces(exported)
     zoo_export.describe(exported, row, str(SEED), size)
     onnx.save(exported, path)
@@ -165,20 +185,21 @@ def passes(result):
 
 
 def text_of(result):
-    """(result, reason) of a row."""
+    """(mean cosine or result, median, reason) of a row."""
     if "export" in result:
-        return "not exported", result["export"]
+        return "not exported", "", result["export"]
     if "check" in result:
-        return "not read", result["check"]
+        return "not read", "", result["check"]
     if result["refused"]:
         operator, why, node = result["refused"][0]
-        return f"{len(result['refused'])} refused", f"{node} ({operator}): {why}"
+        return f"{len(result['refused'])} refused", "", f"{node} ({operator}): {why}"
     plan = result.get("plan")
     if plan is None:
-        return "can be built", ""
+        return "can be built", "", ""
     if "error" in plan:
-        return "not built", plan["error"]
-    return f"{plan['cosine']:.4f}", "digests differ: " + ", ".join(plan["differ"]) if plan["differ"] else ""
+        return "not built", "", plan["error"]
+    differ = "digests differ: " + ", ".join(plan["differ"]) if plan["differ"] else ""
+    return f"{plan['cosine']:.4f}", f"{plan['median']:.4f}", differ
 
 
 def is_due(result, options):
@@ -215,7 +236,7 @@ def main():
     results = json.loads(store.read_text()) if store.exists() else {}
     wanted = options.names or json.loads(names.read_text())[: options.count]
     print(machine())
-    print("| name | logits cosine | reason |\n|---|---|---|")
+    print("| name | logits cosine | median | reason |\n|---|---|---|---|")
     for name in wanted:
         if is_due(results.get(name), options):
             results[name] = measure(folder, name, options)
