@@ -52,23 +52,26 @@ if(OCTAVO_PROGRAM)
     install(TARGETS ${OCTAVO_MODULES} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
             COMPONENT program)
   endif()
-  # What the program says of itself: the manual page, and what shells complete words from.
-  foreach(page man:octavo.1:${CMAKE_INSTALL_MANDIR}/man1
-          bash:octavo:${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-          zsh:_octavo:${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
-          fish:octavo.fish:${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
-    string(REPLACE ":" ";" page ${page})
-    list(GET page 0 format)
-    list(GET page 1 name)
-    list(GET page 2 folder)
-    set(file ${PROJECT_BINARY_DIR}/pages/${format}/${name})
-    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pages/${format})
-    add_custom_command(OUTPUT ${file} COMMAND octavo_program help --format ${format} > ${file}
-                       DEPENDS octavo_program VERBATIM)
-    list(APPEND OCTAVO_PAGES ${file})
-    install(FILES ${file} DESTINATION ${folder} COMPONENT program)
-  endforeach()
-  add_custom_target(octavo_pages ALL DEPENDS ${OCTAVO_PAGES})
+  # What the program says of itself: the manual page, and what shells complete words from. A cross build may have nothing
+  # that runs it.
+  if(NOT CMAKE_CROSSCOMPILING)
+    foreach(page man:octavo.1:${CMAKE_INSTALL_MANDIR}/man1
+                 bash:octavo:${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+                 zsh:_octavo:${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+                 fish:octavo.fish:${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+      string(REPLACE ":" ";" page ${page})
+      list(GET page 0 format)
+      list(GET page 1 name)
+      list(GET page 2 folder)
+      set(file ${PROJECT_BINARY_DIR}/pages/${format}/${name})
+      file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pages/${format})
+      add_custom_command(OUTPUT ${file} COMMAND octavo_program help --format ${format} > ${file}
+                         DEPENDS octavo_program VERBATIM)
+      list(APPEND OCTAVO_PAGES ${file})
+      install(FILES ${file} DESTINATION ${folder} COMPONENT program)
+    endforeach()
+    add_custom_target(octavo_pages ALL DEPENDS ${OCTAVO_PAGES})
+  endif()
 endif()
 
 # The Python package over what is installed: of the Debian package, not of `cmake --install` for everybody, whose
