@@ -20,7 +20,7 @@ constexpr uint32_t ir_version = 1, producer_name = 2, producer_version = 3, grap
                    opset_import = 8, metadata_props = 14;
 }
 namespace opset_id {
-constexpr uint32_t domain = 1, version = 2;
+constexpr uint32_t version = 2;  // of the default domain
 }
 namespace graph {
 constexpr uint32_t node = 1, name = 2, initializer = 5, input = 11, output = 12;

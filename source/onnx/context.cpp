@@ -72,6 +72,10 @@ bool NodeContext::reads_output(size_t index) const {
   return index < node_.outputs.size() && builder_.readers.contains(node_.outputs[index]);
 }
 
+bool NodeContext::names_output(size_t index) const {
+  return index < node_.outputs.size() && !node_.outputs[index].empty();
+}
+
 const AttributeProto* NodeContext::attribute(std::string_view name) {
   read_attributes_.insert(name);
   for (const AttributeProto& attribute : node_.attributes) {

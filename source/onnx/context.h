@@ -59,6 +59,8 @@ class NodeContext {
   std::optional<float> scalar_input(size_t index, std::string_view what);
   // Whether anything reads it: exporters also name the outputs that nothing does.
   bool reads_output(size_t index) const;
+  // Whether the node names it, which may change what the node means.
+  bool names_output(size_t index) const;
 
   // Attributes; `otherwise` where the node has none of that name.
   int64_t integer(std::string_view name, int64_t otherwise);

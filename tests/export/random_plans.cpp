@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   if (argc != 5) return 2;
   octavo::testing::RandomPlanOptions options;
   options.steps = std::atoi(argv[4]);
+  options.given_codes = false;  // not exported
   const int first = std::atoi(argv[2]), count = std::atoi(argv[3]);
   for (int seed = first; seed < first + count; ++seed) {
     octavo::Plan plan = octavo::testing::random_plan(static_cast<uint64_t>(seed), options);

@@ -230,9 +230,9 @@ TEST(Powers, OfOtherExponentsAreFunctionsOfOneNumber) {
 }
 
 TEST(Powers, OfExponentsOutOfReachStay) {
-  for (const float exponent : {0.0f, 17.0f, -1e9f}) {
+  for (const float exponent : {0.0f, 17.0f, -17.0f}) {
     Build build({1, 4, 5, 6});
-    const TensorId x = build.unary(Curve::exp, build.input());
+    const TensorId x = build.unary(Curve::exp, build.unary(Curve::tanh, build.input()));
     after("power", build.finish(build.binary(Kind::power, x, build.number(exponent))), 0);
   }
 }
