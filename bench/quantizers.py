@@ -28,7 +28,8 @@ TOOLS = ["onnxruntime", "nncf", "quark", "modelopt", "brevitas"]
 # Nothing that eight or sixteen bits and fixed scales could hold: to be refused, with a way out.
 REFUSED = {"onnxruntime-dynamic", "onnxruntime-weights-4bit", "nncf-weights-4bit", "modelopt-int4", "modelopt-fp8",
            "quark-bf16"}
-CALIBRATION, TIE = 24, 0.51  # of the pictures, where a file leaves tensors open; what is farther apart, in steps, was a tie
+CALIBRATION = 24  # of the pictures, where a file leaves tensors open
+LAST_ROUNDING = 0.51  # steps: what the last rounding alone makes, which a plan leaves out
 
 Result = collections.namedtuple("Result", "name state message open steps", defaults=("", 0, None))
 
@@ -101,7 +102,7 @@ def row(result):
         return f"| {rest} | {network} | {'refused, as it must be' if expected else result.state} | | | | {result.message[:160]} |"
     steps = result.steps
     return (f"| {rest} | {network} | {'all rounded' if result.open == 0 else f'{result.open} open'} | {steps.max():.2f} | "
-            f"{(steps <= 1.001).mean() * 100:.1f} % | {(steps > TIE).sum()} of {steps.size} | |")
+            f"{(steps <= 1.001).mean() * 100:.1f} % | {(steps > LAST_ROUNDING).sum()} of {steps.size} | |")
 
 
 def summary(results):
@@ -112,8 +113,8 @@ def summary(results):
     within = [r for r in rounded if r.steps.max() <= 1.001]
     print(f"\n{len(results)} files; {len(imported)} of {len(wanted)} imported; of {len(rounded)} that round every tensor "
           f"{len(within)} within one output step, and of their {sum(r.steps.size for r in rounded)} outputs "
-          f"{sum(int((r.steps > 1.001).sum()) for r in rounded)} are not, {sum(int((r.steps > TIE).sum()) for r in rounded)} "
-          f"were ties; {sum(r.open > 0 for r in wanted)} files left tensors open")
+          f"{sum(int((r.steps > 1.001).sum()) for r in rounded)} are not, {sum(int((r.steps > LAST_ROUNDING).sum()) for r in rounded)} "
+          f"are farther than the last rounding makes; {sum(r.open > 0 for r in wanted)} files left tensors open")
 
 
 def main():
@@ -136,7 +137,7 @@ def main():
     paths = [path.with_suffix(".onnx") for path in sorted(options.folder.glob("*.npz"))
              if path.stem.split("-")[1] in tools]
     print(machine(), "\n")
-    print("| quantizer, preset | network | tensors | most steps | within 1 step | ties | |\n|---|---|---|---|---|---|---|")
+    print("| quantizer, preset | network | tensors | most steps | within 1 step | over 0.51 | |\n|---|---|---|---|---|---|---|")
     results = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for result in pool.map(measure, paths):
