@@ -68,7 +68,7 @@ class SearchBounds : public ::testing::Test {
   const Graph graph_ = chain();
   const Preprocess how_ = small_preprocess();
   const CalibrationFeed feed_ = pictures(24);
-  const QuantizeOptions options_;
+  const QuantizeOptions options_{};
   std::unique_ptr<Quantizer> quantizer_;
   int usual_ = 0, all_ = 0;
 };
