@@ -89,17 +89,36 @@ Error wrong_shape(const StepPlace& at) {
 
 namespace {
 
+struct WeightSums {
+  int64_t sum = 0, magnitude = 0;
+};
+
+// In parts whose sums fit 32 bits: so compilers take many weights at a time, and most of what
+// verifying a plan costs is this.
+WeightSums weight_sums(std::span<const int8_t> weights) {
+  constexpr size_t part = size_t{1} << 16;
+  WeightSums all;
+  while (!weights.empty()) {
+    const auto some = weights.first(std::min(part, weights.size()));
+    int32_t sum = 0, magnitude = 0;
+    for (const int32_t weight : some) {
+      sum += weight;
+      magnitude += weight < 0 ? -weight : weight;
+    }
+    all.sum += sum;
+    all.magnitude += magnitude;
+    weights = weights.subspan(some.size());
+  }
+  return all;
+}
+
 // Contract 1: no partial sum of an accumulator leaves int32, in whatever order it is
 // summed, and also where a kernel shifts its operand from u8 to i8. Sums of u16 are wider.
 Status verify_accumulators(const StepPlace& at, const ConvolutionStep& step, int64_t taps,
                            int64_t largest_stored) {
   for (size_t o = 0; o < step.bias.size(); ++o) {
-    const int8_t* weights = step.weights.data() + static_cast<int64_t>(o) * taps;
-    int64_t sum = 0, magnitude = 0;
-    for (int64_t i = 0; i < taps; ++i) {
-      sum += weights[i];
-      magnitude += std::abs(weights[i]);
-    }
+    const auto [sum, magnitude] = weight_sums(
+        std::span(step.weights).subspan(o * static_cast<size_t>(taps), static_cast<size_t>(taps)));
     const int64_t bias = step.bias[o];
     int64_t bound = std::abs(bias) + largest_stored * magnitude;
     if (at.input(0).type == ElementType::u8) {
@@ -376,8 +395,8 @@ Status verify_types(const StepPlace& at, const Epilogue* epilogue) {
       if (type != ElementType::i8) return at.error("input 1 must be i8");
       continue;
     }
-    const bool fits = is_unsigned(type) || type == ElementType::i16 ||
-                      (moves && type == ElementType::i8);
+    const bool fits =
+        is_unsigned(type) || type == ElementType::i16 || (moves && type == ElementType::i8);
     if (!fits) return at.error("input ", i, " must be u8, u16 or i16", moves ? ", or i8" : "");
   }
   if (at.output().type != ElementType::f32 || epilogue != nullptr) return {};

@@ -56,28 +56,26 @@ Arena::~Arena() {
 }
 
 std::byte* ConstantPool::allocate(size_t bytes) {
-  constexpr size_t block_bytes = size_t{256} << 10;
   const size_t needed = round_up(bytes + kernels::slack_bytes, alignment);
-  if (needed > left_) {
-    const size_t size = std::max(needed, block_bytes);
-    charge_.add(size);
-    left_ = size;
-    if (!counts_) {
-      blocks_.emplace_back(
-          static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment})));
-      next_ = blocks_.back().get();
-    }
-  }
-  if (counts_) {
-    left_ -= needed;
+  if (area_ == nullptr) {
+    charge_.add(needed);
+    bytes_ += needed;
     return nullptr;
   }
-  std::byte* start = next_;
-  std::memset(start, 0, needed);
-  next_ += needed;
-  left_ -= needed;
-  bytes_ += needed;
-  return start;
+  return std::exchange(next_, next_ + needed);
+}
+
+void ConstantPool::map() {
+  charge_.add(bytes_);
+  // Zeroed, and brought in at once: all of it is written.
+  void* area = ::mmap(nullptr, std::max(bytes_, size_t{1}), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (area == MAP_FAILED) throw std::bad_alloc();
+  area_ = next_ = static_cast<std::byte*>(area);
+}
+
+ConstantPool::~ConstantPool() {
+  if (area_ != nullptr) ::munmap(area_, std::max(bytes_, size_t{1}));
 }
 
 Error to_error(const OverBudget& over) {

@@ -108,17 +108,18 @@ class Arena {
   std::vector<std::byte*> parts_;
 };
 
-// What a program keeps for good: packed weights and per-channel arrays, each 64-byte
-// aligned and followed by slack that kernels may read. Addresses stay.
+// What a program keeps for good: packed weights and per-channel arrays, zeroed, each 64-byte
+// aligned and followed by slack that kernels may read. It is asked twice for the same things in
+// the same order: first it counts them, then it has them.
 class ConstantPool {
  public:
   explicit ConstantPool(Charge& charge) : charge_(charge) {}
-  // Null while the pool only counts what the same calls will take.
-  std::byte* allocate(size_t bytes);
-  void only_count(bool counts) {
-    counts_ = counts;
-    left_ = 0;
-  }
+  ConstantPool(const ConstantPool&) = delete;
+  ConstantPool& operator=(const ConstantPool&) = delete;
+  ~ConstantPool();
+
+  std::byte* allocate(size_t bytes);  // null, and charged for a try, before map()
+  void map();                         // what was counted; throws OverBudget
 
   // `count` entries and zeros up to a multiple of `multiple`.
   template <class T>
@@ -128,16 +129,9 @@ class ConstantPool {
   size_t bytes() const { return bytes_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* block) const {
-      ::operator delete (block, std::align_val_t{alignment});
-    }
-  };
   Charge& charge_;
-  bool counts_ = false;
-  std::vector<std::unique_ptr<std::byte, Free>> blocks_;
-  std::byte* next_ = nullptr;
-  size_t left_ = 0, bytes_ = 0;
+  std::byte *area_ = nullptr, *next_ = nullptr;
+  size_t bytes_ = 0;
 };
 
 // What the machine has free for this process: MemAvailable, or what its control groups (of

@@ -380,12 +380,11 @@ void prepare_steps(Program::Impl& impl) {
     return std::visit([&](const auto& op) { return prepare(impl, step, op); }, step.op);
   };
   const size_t before = impl.charge.bytes();
-  impl.constants.only_count(true);
   make_zero_rows(impl);
   for (const Step& step : impl.plan.steps) prepared(step);
-  impl.constants.only_count(false);
   impl.charge.give_back_to(before);
 
+  impl.constants.map();
   make_zero_rows(impl);
   impl.charge.reserve(impl.steps, impl.plan.steps.size());
   for (const Step& step : impl.plan.steps) impl.steps.push_back(prepared(step));

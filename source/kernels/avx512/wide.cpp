@@ -192,9 +192,12 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
         static_cast<ptrdiff_t>(o / l.group_outputs) * l.group_vectors + in_group / 16;
     packed_bias(s, vector, packed)[lane] = bias[o];
     std::byte* to = packed_column(s, vector, packed) + 2 * lane;
-    for (int32_t tap = 0; tap < s.kernel_h * s.kernel_w; ++tap, to += l.pairs * 32)
-      for (int32_t k = 0; k < l.group_inputs; ++k)
-        to[k / 2 * 32 + k % 2] = static_cast<std::byte>(*weights++);
+    for (int32_t tap = 0; tap < s.kernel_h * s.kernel_w; ++tap, to += l.pairs * 32) {
+      int32_t k = 0;
+      for (; k + 2 <= l.group_inputs; k += 2, weights += 2)
+        __builtin_memcpy(to + k * 16, weights, 2);
+      if (k < l.group_inputs) to[k * 16] = static_cast<std::byte>(*weights++);
+    }
   }
 }
 
