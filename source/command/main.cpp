@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <exception>
+#include <iterator>
 #include <new>
 #include <system_error>
 
@@ -69,24 +71,41 @@ void handle_signals() {
   std::signal(SIGALRM, end_now);
 }
 
-constexpr AddCommand commands[] = {
-#ifndef OCTAVO_RUNTIME_ONLY
-    add_check,   add_build,
-#endif
-    add_inspect, add_classify,
-#ifndef OCTAVO_RUNTIME_ONLY
-    add_eval,
-#endif
-    add_bench,
-#ifndef OCTAVO_RUNTIME_ONLY
-    add_compare, add_report, add_export,
-#endif
-    add_doctor,  add_selftest,
-#ifdef OCTAVO_ZOO
-    add_zoo,
-#endif
-    add_help,
+struct Command {
+  std::string_view name;
+  AddCommand add;
 };
+
+constexpr Command commands[] = {
+#ifndef OCTAVO_RUNTIME_ONLY
+    {"check", add_check},     {"build", add_build},
+#endif
+    {"inspect", add_inspect}, {"classify", add_classify},
+#ifndef OCTAVO_RUNTIME_ONLY
+    {"eval", add_eval},
+#endif
+    {"bench", add_bench},
+#ifndef OCTAVO_RUNTIME_ONLY
+    {"compare", add_compare}, {"report", add_report},     {"export", add_export},
+#endif
+    {"doctor", add_doctor},   {"selftest", add_selftest},
+#ifdef OCTAVO_ZOO
+    {"zoo", add_zoo},
+#endif
+    {"help", add_help},
+};
+
+// The command that `first` names, alone: to describe all of them takes longer than many answers.
+// Help tells of all, and so does what complains of another word.
+void add_commands(CLI::App& root, Action& action, std::string_view first) {
+  const auto named = [&](const Command& command) {
+    return command.name == first && command.name != "help";
+  };
+  const bool alone = std::any_of(std::begin(commands), std::end(commands), named);
+  for (const Command& command : commands) {
+    if (!alone || named(command)) command.add(root, action);
+  }
+}
 
 // "--per_channel=1" to "--per-channel=1": `_` is accepted for `-` in long flags.
 std::string normalized(std::string argument) {
@@ -158,7 +177,7 @@ int run(int argc, char** argv) {
   Action action;
   CLI::App root(&program);
   root.example("octavo classify model.octavo photo.jpg");
-  for (const AddCommand add : commands) add(root, action);
+  add_commands(root, action, argc > 1 ? argv[1] : "");
 
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i)
