@@ -192,6 +192,49 @@ TEST(Affine, BranchesOfRepVggMerge) {
   }
 }
 
+// RepViT: a normalization of conv(x) + conv(x) + x.
+TEST(Affine, AnInputAddedInFrontOfANormalizationMerges) {
+  for (const bool input_first : {false, true}) {
+    Build build({1, 6, 6, 4});
+    const TensorId x = build.unary(Unary::Kind::relu, build.input());
+    const TensorId branches =
+        build.binary(Kind::add, build.conv(x, 4, 3, 4), build.conv(x, 4, 1, 4));
+    const TensorId sum = input_first ? build.binary(Kind::add, x, branches)
+                                     : build.binary(Kind::add, branches, x);
+    const TensorId mixed = affine(build, sum, 3);
+    // The next residual reads the normalization as well.
+    const Graph before = build.finish(build.binary(Kind::add, build.conv(mixed, 4), mixed));
+    Graph after = before;
+    test::rewrite_all(after);
+    EXPECT_EQ(test::operators(after), "relu conv2d conv2d add") << to_text(after);
+    test::expect_same_result(before, after);
+  }
+}
+
+TEST(Affine, AnInputAddedToAConvolutionAloneStaysAResidual) {
+  Build build({1, 6, 6, 4});
+  const TensorId x = build.unary(Unary::Kind::relu, build.input());
+  Graph graph = build.finish(build.binary(Kind::add, build.conv(x, 4, 3), x));
+  EXPECT_EQ(test::apply("parallel", graph), 0);
+}
+
+// FastViT: x + s (conv(x) - norm(x)).
+TEST(Affine, ASubtractedBranchMerges) {
+  for (const bool convolved : {false, true}) {
+    Build build({1, 6, 6, 4});
+    const TensorId x = build.unary(Unary::Kind::relu, build.input());
+    const TensorId large = build.conv(x, 4, 3, 4);
+    const TensorId other = convolved ? build.conv(x, 4, 1, 4) : affine(build, x, 3);
+    const TensorId first = convolved ? other : large, second = convolved ? large : other;
+    const TensorId scaled = affine(build, build.binary(Kind::subtract, first, second), 3);
+    const Graph before = build.finish(build.binary(Kind::add, x, scaled));
+    Graph after = before;
+    test::rewrite_all(after);
+    EXPECT_EQ(test::operators(after), "relu conv2d add") << to_text(after);
+    test::expect_same_result(before, after);
+  }
+}
+
 TEST(Affine, StridedBranchesMerge) {
   Build build({1, 8, 8, 4});
   Conv2d large;
