@@ -20,7 +20,8 @@
 
 namespace octavo {
 
-// i8 is the right operand of a product of two activations: zero point 0, -127..127. u16 is what
+// i8 is the right operand of a product of two activations, where no file says otherwise: zero
+// point 0, -127..127. u16 is what
 // quantized files store in 16 bits: any zero point, 0..65535.
 enum class ElementType : uint8_t { u8 = 0, i8 = 1, i16 = 2, f32 = 3, u16 = 4 };
 
@@ -140,9 +141,9 @@ struct SoftmaxStep {
   Epilogue epilogue;
 };
 
-// inputs: a [n, h, w, k] of one scale and zero point, b i8 [n, h, k, c], or [n, h, c, k] where
-// it is transposed, [residual]. A product for each n and h: acc = sum over k of (a - za) * b;
-// f = float(acc) * multiplier[c].
+// inputs: a [n, h, w, k] of one scale and zero point, b [n, h, k, c], or [n, h, c, k] where
+// it is transposed, [residual]. b is i8, or of another type with one scale and zero point.
+// A product for each n and h: acc = sum over k of (a - za) * (b - zb); f = float(acc) * multiplier[c].
 struct MatMulStep {
   bool transpose_b = false;
   Epilogue epilogue;

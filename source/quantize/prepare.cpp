@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "quantize/roundings.h"
 #include "quantize/steps.h"
 
 namespace octavo {
@@ -115,12 +116,16 @@ class Preparation {
            (moves_along_channels(node) && !keeps_channels(node));
   }
 
-  // Of a Concat.
+  // Of a Concat. What the file leaves to the quantizer has another scale than what it states.
   static Storage joined(const std::vector<Storage>& parts) {
-    Storage out = parts[0];
+    Storage out;
     for (const Storage& part : parts) {
-      if (part.rounding == nullptr || out.rounding == nullptr) return {};
-      out.is_uneven = out.is_uneven || part.is_uneven || *part.rounding != *out.rounding;
+      if (part.rounding != nullptr) out.rounding = part.rounding;
+    }
+    for (const Storage& part : parts) {
+      const bool alike = part.rounding == out.rounding ||
+                         (part.rounding != nullptr && *part.rounding == *out.rounding);
+      out.is_uneven = out.is_uneven || part.is_uneven || !alike;
     }
     return out;
   }
@@ -173,6 +178,16 @@ class Preparation {
     out_.nodes = std::move(nodes);
   }
 
+  std::vector<Storage> trace_storage() const {
+    std::vector<Storage> storage(out_.tensors.size());
+    for (const Node& node : out_.nodes) {
+      const auto* rounding = std::get_if<FakeQuantize>(&node.op);
+      storage[node.output] = rounding != nullptr ? Storage{rounding, rounding->by_axis()}
+                                                 : moved_storage(node, storage);
+    }
+    return storage;
+  }
+
   void write_out_constant(Node& node) {
     auto* binary = std::get_if<Binary>(&node.op);
     if (binary == nullptr) return;
@@ -217,13 +232,21 @@ class Preparation {
     return out;
   }
 
+  // Signed bytes of their own, or as a quantized file has them, if with one scale.
   void store_right_operands() {
     const auto makers = producers(out_);
     const auto readers = consumers(out_);
+    const bool given = has_roundings(out_);
+    const std::vector<Storage> storage = trace_storage();
+    const auto keeps = [&](const Node& node) {
+      const TensorId b = node.inputs[1];
+      if (given) return !storage[b].is_uneven;
+      return node.inputs[0] != b && stored_for_one(b, makers, readers);
+    };
     std::vector<Node> nodes;
     for (Node node : out_.nodes) {
       if (std::holds_alternative<MatMul>(node.op) && !out_.tensors[node.inputs[1]].is_constant() &&
-          !(node.inputs[0] != node.inputs[1] && stored_for_one(node.inputs[1], makers, readers))) {
+          !keeps(node)) {
         nodes.push_back(copy_of(node.inputs[1], out_.tensors[node.inputs[1]].name + ".right"));
         node.inputs[1] = nodes.back().output;
       }

@@ -367,6 +367,7 @@ void Maker::add(const PreparedMatMul& made) {
     m.shape = &made.shape;
     m.epilogue = made.epilogue;
     m.a_zero = made.a_zero;
+    m.b_zero = made.b_zero;
     m.a = input_rows(step_->inputs[0], cut.row_begin, rows, cut.column_begin);
     m.b = input_rows(step_->inputs[1], cut.row_begin, rows, 0);
     if (made.shape.has_residual) {
