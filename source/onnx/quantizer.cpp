@@ -123,7 +123,10 @@ std::optional<Quantizer> read_quantizer(NodeContext& node, const Shape& x,
   const Constant* scale = node.constant(where.scale, "the scale");
   if (scale == nullptr) return std::nullopt;
   if (!scale->reals) return refuse("its scale is an integer");
-  if (scale->reals->empty() || scale->shape.size() > 1) {
+  // Ones beside the one axis, as some tools write to have it broadcast, change nothing.
+  const auto is_not_one = [](int64_t size) { return size != 1; };
+  if (scale->reals->empty() ||
+      std::count_if(scale->shape.begin(), scale->shape.end(), is_not_one) > 1) {
     return refuse(concat("its scale has shape ", list_text(scale->shape)));
   }
   for (const float value : *scale->reals) {

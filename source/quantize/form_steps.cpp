@@ -6,6 +6,7 @@
 #include "quantize/begin_step.h"
 #include "quantize/lookup.h"
 #include "quantize/steps.h"
+#include "quantize/weights.h"
 
 namespace octavo {
 
@@ -390,7 +391,21 @@ class Former {
     FormedStep step;
     step.kind = StepKind::constant;
     step.output = step.accumulated = step.activated = t;
+    if (wiring_.has_roundings) step.rounding = rounding_of_constant(*tensor(t).values);
     finish(step);
+  }
+
+  // That of a file whose integers the constant was, if it tells one.
+  static std::optional<GivenRounding> rounding_of_constant(const std::vector<float>& values) {
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    for (const WholeLevels levels : {levels_of_any_byte, levels_of_any_word}) {
+      const auto scale = stored_scale(values, levels);
+      if (!scale) continue;
+      const auto lowest = std::min(0, static_cast<int32_t>(std::rint(*least / *scale)));
+      const auto highest = std::max(0, static_cast<int32_t>(std::rint(*most / *scale)));
+      if (highest - lowest <= levels.hi) return GivenRounding{{*scale}, {-lowest}, levels.hi};
+    }
+    return std::nullopt;
   }
 
   void check_output() {

@@ -7,6 +7,7 @@
 
 #include "quantize/roundings.h"
 #include "quantize/steps.h"
+#include "quantize/wide_weights.h"
 
 namespace octavo {
 
@@ -20,6 +21,7 @@ class Preparation {
     share_roundings();
     if (picture_) store_picture();
     even_out_scales();
+    if (has_roundings(out_)) out_ = split_wide_weights(out_);
     for (Node& node : out_.nodes) write_out_constant(node);
     store_right_operands();
     flatten_output();
