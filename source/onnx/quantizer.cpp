@@ -130,8 +130,9 @@ std::optional<Quantizer> read_quantizer(NodeContext& node, const Shape& x,
     return refuse(concat("its scale has shape ", list_text(scale->shape)));
   }
   for (const float value : *scale->reals) {
-    if (!(value >= 1e-30f && value <= 1e10f)) {
-      return refuse(concat("its scale ", value, " is not a number from 1e-30 to 1e10"));
+    // Negative ones, which some tools write for weights, multiply like others.
+    if (!(std::fabs(value) >= 1e-30f && std::fabs(value) <= 1e10f)) {
+      return refuse(concat("its scale ", value, " has no magnitude from 1e-30 to 1e10"));
     }
   }
   out.scale = *scale->reals;

@@ -49,7 +49,8 @@ enum class Activation : uint8_t {
 // One rounding: real-valued f (docs/numerics.md, "The epilogue") to the stored value.
 //   none:  t = f                        where multiplier already ends in output units
 //   else:  t = act(f) * output_multiplier
-//   t += float(x - zero_x) * residual_multiplier          if there is a residual
+//   t += float(x - zero_x) * residual_multiplier          if there is a residual: of the output's
+//                                                         shape, or [1, 1, 1, c], for every pixel
 //   stored = int(rint(min(max(t, lo - z), hi - z))) + z   z: zero point of the output
 // Vectors have one entry, or one an output channel. An f32 output stores t itself.
 struct Epilogue {
