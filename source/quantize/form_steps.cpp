@@ -87,7 +87,7 @@ class Former {
     if (!problem.empty()) return refuse(n, problem);
     take(step, n);
     for (const TensorId input : step.inputs) {
-      if (constant(input)) store_constant(input);
+      if (constant(input)) store_constant(input, !moves_only(step));
     }
     if (step.kind == StepKind::reshape) extend_move(step);
     if (step.kind == StepKind::l2_normalize) take_quotient(step);
@@ -272,7 +272,7 @@ class Former {
     if (takes_residual(step) && reader != no_node && residual_product(reader) == step.node) {
       const auto& operands = node(reader).inputs;
       step.inputs.push_back(operands[operands[0] == step.output ? 1 : 0]);
-      if (constant(step.inputs.back())) store_constant(step.inputs.back());
+      if (constant(step.inputs.back())) store_constant(step.inputs.back(), true);
       step.has_residual = true;
       if (unary != nullptr) step.activation = *unary;
       take(step, reader);
@@ -384,14 +384,15 @@ class Former {
     }
   }
 
-  // A constant as large as the tensor that it is combined with is stored like an activation.
-  void store_constant(TensorId t) {
+  // A constant as large as the tensor that it is combined with is stored like an activation; what
+  // it is only joined with says how.
+  void store_constant(TensorId t, bool computed_with) {
     if (constant_stored_[t]) return;
     constant_stored_[t] = true;
     FormedStep step;
     step.kind = StepKind::constant;
     step.output = step.accumulated = step.activated = t;
-    if (wiring_.has_roundings) step.rounding = rounding_of_constant(*tensor(t).values);
+    if (computed_with && wiring_.has_roundings) step.rounding = rounding_of_constant(*tensor(t).values);
     finish(step);
   }
 

@@ -118,16 +118,12 @@ class Preparation {
            (moves_along_channels(node) && !keeps_channels(node));
   }
 
-  // Of a Concat. What the file leaves to the quantizer has another scale than what it states.
+  // Of a Concat.
   static Storage joined(const std::vector<Storage>& parts) {
-    Storage out;
+    Storage out = parts[0];
     for (const Storage& part : parts) {
-      if (part.rounding != nullptr) out.rounding = part.rounding;
-    }
-    for (const Storage& part : parts) {
-      const bool alike = part.rounding == out.rounding ||
-                         (part.rounding != nullptr && *part.rounding == *out.rounding);
-      out.is_uneven = out.is_uneven || part.is_uneven || !alike;
+      if (part.rounding == nullptr || out.rounding == nullptr) return {};
+      out.is_uneven = out.is_uneven || part.is_uneven || *part.rounding != *out.rounding;
     }
     return out;
   }
@@ -242,7 +238,7 @@ class Preparation {
     const std::vector<Storage> storage = trace_storage();
     const auto keeps = [&](const Node& node) {
       const TensorId b = node.inputs[1];
-      if (given) return !storage[b].is_uneven;
+      if (given) return storage[b].rounding != nullptr && !storage[b].is_uneven;
       return node.inputs[0] != b && stored_for_one(b, makers, readers);
     };
     std::vector<Node> nodes;
