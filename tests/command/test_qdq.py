@@ -433,12 +433,13 @@ def test_biases_in_float_are_the_files(made, tmp_path):
 
     def conv(x, name, inputs, outputs, **how):
         net.integer_conv(x, name, inputs, outputs, **how)
-        # Coarse units: rounding a bias to them would turn over values by the hundred.
+        # Coarse units, as large as the output's steps: rounding a bias to them would move whole channels.
+        net.constants[f"{name}.w"] = net.random.integers(-2, 3, net.constants[f"{name}.w"].shape).astype(numpy.int8)
         net.nodes[-1].input.append(net.constant(f"{name}.b", net.random.normal(0, 0.3, outputs).astype(numpy.float32)))
         return name
     x = net.pair("input", "input.pair", 0.5, 110)
-    x = net.pair(net.node("Relu", conv(x, "stem", 3, 16, stride=2, scale=0.05), "stem.relu"), "stem.pair", 0.03, 0)
-    x = net.pair(net.node("Relu", conv(x, "last", 16, 24, size=1, scale=0.05), "last.relu"), "last.pair", 0.03, 0)
+    x = net.pair(net.node("Relu", conv(x, "stem", 3, 16, stride=2, scale=0.1), "stem.relu"), "stem.pair", 0.03, 0)
+    x = net.pair(net.node("Relu", conv(x, "last", 16, 24, size=1, scale=0.7), "last.relu"), "last.pair", 0.02, 0)
     net.end(x, 24, 0.02, 128)
     expect_within_one_step(made, net, tmp_path, untouched=0.97)
 
