@@ -111,12 +111,12 @@ std::optional<float> stored_scale(std::span<const float> row, WholeLevels levels
   if (largest == 0) return 1.0f;
   // Exporters bring a row's largest weight to 127: only with that (or 128) first, rows that have
   // a common factor get the file's own scale.
-  const int most = std::max(-levels.lo, levels.hi);
+  const int turns = std::max(-levels.lo, levels.hi);
   const auto level_of_turn = [](int turn) {
     if (turn < 2) return 127 + turn;
     return turn - 1 < 127 ? turn - 1 : turn + 1;
   };
-  for (int turn = 0; turn < most; ++turn) {
+  for (int turn = 0; turn < turns; ++turn) {
     const int highest = level_of_turn(turn);
     const double unit = double{largest} / highest;
     const bool whole = std::all_of(row.begin(), row.end(), [&](float w) {
