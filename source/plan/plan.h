@@ -144,7 +144,8 @@ struct SoftmaxStep {
 
 // inputs: a [n, h, w, k] of one scale and zero point, b [n, h, k, c], or [n, h, c, k] where
 // it is transposed, [residual]. b is i8, or of another type with one scale and zero point.
-// A product for each n and h: acc = sum over k of (a - za) * (b - zb); f = float(acc) * multiplier[c].
+// A product for each n and h: acc = sum over k of (a - za) * (b - zb); f = float(acc) *
+// multiplier[c].
 struct MatMulStep {
   bool transpose_b = false;
   Epilogue epilogue;

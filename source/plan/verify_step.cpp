@@ -373,8 +373,8 @@ Status verify_types(const StepPlace& at, const Epilogue* epilogue) {
   for (size_t i = 0; i < at.step().inputs.size(); ++i) {
     const ElementType type = at.input(i).type;
     const bool may_be_i8 = moves || (is_product && i == 1);
-    const bool fits = is_unsigned(type) || type == ElementType::i16 ||
-                      (may_be_i8 && type == ElementType::i8);
+    const bool fits =
+        is_unsigned(type) || type == ElementType::i16 || (may_be_i8 && type == ElementType::i8);
     if (!fits) return at.error("input ", i, " must be u8, u16 or i16", may_be_i8 ? ", or i8" : "");
   }
   if (at.output().type != ElementType::f32 || epilogue != nullptr) return {};

@@ -392,7 +392,8 @@ class Former {
     FormedStep step;
     step.kind = StepKind::constant;
     step.output = step.accumulated = step.activated = t;
-    if (computed_with && wiring_.has_roundings) step.rounding = rounding_of_constant(*tensor(t).values);
+    if (computed_with && wiring_.has_roundings)
+      step.rounding = rounding_of_constant(*tensor(t).values);
     finish(step);
   }
 

@@ -38,8 +38,8 @@ struct WholeLevels {
 inline constexpr WholeLevels levels_of_any_byte{-255, 255}, levels_of_any_word{-65535, 65535};
 
 // For weights that a quantized file stores as integers: the scale with which DequantizeLinear gives
-// every one of the row, to the bit, from one of the levels; nothing if there is none. A row of zeros
-// has any.
+// every one of the row, to the bit, from one of the levels; nothing if there is none. A row of
+// zeros has any.
 std::optional<float> stored_scale(std::span<const float> row, WholeLevels levels = {});
 
 // bias = rint(real_bias / unit - sum of w * offset): what zero points (or a picture's

@@ -115,9 +115,8 @@ class Splitting {
     const Tensor old = out_.tensors[node.inputs[1]];
     Shape shape = old.shape;
     shape[3] *= parts;
-    node.inputs[1] =
-        out_.add_constant(old.name + ".parts." + node.name, shape,
-                          split(weights, old.shape[0], old.shape[3], parts));
+    node.inputs[1] = out_.add_constant(old.name + ".parts." + node.name, shape,
+                                       split(weights, old.shape[0], old.shape[3], parts));
   }
 
   Graph out_;

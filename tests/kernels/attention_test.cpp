@@ -198,7 +198,8 @@ bool is_unsigned(ElementType type) {
   return type == ElementType::u8 || type == ElementType::u16;
 }
 int32_t any_zero(Random& random, ElementType type) {
-  return is_unsigned(type) ? random.one_of({0, most_of(type), random.between(0, most_of(type))}) : 0;
+  return is_unsigned(type) ? random.one_of({0, most_of(type), random.between(0, most_of(type))})
+                           : 0;
 }
 
 TEST(MatMul, OfWordsByBytesWithZeroPointsIsThatOfTheirDifferences) {
@@ -312,9 +313,8 @@ TEST(Equality, MatMulKernelsEqualTheReference) {
       EXPECT_TRUE(output == expected)
           << kernel.name << ": case " << i << ": depth " << s.depth << " channels " << s.channels
           << " transposed " << s.transpose_b << " types " << int(s.a) << " by " << int(s.b)
-          << " -> " << int(s.output)
-          << " activation " << int(s.activation) << " residual " << s.has_residual << " tile "
-          << work.rows << "x" << work.width;
+          << " -> " << int(s.output) << " activation " << int(s.activation) << " residual "
+          << s.has_residual << " tile " << work.rows << "x" << work.width;
     });
   }
   tally.report();

@@ -490,14 +490,15 @@ TEST(Roundings, WeightsOfNineBitsAreReadByParts) {
     EXPECT_EQ(sum, levels[i]) << i;
   }
   const auto& gather = std::get<GatherStep>(
-      step_making(made->plan, made->plan.tensors[step_making(made->plan, "wide_pair").inputs[0]].name)
+      step_making(made->plan,
+                  made->plan.tensors[step_making(made->plan, "wide_pair").inputs[0]].name)
           .op);
   EXPECT_EQ(gather.channels, (std::vector<int32_t>{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}));
 }
 
 TEST(Roundings, WeightsOfMoreBitsAreWarnedOf) {
-  const auto made =
-      quantize(network_of_levels({30000, -17, 255, 12345}, 0.0001f, {0}), nullptr, some_inputs(16, 1), {});
+  const auto made = quantize(network_of_levels({30000, -17, 255, 12345}, 0.0001f, {0}), nullptr,
+                             some_inputs(16, 1), {});
   ASSERT_TRUE(made) << made.error().message;
   const auto names_it = [](const std::string& w) { return w.find("'wide'") != std::string::npos; };
   EXPECT_TRUE(std::any_of(made->warnings.begin(), made->warnings.end(), names_it));
@@ -523,9 +524,9 @@ TEST(Roundings, WhatABiasHasBeyondWholeUnitsIsAResidual) {
     const double part = values[o] * double{mx[mx.size() == 1 ? 0 : o]} / m[m.size() == 1 ? 0 : o];
     EXPECT_NEAR(conv.bias[o] + 120 * sums[o] + part, units[o], 1e-3) << o;
   }
-  const auto whole = quantize(network_of_levels({127, 5, -7, 9, 127, 1, 2, 3}, 0.01f,
-                                                {10 * 0.0002f, -3 * 0.0002f}),
-                              nullptr, some_inputs(16, 1), {});
+  const auto whole = quantize(
+      network_of_levels({127, 5, -7, 9, 127, 1, 2, 3}, 0.01f, {10 * 0.0002f, -3 * 0.0002f}),
+      nullptr, some_inputs(16, 1), {});
   ASSERT_TRUE(whole) << whole.error().message;
   const auto& plain = std::get<ConvolutionStep>(step_making(whole->plan, "wide_pair").op);
   EXPECT_FALSE(plain.epilogue.has_residual) << "whole numbers leave nothing";

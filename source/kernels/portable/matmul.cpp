@@ -43,7 +43,8 @@ void stage_right(const MatMulArguments& m, int32_t r, T* right) {
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
     const std::byte* b = m.b.row[r] + pixel * m.b.pixel_bytes;
     for (int32_t i = 0; i < entries; ++i) {
-      const int64_t at = s.transpose_b ? int64_t{pixel} * s.depth + i : int64_t{i} * s.depth + pixel;
+      const int64_t at =
+          s.transpose_b ? int64_t{pixel} * s.depth + i : int64_t{i} * s.depth + pixel;
       right[at] = static_cast<T>(stored(s.b, b, i) - m.b_zero);
     }
   }
