@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/timing.h"
+#include "kernels/avxvnni/evex.h"
 #include "kernels/kernel.h"
 
 #if defined(__x86_64__)
@@ -201,7 +202,7 @@ int main(int argc, char** argv) {
     if (std::strstr(layer.name, layer_part) == nullptr) continue;
     const ConvolutionShape shape = shape_of(layer);
     FeatureSet seen = ~0u;  // the first row of each ISA is the one that runs
-    for (const ConvolutionKernel& kernel : convolution_kernels()) {
+    for (const ConvolutionKernel& kernel : all_convolution_kernels()) {
       const FeatureSet needs = kernel.requires_features;
       if (std::strstr(kernel.name, kernel_part) == nullptr || needs == 0 || needs == seen) continue;
       if ((needs & ~have) != 0 || !kernel.accepts(shape)) continue;

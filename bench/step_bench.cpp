@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/timing.h"
+#include "kernels/avxvnni/evex.h"
 #include "kernels/kernel.h"
 #include "runtime/permute.h"
 
@@ -60,11 +61,11 @@ struct Filter {
 };
 
 // Calls time(kernel) for each row that takes the shape; `unit` is products or values.
-template <class Kernel, class Shape, class Time>
-void each_row(const Filter& filter, const char* name, std::span<const Kernel> rows,
-              const Shape& shape, double units, const char* unit, const Time& time) {
+template <class Rows, class Shape, class Time>
+void each_row(const Filter& filter, const char* name, const Rows& rows, const Shape& shape,
+              double units, const char* unit, const Time& time) {
   FeatureSet seen = ~0u;  // the first row of each ISA is the one that runs
-  for (const Kernel& kernel : rows) {
+  for (const auto& kernel : rows) {
     const FeatureSet needs = kernel.requires_features;
     if (!filter.takes(name, kernel.name) || needs == seen || !kernel.accepts(shape)) continue;
     if ((needs & ~machine_features()) != 0) continue;
@@ -118,7 +119,7 @@ void time_product(const Filter& filter, const Product& p) {
   m.rows = p.rows;
   m.width = p.width;
   const double macs = double{1} * p.rows * p.width * p.depth * p.channels;
-  each_row(filter, p.name, matmul_kernels(), s, macs, "MAC", [&](const MatMulKernel& kernel) {
+  each_row(filter, p.name, all_matmul_kernels(), s, macs, "MAC", [&](const MatMulKernel& kernel) {
     Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s, p.width)));
     m.scratch = scratch.row[0];
     return fastest([&] { kernel.run(m); });

@@ -15,6 +15,7 @@
 #include "onnx/import.h"
 #include "quantize/prepare.h"
 #include "quantize/steps.h"
+#include "quantize/types.h"
 
 namespace octavo::command {
 
@@ -45,6 +46,20 @@ TextByNode step_names(const Graph& graph, const FormedSteps& formed) {
   return out;
 }
 
+// For every node of the file, by name: the precision that inspect shows of its step once it is
+// built, but for what the noise that is measured then makes 16-bit.
+TextByNode precisions(const Graph& graph, const FormedSteps& formed,
+                      const std::vector<ElementType>& types) {
+  TextByNode out;
+  for (const FormedStep& step : formed.steps) {
+    const std::string reads = step.inputs.empty() ? "" : type_name(types[step.inputs[0]]);
+    const bool answers = step.output == formed.stored_as[graph.output];
+    const std::string text = precision_text(reads, answers ? ElementType::f32 : types[step.output]);
+    for (const uint32_t index : step.nodes) set_text(graph.nodes[index], text, out);
+  }
+  return out;
+}
+
 // For every node of the file that no integer step performs: why.
 TextByNode refusals(const Graph& graph, const std::vector<Refusal>& refused) {
   TextByNode out;
@@ -63,7 +78,7 @@ struct Checked {
   std::vector<ImportRow> rows;
   Graph graph;  // empty where the file could not be read as a whole
   FormedSteps formed;
-  TextByNode steps, refused;
+  TextByNode steps, precisions, refused;
   std::vector<std::string> notes;
   Status buildable;
 };
@@ -99,10 +114,14 @@ Result<Checked> check(const Options& options) {
   out.formed = std::move(formation.formed);
   out.steps = step_names(graph, out.formed);
   out.refused = refusals(graph, formation.refused);
-  if (const auto formed = form_steps(graph); !formed) {
+  if (const Status formed = all_formed(graph, formation.refused); !formed) {
     out.buildable =
         Error{formed.error().kind, concat(quoted(options.model), ": ", formed.error().message)};
+    return out;
   }
+  auto types = stored_types(graph, out.formed, {});
+  if (!types) return types.error();
+  out.precisions = precisions(graph, out.formed, types->of);
   return out;
 }
 
@@ -137,7 +156,10 @@ int run(const Options& options) {
     const bool missing = row.becomes.starts_with(unsupported);
     const std::string becomes = missing ? "unsupported" : row.becomes;
     const std::string why = missing ? row.becomes.substr(unsupported.size()) : refused;
-    const std::string precision = step.empty() ? "" : "int8";
+    // Types are known of whole networks only.
+    const std::string precision = step.empty()         ? ""
+                                  : checked->buildable ? text_of(checked->precisions, row.name)
+                                                       : "int8";
     table.add({row.name, row.op_type, becomes, step, precision, why});
     nodes.push_back({{"name", row.name},
                      {"op_type", row.op_type},

@@ -32,22 +32,6 @@ struct Inspected {
   size_t arena_bytes = 0, weight_bytes = 0;
 };
 
-const char* type_name(ElementType type) {
-  switch (type) {
-    case ElementType::u8:
-      return "uint8";
-    case ElementType::i8:
-      return "int8";
-    case ElementType::i16:
-      return "int16";
-    case ElementType::u16:
-      return "uint16";
-    case ElementType::f32:
-      return "float32";
-  }
-  return "";
-}
-
 Inspected inspect_plan(const Program& program) {
   const Plan& plan = program.plan();
   Inspected out;
@@ -60,11 +44,10 @@ Inspected inspect_plan(const Program& program) {
     // The precision of a step is that of its output; a constant reads nothing.
     const std::string reads =
         step.inputs.empty() ? "" : type_name(plan.tensors[step.inputs[0]].type);
-    const bool logits = tensor.type == ElementType::f32;
     out.rows.push_back({step.name,
                         std::string(step_operator_name(step.op)),
                         reads,
-                        logits ? reads + " to float32" : type_name(tensor.type),
+                        precision_text(reads, tensor.type),
                         program.kernel_name(i),
                         {tensor.shape.begin(), tensor.shape.end()},
                         macs,
@@ -182,8 +165,8 @@ void print_text(const Model& model, const Inspected& inspected) {
                                  ? fmt::format("to {}x{}", p.resize_exact[0], p.resize_exact[1])
                                  : fmt::format("short side {}", p.resize_short);
     print_out("pictures     {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n", size,
-               interpolation_name(p.interpolation), p.height, p.width, color_name(p.color),
-               p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
+              interpolation_name(p.interpolation), p.height, p.width, color_name(p.color),
+              p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
   }
   if (model.program) {
     const Provenance& from = model.program->plan().provenance;

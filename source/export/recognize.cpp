@@ -31,7 +31,12 @@ Knots sampled(const Unary& unary, const Ends& ends) {
   return out;
 }
 
+// Not finite, and so as far from everything as can be, where the function is not on all of its span:
+// a search for ends also leads beyond where a logarithm lives.
 Knots made(const Unary& unary, const Ends& ends) {
+  const Knots exact = sampled(unary, ends);
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  if (!std::all_of(exact.begin(), exact.end(), is_finite)) return exact;
   const ActivationTable table = make_table_between(unary, ends.lo, ends.hi);
   Knots out;
   for (size_t i = 0; i < knot_count; ++i) out[i] = table.knots[i] * 1024.0 * table.result_unit;

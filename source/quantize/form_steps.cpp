@@ -441,10 +441,8 @@ Formation form_what_can(const Graph& graph) {
   return Former(graph).run();
 }
 
-Result<FormedSteps> form_steps(const Graph& graph) {
-  Formation formation = form_what_can(graph);
-  const auto& refused = formation.refused;
-  if (refused.empty()) return std::move(formation.formed);
+Status all_formed(const Graph& graph, const std::vector<Refusal>& refused) {
+  if (refused.empty()) return {};
   std::string text = concat(refused.size(), refused.size() == 1 ? " node" : " nodes",
                             " cannot become integer steps: ");
   for (size_t i = 0; i < refused.size(); ++i) {
@@ -458,6 +456,12 @@ Result<FormedSteps> form_steps(const Graph& graph) {
     }
   }
   return rejected(std::move(text));
+}
+
+Result<FormedSteps> form_steps(const Graph& graph) {
+  Formation formation = form_what_can(graph);
+  if (Status formed = all_formed(graph, formation.refused); !formed) return formed.error();
+  return std::move(formation.formed);
 }
 
 }  // namespace octavo

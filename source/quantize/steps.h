@@ -107,7 +107,9 @@ struct Formation {
 
 // Partitions a verified graph that has been through the rewrites and prepare_for_steps.
 Formation form_what_can(const Graph& graph);
-// The same; where a node is refused the Error, `rejected`, names all that are.
+// `rejected`, naming all that are refused, where any is.
+Status all_formed(const Graph& graph, const std::vector<Refusal>& refused);
+// Both.
 Result<FormedSteps> form_steps(const Graph& graph);
 
 // The four dimensions [n, h, w, c] under which a tensor is stored; rank 2 is [n, 1, 1, c], and

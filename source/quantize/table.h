@@ -35,7 +35,8 @@ struct TableSpan {
 // clamped. Smooth functions are fitted by least squares, those with a corner at zero go through
 // it exactly and are centred.
 ActivationTable make_table(const Unary& unary, TableSpan span);
-// The same with the arguments of the first and the last knot given.
+// The same with the arguments of the first and the last knot given; the function is finite between
+// them.
 ActivationTable make_table_between(const Unary& unary, double lo, double hi);
 
 }  // namespace octavo

@@ -124,6 +124,16 @@ def test_check_has_a_row_a_node(small):
     assert len(parsed["nodes"]) == 15
 
 
+def test_check_names_the_precision_that_the_plan_has(small, tmp_path):
+    plan = tmp_path / "plan.octavo"
+    assert run("build", small.model, "-o", plan, "--calib", small.calibration,
+               "--no-auto-int16").returncode == 0
+    built = {step["name"]: step["precision"] for step in answer("inspect", plan)["steps"]}
+    checked = {node["step"]: node["precision"] for node in answer("check", small.model)["nodes"]}
+    assert {"int16", "uint8"} < set(checked.values()), "the network has both"
+    assert checked == {step: built[step] for step in checked}
+
+
 def test_int16_node_is_wide_in_the_plan(small, tmp_path):
     plan = tmp_path / "wide.octavo"
     assert run("build", small.model, "-o", plan, "--calib", small.calibration, "--int16", "residual").returncode == 0

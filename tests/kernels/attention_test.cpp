@@ -286,7 +286,7 @@ struct MatMulCase {
 };
 
 TEST(Equality, MatMulKernelsEqualTheReference) {
-  Tally<MatMulKernel> tally(matmul_kernels());
+  Tally<MatMulKernel> tally(all_matmul_kernels());
   Random random(seed());
   for (int i = 0; i < 500 && !testing::Test::HasFailure(); ++i) {
     MatMulShape s;

@@ -166,7 +166,7 @@ struct ConvolutionCase {
 };
 
 TEST(Equality, ConvolutionKernelsEqualTheReference) {
-  Tally<ConvolutionKernel> tally(convolution_kernels());
+  Tally<ConvolutionKernel> tally(all_convolution_kernels());
   Random random(seed());
   for (int i = 0; i < 900 && !testing::Test::HasFailure(); ++i) {
     const ConvolutionCase work(random, random_shape(random));

@@ -7,7 +7,9 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <vector>
 
+#include "kernels/avxvnni/evex.h"
 #include "kernels/random_case.h"
 
 namespace octavo::kernels {
@@ -29,7 +31,7 @@ inline uint64_t seed() {
 template <class Kernel>
 class Tally {
  public:
-  explicit Tally(std::span<const Kernel> rows) : rows_(rows) {}
+  explicit Tally(std::span<const Kernel> rows) : rows_(rows.begin(), rows.end()) {}
 
   // Calls try_one(kernel) for each runnable row that accepts.
   template <class Shape, class Try>
@@ -52,7 +54,7 @@ class Tally {
   }
 
  private:
-  std::span<const Kernel> rows_;
+  std::vector<Kernel> rows_;
   std::map<std::string, int> count_;
 };
 

@@ -40,23 +40,6 @@ OCTAVO_INLINE __m256 activate_as(const EpilogueArrays& e, __m256 f, int32_t c) {
   return _mm256_mul_ps(_mm256_mul_ps(f, gate), r);
 }
 
-// Calls f with the activation as a constant: f.operator()<A>().
-template <class F>
-OCTAVO_INLINE void with_activation(Activation activation, const F& f) {
-  switch (activation) {
-    case Activation::none:
-      return f.template operator()<Activation::none>();
-    case Activation::clip:
-      return f.template operator()<Activation::clip>();
-    case Activation::hard_swish:
-      return f.template operator()<Activation::hard_swish>();
-    case Activation::hard_sigmoid:
-      return f.template operator()<Activation::hard_sigmoid>();
-    case Activation::table:
-      return f.template operator()<Activation::table>();
-  }
-}
-
 OCTAVO_INLINE __m256 activate(const EpilogueArrays& e, __m256 f, int32_t c) {
   __m256 t = f;
   with_activation(

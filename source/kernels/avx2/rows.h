@@ -1,26 +1,12 @@
-// The functions behind the rows of table.cpp, one namespace a file.
+// The rows of table.cpp, or the functions behind them, one namespace a file.
 #pragma once
 
 #include "kernels/kernel.h"
 
 namespace octavo::kernels::avx2 {
 
-namespace dense {
-// The channels of a grouped convolution are not split over threads.
-inline constexpr int32_t unsplit = 1 << 24;
-
-bool accepts(const ConvolutionShape& shape);
-bool accepts_grouped(const ConvolutionShape& shape);
-size_t packed_bytes(const ConvolutionShape& shape);
-void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
-          std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
-void run(const ConvolutionArguments& arguments);
-
-// Of a packed pointwise convolution in one group: the weights and the biases of 8 channels.
-std::byte* packed_column(const ConvolutionShape& shape, ptrdiff_t vector, std::byte* packed);
-int32_t* packed_bias(ptrdiff_t vector, std::byte* packed);
-}  // namespace dense
+extern const ConvolutionKernel dense, groups;
+extern const MatMulKernel matmul;
 
 namespace depthwise {
 bool accepts(const ConvolutionShape& shape);
@@ -50,12 +36,6 @@ namespace resize {
 bool accepts(const ResizeShape& shape);
 void run(const ResizeArguments& arguments);
 }  // namespace resize
-
-namespace matmul {
-bool accepts(const MatMulShape& shape);
-size_t scratch_bytes(const MatMulShape& shape, int32_t width);
-void run(const MatMulArguments& arguments);
-}  // namespace matmul
 
 namespace pool {
 bool accepts(const PoolShape& shape);

@@ -9,14 +9,14 @@ namespace octavo::kernels {
 
 namespace {
 
-constexpr ConvolutionKernel convolutions[] = {
-    {"avx2_depthwise", feature::avx2, avx2::depthwise::accepts, 16, avx2::depthwise::packed_bytes,
-     avx2::depthwise::pack, avx2::depthwise::scratch_bytes, avx2::depthwise::run},
-    {"avx2_dense", feature::avx2, avx2::dense::accepts, 16, avx2::dense::packed_bytes,
-     avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
-    {"avx2_groups", feature::avx2, avx2::dense::accepts_grouped, avx2::dense::unsplit,
-     avx2::dense::packed_bytes, avx2::dense::pack, avx2::dense::scratch_bytes, avx2::dense::run},
-};
+constexpr ConvolutionKernel depthwise = {"avx2_depthwise",
+                                         feature::avx2,
+                                         avx2::depthwise::accepts,
+                                         16,
+                                         avx2::depthwise::packed_bytes,
+                                         avx2::depthwise::pack,
+                                         avx2::depthwise::scratch_bytes,
+                                         avx2::depthwise::run};
 
 constexpr PoolKernel pools[] = {
     {"avx2_pool", feature::avx2, avx2::pool::accepts, avx2::pool::run},
@@ -32,11 +32,6 @@ constexpr NormalizeKernel normalizes[] = {
     {"avx2_softmax", feature::avx2, avx2::softmax::accepts, avx2::softmax::run},
 };
 
-constexpr MatMulKernel matmuls[] = {
-    {"avx2_matmul", feature::avx2, avx2::matmul::accepts, avx2::matmul::scratch_bytes,
-     avx2::matmul::run},
-};
-
 constexpr ResizeKernel resizes[] = {
     {"avx2_resize", feature::avx2, avx2::resize::accepts, avx2::resize::run},
 };
@@ -44,6 +39,8 @@ constexpr ResizeKernel resizes[] = {
 }  // namespace
 
 KernelTable avx2_table() {
+  static const ConvolutionKernel convolutions[] = {depthwise, avx2::dense, avx2::groups};
+  static const MatMulKernel matmuls[] = {avx2::matmul};
   return {convolutions, pools, elementwises, normalizes, matmuls, resizes};
 }
 

@@ -6,34 +6,12 @@
 
 #include <immintrin.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <type_traits>
-#include <utility>
-
-#include "kernels/kernel.h"
+#include "kernels/common/basics.h"
 
 namespace octavo::kernels::avx2 {
 namespace {
 
-#define OCTAVO_INLINE inline __attribute__((always_inline))
-
-template <int I>
-struct Index {
-  static constexpr int value = I;
-};
-
-template <class F, int... I>
-OCTAVO_INLINE void unroll_indices(const F& f, std::integer_sequence<int, I...>) {
-  (f(Index<I>{}), ...);
-}
-
-// f(Index<0>) ... f(Index<N - 1>), as straight code: gcc keeps an array of vectors in
-// registers only if every index is a constant before it optimizes.
-template <int N, class F>
-OCTAVO_INLINE void unroll(const F& f) {
-  unroll_indices(f, std::make_integer_sequence<int, N>{});
-}
+using namespace common;
 
 OCTAVO_INLINE void prefetch(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
@@ -42,29 +20,6 @@ OCTAVO_INLINE void prefetch(const void* p) {
 // Stops gcc from computing a vector again wherever it is used.
 OCTAVO_INLINE void keep_in_register(__m256i& x) {
   __asm__("" : "+x"(x));
-}
-
-OCTAVO_INLINE int32_t smaller(int32_t a, int32_t b) {
-  return a < b ? a : b;
-}
-OCTAVO_INLINE int32_t larger(int32_t a, int32_t b) {
-  return a > b ? a : b;
-}
-OCTAVO_INLINE int32_t divide_up(int32_t a, int32_t b) {
-  return (a + b - 1) / b;
-}
-
-// Where the i-th of `parts` nearly equal parts of 0 .. n begins.
-OCTAVO_INLINE int32_t part_begin(int32_t i, int32_t n, int32_t parts) {
-  return static_cast<int32_t>(static_cast<int64_t>(i) * n / parts);
-}
-
-OCTAVO_INLINE ptrdiff_t element_bytes(ElementType type) {
-  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
-}
-
-OCTAVO_INLINE bool is_activation(ElementType type) {
-  return type == ElementType::u8 || type == ElementType::i16;
 }
 
 OCTAVO_INLINE __m256i load(const void* p) {

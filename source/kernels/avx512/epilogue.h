@@ -80,23 +80,6 @@ OCTAVO_INLINE Pair activate_pair(const EpilogueArrays& e, __m512 f0, __m512 f1, 
   return {activate_as<A>(e, f0, c), activate_as<A>(e, f1, next)};
 }
 
-// Calls f with the activation as a constant: f.operator()<A>().
-template <class F>
-OCTAVO_INLINE void with_activation(Activation activation, const F& f) {
-  switch (activation) {
-    case Activation::none:
-      return f.template operator()<Activation::none>();
-    case Activation::clip:
-      return f.template operator()<Activation::clip>();
-    case Activation::hard_swish:
-      return f.template operator()<Activation::hard_swish>();
-    case Activation::hard_sigmoid:
-      return f.template operator()<Activation::hard_sigmoid>();
-    case Activation::table:
-      return f.template operator()<Activation::table>();
-  }
-}
-
 OCTAVO_INLINE __m512 activate(const EpilogueArrays& e, __m512 f, int32_t c) {
   __m512 t = f;
   with_activation(
@@ -144,10 +127,6 @@ OCTAVO_INLINE void store(const EpilogueArrays& e, __m512 t, std::byte* pixel, in
   const __m128i low = _mm512_cvtepi32_epi8(q);  // u8 and i8 are the same low byte
   if (lanes == 0xffff) return _mm_storeu_si128(reinterpret_cast<__m128i*>(pixel + c), low);
   _mm_mask_storeu_epi8(pixel + c, lanes, low);
-}
-
-OCTAVO_INLINE ptrdiff_t element_bytes(ElementType type) {
-  return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
 }
 
 // The channels first .. first + count - 1 of an epilogue, copied to where whole vectors may

@@ -6,34 +6,12 @@
 
 #include <immintrin.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <type_traits>
-#include <utility>
-
-#include "kernels/kernel.h"
+#include "kernels/common/basics.h"
 
 namespace octavo::kernels::avx512 {
 namespace {
 
-#define OCTAVO_INLINE inline __attribute__((always_inline))
-
-template <int I>
-struct Index {
-  static constexpr int value = I;
-};
-
-template <class F, int... I>
-OCTAVO_INLINE void unroll_indices(const F& f, std::integer_sequence<int, I...>) {
-  (f(Index<I>{}), ...);
-}
-
-// f(Index<0>) ... f(Index<N - 1>), as straight code: gcc keeps an array of vectors in
-// registers only if every index is a constant before it optimizes.
-template <int N, class F>
-OCTAVO_INLINE void unroll(const F& f) {
-  unroll_indices(f, std::make_integer_sequence<int, N>{});
-}
+using namespace common;
 
 // gcc prefers reading a vector again from memory, as the operand of each instruction
 // that uses it, to holding it; loads are then the bottleneck.
@@ -46,21 +24,6 @@ OCTAVO_INLINE void keep_in_register(Int& x) {
 // rather than reading it again. Through a pointer of unknown origin it cannot.
 OCTAVO_INLINE void forget_origin(const uint8_t*& p) {
   __asm__("" : "+r"(p));
-}
-
-OCTAVO_INLINE int32_t smaller(int32_t a, int32_t b) {
-  return a < b ? a : b;
-}
-OCTAVO_INLINE int32_t larger(int32_t a, int32_t b) {
-  return a > b ? a : b;
-}
-OCTAVO_INLINE int32_t divide_up(int32_t a, int32_t b) {
-  return (a + b - 1) / b;
-}
-
-// Where the i-th of `parts` nearly equal parts of 0 .. n begins.
-OCTAVO_INLINE int32_t part_begin(int32_t i, int32_t n, int32_t parts) {
-  return static_cast<int32_t>(static_cast<int64_t>(i) * n / parts);
 }
 
 OCTAVO_INLINE const uint8_t* bytes(const std::byte* p) {

@@ -46,11 +46,11 @@ OCTAVO_INLINE int32_t part_begin(int32_t i, int32_t n, int32_t parts) {
   return static_cast<int32_t>(static_cast<int64_t>(i) * n / parts);
 }
 
-OCTAVO_INLINE ptrdiff_t element_bytes(ElementType type) {
+OCTAVO_INLINE constexpr ptrdiff_t element_bytes(ElementType type) {
   return type == ElementType::f32 ? 4 : type == ElementType::i16 ? 2 : 1;
 }
 
-OCTAVO_INLINE bool is_activation(ElementType type) {
+OCTAVO_INLINE constexpr bool is_activation(ElementType type) {
   return type == ElementType::u8 || type == ElementType::i16;
 }
 

@@ -1,382 +1,52 @@
-// Convolution in one or several groups: pointwise, k x k, the stem, fully connected. One
-// structure for all Arm ISAs; a Dot says how 8 values of the depth meet 8 output channels.
-//
-// A run is what lies side by side in the input: one tap's channels, or a kernel row's taps
-// where channels are few. Runs are padded to steps of 8 values: what is read beyond a run meets
-// a zero weight. Runs are read where they are, or from the scratch, where a row is brought
-// into the Dot's form (u8 - 128) once. Where runs are much shorter than their steps (a stem of
-// 3 channels), all taps of a pixel are gathered into one run there.
-//
-// A tile is up to Dot::pixels pixels by 8 output channels. Packed: the bias of whole blocks
-// of 8 channels; then [block][run][step][64 weights, in the order of Dot::place]; then a byte
-// for each block, 1 where Dot::needs_care. Blocks never cross a group.
+// The tiles of common/dense.h on Arm: pixels by 8 channels, two registers of sums a pixel.
 #pragma once
 
+#include "kernels/common/dense.h"
 #include "kernels/neon/outputs.h"
-#include "kernels/scratch.h"
 
 namespace octavo::kernels::neon {
 namespace {
 
 constexpr int32_t step_weights = 64;
-constexpr int32_t most_short_pixels = 64;  // of several short rows together
-// Of a row at a time: the scratch stays near and small however wide a row is (a pointwise
-// map is one row), and a block's weights still meet many pixels.
-constexpr int32_t most_row_pixels = 256;
-// The channels of a grouped convolution are not split over threads.
-constexpr int32_t unsplit = 1 << 24;
 
-// The runs of a tile's pixels, and the weights that they meet.
-struct Operands {
-  const std::byte* const* inputs;  // [run][pixel of the chunk]
-  ptrdiff_t run_step;              // from a run's pointers to the next one's
-  ptrdiff_t input_offset;          // of the group's first channel in a pixel
-  int32_t runs, steps;             // steps a run
-  const std::byte* weights;
-  const int32_t* bias;
-  bool careful;  // see Dot::needs_care
-
-  // Calls f(x, w) for each run, x pointing to P pixels.
-  template <int P, class F>
-  OCTAVO_INLINE void each_run(const F& f) const {
-    const std::byte* const* from = inputs;
-    const std::byte* w = weights;
-    for (int32_t run = 0; run < runs;
-         ++run, from += run_step, w += ptrdiff_t{steps} * step_weights) {
-      const std::byte* x[P];
-      unroll<P>([&](auto p) __attribute__((always_inline)) {
-        x[decltype(p)::value] = from[decltype(p)::value] + input_offset;
-      });
-      f(x, w);
-    }
-  }
-};
-
-OCTAVO_INLINE int32_t sum_of(const int8_t* values, ptrdiff_t count) {
-  int32x4_t sums = vdupq_n_s32(0);
-  ptrdiff_t k = 0;
-  for (; k + 16 <= count; k += 16) sums = vpadalq_s16(sums, vpaddlq_s8(vld1q_s8(values + k)));
-  int32_t sum = vaddvq_s32(sums);
-  for (; k < count; ++k) sum += values[k];
-  return sum;
-}
-
-// A Dot has
-//   pixels, element_bytes    of a tile; of an input value
-//   shifted                  whether inputs are to be u8 - 128
-//   place(k, lane, steps)    of a run's weight, the k-th of a lane's channel, in the packed run
-//   together                 that many weights of a channel lie side by side there
-//   needs_care(run, steps)   whether packed weights need another accumulation (Operands::careful)
-//   accumulate(operands, sums)
+// A Dot here has pixels, element_bytes, shifted, place, together, needs_care and
+// accumulate(operands, sums); a step is 8 values of the depth.
 template <class Dot>
-struct Dense {
-  static constexpr int32_t most_pixels = Dot::pixels;
-  static constexpr ptrdiff_t element = Dot::element_bytes;
+struct Tiles : Dot {
+  static constexpr int32_t block = neon::block, blocks = 1, step = 8;
+  using Outputs = neon::Outputs;
+  using Copies = ArrayCopies;
 
-  struct Layout {
-    int32_t group_inputs, group_outputs;
-    bool gathered, merged;
-    int32_t taps;  // runs a kernel row
-    int32_t runs, run_values, steps;
-    int32_t group_blocks;
-    ptrdiff_t blocks, block_bytes, bias_bytes;
-  };
-
-  static Layout layout_of(const ConvolutionShape& s) {
-    Layout l;
-    l.group_inputs = s.input_channels / s.groups;
-    l.group_outputs = s.output_channels / s.groups;
-    const int32_t row_values = s.kernel_w * l.group_inputs, all = row_values * s.kernel_h;
-    l.merged = s.groups == 1 && s.dilation_w == 1;
-    const int32_t apart = l.merged ? s.kernel_h * divide_up(row_values, 8)
-                                   : s.kernel_h * s.kernel_w * divide_up(l.group_inputs, 8);
-    l.gathered = s.groups == 1 && all <= 256 && 5 * divide_up(all, 8) <= 4 * apart;
-    l.taps = l.merged ? 1 : s.kernel_w;
-    l.runs = l.gathered ? 1 : s.kernel_h * l.taps;
-    l.run_values = l.gathered ? all : l.merged ? row_values : l.group_inputs;
-    l.steps = divide_up(l.run_values, 8);
-    l.group_blocks = divide_up(l.group_outputs, block);
-    l.blocks = ptrdiff_t{l.group_blocks} * s.groups;
-    l.block_bytes = ptrdiff_t{l.runs} * l.steps * step_weights;
-    l.bias_bytes = l.blocks * block * 4;
-    return l;
+  static constexpr bool takes(ElementType type) {
+    return type == (Dot::element_bytes == 1 ? ElementType::u8 : ElementType::i16);
   }
+  static constexpr bool is_restaged(ElementType) { return Dot::shifted; }
 
-  // The scratch. Several output rows at a time only where they share no input rows and are
-  // short; a long row in parts.
-  struct Room {
-    bool is_staged;
-    int32_t rows, columns;  // of the output at a time
-    int32_t input_columns;  // of a row of them
-    int32_t pixels;         // rows * columns
-    ptrdiff_t row_bytes;
-    std::byte* staged;         // [row][kernel row][column][channel], or [row][pixel][run]
-    const std::byte** inputs;  // tables of pixels: where their runs begin, [run][pixel],
-    std::byte** output;        // and what they are
-    const std::byte** residual;
-  };
-
-  static int32_t input_columns(const ConvolutionShape& s, int32_t columns) {
-    return (columns - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
-  }
-
-  // Rows pass through the scratch to be gathered, to be shifted, or because a kernel row's taps
-  // do not lie side by side in a slice of a wider tensor.
-  static Room take_room(const ConvolutionShape& s, const Layout& l, int32_t width,
-                        ptrdiff_t pixel_bytes, Scratch& scratch) {
-    Room room{};
-    room.is_staged = l.gathered || Dot::shifted ||
-                     (l.merged && s.kernel_w > 1 && pixel_bytes != s.input_channels * element);
-    room.rows = s.pointwise() ? larger(1, most_short_pixels / width) : 1;
-    room.columns = smaller(width, most_row_pixels);
-    room.input_columns = input_columns(s, room.columns);
-    room.pixels = room.rows * room.columns;
-    room.row_bytes = l.gathered ? ptrdiff_t{room.columns} * l.steps * 8 * element
-                                : ptrdiff_t{room.input_columns} * s.input_channels * element;
-    // Whole vectors are written, runs are read in whole steps.
-    const ptrdiff_t staged_rows = room.rows * (l.gathered ? 1 : s.kernel_h);
-    room.staged = scratch.take<std::byte>(room.is_staged ? staged_rows * room.row_bytes + 64 : 0);
-    room.output = scratch.take<std::byte*>(room.pixels);
-    room.residual = scratch.take<const std::byte*>(room.pixels);
-    room.inputs = scratch.take<const std::byte*>(int64_t{l.runs} * room.pixels);
-    return room;
-  }
-
-  struct Tile {
-    Operands operands;
-    Outputs outputs;
-  };
-
-  template <int P>
-  static void compute(const Tile& t) {
-    Sums<P> sums;
-    Dot::accumulate(t.operands, sums);
-    finish(t.outputs, sums);
-  }
-
-  using Compute = void (*)(const Tile&);
-  template <int... P>
-  static Compute compute_of(int32_t pixels, std::integer_sequence<int, P...>) {
-    static constexpr Compute all[] = {compute<P + 1>...};
-    return all[pixels - 1];
-  }
-
-  // Output pixels that are processed together.
-  struct Chunk {
-    const ConvolutionArguments* arguments;
-    Layout layout;
-    Room room;
-    int32_t row = 0, rows = 0, column = 0, columns = 0;
-
-    const std::byte* input_row(int32_t output_row, int32_t ky) const {
-      const ConvolutionShape& s = *arguments->shape;
-      return arguments->input.row[output_row * s.stride_h + ky * s.dilation_h] +
-             ptrdiff_t{column} * s.stride_w * arguments->input.pixel_bytes;
-    }
-  };
-
-  static Chunk chunk_of(const ConvolutionArguments& a) {
-    Chunk k{};
-    k.arguments = &a;
-    k.layout = layout_of(*a.shape);
-    Scratch scratch(a.scratch);
-    k.room = take_room(*a.shape, k.layout, a.output_width, a.input.pixel_bytes, scratch);
-    return k;
-  }
-
-  static void place_pixels(const Chunk& k) {
-    const ConvolutionArguments& a = *k.arguments;
-    const ConvolutionShape& s = *a.shape;
-    const Layout& l = k.layout;
-    const int32_t columns = k.columns;
-    const ptrdiff_t pixel = k.room.is_staged ? s.input_channels * element : a.input.pixel_bytes;
-    for (int32_t r = 0; r < k.rows; ++r) {
-      std::byte* output = a.output.row[k.row + r] + k.column * a.output.pixel_bytes;
-      for (int32_t x = 0; x < columns; ++x)
-        k.room.output[r * columns + x] = output + x * a.output.pixel_bytes;
-      for (int32_t x = 0; s.has_residual && x < columns; ++x)
-        k.room.residual[r * columns + x] =
-            a.residual.row[k.row + r] + (k.column + x) * a.residual.pixel_bytes;
-      for (int32_t run = 0; run < l.runs; ++run) {
-        const int32_t ky = run / l.taps;
-        const std::byte* from =
-            l.gathered         ? k.room.staged + r * k.room.row_bytes
-            : k.room.is_staged ? k.room.staged + (r * s.kernel_h + ky) * k.room.row_bytes
-                               : k.input_row(k.row + r, ky);
-        from += ptrdiff_t{run % l.taps} * s.dilation_w * pixel;
-        const std::byte** to = k.room.inputs + ptrdiff_t{run} * k.room.pixels + r * columns;
-        const ptrdiff_t step = l.gathered ? l.steps * 8 * element : s.stride_w * pixel;
-        for (int32_t x = 0; x < columns; ++x) to[x] = from + x * step;
-      }
-    }
-  }
-
-  // `bytes` of a run, in the Dot's form. Whole vectors: up to 15 bytes more are read, in the
-  // row's slack at its end, and written, where the next run or the scratch's slack is.
-  static OCTAVO_INLINE void stage(const std::byte* from, ptrdiff_t bytes, std::byte* to) {
+  static OCTAVO_INLINE void stage(ElementType, const std::byte* from, ptrdiff_t count,
+                                  std::byte* to) {
     const uint8x16_t shift = vdupq_n_u8(Dot::shifted ? 128 : 0);
-    for (ptrdiff_t i = 0; i < bytes; i += 16) {
+    for (ptrdiff_t i = 0; i < count * Dot::element_bytes; i += 16) {
       const uint8x16_t x = vld1q_u8(reinterpret_cast<const uint8_t*>(from + i));
       vst1q_u8(reinterpret_cast<uint8_t*>(to + i), veorq_u8(x, shift));
     }
   }
 
-  static void stage_row(const Chunk& k, const std::byte* from, std::byte* to) {
-    const ConvolutionArguments& a = *k.arguments;
-    const ptrdiff_t bytes = a.shape->input_channels * element;
-    const int32_t columns = input_columns(*a.shape, k.columns);
-    if (a.input.pixel_bytes == bytes) return stage(from, columns * bytes, to);
-    for (int32_t x = 0; x < columns; ++x)
-      stage(from + x * a.input.pixel_bytes, bytes, to + x * bytes);
+  static Outputs outputs_of(const ConvolutionArguments& a, int32_t channel, int32_t count,
+                            Copies& copies) {
+    return neon::outputs_of(a, channel, count, copies);
   }
 
-  // All taps of each pixel of an output row, one behind the other. What one writes too much
-  // the next one overwrites.
-  static void gather_row(const Chunk& k, int32_t row, std::byte* to) {
-    const ConvolutionArguments& a = *k.arguments;
-    const ConvolutionShape& s = *a.shape;
-    const ptrdiff_t pixel = a.input.pixel_bytes, bytes = s.input_channels * element;
-    const bool together = s.dilation_w == 1 && pixel == bytes;
-    const ptrdiff_t run = k.layout.steps * 8 * element;
-    for (int32_t x = 0; x < k.columns; ++x, to += run) {
-      std::byte* tap = to;
-      for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-        const std::byte* from = k.input_row(row, ky) + ptrdiff_t{x} * s.stride_w * pixel;
-        if (together) {
-          stage(from, s.kernel_w * bytes, tap);
-          tap += s.kernel_w * bytes;
-          continue;
-        }
-        for (int32_t kx = 0; kx < s.kernel_w; ++kx, tap += bytes)
-          stage(from + ptrdiff_t{kx} * s.dilation_w * pixel, bytes, tap);
-      }
-    }
-  }
-
-  static void stage_rows(const Chunk& k) {
-    const int32_t kernel_h = k.arguments->shape->kernel_h;
-    std::byte* to = k.room.staged;
-    for (int32_t r = 0; k.room.is_staged && r < k.rows; ++r) {
-      if (k.layout.gathered) {
-        gather_row(k, k.row + r, to);
-        to += k.room.row_bytes;
-        continue;
-      }
-      for (int32_t ky = 0; ky < kernel_h; ++ky, to += k.room.row_bytes)
-        stage_row(k, k.input_row(k.row + r, ky), to);
-    }
-  }
-
-  // One block of output channels for all pixels of a chunk.
-  static void run_block(const Chunk& k, Tile& t) {
-    const int32_t all = k.rows * k.columns, tiles = divide_up(all, most_pixels);
-    for (int32_t i = 0; i < tiles; ++i) {
-      const int32_t from = part_begin(i, all, tiles), to = part_begin(i + 1, all, tiles);
-      t.operands.inputs = k.room.inputs + from;
-      t.outputs.output = k.room.output + from;
-      t.outputs.residual = k.room.residual + from;
-      compute_of(to - from, std::make_integer_sequence<int, most_pixels>{})(t);
-    }
-  }
-
-  static void run_chunk(const Chunk& k) {
-    const ConvolutionArguments& a = *k.arguments;
-    const Layout& l = k.layout;
-    Tile t{};
-    ArrayCopies copies;
-    t.operands.runs = l.runs;
-    t.operands.steps = l.steps;
-    t.operands.run_step = k.room.pixels;
-    for (int32_t group = 0; group < a.shape->groups; ++group) {
-      const int32_t first = group * l.group_outputs;
-      const int32_t begin = larger(a.channel_begin - first, 0);
-      const int32_t end = smaller(a.channel_end - first, l.group_outputs);
-      for (int32_t c = begin; c < end; c += block) {
-        const ptrdiff_t index = ptrdiff_t{group} * l.group_blocks + c / block;
-        t.operands.weights = a.packed + l.bias_bytes + index * l.block_bytes;
-        t.operands.bias = reinterpret_cast<const int32_t*>(a.packed) + index * block;
-        t.operands.careful =
-            a.packed[l.bias_bytes + l.blocks * l.block_bytes + index] != std::byte{0};
-        t.operands.input_offset = ptrdiff_t{group} * l.group_inputs * element;
-        t.outputs = outputs_of(a, first + c, smaller(end - c, block), copies);
-        run_block(k, t);
-      }
-    }
-  }
-
-  // --- behind the rows of a table ---
-
-  static bool takes(const ConvolutionShape& s) {
-    return s.input == (element == 1 ? ElementType::u8 : ElementType::i16);
-  }
-  static bool accepts(const ConvolutionShape& s) { return takes(s) && s.groups == 1; }
-  static bool accepts_grouped(const ConvolutionShape& s) {
-    return takes(s) && s.groups > 1 && s.output_channels < unsplit;
-  }
-
-  static size_t packed_bytes(const ConvolutionShape& s) {
-    const Layout l = layout_of(s);
-    return static_cast<size_t>(l.bias_bytes + l.blocks * (l.block_bytes + 1));
-  }
-
-  static void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
-                   std::byte* packed) {
-    const Layout l = layout_of(s);
-    __builtin_memset(packed, 0, packed_bytes(s));
-    int32_t* packed_bias = reinterpret_cast<int32_t*>(packed);
-    int8_t* blocks = reinterpret_cast<int8_t*>(packed + l.bias_bytes);
-    for (int32_t o = 0; o < s.output_channels; ++o) {
-      const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
-      const ptrdiff_t index = ptrdiff_t{group} * l.group_blocks + in_group / block;
-      const int32_t lane = in_group % block;
-      const int32_t sum = sum_of(weights, ptrdiff_t{l.runs} * l.run_values);
-      for (int32_t run = 0; run < l.runs; ++run, weights += l.run_values) {
-        int8_t* to = blocks + index * l.block_bytes + ptrdiff_t{run} * l.steps * step_weights;
-        int32_t k = 0;
-        for (; k + Dot::together <= l.run_values; k += Dot::together)
-          __builtin_memcpy(to + Dot::place(k, lane, l.steps), weights + k, Dot::together);
-        for (; k < l.run_values; ++k) to[Dot::place(k, lane, l.steps)] = weights[k];
-      }
-      packed_bias[index * block + lane] = bias[o] + (Dot::shifted ? 128 * sum : 0);
-    }
-    for (ptrdiff_t index = 0; index < l.blocks; ++index) {
-      bool careful = false;
-      for (int32_t run = 0; run < l.runs; ++run)
-        careful |= Dot::needs_care(
-            blocks + index * l.block_bytes + ptrdiff_t{run} * l.steps * step_weights, l.steps);
-      blocks[l.blocks * l.block_bytes + index] = careful ? 1 : 0;
-    }
-  }
-
-  static size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
-    // A narrower part of the output may be taken several rows at a time. An input in a wider
-    // tensor needs the most.
-    const int32_t width = s.pointwise() ? larger(output_width, most_short_pixels) : output_width;
-    Scratch scratch;
-    take_room(s, layout_of(s), width, s.input_channels * element + 1, scratch);
-    return scratch.bytes();
-  }
-
-  static void run(const ConvolutionArguments& a) {
-    Chunk k = chunk_of(a);
-    for (; k.row < a.output_rows; k.row += k.rows) {
-      k.rows = smaller(k.room.rows, a.output_rows - k.row);
-      for (k.column = 0; k.column < a.output_width; k.column += k.columns) {
-        k.columns = smaller(k.room.columns, a.output_width - k.column);
-        stage_rows(k);
-        place_pixels(k);
-        run_chunk(k);
-      }
-    }
-  }
-
-  static constexpr ConvolutionKernel row(const char* name, FeatureSet features) {
-    return {name, features, accepts, 16, packed_bytes, pack, scratch_bytes, run};
-  }
-  static constexpr ConvolutionKernel grouped_row(const char* name, FeatureSet features) {
-    return {name, features, accepts_grouped, unsplit, packed_bytes, pack, scratch_bytes, run};
+  template <int V, int P>
+  static OCTAVO_INLINE void compute(const Operands& operands, const Outputs& outputs) {
+    static_assert(V == 1);
+    Sums<P> sums;
+    Dot::accumulate(operands, sums);
+    finish(outputs, sums);
   }
 };
+
+template <class Dot>
+using Dense = common::DenseLoops<Tiles<Dot>>;
 
 }  // namespace
 }  // namespace octavo::kernels::neon

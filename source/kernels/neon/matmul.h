@@ -1,43 +1,32 @@
-// The product of two activations: a pointwise convolution whose weights are packed anew
-// for each row. The zero point of `a` goes into the bias, minus itself times the sum of a
-// column of b.
+// The right operand of a product of two activations.
 #pragma once
 
+#include "kernels/common/matmul.h"
 #include "kernels/neon/dense.h"
 
 namespace octavo::kernels::neon {
 namespace {
 
-template <class Dot>
-struct MatMul {
-  // Of one row: `width` pixels and all channels.
-  static ConvolutionShape convolution_of(const MatMulShape& m) {
-    ConvolutionShape s{};
-    s.input_channels = m.depth;
-    s.output_channels = m.channels;
-    s.groups = s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = s.dilation_h = s.dilation_w = 1;
-    s.input = m.a;
-    s.output = m.output;
-    s.activation = m.activation;
-    s.has_residual = m.has_residual;
-    return s;
-  }
+OCTAVO_INLINE int32_t sum_of(const int8_t* values, ptrdiff_t count) {
+  int32x4_t sums = vdupq_n_s32(0);
+  ptrdiff_t k = 0;
+  for (; k + 16 <= count; k += 16) sums = vpadalq_s16(sums, vpaddlq_s8(vld1q_s8(values + k)));
+  int32_t sum = vaddvq_s32(sums);
+  for (; k < count; ++k) sum += values[k];
+  return sum;
+}
 
-  // The scratch: the right operand as weights [channel][depth] and its bias, both packed, and
-  // the convolution's own.
+// As weights [channel][depth], which the Dot packs as those of a convolution.
+template <class Dot>
+struct Right {
   struct Room {
     int8_t* weights;
     int32_t* bias;
-    std::byte *packed, *convolution;
   };
-  static Room take_room(const ConvolutionShape& s, int32_t width, Scratch& scratch) {
+  static Room take_room(const ConvolutionShape& s, Scratch& scratch) {
     Room room{};
     room.weights = scratch.take<int8_t>(int64_t{s.output_channels} * s.input_channels);
     room.bias = scratch.take<int32_t>(s.output_channels);
-    room.packed =
-        scratch.take<std::byte>(static_cast<int64_t>(Dense<Dot>::packed_bytes(s)) + slack_bytes);
-    room.convolution =
-        scratch.take<std::byte>(static_cast<int64_t>(Dense<Dot>::scratch_bytes(s, width)));
     return room;
   }
 
@@ -70,8 +59,8 @@ struct MatMul {
       }
   }
 
-  static void pack(const MatMulArguments& m, int32_t r, const ConvolutionShape& s,
-                   const Room& room) {
+  static void pack(const MatMulArguments& m, int32_t r, const ConvolutionShape& s, const Room& room,
+                   std::byte* packed) {
     const int32_t depth = s.input_channels, channels = s.output_channels;
     if (m.shape->transpose_b) {
       for (int32_t c = 0; c < channels; ++c)
@@ -82,42 +71,12 @@ struct MatMul {
     }
     for (int32_t c = 0; c < channels; ++c)
       room.bias[c] = -m.a_zero * sum_of(room.weights + ptrdiff_t{c} * depth, depth);
-    Dense<Dot>::pack(s, room.weights, room.bias, room.packed);
-  }
-
-  static bool accepts(const MatMulShape& m) { return Dense<Dot>::takes(convolution_of(m)); }
-
-  static size_t scratch_bytes(const MatMulShape& m, int32_t width) {
-    Scratch scratch;
-    take_room(convolution_of(m), width, scratch);
-    return scratch.bytes();
-  }
-
-  static void run(const MatMulArguments& m) {
-    const ConvolutionShape s = convolution_of(*m.shape);
-    Scratch scratch(m.scratch);
-    const Room room = take_room(s, m.width, scratch);
-    ConvolutionArguments a{};
-    a.shape = &s;
-    a.packed = room.packed;
-    a.scratch = room.convolution;
-    a.epilogue = m.epilogue;
-    a.output_rows = 1;
-    a.output_width = m.width;
-    a.channel_end = s.output_channels;
-    for (int32_t r = 0; r < m.rows; ++r) {
-      a.input = {m.a.row + r, m.a.pixel_bytes};
-      a.output = {m.output.row + r, m.output.pixel_bytes};
-      if (s.has_residual) a.residual = {m.residual.row + r, m.residual.pixel_bytes};
-      pack(m, r, s, room);
-      Dense<Dot>::run(a);
-    }
-  }
-
-  static constexpr MatMulKernel row(const char* name, FeatureSet features) {
-    return {name, features, accepts, scratch_bytes, run};
+    Dense<Dot>::pack(s, room.weights, room.bias, packed);
   }
 };
+
+template <class Dot>
+using MatMul = common::MatMulLoops<Dense<Dot>, Right<Dot>>;
 
 }  // namespace
 }  // namespace octavo::kernels::neon
