@@ -187,11 +187,12 @@ struct NormalizeKernel {
 };
 
 // The product of two activations: a row of `a` (pixels of `depth` channels, one zero point)
-// by the same row of `b`, i8: `depth` pixels of `channels`, or transposed the other way round.
+// by the same row of `b`: `depth` pixels of `channels`, or transposed the other way round. b is i8,
+// or as a quantized file stores it, with one zero point; sums of these are wider than 32 bits.
 struct MatMulShape {
   int32_t depth = 0, channels = 0;
   bool transpose_b = false;
-  ElementType a = ElementType::u8, output = ElementType::u8;
+  ElementType a = ElementType::u8, b = ElementType::i8, output = ElementType::u8;
   Activation activation = Activation::none;
   bool has_residual = false;
   ElementType residual = ElementType::u8;
@@ -200,7 +201,7 @@ struct MatMulShape {
 struct MatMulArguments {
   const MatMulShape* shape = nullptr;
   EpilogueArrays epilogue;
-  int32_t a_zero = 0;
+  int32_t a_zero = 0, b_zero = 0;
   InputRows a, b, residual;
   OutputRows output;
   int32_t rows = 0, width = 0;
@@ -213,7 +214,8 @@ struct MatMulKernel {
   bool (*accepts)(const MatMulShape&);
   size_t (*scratch_bytes)(const MatMulShape&, int32_t width);  // for rows of up to `width`
   void (*run)(const MatMulArguments&);
-  bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
+  bool takes_u16 = false;        // accepts() is asked of shapes with u16 too
+  bool takes_any_right = false;  // and of a right operand of another type than i8
 };
 
 struct ResizeShape {

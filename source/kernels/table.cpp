@@ -61,7 +61,7 @@ bool has_u16(const NormalizeShape& s) {
   return has_u16({s.input, s.output});
 }
 bool has_u16(const MatMulShape& s) {
-  return has_u16({s.a, s.output, s.has_residual ? s.residual : s.output});
+  return has_u16({s.a, s.b, s.output, s.has_residual ? s.residual : s.output});
 }
 bool has_u16(const ResizeShape& s) {
   return has_u16({s.input, s.output});
@@ -99,7 +99,8 @@ bool takes(const NormalizeKernel& kernel, const NormalizeShape& shape) {
   return knows_and_accepts(kernel, shape);
 }
 bool takes(const MatMulKernel& kernel, const MatMulShape& shape) {
-  return knows_and_accepts(kernel, shape);
+  const bool knows_right = kernel.takes_any_right || shape.b == ElementType::i8;
+  return knows_right && knows_and_accepts(kernel, shape);
 }
 bool takes(const ResizeKernel& kernel, const ResizeShape& shape) {
   return knows_and_accepts(kernel, shape);

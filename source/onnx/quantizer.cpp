@@ -123,12 +123,16 @@ std::optional<Quantizer> read_quantizer(NodeContext& node, const Shape& x,
   const Constant* scale = node.constant(where.scale, "the scale");
   if (scale == nullptr) return std::nullopt;
   if (!scale->reals) return refuse("its scale is an integer");
-  if (scale->reals->empty() || scale->shape.size() > 1) {
+  // Ones beside the one axis, as some tools write to have it broadcast, change nothing.
+  const auto is_not_one = [](int64_t size) { return size != 1; };
+  if (scale->reals->empty() ||
+      std::count_if(scale->shape.begin(), scale->shape.end(), is_not_one) > 1) {
     return refuse(concat("its scale has shape ", list_text(scale->shape)));
   }
   for (const float value : *scale->reals) {
-    if (!(value >= 1e-30f && value <= 1e10f)) {
-      return refuse(concat("its scale ", value, " is not a number from 1e-30 to 1e10"));
+    // Negative ones, which some tools write for weights, multiply like others.
+    if (!(std::fabs(value) >= 1e-30f && std::fabs(value) <= 1e10f)) {
+      return refuse(concat("its scale ", value, " has no magnitude from 1e-30 to 1e10"));
     }
   }
   out.scale = *scale->reals;

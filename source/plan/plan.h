@@ -20,7 +20,8 @@
 
 namespace octavo {
 
-// i8 is the right operand of a product of two activations: zero point 0, -127..127. u16 is what
+// i8 is the right operand of a product of two activations, where no file says otherwise: zero
+// point 0, -127..127. u16 is what
 // quantized files store in 16 bits: any zero point, 0..65535.
 enum class ElementType : uint8_t { u8 = 0, i8 = 1, i16 = 2, f32 = 3, u16 = 4 };
 
@@ -48,7 +49,8 @@ enum class Activation : uint8_t {
 // One rounding: real-valued f (docs/numerics.md, "The epilogue") to the stored value.
 //   none:  t = f                        where multiplier already ends in output units
 //   else:  t = act(f) * output_multiplier
-//   t += float(x - zero_x) * residual_multiplier          if there is a residual
+//   t += float(x - zero_x) * residual_multiplier          if there is a residual: of the output's
+//                                                         shape, or [1, 1, 1, c], for every pixel
 //   stored = int(rint(min(max(t, lo - z), hi - z))) + z   z: zero point of the output
 // Vectors have one entry, or one an output channel. An f32 output stores t itself.
 struct Epilogue {
@@ -140,9 +142,10 @@ struct SoftmaxStep {
   Epilogue epilogue;
 };
 
-// inputs: a [n, h, w, k] of one scale and zero point, b i8 [n, h, k, c], or [n, h, c, k] where
-// it is transposed, [residual]. A product for each n and h: acc = sum over k of (a - za) * b;
-// f = float(acc) * multiplier[c].
+// inputs: a [n, h, w, k] of one scale and zero point, b [n, h, k, c], or [n, h, c, k] where
+// it is transposed, [residual]. b is i8, or of another type with one scale and zero point.
+// A product for each n and h: acc = sum over k of (a - za) * (b - zb); f = float(acc) *
+// multiplier[c].
 struct MatMulStep {
   bool transpose_b = false;
   Epilogue epilogue;

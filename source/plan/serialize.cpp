@@ -256,12 +256,25 @@ void finish_plan(FlatBufferBuilder& builder, ConstantsWriter& constants, const P
                                     plan.output_kind == OutputKind::logits ? nullptr : &meaning));
 }
 
-// What files of other quantizers ask for beyond the format: 16 bits with a zero point, lookups.
+// What files of other quantizers ask for beyond the format: 16 bits with a zero point, lookups,
+// products whose right operand is no i8, residuals of one pixel.
 bool has_given_codes(const Plan& plan) {
+  const auto pixels = [&](uint32_t t) {
+    const auto& shape = plan.tensors[t].shape;
+    return int64_t{shape[0]} * shape[1] * shape[2];
+  };
+  const auto is_given = [&](const Step& step) {
+    const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
+    if (convolution != nullptr && convolution->epilogue.has_residual) {
+      return pixels(step.inputs.back()) != pixels(step.output);
+    }
+    const bool product = std::holds_alternative<MatMulStep>(step.op);
+    return std::holds_alternative<LookupStep>(step.op) ||
+           (product && plan.tensors[step.inputs[1]].type != ElementType::i8);
+  };
   return std::any_of(plan.tensors.begin(), plan.tensors.end(),
                      [](const PlanTensor& t) { return t.type == ElementType::u16; }) ||
-         std::any_of(plan.steps.begin(), plan.steps.end(),
-                     [](const Step& s) { return std::holds_alternative<LookupStep>(s.op); });
+         std::any_of(plan.steps.begin(), plan.steps.end(), is_given);
 }
 
 uint64_t required_features(const Plan& plan) {

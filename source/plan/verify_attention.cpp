@@ -106,15 +106,19 @@ Status verify_operator(const StepPlace& at, const MatMulStep& step,
                     " is expected");
   }
   if (const Status one = verify_one_scale(at, 0); !one) return one;
-  if (step.transpose_b) {
+  const bool of_bytes = at.input(1).type == ElementType::i8;
+  if (step.transpose_b || !of_bytes) {
     if (const Status one = verify_one_scale(at, 1); !one) return one;
   }
   // With a zero point its share may be summed apart from the stored products.
-  const int64_t terms = is_unsigned(at.input(0).type) ? 2 : 1;
-  const int64_t bound =
-      terms * depth * largest_stored[at.step().inputs[0]] * largest_stored[at.step().inputs[1]];
-  if (const Status holds = verify_sum(at, bound, concat("a sum of ", depth, " products")); !holds) {
-    return holds;
+  int64_t largest = 1;
+  for (const size_t i : {size_t{0}, size_t{1}}) {
+    largest *= largest_stored[at.step().inputs[i]] * (is_unsigned(at.input(i).type) ? 2 : 1);
+  }
+  const bool wide = !of_bytes || at.input(0).type == ElementType::u16;
+  if (largest > 0 && depth > (wide ? plan_limit::wide_sum : INT32_MAX) / largest) {
+    return at.error("a sum of ", depth, " products can reach ", depth, " * ", largest,
+                    ", more than ", wide ? "53" : "32", " bits hold");
   }
   const PlanTensor* residual = step.epilogue.has_residual ? &at.input(2) : nullptr;
   return verify_epilogue(at, step.epilogue, residual);

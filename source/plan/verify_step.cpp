@@ -391,13 +391,10 @@ Status verify_types(const StepPlace& at, const Epilogue* epilogue) {
   const bool moves = is_one_of<GatherStep, ConcatStep, ReshapeStep, PermuteStep>(op);
   for (size_t i = 0; i < at.step().inputs.size(); ++i) {
     const ElementType type = at.input(i).type;
-    if (is_product && i == 1) {
-      if (type != ElementType::i8) return at.error("input 1 must be i8");
-      continue;
-    }
+    const bool may_be_i8 = moves || (is_product && i == 1);
     const bool fits =
-        is_unsigned(type) || type == ElementType::i16 || (moves && type == ElementType::i8);
-    if (!fits) return at.error("input ", i, " must be u8, u16 or i16", moves ? ", or i8" : "");
+        is_unsigned(type) || type == ElementType::i16 || (may_be_i8 && type == ElementType::i8);
+    if (!fits) return at.error("input ", i, " must be u8, u16 or i16", may_be_i8 ? ", or i8" : "");
   }
   if (at.output().type != ElementType::f32 || epilogue != nullptr) return {};
   return at.error("its output must be u8, u16 or i16, or i8");

@@ -175,7 +175,9 @@ class Builder {
     std::vector<int32_t> limit(graph_.tensors.size(), 32767);
     for (size_t s = 0; s < formed_.steps.size(); ++s) {
       const FormedStep& step = formed_.steps[s];
-      const bool sums = step.kind == StepKind::convolution || step.kind == StepKind::matmul;
+      const bool multiplies_bytes =
+          step.kind == StepKind::matmul && choice_.tensors[step.inputs[1]].type == ElementType::i8;
+      const bool sums = step.kind == StepKind::convolution || multiplies_bytes;
       if (!sums || choice_.tensors[step.inputs[0]].type != ElementType::i16) continue;
       build(s, false);
       const auto most = static_cast<int32_t>(room(s));

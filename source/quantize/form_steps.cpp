@@ -6,6 +6,7 @@
 #include "quantize/begin_step.h"
 #include "quantize/lookup.h"
 #include "quantize/steps.h"
+#include "quantize/weights.h"
 
 namespace octavo {
 
@@ -86,7 +87,7 @@ class Former {
     if (!problem.empty()) return refuse(n, problem);
     take(step, n);
     for (const TensorId input : step.inputs) {
-      if (constant(input)) store_constant(input);
+      if (constant(input)) store_constant(input, !moves_only(step));
     }
     if (step.kind == StepKind::reshape) extend_move(step);
     if (step.kind == StepKind::l2_normalize) take_quotient(step);
@@ -271,7 +272,7 @@ class Former {
     if (takes_residual(step) && reader != no_node && residual_product(reader) == step.node) {
       const auto& operands = node(reader).inputs;
       step.inputs.push_back(operands[operands[0] == step.output ? 1 : 0]);
-      if (constant(step.inputs.back())) store_constant(step.inputs.back());
+      if (constant(step.inputs.back())) store_constant(step.inputs.back(), true);
       step.has_residual = true;
       if (unary != nullptr) step.activation = *unary;
       take(step, reader);
@@ -383,14 +384,30 @@ class Former {
     }
   }
 
-  // A constant as large as the tensor that it is combined with is stored like an activation.
-  void store_constant(TensorId t) {
+  // A constant as large as the tensor that it is combined with is stored like an activation; what
+  // it is only joined with says how.
+  void store_constant(TensorId t, bool computed_with) {
     if (constant_stored_[t]) return;
     constant_stored_[t] = true;
     FormedStep step;
     step.kind = StepKind::constant;
     step.output = step.accumulated = step.activated = t;
+    if (computed_with && wiring_.has_roundings)
+      step.rounding = rounding_of_constant(*tensor(t).values);
     finish(step);
+  }
+
+  // That of a file whose integers the constant was, if it tells one.
+  static std::optional<GivenRounding> rounding_of_constant(const std::vector<float>& values) {
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    for (const WholeLevels levels : {levels_of_any_byte, levels_of_any_word}) {
+      const auto scale = stored_scale(values, levels);
+      if (!scale) continue;
+      const auto lowest = std::min(0, static_cast<int32_t>(std::rint(*least / *scale)));
+      const auto highest = std::max(0, static_cast<int32_t>(std::rint(*most / *scale)));
+      if (highest - lowest <= levels.hi) return GivenRounding{{*scale}, {-lowest}, levels.hi};
+    }
+    return std::nullopt;
   }
 
   void check_output() {

@@ -192,9 +192,64 @@ class Lowering {
     out.name = step.nodes.empty() ? graph_.tensors[step.output].name
                                   : graph_.nodes[step.nodes.back()].name;
     for (const TensorId input : step.inputs) out.inputs.push_back(tensor(input));
+    add_bias_rest(s, out);
     if (!choice_.convolutions[s].identity.empty()) out.inputs.push_back(out.inputs[0]);
     out.output = tensor(step.output);
     plan_.steps.push_back(std::move(out));
+  }
+
+  // What a stored bias, a whole number of the accumulator's units, leaves of that of a quantized
+  // file that keeps biases in float: less than half a unit a channel, or nothing.
+  std::vector<double> bias_rest(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    const IntegerConvolution& convolution = choice_.convolutions[s];
+    const bool free = step.kind == StepKind::convolution && step.whole_weights && step.rounding &&
+                      !step.has_residual && !step.activation && !to_logits(step) &&
+                      convolution.identity.empty();
+    if (!free) return {};
+    const std::vector<int32_t> stored = stored_bias(convolution);
+    const size_t taps = convolution.offsets[0].size();
+    std::vector<double> rest;
+    bool any = false;
+    for (size_t o = 0; o < stored.size(); ++o) {
+      const BiasTerms terms = convolution.terms(static_cast<int64_t>(o));
+      const double real = terms.real_bias / convolution.weights.unit[o];
+      double exact = real;
+      for (size_t k = 0; k < taps; ++k) {
+        exact -= convolution.weights.values[o * taps + k] * terms.offsets[k];
+      }
+      rest.push_back(std::clamp(exact - stored[o], -0.5, 0.5));
+      // A whole number that was rounded to float is one still.
+      any = any || std::fabs(rest.back()) > 1e-4 + 3e-7 * std::fabs(real);
+    }
+    return any ? rest : std::vector<double>{};
+  }
+
+  // It becomes a residual of one pixel, in 16 bits.
+  void add_bias_rest(size_t s, Step& out) {
+    const std::vector<double> rest = bias_rest(s);
+    if (rest.empty()) return;
+    constexpr double per_unit = 2 * 32767;
+    ConstantStep constant;
+    for (const double value : rest) {
+      constant.values.push_back(static_cast<int16_t>(std::lrint(value * per_unit)));
+    }
+    PlanTensor stored;
+    stored.name = out.name + ".bias_rest";
+    stored.shape = {1, 1, 1, static_cast<int32_t>(rest.size())};
+    stored.type = ElementType::i16;
+    stored.scale = {static_cast<float>(1 / per_unit)};
+    const auto index = static_cast<uint32_t>(plan_.tensors.size());
+    plan_.tensors.push_back(stored);
+    plan_.steps.push_back(Step{stored.name, {}, std::move(constant), {}, index});
+    Epilogue& epilogue = std::get<ConvolutionStep>(out.op).epilogue;
+    epilogue.has_residual = true;
+    for (size_t c = 0; c < rest.size(); ++c) {
+      const auto& m = epilogue.multiplier;
+      epilogue.residual_multiplier.push_back(
+          static_cast<float>((m.size() == 1 ? m[0] : m[c]) / per_unit));
+    }
+    out.inputs.push_back(index);
   }
 
   StepOperator operation(size_t s) const {

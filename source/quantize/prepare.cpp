@@ -5,7 +5,9 @@
 #include <map>
 #include <utility>
 
+#include "quantize/roundings.h"
 #include "quantize/steps.h"
+#include "quantize/wide_weights.h"
 
 namespace octavo {
 
@@ -19,6 +21,7 @@ class Preparation {
     share_roundings();
     if (picture_) store_picture();
     even_out_scales();
+    if (has_roundings(out_)) out_ = split_wide_weights(out_);
     for (Node& node : out_.nodes) write_out_constant(node);
     store_right_operands();
     flatten_output();
@@ -173,6 +176,16 @@ class Preparation {
     out_.nodes = std::move(nodes);
   }
 
+  std::vector<Storage> trace_storage() const {
+    std::vector<Storage> storage(out_.tensors.size());
+    for (const Node& node : out_.nodes) {
+      const auto* rounding = std::get_if<FakeQuantize>(&node.op);
+      storage[node.output] = rounding != nullptr ? Storage{rounding, rounding->by_axis()}
+                                                 : moved_storage(node, storage);
+    }
+    return storage;
+  }
+
   void write_out_constant(Node& node) {
     auto* binary = std::get_if<Binary>(&node.op);
     if (binary == nullptr) return;
@@ -217,13 +230,21 @@ class Preparation {
     return out;
   }
 
+  // Signed bytes of their own, or as a quantized file has them, if with one scale.
   void store_right_operands() {
     const auto makers = producers(out_);
     const auto readers = consumers(out_);
+    const bool given = has_roundings(out_);
+    const std::vector<Storage> storage = trace_storage();
+    const auto keeps = [&](const Node& node) {
+      const TensorId b = node.inputs[1];
+      if (given) return storage[b].rounding != nullptr && !storage[b].is_uneven;
+      return node.inputs[0] != b && stored_for_one(b, makers, readers);
+    };
     std::vector<Node> nodes;
     for (Node node : out_.nodes) {
       if (std::holds_alternative<MatMul>(node.op) && !out_.tensors[node.inputs[1]].is_constant() &&
-          !(node.inputs[0] != node.inputs[1] && stored_for_one(node.inputs[1], makers, readers))) {
+          !keeps(node)) {
         nodes.push_back(copy_of(node.inputs[1], out_.tensors[node.inputs[1]].name + ".right"));
         node.inputs[1] = nodes.back().output;
       }

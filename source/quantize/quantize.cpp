@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "quantize/quantizer.h"
 #include "quantize/roundings.h"
+#include "quantize/warnings.h"
 
 namespace octavo {
 
@@ -25,7 +26,7 @@ Result<Quantized> quantize_by_file(const Graph& original, const Preprocess* how,
   const StepTables tables = make_tables(formed, calibration, choice);
   auto plan = lower(graph, formed, choice, tables, how);
   if (!plan) return plan.error();
-  return Quantized{std::move(*plan), {}};
+  return Quantized{std::move(*plan), weight_warnings(graph, formed)};
 }
 
 // "'a', 'b' and 7 more": a warning is a line, not a list.

@@ -141,6 +141,8 @@ Quantized Quantizer::finish(Folded folded) const {
   const Graph& graph = network_->graph;
   Quantized out{std::move(folded.plan), calibration_warnings(graph, network_->formed, *calibration_,
                                                              folded.choice, *feed_)};
+  const auto of_weights = weight_warnings(graph, network_->formed);
+  out.warnings.insert(out.warnings.end(), of_weights.begin(), of_weights.end());
   for (const TensorId t : network_->types.named) {
     const int32_t most = folded.choice.tensors[t].levels.hi;
     if (most == 32767) continue;

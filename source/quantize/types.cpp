@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "quantize/begin_step.h"
+#include "quantize/roundings.h"
 
 namespace octavo {
 
@@ -31,7 +32,9 @@ class Typer {
       if (normalizes(step) && !multiplied_[step.inputs[0]]) {
         types_.of[step.inputs[0]] = ElementType::i16;
       }
-      if (step.kind == StepKind::matmul) types_.of[step.inputs[1]] = ElementType::i8;
+      if (step.kind == StepKind::matmul && !has_roundings(graph_)) {
+        types_.of[step.inputs[1]] = ElementType::i8;
+      }
       // Outputs that were only moved: nothing between them and the answer may round coarsely.
       const bool answers = step.output == formed_.stored_as[graph_.output];
       if (answers && is_copy(step) && step.inputs[0] != graph_.input) {

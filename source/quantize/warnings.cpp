@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "quantize/ranges.h"
+#include "quantize/roundings.h"
 
 namespace octavo {
 
@@ -66,6 +67,23 @@ double largest_score(std::span<const float> logits) {
 }
 
 }  // namespace
+
+std::vector<std::string> weight_warnings(const Graph& graph, const FormedSteps& formed) {
+  if (!has_roundings(graph)) return {};
+  size_t count = 0;
+  std::string first;
+  for (const auto& step : formed.steps) {
+    if (step.kind != StepKind::convolution || step.whole_weights) continue;
+    if (count++ == 0) first = graph.nodes[step.node].name;
+  }
+  if (count == 0) return {};
+  return {
+      concat(count, count == 1 ? " product of" : " products of", " the quantized file, the first ",
+             quoted(first),
+             ", multiply by weights that 9 bits with a scale a row do not hold; these are rounded "
+             "again to 8 bits, so that answers differ from those of the file's own runtime: "
+             "quantize the weights to 8 bits")};
+}
 
 std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSteps& formed,
                                               const Calibration& calibration, const Choice& choice,

@@ -14,6 +14,9 @@ std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSt
                                               const Calibration& calibration, const Choice& choice,
                                               const CalibrationFeed& feed);
 
+// Weights of a quantized file whose integers a plan does not keep.
+std::vector<std::string> weight_warnings(const Graph& graph, const FormedSteps& formed);
+
 // Mean of the largest softmax score of the float network on at most `most` pictures, as they
 // are and with their channels reversed: a network fed the wrong colour order is less sure.
 struct ColorConfidence {

@@ -93,36 +93,42 @@ IntegerWeights quantize_weights(const ScaledWeights& weights, bool per_channel) 
 
 namespace {
 
-// Whether bytes times the scale are the row, to the bit.
-bool gives(std::span<const float> row, float scale) {
-  return std::all_of(row.begin(), row.end(), [scale](float w) {
+// Whether levels times the scale are the row, to the bit.
+bool gives(std::span<const float> row, float scale, WholeLevels levels) {
+  const auto lo = static_cast<float>(levels.lo), hi = static_cast<float>(levels.hi);
+  return std::all_of(row.begin(), row.end(), [=](float w) {
     const float level = std::rint(w / scale);
-    return level >= -128 && level <= 127 && level * scale == w;
+    return level >= lo && level <= hi && level * scale == w;
   });
 }
 
 }  // namespace
 
-std::optional<float> stored_scale(std::span<const float> row) {
+std::optional<float> stored_scale(std::span<const float> row, WholeLevels levels) {
   constexpr double near = 1e-6;  // more than rounding products to float can be off, relative
   float largest = 0;
   for (const float w : row) largest = std::max(largest, std::fabs(w));
   if (largest == 0) return 1.0f;
   // Exporters bring a row's largest weight to 127: only with that (or 128) first, rows that have
   // a common factor get the file's own scale.
-  for (int turn = 0; turn < 128; ++turn) {
-    const int levels = turn < 2 ? 127 + turn : turn - 1;
-    const double unit = double{largest} / levels;
+  const int turns = std::max(-levels.lo, levels.hi);
+  const auto level_of_turn = [](int turn) {
+    if (turn < 2) return 127 + turn;
+    return turn - 1 < 127 ? turn - 1 : turn + 1;
+  };
+  for (int turn = 0; turn < turns; ++turn) {
+    const int highest = level_of_turn(turn);
+    const double unit = double{largest} / highest;
     const bool whole = std::all_of(row.begin(), row.end(), [&](float w) {
       const double level = w / unit;
-      return std::fabs(level - std::rint(level)) <= near * levels;
+      return std::fabs(level - std::rint(level)) <= near * highest;
     });
     if (!whole) continue;
     // The largest product was rounded, so its quotient may be a few steps off.
     float below = static_cast<float>(unit), above = below;
     for (int step = 0; step < 4; ++step) {
-      if (gives(row, below)) return below;
-      if (gives(row, above)) return above;
+      if (gives(row, below, levels)) return below;
+      if (gives(row, above, levels)) return above;
       below = std::nextafter(below, 0.0f);
       above = std::nextafter(above, std::numeric_limits<float>::infinity());
     }

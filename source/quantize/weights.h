@@ -31,10 +31,16 @@ struct IntegerWeights {
 // scale serves all rows.
 IntegerWeights quantize_weights(const ScaledWeights& weights, bool per_channel);
 
-// For weights that a quantized file stores as bytes: the scale with which DequantizeLinear gives
-// every one of the row, to the bit, from a signed byte; nothing if there is none. A row of zeros
-// has any.
-std::optional<float> stored_scale(std::span<const float> row);
+// Integers less their zero point, as a quantized file stores them.
+struct WholeLevels {
+  int lo = -128, hi = 127;
+};
+inline constexpr WholeLevels levels_of_any_byte{-255, 255}, levels_of_any_word{-65535, 65535};
+
+// For weights that a quantized file stores as integers: the scale with which DequantizeLinear gives
+// every one of the row, to the bit, from one of the levels; nothing if there is none. A row of
+// zeros has any.
+std::optional<float> stored_scale(std::span<const float> row, WholeLevels levels = {});
 
 // bias = rint(real_bias / unit - sum of w * offset): what zero points (or a picture's
 // mean) contribute is taken off, so that kernels multiply what they read. Clamped to int32;

@@ -260,12 +260,14 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const SoftmaxStep& o
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const MatMulStep& op) {
   const PlanTensor& a = impl.plan.tensors[step.inputs[0]];
+  const PlanTensor& b = impl.plan.tensors[step.inputs[1]];
   const PlanTensor& output = impl.plan.tensors[step.output];
   PreparedMatMul made;
   made.shape.depth = a.shape[3];
   made.shape.channels = output.shape[3];
   made.shape.transpose_b = op.transpose_b;
   made.shape.a = a.type;
+  made.shape.b = b.type;
   made.shape.output = output.type;
   made.shape.activation = op.epilogue.activation;
   made.shape.has_residual = op.epilogue.has_residual;
@@ -273,6 +275,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const MatMulStep& op
   made.kernel = &kernels::choose(made.shape, impl.features);
   made.epilogue = expand_epilogue(impl, step, op.epilogue);
   made.a_zero = a.zero_point[0];
+  made.b_zero = b.zero_point[0];
   impl.scratch_bytes =
       std::max(impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, output.shape[2]));
   return made;

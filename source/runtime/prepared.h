@@ -56,7 +56,7 @@ struct PreparedMatMul {
   kernels::MatMulShape shape;
   const kernels::MatMulKernel* kernel = nullptr;
   kernels::EpilogueArrays epilogue;
-  int32_t a_zero = 0;
+  int32_t a_zero = 0, b_zero = 0;
 };
 
 struct PreparedResize {

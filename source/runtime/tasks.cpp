@@ -120,6 +120,17 @@ class Maker {
     return {table.data(), layout(tensor).pixel_bytes};
   }
 
+  // Of a residual: rows as the output's, or its one pixel for all of them.
+  InputRows residual_rows(uint32_t tensor, int32_t row, int32_t rows, int32_t column) {
+    const TensorLayout& t = layout(tensor);
+    if (t.height * t.width == output().height * output().width) {
+      return input_rows(tensor, row, rows, column);
+    }
+    auto& table = new_read_table(static_cast<size_t>(rows));
+    table.assign(static_cast<size_t>(rows), pixel(tensor, 0, 0));
+    return {table.data(), 0};
+  }
+
   // Row index[r] of an image for each row r of its part.
   InputRows picked_rows(uint32_t tensor, const std::vector<int32_t>& index, const ImagePart& part) {
     auto& table = new_read_table(static_cast<size_t>(part.rows()));
@@ -248,7 +259,7 @@ void Maker::add(const PreparedConvolution& made) {
       a.input = image_rows(x, part.image, first_row, read_rows, first_column);
       a.output = output_rows(step_->output, row, part.rows(), cut.column_begin);
       if (shape.has_residual) {
-        a.residual = input_rows(step_->inputs.back(), row, part.rows(), cut.column_begin);
+        a.residual = residual_rows(step_->inputs.back(), row, part.rows(), cut.column_begin);
       }
       a.output_rows = part.rows();
       a.output_width = cut.column_end - cut.column_begin;
@@ -367,10 +378,11 @@ void Maker::add(const PreparedMatMul& made) {
     m.shape = &made.shape;
     m.epilogue = made.epilogue;
     m.a_zero = made.a_zero;
+    m.b_zero = made.b_zero;
     m.a = input_rows(step_->inputs[0], cut.row_begin, rows, cut.column_begin);
     m.b = input_rows(step_->inputs[1], cut.row_begin, rows, 0);
     if (made.shape.has_residual) {
-      m.residual = input_rows(step_->inputs[2], cut.row_begin, rows, cut.column_begin);
+      m.residual = residual_rows(step_->inputs[2], cut.row_begin, rows, cut.column_begin);
     }
     m.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
     m.rows = rows;

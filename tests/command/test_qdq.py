@@ -378,3 +378,98 @@ def test_float_weights_behind_a_pair_are_the_files_too(made, tmp_path):
     save(nncf(made), path)
     steps = steps_apart(logits(built(path), made.files, tmp_path), path, made.inputs)
     assert numpy.mean(steps <= 1) >= 0.9 and steps.max() <= 3
+
+
+def tokens(net, zero, kind):
+    """Attention between pairs of one kind: neither operand of its products has its zero point in the middle."""
+    scale = 1 if kind == numpy.uint8 else 255 / 65535
+    x = net.pair("input", "input.pair", 0.02, 110)
+    x = net.pair(net.integer_conv(x, "stem", 3, 16, size=8, stride=8), "stem.pair", 0.05 * scale, zero, kind)
+    x = net.node("Transpose", net.node("Reshape", [x, net.constant("flat.shape", numpy.int64([1, 16, -1]))], "rows"),
+                 "tokens", perm=[0, 2, 1])
+    count = net.shape_of_tokens
+    levels = net.random.integers(0, 256, (1, count, 16)).astype(numpy.uint8)
+    position = net.node("DequantizeLinear", [net.constant("position.q", levels),
+                                             net.constant("position.scale", numpy.float32(0.0123)),
+                                             net.constant("position.zero", numpy.uint8(100))], "position")
+    x = net.pair(net.node("Add", [x, position], "moved"), "moved.pair", 0.05 * scale, zero, kind)
+    product = net.node("MatMul", [x, net.node("Transpose", x, "turned", perm=[0, 2, 1])], "product")
+    product = net.pair(product, "product.pair", 0.6 * scale, zero, kind)
+    product = net.pair(net.node("MatMul", [product, x], "mixed"), "mixed.pair", 20 * scale, zero, kind)
+    mean = net.node("ReduceMean", [product, net.constant("mean.axes", numpy.int64([1]))], "mean", keepdims=0)
+    mean = net.pair(mean, "mean.pair", 8 * scale, zero, kind)
+    weights = net.constant("head.w", net.random.integers(-127, 128, (networks.CLASSES, 16)).astype(numpy.int8))
+    names = [net.constant("head.s", numpy.float32(0.004)), net.constant("head.z", numpy.int8(0))]
+    real = net.node("DequantizeLinear", [weights, *names], "head.real")
+    net.pair(net.node("Gemm", [mean, real], "head", transB=1), "logits", 10, 128)
+
+
+@pytest.mark.parametrize("kind", [numpy.uint8, numpy.uint16], ids=["u8", "u16"])
+def test_both_operands_of_a_product_are_the_files(made, tmp_path, kind):
+    net = Pairs()
+    net.shape_of_tokens = (networks.SIZE // 8 + 1) ** 2
+    tokens(net, 90 if kind == numpy.uint8 else 23456, kind)
+    expect_within_one_step(made, net, tmp_path, opset=21, untouched=0.95)
+
+
+def test_unsigned_weights_far_from_their_middle_are_the_files(made, tmp_path):
+    net = Pairs()
+
+    def conv(x, name, inputs, outputs, **how):
+        net.integer_conv(x, name, inputs, outputs, **how)
+        net.constants[f"{name}.w"] = (net.constants[f"{name}.w"].astype(numpy.int32) % 256).astype(numpy.uint8)
+        net.constants[f"{name}.w.zero"] = net.random.integers(0, 256, outputs).astype(numpy.uint8)
+        return name
+    x = net.pair("input", "input.pair", 0.02, 110)
+    x = net.pair(net.node("Relu", conv(x, "stem", 3, 16, stride=2), "stem.relu"), "stem.pair", 0.1, 3)
+    x = net.pair(net.node("Relu", conv(x, "deep", 16, 16, groups=16), "deep.relu"), "deep.pair", 0.2, 0)
+    x = net.pair(net.node("Relu", conv(x, "last", 16, 24, groups=2), "last.relu"), "last.pair", 0.4, 0)
+    net.end(x, 24, 0.02, 128)
+    expect_within_one_step(made, net, tmp_path)
+
+
+def test_biases_in_float_are_the_files(made, tmp_path):
+    net = Pairs()
+
+    def conv(x, name, inputs, outputs, **how):
+        net.integer_conv(x, name, inputs, outputs, **how)
+        # Coarse units, as large as the output's steps: rounding a bias to them would move whole channels.
+        net.constants[f"{name}.w"] = net.random.integers(-2, 3, net.constants[f"{name}.w"].shape).astype(numpy.int8)
+        net.nodes[-1].input.append(net.constant(f"{name}.b", net.random.normal(0, 0.3, outputs).astype(numpy.float32)))
+        return name
+    x = net.pair("input", "input.pair", 0.5, 110)
+    x = net.pair(net.node("Relu", conv(x, "stem", 3, 16, stride=2, scale=0.1), "stem.relu"), "stem.pair", 0.03, 0)
+    x = net.pair(net.node("Relu", conv(x, "last", 16, 24, size=1, scale=0.7), "last.relu"), "last.pair", 0.02, 0)
+    net.end(x, 24, 0.02, 128)
+    expect_within_one_step(made, net, tmp_path, untouched=0.97)
+
+
+def test_negative_scales_of_weights_and_ones_beside_their_axis_are_read(made, tmp_path):
+    from onnx import save
+    plain, odd = Pairs(), Pairs()
+    for net in (plain, odd):
+        x = net.integer_conv(net.pair("input", "input.pair", 0.02, 110), "stem", 3, 8, stride=2)
+        net.end(net.pair(net.node("Relu", x, "relu"), "relu.pair", 0.03, 0), 8, 0.02, 128)
+    odd.constants["stem.w"] = -odd.constants["stem.w"]
+    odd.constants["stem.w.scale"] = -odd.constants["stem.w.scale"].reshape(-1, 1, 1)
+    odd.constants["stem.w.zero"] = odd.constants["stem.w.zero"].reshape(-1, 1, 1)
+    answers = []
+    for name, net in (("plain", plain), ("odd", odd)):
+        path = tmp_path / f"{name}.onnx"
+        save(net.model(), path)
+        answers.append(logits(built(path), made.files, tmp_path))
+    assert numpy.array_equal(*answers) and numpy.ptp(answers[0]) > 0
+
+
+def test_weights_of_sixteen_bits_are_warned_of(made, tmp_path):
+    from onnx import save
+    net = Pairs()
+    x = net.integer_conv(net.pair("input", "input.pair", 0.02, 110), "stem", 3, 8, stride=2)
+    net.constants["stem.w"] = (net.constants["stem.w"].astype(numpy.int16) * 251)
+    net.constants["stem.w"][0, 0, 0] += 1
+    net.constants["stem.w.zero"] = net.constants["stem.w.zero"].astype(numpy.int16)
+    net.end(net.pair(net.node("Relu", x, "relu"), "relu.pair", 0.03, 0), 8, 0.02, 128)
+    save(net.model(opset=21), tmp_path / "wide.onnx")
+    done = run("build", tmp_path / "wide.onnx", "-o", tmp_path / "wide.octavo", *networks.FLAGS)
+    assert done.returncode == 0, done.stderr
+    assert "'stem'" in done.stderr and "rounded again to 8 bits" in done.stderr

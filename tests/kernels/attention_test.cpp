@@ -194,27 +194,77 @@ TEST(Equality, NormalizeKernelsEqualTheReference) {
   tally.report();
 }
 
+bool is_unsigned(ElementType type) {
+  return type == ElementType::u8 || type == ElementType::u16;
+}
+int32_t any_zero(Random& random, ElementType type) {
+  return is_unsigned(type) ? random.one_of({0, most_of(type), random.between(0, most_of(type))})
+                           : 0;
+}
+
+TEST(MatMul, OfWordsByBytesWithZeroPointsIsThatOfTheirDifferences) {
+  // (65535 - 1) * (0 - 200) + (0 - 1) * (255 - 200) = -13106800 - 55, which 24 bits hold.
+  const std::vector<uint16_t> a = {65535, 0};
+  const std::vector<uint8_t> b = {0, 255};
+  MatMulShape shape;
+  shape.depth = 2;
+  shape.channels = 1;
+  shape.transpose_b = true;
+  shape.a = ElementType::u16;
+  shape.b = ElementType::u8;
+  shape.output = ElementType::f32;
+  const Guarded one = channel_array<float>(std::vector<float>{1.0f});
+  MatMulArguments m;
+  m.shape = &shape;
+  m.epilogue.output = ElementType::f32;
+  m.epilogue.multiplier = floats(one);
+  m.a_zero = 1;
+  m.b_zero = 200;
+  const std::byte *left = reinterpret_cast<const std::byte*>(a.data()),
+                  *right = reinterpret_cast<const std::byte*>(b.data());
+  m.a = {&left, 4};
+  m.b = {&right, 2};
+  m.rows = m.width = 1;
+  size_t made = 0;
+  for (const MatMulKernel& kernel : matmul_kernels()) {
+    if (!runs_here(kernel.requires_features) || !takes(kernel, shape)) continue;
+    Guarded scratch((kernel.scratch_bytes(shape, 1) + 63) / 64 * 64);
+    m.scratch = scratch.data();
+    float f = 0;
+    std::byte* output = reinterpret_cast<std::byte*>(&f);
+    m.output = {&output, 4};
+    kernel.run(m);
+    EXPECT_EQ(f, -13106855.0f) << kernel.name;
+    ++made;
+  }
+  EXPECT_GE(made, 1u);
+}
+
 struct MatMulCase {
   MatMulShape shape;
-  int32_t rows, width, zero;
+  int32_t rows, width, zero, b_zero;
   RandomEpilogue epilogue;
   RandomRows a, b, residual;
 
+  // Sums by signed bytes stay in 32 bits.
   static int32_t most_of_a(const MatMulShape& s) {
-    if (s.a == ElementType::u8) return 255;
+    if (s.a != ElementType::i16 || s.b != ElementType::i8) return most_of(s.a);
     return int32_t(std::min<int64_t>(32767, 2147483647 / (int64_t{s.depth} * 127)));
   }
   MatMulCase(Random& random, const MatMulShape& s)
       : shape(s),
         rows(random.between(1, 3)),
         width(random.between(1, 20)),
-        zero(s.a == ElementType::u8 ? random.one_of({0, 255, random.between(0, 255)}) : 0),
+        zero(any_zero(random, s.a)),
+        b_zero(any_zero(random, s.b)),
         epilogue(random, s.channels, s.output, s.activation,
-                 float(s.depth) * float(most_of_a(s)) * 60, s.has_residual, ElementType::i16),
-        a(random, s.a, rows, width, s.depth, true, s.a == ElementType::u8 ? 0 : -most_of_a(s),
+                 float(s.depth) * float(most_of_a(s)) * float(most_of(s.b)) / 2, s.has_residual,
+                 ElementType::i16),
+        a(random, s.a, rows, width, s.depth, true, is_unsigned(s.a) ? 0 : -most_of_a(s),
           most_of_a(s)),
-        b(random, ElementType::i8, rows, s.transpose_b ? s.channels : s.depth,
-          s.transpose_b ? s.depth : s.channels, true, -127, 127),
+        b(random, s.b, rows, s.transpose_b ? s.channels : s.depth,
+          s.transpose_b ? s.depth : s.channels, true, is_unsigned(s.b) ? 0 : -most_of(s.b),
+          most_of(s.b)),
         residual(random, ElementType::i16, rows, width, s.channels, true, -32767, 32767) {}
 
   void run(const MatMulKernel& kernel, RandomRows& output) const {
@@ -223,6 +273,7 @@ struct MatMulCase {
     m.shape = &shape;
     m.epilogue = epilogue.arrays();
     m.a_zero = zero;
+    m.b_zero = b_zero;
     m.a = {a.table(), a.pixel_bytes()};
     m.b = {b.table(), b.pixel_bytes()};
     m.residual = {residual.table(), residual.pixel_bytes()};
@@ -243,6 +294,10 @@ TEST(Equality, MatMulKernelsEqualTheReference) {
     s.channels = any_channels(random);
     s.transpose_b = random.chance(50);
     s.a = random.chance(70) ? ElementType::u8 : ElementType::i16;
+    if (random.chance(30)) {  // as quantized files have them
+      s.a = random.one_of({ElementType::u8, ElementType::u16, ElementType::i16});
+      s.b = random.one_of({ElementType::u8, ElementType::u16, ElementType::i16, ElementType::i8});
+    }
     s.output = any_output(random);
     s.activation = any_activation(random);
     s.has_residual = s.output != ElementType::f32 && random.chance(30);
@@ -257,9 +312,9 @@ TEST(Equality, MatMulKernelsEqualTheReference) {
       work.run(kernel, output);
       EXPECT_TRUE(output == expected)
           << kernel.name << ": case " << i << ": depth " << s.depth << " channels " << s.channels
-          << " transposed " << s.transpose_b << " types " << int(s.a) << " -> " << int(s.output)
-          << " activation " << int(s.activation) << " residual " << s.has_residual << " tile "
-          << work.rows << "x" << work.width;
+          << " transposed " << s.transpose_b << " types " << int(s.a) << " by " << int(s.b)
+          << " -> " << int(s.output) << " activation " << int(s.activation) << " residual "
+          << s.has_residual << " tile " << work.rows << "x" << work.width;
     });
   }
   tally.report();
@@ -318,7 +373,9 @@ void expect_rows_of(ElementType a, ElementType output) {
                           NormalizeShape::Kind::softmax}) {
     expect_a_row(NormalizeShape{kind, 4096, a, output, none}, "normalize " + types);
   }
-  expect_a_row(MatMulShape{64, 49, false, a, output, none, false}, "matmul " + types);
+  for (const ElementType b : {ElementType::i8, ElementType::u8, ElementType::u16}) {
+    expect_a_row(MatMulShape{64, 49, false, a, b, output, none, false}, "matmul " + types);
+  }
   expect_a_row(ResizeShape{64, a, output, none}, "resize " + types);
 }
 

@@ -77,6 +77,7 @@ ConvolutionShape random_shape(Random& random) {
       random.one_of({Activation::none, Activation::none, Activation::none, Activation::clip,
                      Activation::hard_swish, Activation::hard_sigmoid, Activation::table});
   s.has_residual = s.output != ElementType::f32 && random.chance(30);
+  if (s.has_residual && random.chance(30)) s.residual = ElementType::i16;
   return s;
 }
 
@@ -120,6 +121,7 @@ struct ConvolutionCase {
   Weights weights;
   RandomEpilogue epilogue;
   RandomRows input, residual;
+  bool one_residual;
 
   ConvolutionCase(Random& random, const ConvolutionShape& s)
       : shape(s),
@@ -127,11 +129,13 @@ struct ConvolutionCase {
         width(random.chance(70) ? random.between(1, 20) : random.between(1, 70)),
         weights(random_weights(random, s)),
         epilogue(random, s.output_channels, s.output, s.activation, weights.typical, s.has_residual,
-                 ElementType::u8),
+                 s.residual),
         input(random, s.input, (rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1,
               (width - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1, s.input_channels,
               true, s.input == ElementType::i16 ? -weights.x_most : 0, weights.x_most),
-        residual(random, ElementType::u8, rows, width, s.output_channels, true, 0, 255) {}
+        residual(random, s.residual, rows, width, s.output_channels, true,
+                 s.residual == ElementType::u8 ? 0 : -32767, most_of(s.residual)),
+        one_residual(random.chance(30)) {}
 
   void run(const ConvolutionKernel& kernel, RandomRows& output,
            const std::vector<int32_t>& cuts) const {
@@ -146,7 +150,10 @@ struct ConvolutionCase {
     a.epilogue = epilogue.arrays();
     a.input = {input.table(), input.pixel_bytes()};
     a.output = {output.table(), output.pixel_bytes()};
-    a.residual = {residual.table(), residual.pixel_bytes()};
+    // A residual may be one pixel for all of them.
+    const std::vector<const std::byte*> same(static_cast<size_t>(rows), residual.table()[0]);
+    a.residual = one_residual ? InputRows{same.data(), 0}
+                              : InputRows{residual.table(), residual.pixel_bytes()};
     a.output_rows = rows;
     a.output_width = width;
     a.scratch = scratch.data();

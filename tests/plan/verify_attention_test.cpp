@@ -78,8 +78,15 @@ INSTANTIATE_TEST_SUITE_P(
                [](Plan& p) { step(p, tensor::weights).inputs = {tensor::key}; }},
         Breach{"SignedBytesAsLeftOperand", "input 0 must be u8, u16 or i16",
                [](Plan& p) { step(p, tensor::scores).inputs[0] = tensor::key; }},
-        Breach{"UnsignedBytesAsRightOperand", "input 1 must be i8",
-               [](Plan& p) { step(p, tensor::scores).inputs[1] = tensor::normal; }},
+        Breach{"UnsignedBytesOfTwoScalesAsRightOperand", "input 1 must have one scale",
+               [](Plan& p) {
+                 PlanTensor& right = p.tensors[tensor::value];
+                 right.type = ElementType::u8;
+                 right.scale.assign(static_cast<size_t>(right.shape[3]), 1.0f);
+                 right.scale[0] = 2.0f;
+                 right.zero_point = {0};
+                 operator_of<RescaleStep>(p, tensor::value).epilogue = testing::small_epilogue();
+               }},
         Breach{"ZeroPointOfSignedBytes", "zero point 1",
                [](Plan& p) { p.tensors[tensor::key].zero_point = {1}; }},
         Breach{"ClampBelowSignedBytes", "clamped to [-128, 127]",
@@ -271,6 +278,32 @@ TEST(Product, OfAsManyTermsAs32BitsHold) {
   EXPECT_EQ(valid_with(516, ElementType::i16, 32767), "");
   EXPECT_NE(valid_with(517, ElementType::i16, 32767).find("can reach"), std::string::npos);
   EXPECT_EQ(valid_with(517, ElementType::i16, 32703), "");
+}
+
+// 4 * depth * 65535 * 255 of words by bytes: 53 bits hold what 32 do not.
+TEST(Product, ByARightOperandOfAFileMayBeWider) {
+  const auto valid_with = [](int32_t depth) {
+    Plan plan = testing::small_plan();
+    plan.picture_input = false;
+    plan.tensors = {testing::small_tensor("input", {1, 1, 2, depth}, ElementType::u16),
+                    testing::small_tensor("right", {1, 1, depth, 2}, ElementType::u16),
+                    testing::small_tensor("product", {1, 1, 2, 2}),
+                    testing::small_tensor("row", {1, 1, 1, 4}),
+                    testing::small_tensor("logits", {1, 1, 1, 4}, ElementType::f32)};
+    plan.tensors[1].zero_point = {40000};
+    ConstantStep right;
+    right.values.assign(static_cast<size_t>(depth) * 2, -1);  // 65535
+    plan.steps = {{"right", {}, right, {}, 1},
+                  {"product", {}, MatMulStep{false, testing::small_epilogue()}, {0, 1}, 2},
+                  {"row", {}, ReshapeStep{}, {2}, 3},
+                  {"logits", {}, RescaleStep{{0.0f}, testing::small_epilogue()}, {3}, 4}};
+    plan.output = 4;
+    plan.labels.clear();
+    const Status valid = verify(plan);
+    return valid ? std::string() : valid.error().message;
+  };
+  EXPECT_EQ(valid_with(524304), "");  // 2^53 / (4 * 65535^2) = 524304.0004
+  EXPECT_NE(valid_with(524305).find("more than 53 bits hold"), std::string::npos);
 }
 
 TEST(Attention, ReturnsFromAFileAsItWas) {

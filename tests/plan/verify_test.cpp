@@ -413,6 +413,19 @@ int64_t weight_magnitude(const ConvolutionStep& step, size_t outputs, size_t out
   return sum;
 }
 
+TEST(Residual, MayBeOnePixelForAll) {
+  Plan plan = testing::small_plan();
+  const auto index = static_cast<uint32_t>(plan.tensors.size());
+  plan.tensors.push_back(testing::small_tensor("rest", {1, 1, 1, 4}, ElementType::i16));
+  step(plan, small::block).inputs[1] = index;
+  plan.steps.insert(plan.steps.begin(), {"rest", {}, ConstantStep{{1, -2, 3, -4}}, {}, index});
+  EXPECT_TRUE(verify(plan)) << verify(plan).error().message;
+  const auto read = deserialize(serialize(plan));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(std::to_integer<int>(serialize(plan)[16]) & 4, 4) << "older readers are told";
+  EXPECT_EQ(std::to_integer<int>(serialize(testing::small_plan())[16]) & 4, 0);
+}
+
 TEST(Accumulator, MayReachTheLastIntegerOf32Bits) {
   for (const int sign : {1, -1}) {
     Plan plan = small_plan();

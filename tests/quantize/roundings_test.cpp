@@ -448,6 +448,90 @@ TEST(Roundings, ThousandsOfPairsOverConcatsTakeNoTime) {
   EXPECT_EQ(formed.formed.steps.size(), 8000u);
 }
 
+// input -> pair -> conv by `levels` (one row a logit, 1x1) -> pair -> conv -> pair
+Graph network_of_levels(const std::vector<int>& levels, float scale, std::vector<float> bias) {
+  GraphBuilder b({1, 2, 2, 4}, 3);
+  const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
+  const TensorId y = b.conv("wide", x, static_cast<int64_t>(levels.size()) / 4, {.size = 1});
+  const Node& conv = b.graph.nodes.back();
+  std::vector<float> values;
+  for (const int level : levels) values.push_back(static_cast<float>(level) * scale);
+  b.graph.tensors[conv.inputs[1]].values =
+      std::make_shared<const std::vector<float>>(std::move(values));
+  b.graph.tensors[conv.inputs[2]].values =
+      std::make_shared<const std::vector<float>>(std::move(bias));
+  Whole last;
+  const TensorId z = rounding(b, "wide_pair", y, 0.03f, 128);
+  rounding(b, "logits", whole_conv(b, "last", b.global_pool("pool", z), 3, last), 0.05f, 100);
+  return std::move(b.graph);
+}
+
+const Step& step_making(const Plan& plan, const std::string& name) {
+  for (const Step& step : plan.steps) {
+    if (plan.tensors[step.output].name == name) return step;
+  }
+  ADD_FAILURE() << "no step makes " << name;
+  return plan.steps[0];
+}
+
+TEST(Roundings, WeightsOfNineBitsAreReadByParts) {
+  const std::vector<int> levels{255, -3, 200, 127, -255, 0, -128, 1};
+  Graph graph = network_of_levels(levels, 0.00137f, {0, 0});
+  const auto made = quantize(graph, nullptr, some_inputs(16, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto& conv = std::get<ConvolutionStep>(step_making(made->plan, "wide_pair").op);
+  const size_t parts = conv.weights.size() / levels.size();
+  ASSERT_EQ(parts, 3u);  // 255 is 127 + 127 + 1
+  for (size_t i = 0; i < levels.size(); ++i) {
+    int sum = 0;
+    for (size_t part = 0; part < parts; ++part) {
+      sum += conv.weights[(i / 4 * parts + part) * 4 + i % 4];
+    }
+    EXPECT_EQ(sum, levels[i]) << i;
+  }
+  const auto& gather = std::get<GatherStep>(
+      step_making(made->plan,
+                  made->plan.tensors[step_making(made->plan, "wide_pair").inputs[0]].name)
+          .op);
+  EXPECT_EQ(gather.channels, (std::vector<int32_t>{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}));
+}
+
+TEST(Roundings, WeightsOfMoreBitsAreWarnedOf) {
+  const auto made = quantize(network_of_levels({30000, -17, 255, 12345}, 0.0001f, {0}), nullptr,
+                             some_inputs(16, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto names_it = [](const std::string& w) { return w.find("'wide'") != std::string::npos; };
+  EXPECT_TRUE(std::any_of(made->warnings.begin(), made->warnings.end(), names_it));
+}
+
+TEST(Roundings, WhatABiasHasBeyondWholeUnitsIsAResidual) {
+  // A unit is 0.01 * 0.02; the biases are 10.25 and -3.4 units.
+  const std::vector<float> bias{10.25f * 0.0002f, -3.4f * 0.0002f};
+  const auto made = quantize(network_of_levels({127, 5, -7, 9, 127, 1, 2, 3}, 0.01f, bias), nullptr,
+                             some_inputs(16, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  const Step& step = step_making(made->plan, "wide_pair");
+  const auto& conv = std::get<ConvolutionStep>(step.op);
+  ASSERT_TRUE(conv.epilogue.has_residual);
+  const Step& rest = step_making(made->plan, made->plan.tensors[step.inputs.back()].name);
+  EXPECT_EQ(made->plan.tensors[rest.output].shape, (std::array<int32_t, 4>{1, 1, 1, 2}));
+  const auto& values = std::get<ConstantStep>(rest.op).values;
+  const std::vector<double> units{10.25, -3.4};
+  const std::vector<int> sums{127 + 5 - 7 + 9, 127 + 1 + 2 + 3};
+  for (size_t o = 0; o < 2; ++o) {
+    const auto& mx = conv.epilogue.residual_multiplier;
+    const auto& m = conv.epilogue.multiplier;
+    const double part = values[o] * double{mx[mx.size() == 1 ? 0 : o]} / m[m.size() == 1 ? 0 : o];
+    EXPECT_NEAR(conv.bias[o] + 120 * sums[o] + part, units[o], 1e-3) << o;
+  }
+  const auto whole = quantize(
+      network_of_levels({127, 5, -7, 9, 127, 1, 2, 3}, 0.01f, {10 * 0.0002f, -3 * 0.0002f}),
+      nullptr, some_inputs(16, 1), {});
+  ASSERT_TRUE(whole) << whole.error().message;
+  const auto& plain = std::get<ConvolutionStep>(step_making(whole->plan, "wide_pair").op);
+  EXPECT_FALSE(plain.epilogue.has_residual) << "whole numbers leave nothing";
+}
+
 TEST(StoredScale, IsTheFilesToTheBit) {
   std::mt19937_64 random(5);
   for (int trial = 0; trial < 2000; ++trial) {
@@ -477,6 +561,16 @@ TEST(StoredScale, KnowsTheLeastByte) {
   const float scale = 0.37f;
   EXPECT_EQ(stored_scale(std::vector<float>{scale * -128, scale * 77}), scale);
   EXPECT_FALSE(stored_scale(std::vector<float>{scale * 128, scale * 77, scale}));
+}
+
+TEST(StoredScale, KnowsLevelsOfWiderIntegers) {
+  const float scale = 0.0123f;
+  const std::vector<float> bytes{scale * 251, scale * -104, scale * 3};
+  EXPECT_FALSE(stored_scale(bytes));
+  EXPECT_EQ(stored_scale(bytes, levels_of_any_byte), scale);
+  const std::vector<float> words{scale * 65521, scale * -1999, scale * 7};
+  EXPECT_FALSE(stored_scale(words, levels_of_any_byte));
+  EXPECT_EQ(stored_scale(words, levels_of_any_word), scale);
 }
 
 TEST(StoredScale, FloatsHaveNone) {

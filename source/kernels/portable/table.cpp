@@ -35,6 +35,16 @@ constexpr ConvolutionKernel convolutions[] = {
      .takes_u16 = true},
 };
 
+constexpr MatMulKernel matmuls[] = {
+    {.name = "portable_matmul",
+     .requires_features = least,
+     .accepts = portable::matmul::accepts,
+     .scratch_bytes = portable::matmul::scratch_bytes,
+     .run = portable::matmul::run,
+     .takes_u16 = true,
+     .takes_any_right = true},
+};
+
 }  // namespace
 
 KernelTable portable_table() {
@@ -42,7 +52,7 @@ KernelTable portable_table() {
           .pools = {},
           .elementwises = {},
           .normalizes = {},
-          .matmuls = {},
+          .matmuls = matmuls,
           .resizes = {}};
 }
 

@@ -1,4 +1,5 @@
-// Inside the folder: convolutions of u16 (ConvolutionKernel's functions).
+// Inside the folder: convolutions of u16, and products of two activations as quantized files store
+// them (ConvolutionKernel's and MatMulKernel's functions).
 #pragma once
 
 #include "kernels/kernel.h"
@@ -20,5 +21,11 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
 size_t scratch_bytes(const ConvolutionShape& s, int32_t width);
 void run(const ConvolutionArguments& a);
 }  // namespace depthwise
+
+namespace matmul {
+bool accepts(const MatMulShape& s);
+size_t scratch_bytes(const MatMulShape& s, int32_t width);
+void run(const MatMulArguments& m);
+}  // namespace matmul
 
 }  // namespace octavo::kernels::portable

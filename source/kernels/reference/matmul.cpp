@@ -13,9 +13,9 @@ int64_t accumulate(const MatMulArguments& m, const std::byte* a, const std::byte
   const MatMulShape& s = *m.shape;
   int64_t acc = 0;
   for (int32_t k = 0; k < s.depth; ++k) {
-    const int32_t right = s.transpose_b ? load<int8_t>(b + c * m.b.pixel_bytes, k)
-                                        : load<int8_t>(b + k * m.b.pixel_bytes, c);
-    acc += (stored(s.a, a, k) - m.a_zero) * right;
+    const int32_t right = s.transpose_b ? stored(s.b, b + c * m.b.pixel_bytes, k)
+                                        : stored(s.b, b + k * m.b.pixel_bytes, c);
+    acc += int64_t{stored(s.a, a, k) - m.a_zero} * (right - m.b_zero);
   }
   return acc;
 }
@@ -43,7 +43,8 @@ constexpr MatMulKernel rows[] = {
      .accepts = [](const MatMulShape&) { return true; },
      .scratch_bytes = [](const MatMulShape&, int32_t) { return size_t{0}; },
      .run = run,
-     .takes_u16 = true},
+     .takes_u16 = true,
+     .takes_any_right = true},
 };
 
 }  // namespace
