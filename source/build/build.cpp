@@ -415,13 +415,14 @@ Status check_judges(const Bounds& bounds, size_t pictures) {
 
 Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
                               const QuantizeOptions& how_to_quantize, const Preprocess* how,
-                              const CalibrationFeed& feed, Feed& pictures, SearchReport& report) {
+                              const CalibrationFeed& feed, const CalibrationStore* store,
+                              Feed& pictures, SearchReport& report) {
   Result<JudgeInputs> inputs =
       options.evaluation.empty() ? JudgeInputs{} : evaluation_inputs(model, options);
   if (!inputs) return inputs.error();
   const size_t judges = options.evaluation.empty() ? feed.count : inputs->count;
   if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
-  const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize);
+  const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
   if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, feed.count);
   const auto judge = PlanJudge::create(
@@ -439,6 +440,33 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   if (!found) return found.error();
   report = {std::move(found->frontier), found->chosen, std::move(found->missed)};
   return quantizer->finish(std::move(found->folded));
+}
+
+// ---- a calibration that is kept
+
+Status check_cache_of(const BuildOptions& options) {
+  if (options.cache.path.empty()) return {};
+  if (options.calibration.empty()) {
+    return usage_error("--calib-cache keeps what calibration pictures told: --calib DATA names them");
+  }
+  return check_cache(options.cache);
+}
+
+CalibrationStore store_in(const CalibrationCache& cache, const CalibrationKey& key,
+                          const Feed& pictures, BuildResult& result) {
+  CalibrationStore store;
+  store.load = [&]() {
+    std::string replaced;
+    auto loaded = load_calibration(cache, key, replaced);
+    result.calibration_kept = loaded && *loaded != nullptr;
+    if (!replaced.empty()) result.notes.push_back(std::move(replaced));
+    return loaded;
+  };
+  store.save = [&](const Calibration& calibration) -> Status {
+    if (const Status same = pictures.unchanged(); !same) return same;
+    return save_calibration(cache, key, calibration);
+  };
+  return store;
 }
 
 // ---- what the plan says of itself
@@ -554,6 +582,7 @@ Status attach_golden(Plan& plan) {
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   if (const Status possible = check_bounds(options); !possible) return possible.error();
+  if (const Status possible = check_cache_of(options); !possible) return possible.error();
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();
   const Model* model = &file->model;
@@ -592,10 +621,20 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
         warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
     if (!warned) return warned.error();
   }
+  CalibrationKey key;
+  CalibrationStore store;
+  if (!options.cache.path.empty()) {
+    auto made = calibration_key(*model, {file->sha256, checked->sha256,
+                                         options.model.disabled_rewrites, feed.pixels != nullptr});
+    if (!made) return made.error();
+    key = std::move(*made);
+    store = store_in(options.cache, key, pictures, result);
+  }
+  const CalibrationStore* kept = store.load ? &store : nullptr;
   if (options.bounds.any()) result.search.emplace();
   auto quantized = result.search ? search_plan(*model, options, how_to_quantize, how, feed,
-                                               pictures, *result.search)
-                                 : quantize(*model->graph, how, feed, how_to_quantize);
+                                               kept, pictures, *result.search)
+                                 : quantize(*model->graph, how, feed, how_to_quantize, kept);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();
   result.plan = std::move(quantized->plan);
