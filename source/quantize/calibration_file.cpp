@@ -20,7 +20,7 @@ namespace {
 
 // NUL shows that the file is not text, the line feed whether it was sent as text.
 constexpr std::array<char, 8> magic{'O', 'C', 'T', 'C', 'A', 'L', '\0', '\n'};
-constexpr uint32_t format = 1;
+constexpr uint64_t format = 1;
 constexpr size_t hash_offset = 16, body_offset = 24;
 
 // ---- which fields there are: said once, for writing and for reading
@@ -180,7 +180,7 @@ std::vector<std::byte> serialize_calibration(const CalibrationKey& key,
                                              const Calibration& calibration) {
   Writer writer;
   for (const char c : magic) writer(c);
-  writer(format, uint32_t{0}, uint64_t{0}, key, calibration);
+  writer(format, uint64_t{0}, key, calibration);
   std::vector<std::byte> bytes = writer.take();
   const uint64_t hash = hash_of(bytes);
   std::memcpy(bytes.data() + hash_offset, &hash, sizeof hash);
@@ -197,7 +197,7 @@ Result<KeptCalibration> deserialize_calibration(std::span<const std::byte> bytes
     return rejected("no calibration that Octavo kept: it does not begin as one");
   }
   if (bytes.size() < body_offset) return rejected("a calibration that is cut short");
-  uint32_t found = 0;
+  uint64_t found = 0;  // with the four bytes that are zero
   std::memcpy(&found, bytes.data() + magic.size(), sizeof found);
   if (found != format) {
     return rejected(concat("a calibration of format ", found, "; this version of Octavo reads ",
