@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "build/judge.h"
 #include "build/sha256.h"
+#include "build/synthetic_pictures.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
 #include "evaluate/file_tree.h"
@@ -69,6 +70,7 @@ struct Checked {
   size_t repeated = 0;                // files whose input is that of another before them
   std::vector<std::string> warnings;  // of inputs that calibrate: one sentence each
   int brightest = 0;                  // pixel of all
+  bool synthetic = false;             // made by synthetic_input(), not read
 };
 
 // The plan will clip what the float network is fed as it is.
@@ -201,8 +203,38 @@ Result<Checked> calibration_samples(const Model& model, const BuildOptions& opti
   return checked;
 }
 
+NetworkInput synthetic_input(const Model& model, size_t i) {
+  const auto& [height, width, channels] = model.input;
+  return {synthetic_picture(height, width, channels, i), {}, {}};
+}
+
+// In place of pictures that nobody has.
+Result<Checked> synthetic_samples(const Model& model, const BuildOptions& options) {
+  if (!model.picture_input) {
+    return rejected("--calib none makes pictures, and this network is fed tensors: name some to "
+                    "--calib");
+  }
+  constexpr size_t most = 64;  // as many as repairs are made from
+  Checked out;
+  out.synthetic = true;
+  out.samples.resize(options.samples == 0 ? most : std::min(options.samples, most));
+  std::string digests;
+  for (size_t i = 0; i < out.samples.size(); ++i) {
+    out.samples[i].path = concat("made picture ", i);
+    auto digest = digest_of(synthetic_input(model, i));
+    if (!digest) return digest.error();
+    digests += *digest;
+    out.digests.push_back(*std::move(digest));
+  }
+  auto all = sha256_hex(std::as_bytes(std::span(digests)));
+  if (!all) return all.error();
+  out.sha256 = *std::move(all);
+  return out;
+}
+
 // None where the file itself says how everything is stored.
 Result<Checked> calibration_or_none(const Model& model, const BuildOptions& options) {
+  if (options.synthetic) return synthetic_samples(model, options);
   if (!options.calibration.empty()) return calibration_samples(model, options);
   if (has_roundings(*model.graph)) return Checked{};
   return usage_error(
@@ -266,7 +298,7 @@ class Feed {
       feed.classes.push_back(sample.label);
       feed.names.push_back(sample.path);
     }
-    if (dumps_ ? !dumps_->pixels : is_tensor_file(files.front().path)) {
+    if (checked_.synthetic ? false : dumps_ ? !dumps_->pixels : is_tensor_file(files.front().path)) {
       feed.values = [this](size_t i) -> Result<std::vector<float>> {
         auto loaded = input(i);
         if (!loaded) return loaded.error();
@@ -285,6 +317,7 @@ class Feed {
   }
 
   Result<NetworkInput> input(size_t i) {
+    if (checked_.synthetic) return synthetic_input(model_, i);
     const Sample& sample = checked_.samples[i];
     auto loaded = load_sample(model_, sample, dumps_);
     if (loaded) {
@@ -364,7 +397,10 @@ Status check_bounds(const BuildOptions& options) {
   if (options.all_int16) {
     return usage_error("--all-int16 leaves no 16 bits to search with: give bounds, or that");
   }
-  if (options.calibration.empty()) {
+  if (options.synthetic && options.evaluation.empty()) {
+    return usage_error("bounds need pictures that judge, and --calib none has none: --eval-data DATA");
+  }
+  if (options.calibration.empty() && !options.synthetic) {
     return usage_error("bounds are kept by folding anew, which needs --calib DATA");
   }
   if (options.bounds.max_drop && options.evaluation.empty()) {
@@ -446,7 +482,7 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
 
 Status check_cache_of(const BuildOptions& options) {
   if (options.cache.path.empty()) return {};
-  if (options.calibration.empty()) {
+  if (options.calibration.empty() && !options.synthetic) {
     return usage_error("--calib-cache keeps what calibration pictures told: --calib DATA names them");
   }
   return check_cache(options.cache);
@@ -508,6 +544,7 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
     out += concat(i ? "," : "", "\"", json_escaped(options.model.disabled_rewrites[i]), "\"");
   }
   out += "]";
+  if (options.synthetic) out += ",\"calibration\":\"none\"";
   if (!options.model.output_node.empty()) {
     out += concat(",\"output\":\"", json_escaped(options.model.output_node), "\"");
   }
@@ -527,7 +564,8 @@ Status attach_labels(const BuildOptions& options, Plan& plan) {
 void attach_provenance(const std::string& model_sha256, const std::string& options,
                        const Checked& checked, Plan& plan) {
   plan.provenance = {OCTAVO_VERSION, model_sha256,
-                     checked.sha256, static_cast<int32_t>(checked.samples.size()),
+                     checked.sha256,
+                     checked.synthetic ? 0 : static_cast<int32_t>(checked.samples.size()),
                      options,        best_isa_name(machine_features())};
 }
 
@@ -602,8 +640,10 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
     result.warnings.push_back(concat(checked->repeated, " of ", files.size(),
                                      " calibration pictures repeat another one"));
   }
-  if (const Status warned = warn_of_overlap(options, *model, files, result.warnings); !warned) {
-    return warned.error();
+  result.synthetic = checked->synthetic;
+  if (!result.synthetic) {
+    const Status warned = warn_of_overlap(options, *model, files, result.warnings);
+    if (!warned) return warned.error();
   }
   Preprocess seen_by_graph = model->preprocess;
   seen_by_graph.mean = model->graph_mean;
@@ -616,7 +656,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   Feed pictures(*model, *checked, options.dumps);
   const CalibrationFeed feed = pictures.calibration();
   const Preprocess* how = model->picture_input ? &seen_by_graph : nullptr;
-  if (how && feed.count > 0) {
+  if (how && feed.count > 0 && !result.synthetic) {
     const Status warned =
         warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
     if (!warned) return warned.error();

@@ -112,7 +112,9 @@ Status apply_flags(const Options& options, BuildOptions& build) {
     return usage_error("--no-auto-int16 leaves no 16 bits to search with: give bounds, or that");
   }
   if (options.given("--all-int16")) build.all_int16 = options.all_int16;
-  build.calibration = options.calibration;
+  build.synthetic = options.calibration == "none";
+  build.calibration = build.synthetic ? "" : options.calibration;
+  if (build.synthetic) build.dumps = std::nullopt;
   build.cache = {options.cache, options.overwrite, !options.dry_run};
   build.samples = options.samples;
   build.evaluation = options.evaluation;
@@ -266,7 +268,10 @@ void print_summary(const Options& options, const BuildResult& built, const Measu
   } else if (options.style == "hb") {
     print_out("no tables of distances: they need calibration pictures (--calib DATA)\n\n");
   }
-  if (built.pictures == 0) {
+  if (built.synthetic) {
+    print_out("calibration   none: {} made pictures in place of photographs{}", built.pictures,
+              built.calibration_kept ? " (statistics kept)" : "");
+  } else if (built.pictures == 0) {
     print_out("calibration   none: the file states how everything is stored");
   } else {
     print_out("calibration   {} pictures{}", built.pictures,
@@ -306,7 +311,8 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
               {"plan", options.dry_run ? Json() : Json(options.output_path)},
               {"bytes", plan_bytes},
               {"sha256", sha256},
-              {"pictures", built.pictures},
+              {"pictures", built.synthetic ? 0 : built.pictures},
+              {"made_pictures", built.synthetic ? built.pictures : 0},
               {"calibration_kept", built.calibration_kept},
               {"classes", built.classes_seen},
               {"unreadable", built.unreadable},
@@ -488,7 +494,8 @@ void add_build(CLI::App& program, Action& action) {
   command->example("octavo build model.onnx -o model.octavo --calib calibration");
   command->add_option("MODEL", o->model, "a float model (.onnx)");
   command->add_option("-o", o->output_path, "the plan to write (.octavo)")->value("FILE");
-  command->add_option("--calib", o->calibration, "calibration pictures")->value("DATA");
+  command->add_option("--calib", o->calibration, "calibration pictures; none: made ones in their place")
+      ->value("DATA");
   command->add_option("--calib-cache", o->cache,
                       "keeps what they told, for builds with other methods")
       ->value("FILE");
