@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "build/judge.h"
 #include "build/sha256.h"
+#include "build/synthetic_pictures.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
 #include "evaluate/file_tree.h"
@@ -69,6 +70,7 @@ struct Checked {
   size_t repeated = 0;                // files whose input is that of another before them
   std::vector<std::string> warnings;  // of inputs that calibrate: one sentence each
   int brightest = 0;                  // pixel of all
+  bool synthetic = false;             // made by synthetic_input(), not read
 };
 
 // The plan will clip what the float network is fed as it is.
@@ -201,8 +203,38 @@ Result<Checked> calibration_samples(const Model& model, const BuildOptions& opti
   return checked;
 }
 
+NetworkInput synthetic_input(const Model& model, size_t i) {
+  const auto& [height, width, channels] = model.input;
+  return {synthetic_picture(height, width, channels, i), {}, {}};
+}
+
+// In place of pictures that nobody has.
+Result<Checked> synthetic_samples(const Model& model, const BuildOptions& options) {
+  if (!model.picture_input) {
+    return rejected("--calib none makes pictures, and this network is fed tensors: name some to "
+                    "--calib");
+  }
+  constexpr size_t most = 64;  // as many as repairs are made from
+  Checked out;
+  out.synthetic = true;
+  out.samples.resize(options.samples == 0 ? most : std::min(options.samples, most));
+  std::string digests;
+  for (size_t i = 0; i < out.samples.size(); ++i) {
+    out.samples[i].path = concat("made picture ", i);
+    auto digest = digest_of(synthetic_input(model, i));
+    if (!digest) return digest.error();
+    digests += *digest;
+    out.digests.push_back(*std::move(digest));
+  }
+  auto all = sha256_hex(std::as_bytes(std::span(digests)));
+  if (!all) return all.error();
+  out.sha256 = *std::move(all);
+  return out;
+}
+
 // None where the file itself says how everything is stored.
 Result<Checked> calibration_or_none(const Model& model, const BuildOptions& options) {
+  if (options.synthetic) return synthetic_samples(model, options);
   if (!options.calibration.empty()) return calibration_samples(model, options);
   if (has_roundings(*model.graph)) return Checked{};
   return usage_error(
@@ -266,7 +298,7 @@ class Feed {
       feed.classes.push_back(sample.label);
       feed.names.push_back(sample.path);
     }
-    if (dumps_ ? !dumps_->pixels : is_tensor_file(files.front().path)) {
+    if (checked_.synthetic ? false : dumps_ ? !dumps_->pixels : is_tensor_file(files.front().path)) {
       feed.values = [this](size_t i) -> Result<std::vector<float>> {
         auto loaded = input(i);
         if (!loaded) return loaded.error();
@@ -285,6 +317,7 @@ class Feed {
   }
 
   Result<NetworkInput> input(size_t i) {
+    if (checked_.synthetic) return synthetic_input(model_, i);
     const Sample& sample = checked_.samples[i];
     auto loaded = load_sample(model_, sample, dumps_);
     if (loaded) {
@@ -364,7 +397,10 @@ Status check_bounds(const BuildOptions& options) {
   if (options.all_int16) {
     return usage_error("--all-int16 leaves no 16 bits to search with: give bounds, or that");
   }
-  if (options.calibration.empty()) {
+  if (options.synthetic && options.evaluation.empty()) {
+    return usage_error("bounds need pictures that judge, and --calib none has none: --eval-data DATA");
+  }
+  if (options.calibration.empty() && !options.synthetic) {
     return usage_error("bounds are kept by folding anew, which needs --calib DATA");
   }
   if (options.bounds.max_drop && options.evaluation.empty()) {
@@ -415,13 +451,14 @@ Status check_judges(const Bounds& bounds, size_t pictures) {
 
 Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
                               const QuantizeOptions& how_to_quantize, const Preprocess* how,
-                              const CalibrationFeed& feed, Feed& pictures, SearchReport& report) {
+                              const CalibrationFeed& feed, const CalibrationStore* store,
+                              Feed& pictures, SearchReport& report) {
   Result<JudgeInputs> inputs =
       options.evaluation.empty() ? JudgeInputs{} : evaluation_inputs(model, options);
   if (!inputs) return inputs.error();
   const size_t judges = options.evaluation.empty() ? feed.count : inputs->count;
   if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
-  const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize);
+  const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
   if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, feed.count);
   const auto judge = PlanJudge::create(
@@ -439,6 +476,33 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   if (!found) return found.error();
   report = {std::move(found->frontier), found->chosen, std::move(found->missed)};
   return quantizer->finish(std::move(found->folded));
+}
+
+// ---- a calibration that is kept
+
+Status check_cache_of(const BuildOptions& options) {
+  if (options.cache.path.empty()) return {};
+  if (options.calibration.empty() && !options.synthetic) {
+    return usage_error("--calib-cache keeps what calibration pictures told: --calib DATA names them");
+  }
+  return check_cache(options.cache);
+}
+
+CalibrationStore store_in(const CalibrationCache& cache, const CalibrationKey& key,
+                          const Feed& pictures, BuildResult& result) {
+  CalibrationStore store;
+  store.load = [&]() {
+    std::string replaced;
+    auto loaded = load_calibration(cache, key, replaced);
+    result.calibration_kept = loaded && *loaded != nullptr;
+    if (!replaced.empty()) result.notes.push_back(std::move(replaced));
+    return loaded;
+  };
+  store.save = [&](const Calibration& calibration) -> Status {
+    if (const Status same = pictures.unchanged(); !same) return same;
+    return save_calibration(cache, key, calibration);
+  };
+  return store;
 }
 
 // ---- what the plan says of itself
@@ -480,6 +544,7 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
     out += concat(i ? "," : "", "\"", json_escaped(options.model.disabled_rewrites[i]), "\"");
   }
   out += "]";
+  if (options.synthetic) out += ",\"calibration\":\"none\"";
   if (!options.model.output_node.empty()) {
     out += concat(",\"output\":\"", json_escaped(options.model.output_node), "\"");
   }
@@ -499,7 +564,8 @@ Status attach_labels(const BuildOptions& options, Plan& plan) {
 void attach_provenance(const std::string& model_sha256, const std::string& options,
                        const Checked& checked, Plan& plan) {
   plan.provenance = {OCTAVO_VERSION, model_sha256,
-                     checked.sha256, static_cast<int32_t>(checked.samples.size()),
+                     checked.sha256,
+                     checked.synthetic ? 0 : static_cast<int32_t>(checked.samples.size()),
                      options,        best_isa_name(machine_features())};
 }
 
@@ -554,6 +620,7 @@ Status attach_golden(Plan& plan) {
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   if (const Status possible = check_bounds(options); !possible) return possible.error();
+  if (const Status possible = check_cache_of(options); !possible) return possible.error();
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();
   const Model* model = &file->model;
@@ -573,8 +640,10 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
     result.warnings.push_back(concat(checked->repeated, " of ", files.size(),
                                      " calibration pictures repeat another one"));
   }
-  if (const Status warned = warn_of_overlap(options, *model, files, result.warnings); !warned) {
-    return warned.error();
+  result.synthetic = checked->synthetic;
+  if (!result.synthetic) {
+    const Status warned = warn_of_overlap(options, *model, files, result.warnings);
+    if (!warned) return warned.error();
   }
   Preprocess seen_by_graph = model->preprocess;
   seen_by_graph.mean = model->graph_mean;
@@ -587,15 +656,25 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   Feed pictures(*model, *checked, options.dumps);
   const CalibrationFeed feed = pictures.calibration();
   const Preprocess* how = model->picture_input ? &seen_by_graph : nullptr;
-  if (how && feed.count > 0) {
+  if (how && feed.count > 0 && !result.synthetic) {
     const Status warned =
         warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
     if (!warned) return warned.error();
   }
+  CalibrationKey key;
+  CalibrationStore store;
+  if (!options.cache.path.empty()) {
+    auto made = calibration_key(*model, {file->sha256, checked->sha256,
+                                         options.model.disabled_rewrites, feed.pixels != nullptr});
+    if (!made) return made.error();
+    key = std::move(*made);
+    store = store_in(options.cache, key, pictures, result);
+  }
+  const CalibrationStore* kept = store.load ? &store : nullptr;
   if (options.bounds.any()) result.search.emplace();
   auto quantized = result.search ? search_plan(*model, options, how_to_quantize, how, feed,
-                                               pictures, *result.search)
-                                 : quantize(*model->graph, how, feed, how_to_quantize);
+                                               kept, pictures, *result.search)
+                                 : quantize(*model->graph, how, feed, how_to_quantize, kept);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();
   result.plan = std::move(quantized->plan);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "build/calibration_cache.h"
 #include "build/int16_names.h"
 #include "build/output_distance.h"
 #include "evaluate/input.h"
@@ -27,7 +28,9 @@ struct Dumps {
 struct BuildOptions {
   ModelOptions model;
   std::string calibration;  // DATA
+  bool synthetic = false;   // in its place pictures that are made (synthetic_pictures.h)
   size_t samples = 300;     // at most; 0: all
+  CalibrationCache cache;   // no path: none
   std::string evaluation;   // DATA for the overlap warning; may be empty
   std::string labels;       // FILE of class names; may be empty
   int class_offset = 0;
@@ -52,6 +55,8 @@ struct BuildResult {
   Model model;                          // the float one that it was made from
   size_t model_bytes = 0;               // of its file
   size_t pictures = 0;                  // that calibrated
+  bool synthetic = false;               // these were made
+  bool calibration_kept = false;        // --calib-cache had it
   size_t classes_seen = 0;              // 0 where the data set has no labels
   std::vector<std::string> unreadable;  // one sentence a picture
   std::vector<std::string> warnings, notes;

@@ -29,7 +29,7 @@ namespace octavo::command {
 namespace {
 
 struct Options {
-  std::string model, output_path, export_path, calibration, labels, evaluation, method, config,
+  std::string model, output_path, export_path, calibration, cache, labels, evaluation, method, config,
       style;
   std::vector<std::string> int16;
   size_t samples = 300, limit = 0;
@@ -112,7 +112,10 @@ Status apply_flags(const Options& options, BuildOptions& build) {
     return usage_error("--no-auto-int16 leaves no 16 bits to search with: give bounds, or that");
   }
   if (options.given("--all-int16")) build.all_int16 = options.all_int16;
-  build.calibration = options.calibration;
+  build.synthetic = options.calibration == "none";
+  build.calibration = build.synthetic ? "" : options.calibration;
+  if (build.synthetic) build.dumps = std::nullopt;
+  build.cache = {options.cache, options.overwrite, !options.dry_run};
   build.samples = options.samples;
   build.evaluation = options.evaluation;
   build.labels = options.labels;
@@ -265,10 +268,14 @@ void print_summary(const Options& options, const BuildResult& built, const Measu
   } else if (options.style == "hb") {
     print_out("no tables of distances: they need calibration pictures (--calib DATA)\n\n");
   }
-  if (built.pictures == 0) {
+  if (built.synthetic) {
+    print_out("calibration   none: {} made pictures in place of photographs{}", built.pictures,
+              built.calibration_kept ? " (statistics kept)" : "");
+  } else if (built.pictures == 0) {
     print_out("calibration   none: the file states how everything is stored");
   } else {
-    print_out("calibration   {} pictures", built.pictures);
+    print_out("calibration   {} pictures{}", built.pictures,
+              built.calibration_kept ? " (statistics kept)" : "");
   }
   if (built.classes_seen > 0) print_out(" of {} classes", built.classes_seen);
   print_out(", {:.1f} s\n\n", built.seconds);
@@ -304,7 +311,9 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
               {"plan", options.dry_run ? Json() : Json(options.output_path)},
               {"bytes", plan_bytes},
               {"sha256", sha256},
-              {"pictures", built.pictures},
+              {"pictures", built.synthetic ? 0 : built.pictures},
+              {"made_pictures", built.synthetic ? built.pictures : 0},
+              {"calibration_kept", built.calibration_kept},
               {"classes", built.classes_seen},
               {"unreadable", built.unreadable},
               {"warnings", built.warnings},
@@ -346,6 +355,13 @@ Status check_output(const Options& options) {
     return usage_error("-o and --export-qdq name the same file");
   }
   if (const Status possible = check_export(options, inputs); !possible) return possible;
+  if (!options.cache.empty() &&
+      (options.cache == options.output_path || options.cache == options.export_path)) {
+    return usage_error("--calib-cache and another output name the same file");
+  }
+  if (const Status other = check_not_read({"--calib-cache", options.cache, true}, inputs); !other) {
+    return other;
+  }
   const OutputFile output{"-o", options.dry_run ? "" : options.output_path, options.overwrite};
   if (const Status other = check_not_read(output, inputs); !other) return other;
   if (options.dry_run) return {};
@@ -478,7 +494,11 @@ void add_build(CLI::App& program, Action& action) {
   command->example("octavo build model.onnx -o model.octavo --calib calibration");
   command->add_option("MODEL", o->model, "a float model (.onnx)");
   command->add_option("-o", o->output_path, "the plan to write (.octavo)")->value("FILE");
-  command->add_option("--calib", o->calibration, "calibration pictures")->value("DATA");
+  command->add_option("--calib", o->calibration, "calibration pictures; none: made ones in their place")
+      ->value("DATA");
+  command->add_option("--calib-cache", o->cache,
+                      "keeps what they told, for builds with other methods")
+      ->value("FILE");
   command->add_option("--config", o->config, "a YAML file of hb_mapper; flags go before it")
       ->value("FILE");
   command->add_option("--samples", o->samples, "at most so many of them; 0: all")

@@ -173,9 +173,12 @@ void print_text(const Model& model, const Inspected& inspected) {
     print_out("memory       arena {:.2f} MB, weights {:.2f} MB ({})\n",
               static_cast<double>(inspected.arena_bytes) / 1e6,
               static_cast<double>(inspected.weight_bytes) / 1e6, model.program->isa());
-    print_out("made by      octavo {} from model {:.12}, {} pictures {:.12}, on {}\n",
-              from.tool_version, from.model_sha256, from.calibration_pictures,
-              from.calibration_sha256, from.calibration_isa);
+    const std::string pictures =
+        from.calibration_pictures == 0
+            ? std::string("no pictures")
+            : fmt::format("{} pictures {:.12}", from.calibration_pictures, from.calibration_sha256);
+    print_out("made by      octavo {} from model {:.12}, {}, on {}\n", from.tool_version,
+              from.model_sha256, pictures, from.calibration_isa);
   }
   Table table({"step", "operator", "precision", "output", "MMACs", "kernel"},
               {false, false, false, false, true, false});

@@ -83,6 +83,26 @@ bool is_finite(const ChannelMoments& moments) {
                      [](double sum) { return std::isfinite(sum); });
 }
 
+// Those that `accumulated` covers, as far as they can be read.
+std::vector<size_t> repair_indices(size_t pictures, const CalibrateOptions& options) {
+  std::vector<size_t> all(pictures);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  return spread_indices(all, options.most_repair);
+}
+
+// What is there of one tensor is what go_over() and see_constant() would have put there.
+bool is_as_wanted(const TensorStatistics& seen, uint8_t wants, bool constant, int64_t channels,
+                  const CalibrateOptions& options) {
+  const bool counted = (wants & wants_histogram) != 0;
+  const bool whole = counted && !constant && options.whole_histograms;
+  if (!seen.moments.is_sound() || !seen.histograms.is_sound() || !seen.whole.is_sound()) return false;
+  return seen.moments.channels() == (wants != 0 ? channels : 0) &&
+         seen.histograms.channels() == (counted ? channels : 0) &&
+         (!counted || seen.histograms.half() == ChannelHistograms::compact_half) &&
+         seen.whole.channels() == (whole ? 1 : 0) &&
+         (!whole || seen.whole.half() == ChannelHistograms::fine_half);
+}
+
 struct Pass {
   Calibration calibration;
   std::vector<std::vector<double>> loudness;  // [tensor][readable picture]
@@ -106,9 +126,7 @@ Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputM
   pass.loudness.resize(tensors);
   result.stored.resize(tensors);
   result.accumulated.resize(tensors);
-  std::vector<size_t> all(feed.count);
-  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
-  const auto repair = spread_indices(all, options.most_repair);
+  const auto repair = repair_indices(feed.count, options);
   std::vector<std::vector<WorkerHistograms>> histograms(sessions->size());
   for (auto& of_worker : histograms) of_worker.resize(tensors);
   std::vector<PictureRecord> records(sweep_slots(sweep));
@@ -200,6 +218,47 @@ Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
   if (!second) return second.error();
   second->calibration.far = std::move(far);
   return std::move(second->calibration);
+}
+
+Status check_calibration(const Calibration& calibration, const Graph& graph,
+                         const FormedSteps& formed, size_t pictures,
+                         const CalibrateOptions& options) {
+  const size_t tensors = graph.tensors.size();
+  const auto none_of_ours = [](const std::string& what) {
+    return rejected(concat("a calibration that is not this network's: its ", what));
+  };
+  if (calibration.stored.size() != tensors || calibration.accumulated.size() != tensors) {
+    return none_of_ours("tensors are others");
+  }
+  std::vector<size_t> repair;
+  for (const size_t i : repair_indices(pictures, options)) {
+    if (std::binary_search(calibration.readable.begin(), calibration.readable.end(), i)) {
+      repair.push_back(i);
+    }
+  }
+  const std::vector<size_t>& readable = calibration.readable;
+  if (readable.empty() || !rises_below(readable, pictures) || calibration.repair != repair ||
+      readable.size() + calibration.unreadable.size() != pictures ||
+      !calibration.far.is_sound(tensors, pictures)) {
+    return none_of_ours("pictures are others");
+  }
+  std::vector<uint8_t> wants = wanted(graph, formed), constant(tensors, 0);
+  for (const auto& step : formed.steps) {
+    if (step.kind != StepKind::constant) continue;
+    constant[step.output] = 1;
+    wants[step.output] = wants_moments | wants_histogram;
+  }
+  for (size_t t = 0; t < tensors; ++t) {
+    const int64_t channels = channel_count(graph.tensors[t]);
+    const ChannelMoments& repairs = calibration.accumulated[t];
+    const bool repaired = (wants[t] & wants_repair) != 0;
+    if (!is_as_wanted(calibration.stored[t], wants[t], constant[t] != 0, channels, options) ||
+        !repairs.is_sound() || repairs.channels() != (repaired ? channels : 0)) {
+      return none_of_ours(concat("statistics of ", quoted(graph.tensors[t].name),
+                                 " are not those of such a tensor"));
+    }
+  }
+  return {};
 }
 
 }  // namespace octavo

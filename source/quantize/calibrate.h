@@ -36,4 +36,10 @@ Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
                               const InputMapping& mapping, const CalibrationFeed& feed,
                               const Sweep& sweep, const CalibrateOptions& options);
 
+// Of a calibration that was kept: that it could be this network's over so many pictures, with
+// these options; else `rejected`. Everything that reads a Calibration may then rely on it.
+Status check_calibration(const Calibration& calibration, const Graph& graph,
+                         const FormedSteps& formed, size_t pictures,
+                         const CalibrateOptions& options);
+
 }  // namespace octavo

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "quantize/pictures.h"
+
 namespace octavo {
 
 namespace {
@@ -52,6 +54,20 @@ FarPictures::FarPictures(const std::vector<std::vector<double>>& loudness,
 bool FarPictures::contains(size_t tensor, size_t picture) const {
   return tensor < by_tensor_.size() &&
          std::binary_search(by_tensor_[tensor].begin(), by_tensor_[tensor].end(), picture);
+}
+
+bool FarPictures::is_sound(size_t tensors, size_t pictures) const {
+  if (by_tensor_.empty()) return tensors_ == 0;
+  if (by_tensor_.size() != tensors || farthest_.tensor >= tensors || farthest_.picture >= pictures ||
+      !std::isfinite(farthest_.times)) {
+    return false;
+  }
+  size_t with_any = 0;
+  for (const auto& of_tensor : by_tensor_) {
+    with_any += of_tensor.empty() ? 0 : 1;
+    if (!rises_below(of_tensor, pictures)) return false;
+  }
+  return with_any == tensors_;
 }
 
 FarPictures::Summary FarPictures::summary() const {

@@ -40,6 +40,13 @@ class FarPictures {
   };
   Summary summary() const;
 
+  // Its fields, for who keeps them in a file (calibration_file.h).
+  static void visit(auto& self, auto& visit) {
+    visit(self.by_tensor_, self.tensors_, self.farthest_);
+  }
+  // Of what was kept: whether it speaks of these tensors and pictures, in order.
+  bool is_sound(size_t tensors, size_t pictures) const;
+
  private:
   std::vector<std::vector<size_t>> by_tensor_;  // rising
   size_t tensors_ = 0;                          // that have any

@@ -126,6 +126,12 @@ Result<std::vector<float>> load_values(const CalibrationFeed& feed, size_t i,
   return values;
 }
 
+bool rises_below(std::span<const size_t> indices, size_t end) {
+  return std::adjacent_find(indices.begin(), indices.end(), std::greater_equal<>()) ==
+             indices.end() &&
+         (indices.empty() || indices.back() < end);
+}
+
 std::vector<size_t> spread_indices(std::span<const size_t> indices, size_t most) {
   if (indices.size() <= most) return {indices.begin(), indices.end()};
   std::vector<size_t> out(most);

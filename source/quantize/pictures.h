@@ -57,6 +57,9 @@ InputMapping input_mapping(const Graph& graph, const Preprocess* how);
 Result<std::vector<float>> load_values(const CalibrationFeed& feed, size_t i,
                                        const InputMapping& mapping, size_t elements);
 
+// Whether each is above the one before it and all are below `end`.
+bool rises_below(std::span<const size_t> indices, size_t end);
+
 // At most `most` of the indices, evenly spread.
 std::vector<size_t> spread_indices(std::span<const size_t> indices, size_t most);
 

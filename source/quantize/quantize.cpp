@@ -62,9 +62,9 @@ Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
 }  // namespace
 
 Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
-                           const QuantizeOptions& options) {
+                           const QuantizeOptions& options, const CalibrationStore* store) {
   if (feed.count == 0) return quantize_by_file(graph, how, options);
-  const auto quantizer = Quantizer::create(graph, how, feed, options);
+  const auto quantizer = Quantizer::create(graph, how, feed, options, store);
   if (!quantizer) return quantizer.error();
   auto folded = quantizer->fold();
   if (!folded) return folded.error();

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,13 @@ struct CalibrationFeed {
   std::vector<std::string> names;  // for warnings; may be empty
 };
 
+struct Calibration;
+// Where a calibration is kept from one build to the next. What is kept serves every method.
+struct CalibrationStore {
+  std::function<Result<std::shared_ptr<const Calibration>>()> load;  // null: none is kept
+  std::function<Status(const Calibration&)> save;
+};
+
 struct Quantized {
   Plan plan;  // verified; labels, provenance and golden digests are the caller's to fill in
   std::vector<std::string> warnings;
@@ -58,6 +66,6 @@ struct Quantized {
 
 // `graph` has been through run_rewrites. `how` is null where the model is not fed pictures.
 Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
-                           const QuantizeOptions& options);
+                           const QuantizeOptions& options, const CalibrationStore* store = nullptr);
 
 }  // namespace octavo

@@ -78,17 +78,33 @@ Sweep Quantizer::sweep(const char* what) const {
 }
 
 Result<Quantizer> Quantizer::create(const Graph& graph, const Preprocess* how,
-                                    const CalibrationFeed& feed, const QuantizeOptions& options) {
+                                    const CalibrationFeed& feed, const QuantizeOptions& options,
+                                    const CalibrationStore* store) {
   if (const Status good = check_feed(how, feed); !good) return good.error();
   Quantizer out(how, feed, options);
   auto network = cut_into_steps(graph, how, options);
   if (!network) return network.error();
   out.network_ = std::make_unique<const StepNetwork>(*std::move(network));
-  const CalibrateOptions calibrate_options{repair_pictures, options.method == RangeMethod::kl};
+  const CalibrateOptions calibrate_options{repair_pictures,
+                                           store != nullptr || options.method == RangeMethod::kl};
+  if (store != nullptr) {
+    auto kept = store->load();
+    if (!kept) return kept.error();
+    if (*kept != nullptr) {
+      const Status fits = check_calibration(**kept, out.network_->graph, out.network_->formed,
+                                            feed.count, calibrate_options);
+      if (!fits) return fits.error();
+      out.calibration_ = *std::move(kept);
+      return out;
+    }
+  }
   auto calibration = calibrate(out.network_->graph, out.network_->formed, out.network_->mapping,
                                feed, out.sweep("calibrating"), calibrate_options);
   if (!calibration) return calibration.error();
-  out.calibration_ = std::make_unique<const Calibration>(*std::move(calibration));
+  out.calibration_ = std::make_shared<const Calibration>(*std::move(calibration));
+  if (store != nullptr) {
+    if (const Status kept = store->save(*out.calibration_); !kept) return kept.error();
+  }
   return out;
 }
 

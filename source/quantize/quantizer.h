@@ -38,9 +38,11 @@ struct Folded {
 
 class Quantizer {
  public:
-  // Calibrates. `how` and `feed`, which has pictures, must outlive it.
+  // Calibrates, or takes what `store` kept, with which every fold is the same to the bit. `how` and
+  // `feed`, which has pictures, must outlive it.
   static Result<Quantizer> create(const Graph& graph, const Preprocess* how,
-                                  const CalibrationFeed& feed, const QuantizeOptions& options);
+                                  const CalibrationFeed& feed, const QuantizeOptions& options,
+                                  const CalibrationStore* store = nullptr);
 
   // With 16 bits for `wide`, beside those that the options and the network itself ask for.
   Result<Folded> fold(std::span<const TensorId> wide = {}) const;
@@ -62,7 +64,7 @@ class Quantizer {
   const CalibrationFeed* feed_;
   QuantizeOptions options_;
   std::unique_ptr<const StepNetwork> network_;
-  std::unique_ptr<const Calibration> calibration_;
+  std::shared_ptr<const Calibration> calibration_;
 };
 
 }  // namespace octavo

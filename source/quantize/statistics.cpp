@@ -66,6 +66,17 @@ void ChannelHistograms::add(std::span<const float> values, std::span<const float
   }
 }
 
+bool ChannelHistograms::is_sound() const {
+  if (empty()) return half_ == 0 && counts_.empty();
+  if (half_ != compact_half && half_ != fine_half) return false;
+  constexpr int most_exponent = 128;
+  return counts_.size() / (2 * static_cast<size_t>(half_)) == exponent_.size() &&
+         counts_.size() % (2 * static_cast<size_t>(half_)) == 0 &&
+         std::all_of(exponent_.begin(), exponent_.end(), [](int exponent) {
+           return exponent >= least_exponent && exponent <= most_exponent;
+         });
+}
+
 void ChannelHistograms::merge(const ChannelHistograms& other) {
   if (empty()) {
     *this = other;
@@ -99,6 +110,22 @@ ChannelMoments::ChannelMoments(int64_t channels)
       sum(static_cast<size_t>(channels), 0.0),
       square_sum(static_cast<size_t>(channels), 0.0),
       nonzero(static_cast<size_t>(channels), 0) {}
+
+bool ChannelMoments::is_sound() const {
+  const size_t size = sum.size();
+  if (minimum.size() != size || maximum.size() != size || square_sum.size() != size ||
+      nonzero.size() != size || (size == 0) != (count == 0)) {
+    return false;
+  }
+  for (size_t c = 0; c < size; ++c) {
+    if (!std::isfinite(minimum[c]) || !std::isfinite(maximum[c]) || !std::isfinite(sum[c]) ||
+        !std::isfinite(square_sum[c]) || square_sum[c] < 0 || minimum[c] > maximum[c] ||
+        nonzero[c] > count) {
+      return false;
+    }
+  }
+  return true;
+}
 
 ChannelMoments ChannelMoments::of(std::span<const float> values, int64_t channels) {
   ChannelMoments out(channels);

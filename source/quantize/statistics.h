@@ -31,6 +31,11 @@ class ChannelHistograms {
   // values: pixels of `channels()` values; largest: the largest magnitude of each channel in them.
   void add(std::span<const float> values, std::span<const float> largest);
   void merge(const ChannelHistograms& other);
+  // Its fields, for who keeps them in a file (calibration_file.h).
+  static void visit(auto& self, auto& visit) { visit(self.half_, self.exponent_, self.counts_); }
+  // Of what was kept: whether it could have been made by add() and merge().
+  bool is_sound() const;
+
   // Channels c, c + period, c + 2 period, ... counted as one. `period` divides channels().
   ChannelHistograms folded(int64_t period) const;
 
@@ -53,6 +58,9 @@ struct ChannelMoments {
   ChannelMoments() = default;
   explicit ChannelMoments(int64_t channels);
   int64_t channels() const { return static_cast<int64_t>(sum.size()); }
+
+  // Of what was kept: lists of one length, numbers that are numbers, and none beyond another.
+  bool is_sound() const;
 
   static ChannelMoments of(std::span<const float> values, int64_t channels);
   void merge(const ChannelMoments& next);  // sums: call in the order of the pictures

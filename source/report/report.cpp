@@ -252,7 +252,7 @@ std::string origin(const Report& report) {
                     pair("Calibration", p.calibration_pictures > 0
                                             ? concat(p.calibration_pictures, " pictures, SHA-256 ",
                                                      p.calibration_sha256)
-                                            : std::string("none: the file stated its roundings")) +
+                                            : std::string("none: no picture was used")) +
                     pair("Options", p.options);
   if (report.evaluation) {
     out += pair("Float model", report.float_path) + pair("Pictures", report.data_path);
