@@ -168,7 +168,7 @@ struct ConvolutionCase {
 TEST(Equality, ConvolutionKernelsEqualTheReference) {
   Tally<ConvolutionKernel> tally(all_convolution_kernels());
   Random random(seed());
-  for (int i = 0; i < 900 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < 1500 && !testing::Test::HasFailure(); ++i) {
     const ConvolutionCase work(random, random_shape(random));
     const ConvolutionShape& s = work.shape;
     // Two outputs of one form, with canaries in all that is not theirs to write.
