@@ -3,7 +3,7 @@ weights, from export to digests. One row a name; what was found is kept in FOLDE
 that an interrupted run goes on where it was. Each name is a process of its own, with a limit of time.
 
 usage: bench/architectures.py FOLDER [--count N] [--pictures N] [--check-only] [--again [failed|all]]
-                              [NAME...]
+                              [--seconds N] [NAME...]
 Needs torch and timm as zoo/requirements.txt names them."""
 
 import argparse
@@ -117,13 +117,13 @@ def last_line(text):
     return lines[-1][:300] if lines else "no message"
 
 
-def exported_file(folder, name):
+def exported_file(folder, name, seconds):
     path = folder / f"{name}.onnx"
     if path.exists():
         return path, None
     try:
         done = subprocess.run([sys.executable, __file__, str(folder), "--export", name],
-                              capture_output=True, text=True, timeout=SECONDS)
+                              capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:
         return path, "the export took too long"
     return path, None if done.returncode == 0 and path.exists() else last_line(done.stderr)
@@ -143,7 +143,7 @@ def logits(model, pictures, file):
     return numpy.load(file).astype(numpy.float64)
 
 
-def built(path, pictures):
+def built(path, pictures, limit):
     """The plan's distance to the float network on pictures that calibration did not see."""
     calibration = SHARED / "data/calibration"
     held_out = [picture for picture, _ in listed("val500")[:: 500 // pictures]][:pictures]
@@ -151,7 +151,7 @@ def built(path, pictures):
         plan, start = f"{folder}/plan.octavo", time.monotonic()
         try:
             code, _, message = octavo_run("build", path, "-o", plan, "--calib", calibration,
-                                          "--samples", pictures, "--threads", 1, "-q", seconds=SECONDS)
+                                          "--samples", pictures, "--threads", 1, "-q", seconds=limit)
         except subprocess.TimeoutExpired:
             return {"error": "the build took too long"}
         if code != 0:
@@ -167,7 +167,7 @@ def built(path, pictures):
 
 
 def measure(folder, name, options):
-    path, error = exported_file(folder, name)
+    path, error = exported_file(folder, name, options.seconds)
     if error:
         return {"export": error}
     refused, error = refusals(path)
@@ -175,7 +175,7 @@ def measure(folder, name, options):
         return {"check": error}
     result = {"refused": refused}
     if not refused and not options.check_only:
-        result["plan"] = built(path, options.pictures)
+        result["plan"] = built(path, options.pictures, options.seconds)
     return result
 
 
@@ -216,6 +216,8 @@ def parse():
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--pictures", type=int, default=PICTURES,
                         help="to calibrate, and as many others to compare")
+    parser.add_argument("--seconds", type=int, default=SECONDS,
+                        help="limit of an export, and of a build")
     parser.add_argument("--check-only", action="store_true", help="build nothing")
     parser.add_argument("--again", nargs="?", const="failed", choices=["failed", "all"],
                         help="also what did not pass, or all")
