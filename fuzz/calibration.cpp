@@ -20,7 +20,8 @@ void check(std::span<const std::byte> file) {
   }
   const auto bytes = octavo::serialize_calibration(kept->key, kept->calibration);
   const auto again = octavo::deserialize_calibration(bytes);
-  if (!again || octavo::serialize_calibration(again->key, again->calibration) != bytes) std::abort();
+  if (!again || octavo::serialize_calibration(again->key, again->calibration) != bytes)
+    std::abort();
 }
 
 }  // namespace

@@ -211,8 +211,9 @@ NetworkInput synthetic_input(const Model& model, size_t i) {
 // In place of pictures that nobody has.
 Result<Checked> synthetic_samples(const Model& model, const BuildOptions& options) {
   if (!model.picture_input) {
-    return rejected("--calib none makes pictures, and this network is fed tensors: name some to "
-                    "--calib");
+    return rejected(
+        "--calib none makes pictures, and this network is fed tensors: name some to "
+        "--calib");
   }
   constexpr size_t most = 64;  // as many as repairs are made from
   Checked out;
@@ -264,7 +265,8 @@ Status warn_of_overlap(const BuildOptions& options, const Model& model,
                               " calibration pictures are in the evaluation set too: its accuracy "
                               "will look too good"));
     if (options.bounds.of_accuracy()) {
-      return rejected(concat(warnings.back(), ", and a bound on it would mean nothing: name other "
+      return rejected(concat(warnings.back(),
+                             ", and a bound on it would mean nothing: name other "
                              "pictures to --eval-data or --calib"));
     }
   }
@@ -298,7 +300,9 @@ class Feed {
       feed.classes.push_back(sample.label);
       feed.names.push_back(sample.path);
     }
-    if (checked_.synthetic ? false : dumps_ ? !dumps_->pixels : is_tensor_file(files.front().path)) {
+    if (checked_.synthetic ? false
+        : dumps_           ? !dumps_->pixels
+                           : is_tensor_file(files.front().path)) {
       feed.values = [this](size_t i) -> Result<std::vector<float>> {
         auto loaded = input(i);
         if (!loaded) return loaded.error();
@@ -398,7 +402,8 @@ Status check_bounds(const BuildOptions& options) {
     return usage_error("--all-int16 leaves no 16 bits to search with: give bounds, or that");
   }
   if (options.synthetic && options.evaluation.empty()) {
-    return usage_error("bounds need pictures that judge, and --calib none has none: --eval-data DATA");
+    return usage_error(
+        "bounds need pictures that judge, and --calib none has none: --eval-data DATA");
   }
   if (options.calibration.empty() && !options.synthetic) {
     return usage_error("bounds are kept by folding anew, which needs --calib DATA");
@@ -461,9 +466,9 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
   if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, feed.count);
-  const auto judge = PlanJudge::create(
-      model, *std::move(inputs),
-      {how_to_quantize.threads, how_to_quantize.progress, how_to_quantize.stop});
+  const auto judge =
+      PlanJudge::create(model, *std::move(inputs),
+                        {how_to_quantize.threads, how_to_quantize.progress, how_to_quantize.stop});
   if (!judge) return judge.error();
   if (const Status enough = check_judges(options.bounds, judge->pictures()); !enough) {
     return enough.error();
@@ -483,7 +488,8 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
 Status check_cache_of(const BuildOptions& options) {
   if (options.cache.path.empty()) return {};
   if (options.calibration.empty() && !options.synthetic) {
-    return usage_error("--calib-cache keeps what calibration pictures told: --calib DATA names them");
+    return usage_error(
+        "--calib-cache keeps what calibration pictures told: --calib DATA names them");
   }
   return check_cache(options.cache);
 }
@@ -563,10 +569,10 @@ Status attach_labels(const BuildOptions& options, Plan& plan) {
 
 void attach_provenance(const std::string& model_sha256, const std::string& options,
                        const Checked& checked, Plan& plan) {
-  plan.provenance = {OCTAVO_VERSION, model_sha256,
-                     checked.sha256,
-                     checked.synthetic ? 0 : static_cast<int32_t>(checked.samples.size()),
-                     options,        best_isa_name(machine_features())};
+  plan.provenance = {
+      OCTAVO_VERSION, model_sha256,
+      checked.sha256, checked.synthetic ? 0 : static_cast<int32_t>(checked.samples.size()),
+      options,        best_isa_name(machine_features())};
 }
 
 // The file is read once: what is hashed is what is folded, whatever happens to it meanwhile.
@@ -672,8 +678,8 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   }
   const CalibrationStore* kept = store.load ? &store : nullptr;
   if (options.bounds.any()) result.search.emplace();
-  auto quantized = result.search ? search_plan(*model, options, how_to_quantize, how, feed,
-                                               kept, pictures, *result.search)
+  auto quantized = result.search ? search_plan(*model, options, how_to_quantize, how, feed, kept,
+                                               pictures, *result.search)
                                  : quantize(*model->graph, how, feed, how_to_quantize, kept);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();
@@ -684,7 +690,8 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   // Weights hold the file's own normalization; a float tensor still enters as the file says.
   if (model->picture_input) plan.preprocess = model->preprocess;
   if (const Status labelled = attach_labels(options, plan); !labelled) return labelled.error();
-  attach_provenance(file->sha256, options_json(options, how_to_quantize, result.search), *checked, plan);
+  attach_provenance(file->sha256, options_json(options, how_to_quantize, result.search), *checked,
+                    plan);
   if (const Status golden = attach_golden(plan); !golden) return golden.error();
   if (const Status valid = verify(plan); !valid) return valid.error();
   if (options.measure_output && !files.empty()) {

@@ -40,7 +40,7 @@ struct BuildOptions {
   bool measure_output = false;       // fills BuildResult::output
   // Judged on `evaluation`, or else on calibration pictures that repairs are not made from.
   Bounds bounds;
-  QuantizeOptions quantize;          // threads, progress and stop are used throughout
+  QuantizeOptions quantize;  // threads, progress and stop are used throughout
 };
 
 // What a search for bounds tried (search.h).

@@ -19,10 +19,10 @@ struct CalibrationCache {
 };
 
 struct CalibrationSource {
-  std::string model_sha256;            // of the file
-  std::string pictures_sha256;         // of all inputs, as they are fed
+  std::string model_sha256;     // of the file
+  std::string pictures_sha256;  // of all inputs, as they are fed
   std::vector<std::string> disabled_rewrites;
-  bool pixels = true;                  // what is fed
+  bool pixels = true;  // what is fed
 };
 // Version, model (with what it was rewritten to, which data beside the file is a part of),
 // preprocessing, pictures, and the processor, whose kernels round the float network's sums.

@@ -38,8 +38,8 @@ int root(int64_t square) {
 
 // -128 .. 127 at each point of a lattice.
 int lattice(uint64_t seed, int octave, int x, int y) {
-  const uint64_t place = (static_cast<uint64_t>(static_cast<uint32_t>(y)) << 32) |
-                         static_cast<uint32_t>(x);
+  const uint64_t place =
+      (static_cast<uint64_t>(static_cast<uint32_t>(y)) << 32) | static_cast<uint32_t>(x);
   return static_cast<int>(mixed(mixed(seed + static_cast<uint64_t>(octave)) ^ place) >> 56) - 128;
 }
 
@@ -51,8 +51,8 @@ int grain(uint64_t seed, int x, int y) {
   for (int octave = 0; octave < octaves; ++octave) {
     const int cell = 1 << octave, u = x & (cell - 1), v = y & (cell - 1);
     const int left = x >> octave, top = y >> octave;
-    const int above = lattice(seed, octave, left, top) * (cell - u) +
-                      lattice(seed, octave, left + 1, top) * u;
+    const int above =
+        lattice(seed, octave, left, top) * (cell - u) + lattice(seed, octave, left + 1, top) * u;
     const int below = lattice(seed, octave, left, top + 1) * (cell - u) +
                       lattice(seed, octave, left + 1, top + 1) * u;
     sum += (above * (cell - v) + below * v) / (cell * cell);
@@ -95,7 +95,8 @@ std::vector<uint8_t> synthetic_picture(int height, int width, int channels, uint
     all.push_back(disc);
     for (int y = std::max(0, disc.y - disc.radius); y < std::min(height, disc.y + disc.radius + 1);
          ++y) {
-      const int half = root(int64_t{disc.radius} * disc.radius - int64_t{y - disc.y} * (y - disc.y));
+      const int half =
+          root(int64_t{disc.radius} * disc.radius - int64_t{y - disc.y} * (y - disc.y));
       const int first = std::max(0, disc.x - half), end = std::min(width, disc.x + half + 1);
       if (first < end) {
         const auto begin = top.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(y) * row);
@@ -110,7 +111,8 @@ std::vector<uint8_t> synthetic_picture(int height, int width, int channels, uint
     const int x = static_cast<int>(at % row), y = static_cast<int>(at / row);
     const int rough = grain(seed, x, y) * disc.roughness / 64;
     for (int c = 0; c < channels; ++c) {
-      out.push_back(static_cast<uint8_t>(std::clamp(disc.colour[static_cast<size_t>(c)] + rough, 0, 255)));
+      out.push_back(
+          static_cast<uint8_t>(std::clamp(disc.colour[static_cast<size_t>(c)] + rough, 0, 255)));
     }
   }
   return out;

@@ -29,8 +29,8 @@ namespace octavo::command {
 namespace {
 
 struct Options {
-  std::string model, output_path, export_path, calibration, cache, labels, evaluation, method, config,
-      style;
+  std::string model, output_path, export_path, calibration, cache, labels, evaluation, method,
+      config, style;
   std::vector<std::string> int16;
   size_t samples = 300, limit = 0;
   int class_offset = 0;
@@ -168,8 +168,7 @@ Result<Measured> measure(const Options& options, const BuildResult& built) {
   const Model& float_model = built.model;
   Model integer = float_model;
   integer.graph = nullptr;
-  auto program =
-      Program::prepare(built.plan, options.flags.isa, options.flags.max_memory.bytes());
+  auto program = Program::prepare(built.plan, options.flags.isa, options.flags.max_memory.bytes());
   if (!program) return program.error();
   integer.program = *program;
   for (auto [model, threads, ms] : {std::tuple{&std::as_const(integer), 1, &out.ms_one},
@@ -494,10 +493,12 @@ void add_build(CLI::App& program, Action& action) {
   command->example("octavo build model.onnx -o model.octavo --calib calibration");
   command->add_option("MODEL", o->model, "a float model (.onnx)");
   command->add_option("-o", o->output_path, "the plan to write (.octavo)")->value("FILE");
-  command->add_option("--calib", o->calibration, "calibration pictures; none: made ones in their place")
+  command
+      ->add_option("--calib", o->calibration,
+                   "calibration pictures; none: made ones in their place")
       ->value("DATA");
-  command->add_option("--calib-cache", o->cache,
-                      "keeps what they told, for builds with other methods")
+  command
+      ->add_option("--calib-cache", o->cache, "keeps what they told, for builds with other methods")
       ->value("FILE");
   command->add_option("--config", o->config, "a YAML file of hb_mapper; flags go before it")
       ->value("FILE");
@@ -505,7 +506,8 @@ void add_build(CLI::App& program, Action& action) {
       ->check(whole_number(0, INT64_MAX))
       ->value("N")
       ->with_default();
-  command->add_option("--eval-data", o->evaluation, "labelled pictures to measure float and int8 on")
+  command
+      ->add_option("--eval-data", o->evaluation, "labelled pictures to measure float and int8 on")
       ->value("DATA");
   command->add_option("--limit", o->limit, "only the first N of them; 0: all")
       ->check(whole_number(0, INT64_MAX))
@@ -532,16 +534,19 @@ void add_build(CLI::App& program, Action& action) {
       "--auto-int16,!--no-auto-int16", o->auto_int16,
       "16 bits for up to 5 % of the MACs where bytes alone leave the logits too far off");
   command->add_flag("--all-int16,!--no-all-int16", o->all_int16, "every node's output");
-  command->add_option("--min-agreement", o->min_agreement,
-                      "percent of pictures with float's Top-1: 16 bits where they are needed for it")
+  command
+      ->add_option("--min-agreement", o->min_agreement,
+                   "percent of pictures with float's Top-1: 16 bits where they are needed for it")
       ->check(real_number(0, 100))
       ->value("PERCENT");
-  command->add_option("--max-drop", o->max_drop,
-                      "points of Top-1 that may be lost on --eval-data, likewise")
+  command
+      ->add_option("--max-drop", o->max_drop,
+                   "points of Top-1 that may be lost on --eval-data, likewise")
       ->check(real_number(-100, 100))
       ->value("POINTS");
-  command->add_option("--max-slowdown", o->max_slowdown,
-                      "times the time of bytes alone that it may take")
+  command
+      ->add_option("--max-slowdown", o->max_slowdown,
+                   "times the time of bytes alone that it may take")
       ->check(real_number(1, 1000))
       ->value("TIMES");
   command->add_option("--max-time", o->max_ms, "milliseconds a picture, by one thread")
@@ -552,8 +557,9 @@ void add_build(CLI::App& program, Action& action) {
       ->value("S")
       ->with_default();
   command->add_flag("--overwrite,!--no-overwrite", o->overwrite, "replace an existing plan");
-  command->add_option("--export-qdq", o->export_path,
-                      "write also an ONNX file for other runtimes (octavo export)")
+  command
+      ->add_option("--export-qdq", o->export_path,
+                   "write also an ONNX file for other runtimes (octavo export)")
       ->value("FILE.onnx");
   command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
   command->add_option("--style", o->style, "hb: also the tables that hb_mapper prints")

@@ -31,8 +31,8 @@ Knots sampled(const Unary& unary, const Ends& ends) {
   return out;
 }
 
-// Not finite, and so as far from everything as can be, where the function is not on all of its span:
-// a search for ends also leads beyond where a logarithm lives.
+// Not finite, and so as far from everything as can be, where the function is not on all of its
+// span: a search for ends also leads beyond where a logarithm lives.
 Knots made(const Unary& unary, const Ends& ends) {
   const Knots exact = sampled(unary, ends);
   const auto is_finite = [](double value) { return std::isfinite(value); };

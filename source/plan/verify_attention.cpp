@@ -16,9 +16,8 @@ Status verify_one_scale(const StepPlace& at, size_t i) {
 // A step over the channels of each pixel.
 Status verify_normalized(const StepPlace& at, const Epilogue& epilogue) {
   if (at.input(0).shape != at.output().shape) return wrong_shape(at);
-  const int32_t most = at.input(0).type == ElementType::u16
-                           ? plan_limit::normalized_channels / 2
-                           : plan_limit::normalized_channels;
+  const int32_t most = at.input(0).type == ElementType::u16 ? plan_limit::normalized_channels / 2
+                                                            : plan_limit::normalized_channels;
   if (channels(at.input(0)) > most) {
     return at.error("it goes over ", channels(at.input(0)), " channels; the most is ", most);
   }
@@ -183,9 +182,9 @@ Status verify_operator(const StepPlace& at, const LookupStep& step) {
   const bool by_channel =
       type == ElementType::u8 && tables == static_cast<size_t>(channels(at.output()));
   if (step.table.size() % levels != 0 || (tables != 1 && !by_channel)) {
-    return at.error("its table has ", step.table.size(), " entries; ", levels,
-                    type == ElementType::u8 ? ", or as many a channel, are expected"
-                                            : " are expected");
+    return at.error(
+        "its table has ", step.table.size(), " entries; ", levels,
+        type == ElementType::u8 ? ", or as many a channel, are expected" : " are expected");
   }
   return verify_held(at, step.table);
 }

@@ -95,7 +95,8 @@ bool is_as_wanted(const TensorStatistics& seen, uint8_t wants, bool constant, in
                   const CalibrateOptions& options) {
   const bool counted = (wants & wants_histogram) != 0;
   const bool whole = counted && !constant && options.whole_histograms;
-  if (!seen.moments.is_sound() || !seen.histograms.is_sound() || !seen.whole.is_sound()) return false;
+  if (!seen.moments.is_sound() || !seen.histograms.is_sound() || !seen.whole.is_sound())
+    return false;
   return seen.moments.channels() == (wants != 0 ? channels : 0) &&
          seen.histograms.channels() == (counted ? channels : 0) &&
          (!counted || seen.histograms.half() == ChannelHistograms::compact_half) &&

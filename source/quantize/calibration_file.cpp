@@ -40,9 +40,11 @@ void visit_fields(Is<FarPictures::Summary> auto& s, auto& visit) {
 void visit_fields(Is<Calibration> auto& c, auto& visit) {
   visit(c.stored, c.accumulated, c.repair, c.readable, c.unreadable, c.far);
 }
-void visit_fields(Is<CalibrationKeyPart> auto& part, auto& visit) { visit(part.what, part.value); }
+void visit_fields(Is<CalibrationKeyPart> auto& part, auto& visit) {
+  visit(part.what, part.value);
+}
 template <class T>
-  requires Is<T, ChannelHistograms> || Is<T, FarPictures>
+requires Is<T, ChannelHistograms> || Is<T, FarPictures>
 void visit_fields(T& fields, auto& visit) {
   std::remove_const_t<T>::visit(fields, visit);
 }
@@ -188,8 +190,7 @@ std::vector<std::byte> serialize_calibration(const CalibrationKey& key,
 }
 
 bool looks_like_calibration(std::span<const std::byte> bytes) {
-  return bytes.size() >= magic.size() &&
-         std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }
 
 Result<KeptCalibration> deserialize_calibration(std::span<const std::byte> bytes) {
@@ -200,13 +201,14 @@ Result<KeptCalibration> deserialize_calibration(std::span<const std::byte> bytes
   uint64_t found = 0;  // with the four bytes that are zero
   std::memcpy(&found, bytes.data() + magic.size(), sizeof found);
   if (found != format) {
-    return rejected(concat("a calibration of format ", found, "; this version of Octavo reads ",
-                           format));
+    return rejected(
+        concat("a calibration of format ", found, "; this version of Octavo reads ", format));
   }
   uint64_t hash = 0;
   std::memcpy(&hash, bytes.data() + hash_offset, sizeof hash);
   if (hash != hash_of(bytes)) {
-    return rejected("a calibration that is damaged or cut short: its hash is not that of its bytes");
+    return rejected(
+        "a calibration that is damaged or cut short: its hash is not that of its bytes");
   }
   KeptCalibration out;
   Reader reader(bytes.subspan(body_offset));

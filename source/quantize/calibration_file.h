@@ -2,8 +2,8 @@
 // it was made from; a reader compares that with its own before it believes any of it.
 //
 //   8 bytes  magic       8 bytes  format       8 bytes  XXH3-64 of the rest
-//   key, then Calibration: fields in their order, lists after their length, little-endian; counts of
-//   histograms, which are mostly 0, seven bits a byte
+//   key, then Calibration: fields in their order, lists after their length, little-endian; counts
+//   of histograms, which are mostly 0, seven bits a byte
 #pragma once
 
 #include <cstddef>

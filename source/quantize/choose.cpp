@@ -138,9 +138,9 @@ class Builder {
                                       calibration_.stored[step.inputs[0]].moments, out.identity);
     const Node& node = graph_.nodes[step.node];
     const Tensor& weight = graph_.tensors[node.inputs[1]];
-    const auto row_scales =
-        step.whole_weights ? scales_of_rows(weight, std::get<Conv2d>(node.op).groups, input)
-                           : std::nullopt;
+    const auto row_scales = step.whole_weights
+                                ? scales_of_rows(weight, std::get<Conv2d>(node.op).groups, input)
+                                : std::nullopt;
     out.weights = row_scales ? whole_weights(weight, *row_scales)
                              : quantize_weights(scaled, options_.per_channel_weights);
     out.real_bias = real_bias(graph_, step, scaled.outputs);

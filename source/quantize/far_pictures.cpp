@@ -58,8 +58,8 @@ bool FarPictures::contains(size_t tensor, size_t picture) const {
 
 bool FarPictures::is_sound(size_t tensors, size_t pictures) const {
   if (by_tensor_.empty()) return tensors_ == 0;
-  if (by_tensor_.size() != tensors || farthest_.tensor >= tensors || farthest_.picture >= pictures ||
-      !std::isfinite(farthest_.times)) {
+  if (by_tensor_.size() != tensors || farthest_.tensor >= tensors ||
+      farthest_.picture >= pictures || !std::isfinite(farthest_.times)) {
     return false;
   }
   size_t with_any = 0;

@@ -155,9 +155,7 @@ class Former {
     formed_.steps.push_back(std::move(step));
   }
 
-  bool rounds(uint32_t n) const {
-    return std::holds_alternative<FakeQuantize>(node(n).op);
-  }
+  bool rounds(uint32_t n) const { return std::holds_alternative<FakeQuantize>(node(n).op); }
 
   // Else it is refused where it is looked at on its own.
   bool is_by_channel(uint32_t n) const {

@@ -161,8 +161,8 @@ class Preparation {
     for (const Node& original : out_.nodes) {
       Node node = original;
       const bool all = joins_types(node, storage);
-      const bool first = !node.inputs.empty() && needs_one_scale(node) &&
-                         storage[node.inputs[0]].is_uneven;
+      const bool first =
+          !node.inputs.empty() && needs_one_scale(node) && storage[node.inputs[0]].is_uneven;
       for (size_t i = 0; i < node.inputs.size() && (all || (first && i == 0)); ++i) {
         nodes.push_back(copy_of(node.inputs[i], out_.tensors[node.inputs[i]].name + ".even"));
         node.inputs[i] = nodes.back().output;

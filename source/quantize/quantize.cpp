@@ -49,13 +49,12 @@ Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
   auto wider = quantizer.fold(widening.tensors);
   if (!wider) return wider.error();
   if (wider->logits_cosine <= first.logits_cosine) return first;
-  warnings.push_back(
-      concat("with bytes alone the cosine of the logits to the float network's is ",
-             fixed(first.logits_cosine, 3), "; with 16 bits for ", widening.tensors.size(),
-             " tensors, which ", std::lround(100 * widening.macs_share),
-             " % of the multiply-accumulates read, it is ", fixed(wider->logits_cosine, 3),
-             " (--no-auto-int16 leaves them bytes): ",
-             first_names(quantizer.graph(), widening.tensors)));
+  warnings.push_back(concat(
+      "with bytes alone the cosine of the logits to the float network's is ",
+      fixed(first.logits_cosine, 3), "; with 16 bits for ", widening.tensors.size(),
+      " tensors, which ", std::lround(100 * widening.macs_share),
+      " % of the multiply-accumulates read, it is ", fixed(wider->logits_cosine, 3),
+      " (--no-auto-int16 leaves them bytes): ", first_names(quantizer.graph(), widening.tensors)));
   return wider;
 }
 

@@ -165,8 +165,8 @@ class Typer {
                                   " gives the right operand of a product, which is 8-bit always"));
       }
       if (step.rounding) {
-        return usage_error(concat(
-            "node ", quoted(name), " is rounded by the file itself, to integers of its own scale"));
+        return usage_error(concat("node ", quoted(name),
+                                  " is rounded by the file itself, to integers of its own scale"));
       }
       if (step.output == formed_.stored_as[graph_.output]) continue;
       types_.of[step.output] = ElementType::i16;

@@ -52,8 +52,8 @@ double percent(int64_t part, size_t n) {
 }
 
 std::string interval_text(const Interval& interval, double times, int digits) {
-  return concat("[", fixed(times * interval.low, digits), ", ", fixed(times * interval.high, digits),
-                "]");
+  return concat("[", fixed(times * interval.low, digits), ", ",
+                fixed(times * interval.high, digits), "]");
 }
 
 double frame_us(const Report& report) {
@@ -85,7 +85,8 @@ std::string facts(const Report& report) {
 // One sentence: what to think of the plan.
 std::string lead(const Report& report) {
   if (!report.evaluation) {
-    return "Eight bits from a float network. Accuracy was not measured for this page: name the float "
+    return "Eight bits from a float network. Accuracy was not measured for this page: name the "
+           "float "
            "model and labelled pictures.";
   }
   const ModelComparison& p = report.evaluation->paired.front();
@@ -98,7 +99,8 @@ std::string lead(const Report& report) {
 std::string table(const std::vector<std::string>& head,
                   const std::vector<std::vector<std::string>>& rows) {
   std::string out = "<div class=\"wide table\"><table>\n<thead><tr>";
-  for (const std::string& title : head) out += concat("<th scope=\"col\">", html_escaped(title), "</th>");
+  for (const std::string& title : head)
+    out += concat("<th scope=\"col\">", html_escaped(title), "</th>");
   out += "</tr></thead>\n<tbody>\n";
   for (const auto& row : rows) {
     out += concat("<tr><th scope=\"row\">", html_escaped(row.front()), "</th>");
@@ -132,8 +134,7 @@ std::string verdict(const Report& report) {
     compared.push_back({"Divergence of scores, nats", fixed(p.divergence->mean, 5),
                         interval_text(p.divergence->ci95, 1, 5)});
   }
-  std::string out = "<h2>Verdict</h2>\n" +
-                    table({"", "Top-1 %", "95 %", "Top-5 %"}, models) +
+  std::string out = "<h2>Verdict</h2>\n" + table({"", "Top-1 %", "95 %", "Top-5 %"}, models) +
                     table({"int8 against float", "", "95 %, or test"}, compared);
   if (p.more_pictures > 0) {
     out += element("p", concat("About ", p.more_pictures, " more pictures decide."));
@@ -184,9 +185,10 @@ std::string number_cell(double value, int digits, const std::string& behind = ""
 }
 
 std::string bar(double share) {
-  return concat("<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" "
-                "aria-hidden=\"true\"><rect width=\"",
-                fixed(100 * std::clamp(share, 0.0, 1.0), 1), "\" height=\"10\"/></svg>");
+  return concat(
+      "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" "
+      "aria-hidden=\"true\"><rect width=\"",
+      fixed(100 * std::clamp(share, 0.0, 1.0), 1), "\" height=\"10\"/></svg>");
 }
 
 constexpr std::string_view no_cell =

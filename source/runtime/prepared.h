@@ -87,10 +87,9 @@ struct PreparedMove {
   GatherChannels channels;  // gather only
 };
 
-using PreparedStep =
-    std::variant<PreparedConvolution, PreparedPool, PreparedElementwise, PreparedNormalize,
-                 PreparedMatMul, PreparedResize, PreparedPermute, PreparedConstant,
-                 PreparedLookup, PreparedMove>;
+using PreparedStep = std::variant<PreparedConvolution, PreparedPool, PreparedElementwise,
+                                  PreparedNormalize, PreparedMatMul, PreparedResize,
+                                  PreparedPermute, PreparedConstant, PreparedLookup, PreparedMove>;
 
 }  // namespace octavo::runtime
 

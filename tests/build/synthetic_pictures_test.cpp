@@ -47,7 +47,8 @@ TEST(SyntheticPictures, ChannelsVaryTogetherAndPixelsFillTheirRange) {
   for (uint64_t seed = 0; seed < 24; ++seed) {
     const auto picture = synthetic_picture(side, side, 3, seed);
     for (size_t i = 0; i < picture.size(); i += 3, ++n) {
-      for (size_t c = 0; c < 3; ++c) s[c] += picture[i + c], ss[c] += picture[i + c] * picture[i + c];
+      for (size_t c = 0; c < 3; ++c)
+        s[c] += picture[i + c], ss[c] += picture[i + c] * picture[i + c];
       rg += picture[i] * picture[i + 1];
     }
   }
@@ -79,7 +80,8 @@ TEST(SyntheticPictures, TheSeedAloneDecides) {
 TEST(SyntheticPictures, OfAnySize) {
   for (const int height : {1, 2, 17}) {
     for (const int width : {1, 3, 300}) {
-      EXPECT_EQ(synthetic_picture(height, width, 3, 1).size(), static_cast<size_t>(height * width * 3));
+      EXPECT_EQ(synthetic_picture(height, width, 3, 1).size(),
+                static_cast<size_t>(height * width * 3));
     }
   }
 }

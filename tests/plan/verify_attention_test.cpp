@@ -364,7 +364,9 @@ TEST(GivenCodes, TablesOfAnotherSizeTypeOrRangeAreRefused) {
     const Status valid = verify(plan);
     return valid ? std::string() : valid.error().message;
   };
-  const auto table = [](Plan& p) -> auto& { return std::get<LookupStep>(p.steps[0].op).table; };
+  const auto table = [](Plan & p) -> auto& {
+    return std::get<LookupStep>(p.steps[0].op).table;
+  };
   EXPECT_NE(fault([&](Plan& p) { table(p).pop_back(); }).find("255 entries"), std::string::npos);
   EXPECT_EQ(fault([&](Plan& p) { table(p).resize(3 * 256); }), "");
   EXPECT_NE(fault([&](Plan& p) { table(p).resize(2 * 256); }).find("512 entries"),

@@ -43,8 +43,8 @@ Cut calibrated(const Graph& graph, const CalibrationFeed& feed) {
   auto network = cut_into_steps(graph, &how, {});
   EXPECT_TRUE(network) << network.error().message;
   Cut out{*std::move(network), {}};
-  auto calibration = calibrate(out.network.graph, out.network.formed, out.network.mapping, feed, {},
-                               out.options);
+  auto calibration =
+      calibrate(out.network.graph, out.network.formed, out.network.mapping, feed, {}, out.options);
   EXPECT_TRUE(calibration) << calibration.error().message;
   out.calibration = *std::move(calibration);
   return out;
@@ -172,8 +172,14 @@ TEST(CalibrationFile, HostileBytesAreRefusedOrHarmless) {
   const auto bytes = serialize_calibration(key, cut.calibration);
   constexpr uint64_t seed = 20;
   std::mt19937_64 random(seed);
-  const uint64_t values[] = {0, 1, 7, uint64_t{1} << 20, uint64_t{1} << 60, UINT64_MAX,
-                             0x7ff8000000000000ull, 0x7f8000007f800000ull};
+  const uint64_t values[] = {0,
+                             1,
+                             7,
+                             uint64_t{1} << 20,
+                             uint64_t{1} << 60,
+                             UINT64_MAX,
+                             0x7ff8000000000000ull,
+                             0x7f8000007f800000ull};
   size_t refused = 0, folded = 0;
   for (int trial = 0; trial < 400; ++trial) {
     auto changed = bytes;
@@ -197,7 +203,8 @@ TEST(CalibrationFile, HostileBytesAreRefusedOrHarmless) {
 }
 
 TEST(CalibrationFile, AnotherNetworksIsNotTaken) {
-  const Cut cut = calibrated(network(3), pictures(6)), wider = calibrated(network(3, 16), pictures(6));
+  const Cut cut = calibrated(network(3), pictures(6)),
+            wider = calibrated(network(3, 16), pictures(6));
   EXPECT_TRUE(check(cut, cut.calibration, 6));
   EXPECT_FALSE(check(cut, wider.calibration, 6));
   EXPECT_FALSE(check(cut, cut.calibration, 7));

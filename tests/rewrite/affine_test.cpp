@@ -199,8 +199,8 @@ TEST(Affine, AnInputAddedInFrontOfANormalizationMerges) {
     const TensorId x = build.unary(Unary::Kind::relu, build.input());
     const TensorId branches =
         build.binary(Kind::add, build.conv(x, 4, 3, 4), build.conv(x, 4, 1, 4));
-    const TensorId sum = input_first ? build.binary(Kind::add, x, branches)
-                                     : build.binary(Kind::add, branches, x);
+    const TensorId sum =
+        input_first ? build.binary(Kind::add, x, branches) : build.binary(Kind::add, branches, x);
     const TensorId mixed = affine(build, sum, 3);
     // The next residual reads the normalization as well.
     const Graph before = build.finish(build.binary(Kind::add, build.conv(mixed, 4), mixed));
@@ -282,13 +282,12 @@ TEST(Affine, InFrontOfARoundingEachOperatorStaysItself) {
   Build build({1, 3, 6, 6});
   const TensorId std = build.constant({1, 3, 1, 1}, {0.229f, 0.224f, 0.225f});
   const TensorId unit = build.binary(Kind::divide, build.input(), build.number(255));
-  const TensorId normed = build.binary(
-      Kind::divide, build.binary(Kind::subtract, unit, build.number(0.5f)), std);
+  const TensorId normed =
+      build.binary(Kind::divide, build.binary(Kind::subtract, unit, build.number(0.5f)), std);
   const TensorId stored = build.add(FakeQuantize{{0.02f}, {110}, 255, 0}, {normed});
   Graph graph = build.finish(build.nchw_conv(stored, 4, 3));
   test::rewrite_all(graph);
-  EXPECT_EQ(test::operators(graph),
-            "divide channel_affine divide fake_quantize conv2d transpose");
+  EXPECT_EQ(test::operators(graph), "divide channel_affine divide fake_quantize conv2d transpose");
   std::vector<float> means{0, 0, 0}, stds{1, 1, 1};
   EXPECT_FALSE(absorb_input_affine(graph, means, stds));
 }
