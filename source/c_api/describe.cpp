@@ -2,28 +2,12 @@
 #include <algorithm>
 
 #include "c_api/handles.h"
-#include "plan/plan.h"
+#include "plan/type_name.h"
 
 using namespace octavo;
 using namespace octavo::c_api;
 
 namespace {
-
-const char* precision_name(ElementType type) {
-  switch (type) {
-    case ElementType::u8:
-      return "uint8";
-    case ElementType::i8:
-      return "int8";
-    case ElementType::i16:
-      return "int16";
-    case ElementType::u16:
-      return "uint16";
-    case ElementType::f32:
-      return "float32";
-  }
-  return "";
-}
 
 const char* interpolation_name(Interpolation value) {
   switch (value) {
@@ -98,7 +82,7 @@ octavo_step_info describe_step(const Program& program, size_t index) {
   octavo_step_info info{};
   info.name = step.name.c_str();
   info.op = step_operator_name(step.op).data();  // of a literal
-  info.precision = precision_name(output.type);
+  info.precision = type_name(output.type);
   info.kernel = program.kernel_name(index);
   std::copy(output.shape.begin(), output.shape.end(), info.output);
   info.macs = step_macs(plan, step);

@@ -89,22 +89,6 @@ void warning(const Output& output, std::string_view text) {
   if (!output.quiet) write_error(concat("warning: ", printable(text), "\n"));
 }
 
-const char* type_name(ElementType type) {
-  switch (type) {
-    case ElementType::u8:
-      return "uint8";
-    case ElementType::i8:
-      return "int8";
-    case ElementType::i16:
-      return "int16";
-    case ElementType::u16:
-      return "uint16";
-    case ElementType::f32:
-      return "float32";
-  }
-  return "";
-}
-
 std::string precision_text(const std::string& reads, ElementType output) {
   return output == ElementType::f32 ? reads + " to float32" : type_name(output);
 }

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "command/command.h"
 #include "command/streams.h"
-#include "plan/plan.h"
+#include "plan/type_name.h"
 
 namespace octavo::command {
 
@@ -34,7 +34,6 @@ Json host_json();
 
 // What the precision of a step is called: the type of what it stores, "uint8 to float32" where
 // that is logits; `reads` is the type_name of its first input, empty without one.
-const char* type_name(ElementType type);
 std::string precision_text(const std::string& reads, ElementType output);
 
 // {"schema_version": 1, ...} on stdout, indented.

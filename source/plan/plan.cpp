@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "plan/limits.h"
+#include "plan/type_name.h"
 
 namespace octavo {
 
@@ -38,6 +39,22 @@ int64_t step_parameters(const Step& step) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
   if (convolution == nullptr) return 0;
   return static_cast<int64_t>(convolution->weights.size() + convolution->bias.size());
+}
+
+const char* type_name(ElementType type) {
+  switch (type) {
+    case ElementType::u8:
+      return "uint8";
+    case ElementType::i8:
+      return "int8";
+    case ElementType::i16:
+      return "int16";
+    case ElementType::u16:
+      return "uint16";
+    case ElementType::f32:
+      return "float32";
+  }
+  return "";
 }
 
 Result<Plan> read_plan(const std::string& path) {

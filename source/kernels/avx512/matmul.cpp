@@ -1,15 +1,15 @@
-// The product of two activations: a pointwise convolution whose weights are packed anew
-// for each row. The zero point of `a` goes into the bias, minus itself times the sum of a
-// column of b.
+// The right operand of a product of two activations, packed 16 columns at a time for the kernels of
+// bytes or of words.
+#include "kernels/common/matmul.h"
+
 #include "kernels/avx512/epilogue.h"
 #include "kernels/avx512/rows.h"
-#include "kernels/scratch.h"
 
-namespace octavo::kernels::avx512::matmul {
+namespace octavo::kernels::avx512 {
 namespace {
 
 // The right operand of one row as it is stored.
-struct Right {
+struct Columns {
   const uint8_t* values;
   ptrdiff_t pixel_bytes;
   int32_t depth, channels;
@@ -22,7 +22,7 @@ struct Quads {
 };
 
 // b [channels][depth]: 16 bytes of each column, transposed by dwords.
-OCTAVO_INLINE Quads transposed_quads(const Right& b, int32_t k, int32_t c) {
+OCTAVO_INLINE Quads transposed_quads(const Columns& b, int32_t k, int32_t c) {
   const __mmask16 inside = lanes16(b.depth - k);
   const auto column = [&](int32_t i) __attribute__((always_inline)) {
     const int32_t existing = smaller(c + i, b.channels - 1);
@@ -46,7 +46,7 @@ OCTAVO_INLINE Quads transposed_quads(const Right& b, int32_t k, int32_t c) {
 }
 
 // b [depth][channels]: for each quad 16 bytes of four rows, interleaved.
-OCTAVO_INLINE Quads plain_quads(const Right& b, int32_t k, int32_t c) {
+OCTAVO_INLINE Quads plain_quads(const Columns& b, int32_t k, int32_t c) {
   const auto row = [&](int32_t i) __attribute__((always_inline)) {
     if (k + i >= b.depth) return _mm_setzero_si128();
     return _mm_loadu_si128(
@@ -87,7 +87,7 @@ OCTAVO_INLINE void save_quad(std::byte* column, int32_t quad, int32_t depth, __m
 
 // The columns c .. c + 15; returns their sums.
 template <bool Wide, bool Transposed>
-__m512i pack_columns(const Right& b, int32_t c, std::byte* to) {
+__m512i pack_columns(const Columns& b, int32_t c, std::byte* to) {
   const __m512i ones = _mm512_set1_epi8(1);
   __m512i sum = _mm512_setzero_si512();
   for (int32_t k = 0; k < b.depth; k += 16) {
@@ -103,88 +103,48 @@ __m512i pack_columns(const Right& b, int32_t c, std::byte* to) {
 }
 
 template <bool Wide>
-void pack(const MatMulArguments& m, int32_t r, const ConvolutionShape& s, std::byte* packed) {
-  const Right b{bytes(m.b.row[r]), m.b.pixel_bytes, m.shape->depth, m.shape->channels};
-  const __m512i zero = _mm512_set1_epi32(-m.a_zero);
-  for (int32_t c = 0; c < b.channels; c += 16) {
-    const int32_t vector = c / 16;
-    std::byte* column =
-        Wide ? wide::packed_column(s, vector, packed) : dense::packed_column(s, vector, packed);
-    const __m512i sum = m.shape->transpose_b ? pack_columns<Wide, true>(b, c, column)
-                                             : pack_columns<Wide, false>(b, c, column);
-    int32_t* bias =
-        Wide ? wide::packed_bias(s, vector, packed) : dense::packed_bias(vector, packed);
-    _mm512_storeu_si512(bias, _mm512_mullo_epi32(sum, zero));
+struct Right {
+  struct Room {};
+  static Room take_room(const ConvolutionShape&, Scratch&) { return {}; }
+
+  static void pack(const MatMulArguments& m, int32_t r, const ConvolutionShape& s, const Room&,
+                   std::byte* packed) {
+    const Columns b{bytes(m.b.row[r]), m.b.pixel_bytes, m.shape->depth, m.shape->channels};
+    const __m512i zero = _mm512_set1_epi32(-m.a_zero);
+    for (int32_t c = 0; c < b.channels; c += 16) {
+      const int32_t vector = c / 16;
+      std::byte* column =
+          Wide ? wide::packed_column(s, vector, packed) : dense::packed_column(s, vector, packed);
+      const __m512i sum = m.shape->transpose_b ? pack_columns<Wide, true>(b, c, column)
+                                               : pack_columns<Wide, false>(b, c, column);
+      int32_t* bias =
+          Wide ? wide::packed_bias(s, vector, packed) : dense::packed_bias(vector, packed);
+      _mm512_storeu_si512(bias, _mm512_mullo_epi32(sum, zero));
+    }
   }
-}
-
-// Of one row: `width` pixels and all channels.
-ConvolutionShape convolution_of(const MatMulShape& m) {
-  ConvolutionShape s{};
-  s.input_channels = m.depth;
-  s.output_channels = m.channels;
-  s.groups = s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = s.dilation_h = s.dilation_w = 1;
-  s.input = m.a;
-  s.output = m.output;
-  s.activation = m.activation;
-  s.has_residual = m.has_residual;
-  return s;
-}
-
-size_t packed_bytes(const ConvolutionShape& s) {
-  const size_t size = s.input == ElementType::u8 ? dense::packed_bytes(s) : wide::packed_bytes(s);
-  return (size + slack_bytes + 63) / 64 * 64;
-}
-
-// The parts of the scratch: the packed right operand, and the convolution's own.
-struct Room {
-  std::byte *packed, *convolution;
 };
 
-Room take_room(const ConvolutionShape& s, Scratch& scratch) {
-  Room room{};
-  room.packed = scratch.take<std::byte>(static_cast<int64_t>(packed_bytes(s)));
-  if (s.input == ElementType::u8)
-    room.convolution = scratch.take<std::byte>(static_cast<int64_t>(dense::scratch_bytes(s, 0)));
-  return room;
-}
+// The convolutions of bytes and of words as the loops ask for them.
+struct Bytes {
+  static bool accepts(const ConvolutionShape& s) { return s.input == ElementType::u8; }
+  static constexpr auto packed_bytes = dense::packed_bytes;
+  static constexpr auto scratch_bytes = dense::scratch_bytes;
+  static constexpr auto run = dense::run;
+};
+struct Words {
+  static bool accepts(const ConvolutionShape& s) { return s.input == ElementType::i16; }
+  static constexpr auto packed_bytes = wide::packed_bytes;
+  static constexpr auto scratch_bytes = wide::scratch_bytes;
+  static constexpr auto run = wide::run;
+};
+
+constexpr FeatureSet vnni = feature::avx512 | feature::avx512vnni;
 
 }  // namespace
 
-bool accepts(const MatMulShape& s) {
-  return s.a == ElementType::u8 || s.a == ElementType::i16;
-}
+constinit const MatMulKernel matmul =
+    MatMulLoops<Bytes, Right<false>>::row("avx512vnni_matmul", vnni);
+constinit const MatMulKernel matmul_wide =
+    MatMulLoops<Words, Right<true>>::row("avx512vnni_matmul_wide", vnni);
 
-size_t scratch_bytes(const MatMulShape& m, int32_t) {
-  Scratch scratch;
-  take_room(convolution_of(m), scratch);
-  return scratch.bytes();
-}
-
-void run(const MatMulArguments& m) {
-  const ConvolutionShape s = convolution_of(*m.shape);
-  Scratch scratch(m.scratch);
-  const Room room = take_room(s, scratch);
-  ConvolutionArguments a{};
-  a.shape = &s;
-  a.packed = room.packed;
-  a.scratch = room.convolution;
-  a.epilogue = m.epilogue;
-  a.output_rows = 1;
-  a.output_width = m.width;
-  a.channel_end = s.output_channels;
-  for (int32_t r = 0; r < m.rows; ++r) {
-    a.input = {m.a.row + r, m.a.pixel_bytes};
-    a.output = {m.output.row + r, m.output.pixel_bytes};
-    if (s.has_residual) a.residual = {m.residual.row + r, m.residual.pixel_bytes};
-    if (s.input == ElementType::u8) {
-      pack<false>(m, r, s, room.packed);
-      dense::run(a);
-    } else {
-      pack<true>(m, r, s, room.packed);
-      wide::run(a);
-    }
-  }
-}
-
-}  // namespace octavo::kernels::avx512::matmul
+}  // namespace octavo::kernels::avx512

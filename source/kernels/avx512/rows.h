@@ -86,11 +86,7 @@ bool accepts(const ResizeShape& shape);
 void run(const ResizeArguments& arguments);
 }  // namespace resize
 
-namespace matmul {
-bool accepts(const MatMulShape& shape);
-size_t scratch_bytes(const MatMulShape& shape, int32_t width);
-void run(const MatMulArguments& arguments);
-}  // namespace matmul
+extern const MatMulKernel matmul, matmul_wide;
 
 namespace pool {
 bool accepts(const PoolShape& shape);

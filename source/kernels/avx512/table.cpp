@@ -51,14 +51,10 @@ constexpr ResizeKernel resizes[] = {
     {"avx512_resize", feature::avx512, avx512::resize::accepts, avx512::resize::run},
 };
 
-constexpr MatMulKernel matmuls[] = {
-    {"avx512vnni_matmul", vnni, avx512::matmul::accepts, avx512::matmul::scratch_bytes,
-     avx512::matmul::run},
-};
-
 }  // namespace
 
 KernelTable avx512_table() {
+  static const MatMulKernel matmuls[] = {avx512::matmul, avx512::matmul_wide};
   return {convolutions, pools, elementwises, normalizes, matmuls, resizes};
 }
 
