@@ -2,6 +2,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
@@ -23,8 +27,19 @@ uint64_t saved_state() {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
+// Tiles are 8 KiB of state a thread, for which a process asks the system first. Linux grants them
+// since 5.16, to all threads of the process; what it refuses, this machine does not have.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+
 FeatureSet detect() {
-  constexpr uint64_t ymm_state = 0x06, zmm_state = 0xe6;
+  constexpr uint64_t ymm_state = 0x06, zmm_state = 0xe6, tile_state = 0x60000;
   uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return 0;
   const bool osxsave = bit(ecx, 27), fma = bit(ecx, 12), f16c = bit(ecx, 29);
@@ -33,16 +48,18 @@ FeatureSet detect() {
   if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !bit(ebx, 5)) return 0;
   FeatureSet features = feature::avx2;
   const uint32_t subleaves = eax;
+  const bool tiles = bit(edx, 24) && bit(edx, 25);  // AMX-TILE, AMX-INT8
   const bool avx512 = bit(ebx, 16) && bit(ebx, 30) && bit(ebx, 17) && bit(ebx, 31) && bit(ecx, 1);
   if (avx512 && (saved_state() & zmm_state) == zmm_state) {
     features |= feature::avx512;
     if (bit(ecx, 11)) features |= feature::avx512vnni;
   }
+  const bool vnni = (features & feature::avx512vnni) != 0;
+  if (vnni && tiles && (saved_state() & tile_state) == tile_state && may_use_tiles())
+    features |= feature::amx_int8;
   if (subleaves >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && bit(eax, 4)) {
     features |= feature::avxvnni;
   }
-  // amx_int8 is never reported: tiles need the process to ask the kernel for them
-  // (arch_prctl), and no kernel of this build uses them.
   return features;
 }
 

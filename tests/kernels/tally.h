@@ -11,11 +11,12 @@
 
 #include "kernels/avxvnni/evex.h"
 #include "kernels/random_case.h"
+#include "kernels/tile_emulator.h"
 
 namespace octavo::kernels {
 
 inline bool runs_here(FeatureSet features) {
-  return (features & ~machine_features()) == 0;
+  return (features & ~tested_features()) == 0;
 }
 
 // A fixed seed unless OCTAVO_TEST_SEED asks for another; always printed.

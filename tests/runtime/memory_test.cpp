@@ -1,5 +1,6 @@
 // What a plan may take: counted before it is made, against the caller's bound and the plan's own
 // size.
+#include "kernels/tile_emulator.h"
 #include "runtime/memory.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +42,7 @@ Plan plan_of(std::array<int32_t, 4> in, std::array<int32_t, 4> made, Convolution
 void expect_refused(const Plan& plan, ErrorKind kind, size_t most_memory = 0) {
   const Status valid = verify(plan);
   ASSERT_TRUE(valid) << valid.error().message;
-  for (const std::string& isa : runnable_isas()) {
+  for (const std::string& isa : tested_isas()) {
     const auto program = Program::prepare(plan, isa, most_memory);
     const auto session =
         program ? Session::create(*program, 1) : Result<std::unique_ptr<Session>>(program.error());
@@ -152,7 +153,7 @@ TEST(Memory, GroupsThatPackingWouldInflateGoToAnotherKernel) {
   ConvolutionStep op;
   op.groups = 1 << 15;
   const Plan plan = plan_of({1, 1, 1, 1 << 15}, {1, 1, 1, 1 << 16}, op);
-  for (const std::string& isa : runnable_isas()) {
+  for (const std::string& isa : tested_isas()) {
     const auto program = Program::prepare(plan, isa);
     ASSERT_TRUE(program) << isa << ": " << program.error().message;
     EXPECT_LT((*program)->weight_bytes(), 4 * runtime::content_bytes(plan) + (size_t{16} << 20));
@@ -168,7 +169,7 @@ TEST(Memory, ActivationsAreThoseThatLiveTogether) {
 TEST(Memory, OrdinaryPlansAreInProportion) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     const Plan plan = octavo::testing::random_plan(seed);
-    for (const std::string& isa : runnable_isas()) {
+    for (const std::string& isa : tested_isas()) {
       const auto program = Program::prepare(plan, isa);
       ASSERT_TRUE(program) << program.error().message;
       EXPECT_TRUE(Session::create(*program, 64));

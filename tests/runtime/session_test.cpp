@@ -18,6 +18,7 @@
 #endif
 #include <linux/seccomp.h>
 
+#include "kernels/tile_emulator.h"
 #include "plan/random_plan.h"
 #include "runtime/count_allocations.h"
 #include "runtime/interpreter.h"
@@ -44,7 +45,7 @@ size_t classes(const Plan& plan) {
 
 TEST(Session, ARunWithOneThreadAllocatesNothing) {
   if (testing::allocation_count() == 0) GTEST_SKIP() << "a sanitizer allocates here";
-  for (const std::string& isa : runnable_isas()) {
+  for (const std::string& isa : tested_isas()) {
     const Plan plan = some_plan();
     const auto session = open(plan, 1, isa);
     const std::vector<std::byte> input = golden_input(plan, 1);
@@ -84,7 +85,7 @@ TEST(Session, TheCallersRoundingModeNeitherCountsNorChanges) {
   const Plan plan = some_plan(9);
   const std::vector<std::byte> input = golden_input(plan, 2);
   const std::vector<float> expected = testing::interpret(plan, input).logits;
-  for (const std::string& isa : runnable_isas()) {
+  for (const std::string& isa : tested_isas()) {
     for (const int threads : {1, 3}) {
       for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
         std::vector<float> logits(classes(plan));
@@ -170,13 +171,13 @@ TEST(Program, WhatIsTooLargeForTheMachineIsRefusedUntouched) {
 TEST(Program, TheEnvironmentChoosesWhereTheCallerDoesNot) {
   ASSERT_EQ(setenv("OCTAVO_ISA", "reference", 1), 0);
   const auto by_environment = Program::prepare(some_plan());
-  const auto by_caller = Program::prepare(some_plan(), runnable_isas().back());
+  const auto by_caller = Program::prepare(some_plan(), tested_isas().back());
   unsetenv("OCTAVO_ISA");
   const auto by_machine = Program::prepare(some_plan());
   ASSERT_TRUE(by_environment && by_caller && by_machine);
   EXPECT_EQ((*by_environment)->isa(), "reference");
-  EXPECT_EQ((*by_caller)->isa(), runnable_isas().back());
-  EXPECT_EQ((*by_machine)->isa(), runnable_isas().back());
+  EXPECT_EQ((*by_caller)->isa(), tested_isas().back());
+  EXPECT_EQ((*by_machine)->isa(), tested_isas().back());
 }
 
 TEST(Session, TimesAreAddedStepByStep) {
@@ -244,7 +245,7 @@ TEST(Session, DenormalsAreOnWhateverTheCallerHas) {
   const std::vector<float> expected = {0x1p-140f, 0x1p-139f, 200 * 0x1p-140f};
   constexpr uint32_t flush = 0x8040;  // FTZ and DAZ
   const uint32_t before = _mm_getcsr();
-  for (const std::string& isa : runnable_isas()) {
+  for (const std::string& isa : tested_isas()) {
     for (const int threads : {1, 2}) {
       std::vector<float> logits(3);
       _mm_setcsr(before | flush);

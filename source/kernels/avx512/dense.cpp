@@ -1,21 +1,11 @@
 // Dense convolution by vpdpbusd: pointwise, k x k, the 3-channel stem, fully connected
 // (one pixel), and groups of many channels, each a dense convolution of its own.
 //
-// An output pixel is a product of runs: bytes that lie side by side in memory, so many
-// for each tap or, where the taps of a kernel row follow each other, for each kernel row.
-// Where an input pixel is not whole dwords, as in the stem, whole windows are gathered
-// into one run first. A run's last dword may reach beyond it: those bytes meet zero
-// weights. A tile is P pixels by V vectors of 16 output channels; a dword of four input
-// bytes is broadcast and meets a vector of 16 x 4 weights.
-//
-// Pixels are taken in chunks, so that outputs stay in the cache while all their channels
-// are written; for each chunk there is a table of where its runs begin.
-//
-// Packed: the bias, int32, of whole vectors; then for each vector of output channels
-// all dwords of all taps, [vector][dword][16][4]. Vectors never cross a group.
+// A tile is P pixels by V vectors of 16 output channels; a dword of four input bytes is broadcast
+// and meets a vector of 16 x 4 weights.
+#include "kernels/avx512/dense.h"
+
 #include "kernels/avx512/rows.h"
-#include "kernels/avx512/words.h"
-#include "kernels/scratch.h"
 
 namespace octavo::kernels::avx512::dense {
 namespace {
@@ -24,179 +14,8 @@ constexpr int32_t most_pixels = 8;
 constexpr int32_t chunk_step = 24;  // a multiple of the tiles' widths
 constexpr int32_t most_chunk = 192;
 
-struct Layout {
-  int32_t group_inputs, group_outputs;
-  bool gathered;  // whole windows are copied into one run
-  int32_t taps;
-  ptrdiff_t quads;  // dwords an output pixel
-  int32_t group_vectors;
-  ptrdiff_t vectors;
-  ptrdiff_t vector_bytes, bias_bytes;
-};
-
 Layout layout_of(const ConvolutionShape& s) {
-  Layout l;
-  l.group_inputs = s.input_channels / s.groups;
-  l.group_outputs = s.output_channels / s.groups;
-  l.taps = s.kernel_h * s.kernel_w;
-  l.gathered = s.groups == 1 && l.taps > 1 && s.input_channels % 4 != 0;
-  const ptrdiff_t tap_quads = divide_up(l.group_inputs, 4);
-  l.quads =
-      l.gathered ? (static_cast<ptrdiff_t>(l.taps) * l.group_inputs + 3) / 4 : l.taps * tap_quads;
-  l.group_vectors = divide_up(l.group_outputs, 16);
-  l.vectors = static_cast<ptrdiff_t>(l.group_vectors) * s.groups;
-  l.vector_bytes = l.quads * 64;
-  l.bias_bytes = l.vectors * 64;
-  return l;
-}
-
-// The runs of an output pixel as this input has them.
-struct Runs {
-  int32_t count, quads;
-};
-
-Runs runs_of(const ConvolutionArguments& a, const Layout& l) {
-  const ConvolutionShape& s = *a.shape;
-  const int32_t quads = static_cast<int32_t>(l.quads);
-  if (l.gathered) return {1, quads};
-  const bool rows_are_runs =
-      s.dilation_w == 1 && a.input.pixel_bytes == l.group_inputs && l.group_inputs % 4 == 0;
-  const int32_t count = rows_are_runs ? s.kernel_h : l.taps;
-  return {count, quads / count};
-}
-
-// What a tile reads and writes.
-struct Tile {
-  const uint8_t* const* inputs;  // [run][pixel of the chunk]
-  ptrdiff_t run_step;            // from a run's pointers to the next one's
-  ptrdiff_t input_offset;        // of the group's first channel in a pixel
-  Runs runs;
-  const uint8_t* weights;  // of the first vector
-  ptrdiff_t vector_bytes;
-  const int32_t* bias;
-  const EpilogueArrays* epilogue;
-  bool saturates, fits, arguments_fit;  // see saturation_clamps, conversion_fits, arguments_fit
-  int32_t channel, channels;            // the group's first, and how many (of V * 16) exist
-  std::byte* const* output;
-  const std::byte* const* residual;          // null without
-  ptrdiff_t output_offset, residual_offset;  // of the group's first channel in a pixel
-
-  OCTAVO_INLINE std::byte* output_pixel(int p) const { return output[p] + output_offset; }
-  OCTAVO_INLINE const std::byte* residual_pixel(int p) const {
-    return residual == nullptr ? nullptr : residual[p] + residual_offset;
-  }
-};
-
-// Stores one pixel's channels from lane(s) `First` on of packed bytes.
-template <int V, int First>
-OCTAVO_INLINE void store_packed(const Tile& t, __m512i packed, std::byte* output) {
-  const bool whole = t.channels == V * 16;
-  if constexpr (V == 1) {
-    const __m128i part = _mm512_extracti32x4_epi32(packed, First);
-    if (whole)
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(output), part);
-    else
-      _mm_mask_storeu_epi8(output, lanes16(t.channels), part);
-  } else if constexpr (V == 2) {
-    const __m256i part = _mm512_extracti64x4_epi64(packed, First / 2);
-    if (whole)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(output), part);
-    else
-      _mm256_mask_storeu_epi8(output, static_cast<__mmask32>(lanes64(t.channels)), part);
-  } else {
-    if (V == 4 && whole)
-      _mm512_storeu_si512(output, packed);
-    else
-      _mm512_mask_storeu_epi8(output, lanes64(t.channels), packed);
-  }
-}
-
-// From sums to stored bytes, four vectors at a time: those of one, two or four pixels.
-template <int V, int P, bool Residual>
-OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&sum)[P][V]) {
-  const EpilogueArrays& e = *t.epilogue;
-  const int32_t c = t.channel;
-  constexpr int together = 4 / V;  // pixels
-  __m512 multiplier[V];
-  __m512i zero[V];
-  unroll<V>([&](auto v) __attribute__((always_inline)) {
-    constexpr int i = decltype(v)::value;
-    multiplier[i] = _mm512_loadu_ps(e.multiplier + c + 16 * i);
-    zero[i] = _mm512_loadu_si512(e.zero + c + 16 * i);
-  });
-  // Vector i of a quartet is vector i % V of its pixel; with V = 3 the fourth is idle.
-  const __m512i zero01 = _mm512_packs_epi32(zero[0], zero[1 % V]);
-  const __m512i zero23 = _mm512_packs_epi32(zero[2 % V], zero[3 % V]);
-  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  unroll<(P + together - 1) / together>([&](auto quartet) __attribute__((always_inline)) {
-    constexpr int first = decltype(quartet)::value * together;
-    __m512i q[4];
-    unroll<4>([&](auto i4) __attribute__((always_inline)) {
-      constexpr int i = decltype(i4)::value, v = i % V;
-      constexpr int pixel = first + i / V < P && i / V < together ? first + i / V : first;
-      if constexpr (i == 0 || pixel != first || (i / V == 0)) {
-        __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[pixel][v]), multiplier[v]);
-        if constexpr (Residual) {
-          const __m512i x = load_stored(t.residual_pixel(pixel), ElementType::u8, c + 16 * v);
-          value = add_residual(e, value, x, c + 16 * v);
-        }
-        q[i] = _mm512_cvtps_epi32(value);
-      } else {
-        q[i] = q[0];
-      }
-    });
-    // Packing works in 128-bit lanes: a dword of each vector comes to lie side by side.
-    const __m512i words01 = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero01);
-    const __m512i words23 = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero23);
-    const __m512i packed =
-        _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(words01, words23));
-    unroll<together>([&](auto p) __attribute__((always_inline)) {
-      constexpr int i = decltype(p)::value;
-      if constexpr (first + i < P) store_packed<V, i * V>(t, packed, t.output_pixel(first + i) + c);
-    });
-  });
-}
-
-// With an activation: by way of memory, so that its code exists once and not P times.
-template <Activation A, int V>
-void finish_activated(const Tile& t, const int32_t* sums, int32_t pixels) {
-  const EpilogueArrays e = *t.epilogue;
-  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (int32_t p = 0; p < pixels; ++p) {
-    __m512i q[4] = {};
-    const auto stored = [&](__m512 value, int32_t c) __attribute__((always_inline)) {
-      if (t.residual != nullptr)
-        value = add_residual(e, value, load_stored(t.residual_pixel(p), ElementType::u8, c), c);
-      // At most 2^30 + 2^28: adding the zero point cannot wrap.
-      return _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_loadu_si512(e.zero + c));
-    };
-    unroll<(V + 1) / 2>([&](auto v) __attribute__((always_inline)) {
-      constexpr int i = 2 * decltype(v)::value, next = i + 1 < V ? i + 1 : i;
-      const int32_t c = t.channel + 16 * i, c_next = t.channel + 16 * next;
-      const int32_t* sum = sums + p * V * 16;
-      const Pair values = activate_pair<A>(e, scaled(e, _mm512_load_si512(sum + 16 * i), c),
-                                           scaled(e, _mm512_load_si512(sum + 16 * next), c_next), c,
-                                           c_next, t.arguments_fit);
-      q[i] = stored(values.first, c);
-      if constexpr (next != i) q[next] = stored(values.second, c_next);
-    });
-    const __m512i packed =
-        _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
-    store_packed<V, 0>(t, _mm512_permutexvar_epi32(in_order, packed),
-                       t.output_pixel(p) + t.channel);
-  }
-}
-
-// Any epilogue.
-template <int V>
-void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
-  if (t.saturates) {
-    with_activation(t.epilogue->activation,
-                    [&]<Activation A>() { finish_activated<A, V>(t, sums, pixels); });
-    return;
-  }
-  finish_pixels(*t.epilogue, {sums, pixels, V, t.residual, t.residual_offset, t.output,
-                              t.output_offset, t.channel, t.channels, t.fits, t.arguments_fit});
+  return layout_of(s, 1);
 }
 
 template <int V, int P>
@@ -261,38 +80,6 @@ constexpr Compute computes[4][most_pixels] = {
      compute<3, 7>, compute<3, 8>},
     {compute<4, 1>, compute<4, 2>, compute<4, 3>, compute<4, 4>, compute<4, 5>, compute<4, 6>,
      nullptr, nullptr}};
-
-// Whole vectors are copied, so that up to 15 bytes too many are written: the next part
-// of the window overwrites them, and a window leaves room for the last part's.
-void copy_parts(const uint8_t* from, ptrdiff_t from_step, int32_t part_bytes, int32_t windows,
-                uint8_t* to, ptrdiff_t to_step) {
-  for (int32_t done = 0; done < part_bytes; done += 16)
-    for (int32_t i = 0; i < windows; ++i)
-      _mm_storeu_si128(
-          reinterpret_cast<__m128i*>(to + done + i * to_step),
-          _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done + i * from_step)));
-}
-
-ptrdiff_t window_bytes(const Layout& l) {
-  return l.quads * 4 + 16;
-}
-
-// The windows of `count` output pixels from (r, x) on, the taps of each side by side.
-void gather_windows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t x,
-                    int32_t count, uint8_t* to) {
-  const ConvolutionShape& s = *a.shape;
-  const ptrdiff_t tap = s.dilation_w * a.input.pixel_bytes,
-                  pixel = s.stride_w * a.input.pixel_bytes;
-  const bool one_run = tap == s.input_channels;
-  const int32_t parts = one_run ? 1 : s.kernel_w;
-  const int32_t part_bytes = one_run ? s.kernel_w * s.input_channels : s.input_channels;
-  for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
-    const uint8_t* from = bytes(a.input.row[r * s.stride_h + ky * s.dilation_h]) + x * pixel;
-    for (int32_t i = 0; i < parts; ++i, from += tap, to += part_bytes)
-      copy_parts(from, pixel, part_bytes, count, to, window_bytes(l));
-  }
-}
-
 // As many pixels as leave their inputs and outputs, beside the weights, in the level-1
 // cache; or, where the weights alone do not fit, in part of the level-2 cache.
 int32_t chunk_size(const ConvolutionShape& s, const Layout& l) {
@@ -304,88 +91,13 @@ int32_t chunk_size(const ConvolutionShape& s, const Layout& l) {
   return chunk_step * smaller(larger(steps, 1), most_chunk / chunk_step);
 }
 
-// The parts of the scratch: tables of a chunk's pixels, where their runs begin and what they
-// are; its gathered windows; the arrays of one group.
-struct Room {
-  int32_t pixels;          // of a chunk at most
-  const uint8_t** inputs;  // [run][pixels]
-  std::byte** output;
-  const std::byte** residual;
-  uint8_t* gathered;
-  float* arrays;
-};
-
 Room take_room(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
-  Room room{};
-  room.pixels = chunk_size(s, l);
-  room.inputs = scratch.take<const uint8_t*>(static_cast<int64_t>(l.taps) * room.pixels);
-  room.output = scratch.take<std::byte*>(room.pixels);
-  room.residual = scratch.take<const std::byte*>(room.pixels);
-  if (l.gathered) room.gathered = scratch.take<uint8_t>(room.pixels * window_bytes(l));
-  if (s.groups > 1)
-    room.arrays = reinterpret_cast<float*>(
-        scratch.take<std::byte>(static_cast<int64_t>(group_arrays_bytes(l.group_outputs))));
-  return room;
+  return take_room(s, l, chunk_size(s, l), scratch);
 }
 
-// Consecutive output pixels, in row-major order, and where they are.
-struct Chunk {
-  const ConvolutionArguments* arguments;
-  const Layout* layout;
-  Runs runs;
-  Room room;
-  int32_t row = 0, column = 0, pixels = 0;
-};
-
-Chunk chunk_of(const ConvolutionArguments& a, const Layout& l) {
-  Chunk k{};
-  k.arguments = &a;
-  k.layout = &l;
-  k.runs = runs_of(a, l);
+Chunk first_chunk(const ConvolutionArguments& a, const Layout& l) {
   Scratch scratch(a.scratch);
-  k.room = take_room(*a.shape, l, scratch);
-  return k;
-}
-
-// Fills the tables for `count` pixels (part of the chunk, all of row k.row) from index
-// `first` on.
-void place_pixels(const Chunk& k, int32_t first, int32_t count) {
-  const ConvolutionArguments& a = *k.arguments;
-  const ConvolutionShape& s = *a.shape;
-  std::byte* output = a.output.row[k.row] + k.column * a.output.pixel_bytes;
-  for (int32_t i = 0; i < count; ++i) k.room.output[first + i] = output + i * a.output.pixel_bytes;
-  if (s.has_residual) {
-    const std::byte* residual = a.residual.row[k.row] + k.column * a.residual.pixel_bytes;
-    for (int32_t i = 0; i < count; ++i)
-      k.room.residual[first + i] = residual + i * a.residual.pixel_bytes;
-  }
-  if (k.layout->gathered) {
-    const ptrdiff_t window = window_bytes(*k.layout);
-    uint8_t* gathered = k.room.gathered + first * window;
-    for (int32_t i = 0; i < count; ++i) k.room.inputs[first + i] = gathered + i * window;
-    gather_windows(a, *k.layout, k.row, k.column, count, gathered);
-    return;
-  }
-  const int32_t taps = k.runs.count / s.kernel_h;  // runs of a kernel row
-  const ptrdiff_t step = s.stride_w * a.input.pixel_bytes;
-  for (int32_t run = 0; run < k.runs.count; ++run) {
-    const uint8_t* from = bytes(a.input.row[k.row * s.stride_h + run / taps * s.dilation_h]) +
-                          k.column * step + run % taps * s.dilation_w * a.input.pixel_bytes;
-    const uint8_t** to = k.room.inputs + static_cast<ptrdiff_t>(run) * k.room.pixels + first;
-    for (int32_t i = 0; i < count; ++i) to[i] = from + i * step;
-  }
-}
-
-void next_chunk(Chunk& k) {
-  const ConvolutionArguments& a = *k.arguments;
-  k.pixels = 0;
-  while (k.pixels < k.room.pixels && k.row < a.output_rows) {
-    const int32_t count = smaller(k.room.pixels - k.pixels, a.output_width - k.column);
-    place_pixels(k, k.pixels, count);
-    k.pixels += count;
-    k.column += count;
-    if (k.column == a.output_width) k.column = 0, ++k.row;
-  }
+  return chunk_of(a, l, take_room(*a.shape, l, scratch));
 }
 
 // At most 4 vectors of output channels, of all pixels of a chunk.
@@ -394,38 +106,17 @@ void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
   for (int32_t i = 0; i < tiles; ++i) {
     // Tiles of nearly equal size: 49 pixels are 4 x 6 + 5 x 5, not 8 x 6 + 1.
     const int32_t from = part_begin(i, k.pixels, tiles), to = part_begin(i + 1, k.pixels, tiles);
-    t.inputs = k.room.inputs + from;
-    t.output = k.room.output + from;
-    if (k.arguments->shape->has_residual) t.residual = k.room.residual + from;
+    set_pixels(k, from, t);
     computes[vectors - 1][to - from - 1](t);
   }
 }
 
 // Output channels [begin, end) of one group, counted from the group's first.
 void run_group(const Chunk& k, int32_t group, int32_t begin, int32_t end, Tile& t) {
-  const Layout& l = *k.layout;
-  const std::byte* packed = k.arguments->packed;
-  int32_t vector = begin / 16;
-  const int32_t last = divide_up(end, 16);
-  while (vector < last) {
-    const int32_t blocks = divide_up(last - vector, 4);  // of nearly equal width
-    const int32_t vectors = divide_up(last - vector, blocks);
-    const ptrdiff_t index = static_cast<ptrdiff_t>(group) * l.group_vectors + vector;
-    t.weights = bytes(packed) + l.bias_bytes + index * l.vector_bytes;
-    t.bias = reinterpret_cast<const int32_t*>(packed) + 16 * index;
-    t.channel = vector * 16;
-    t.channels = smaller(end - vector * 16, vectors * 16);
+  each_block(begin, end, 4, [&](int32_t vector, int32_t vectors) {
+    set_vectors(k, group, vector, vectors, end, t);
     run_vectors(k, vectors, t);
-    vector += vectors;
-  }
-}
-
-Tile tile_of(const Chunk& k) {
-  Tile t{};
-  t.run_step = k.room.pixels;
-  t.runs = k.runs;
-  t.vector_bytes = k.layout->vector_bytes;
-  return t;
+  });
 }
 
 }  // namespace
@@ -443,8 +134,7 @@ bool accepts_grouped(const ConvolutionShape& s) {
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
-  const Layout l = layout_of(s);
-  return static_cast<size_t>(l.bias_bytes + l.vectors * l.vector_bytes);
+  return bytes_of(layout_of(s));
 }
 
 std::byte* packed_column(const ConvolutionShape& s, ptrdiff_t vector, std::byte* packed) {
@@ -452,32 +142,13 @@ std::byte* packed_column(const ConvolutionShape& s, ptrdiff_t vector, std::byte*
   return packed + l.bias_bytes + vector * l.vector_bytes;
 }
 
-int32_t* packed_bias(ptrdiff_t vector, std::byte* packed) {
+int32_t* packed_bias(const ConvolutionShape&, ptrdiff_t vector, std::byte* packed) {
   return reinterpret_cast<int32_t*>(packed) + 16 * vector;
 }
 
 void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
           std::byte* packed) {
-  const Layout l = layout_of(s);
-  __builtin_memset(packed, 0, packed_bytes(s));
-  int32_t* packed_bias = reinterpret_cast<int32_t*>(packed);
-  int8_t* packed_weights = reinterpret_cast<int8_t*>(packed + l.bias_bytes);
-  for (int32_t o = 0; o < s.output_channels; ++o) {
-    const int32_t group = o / l.group_outputs, in_group = o % l.group_outputs;
-    const ptrdiff_t vector = static_cast<ptrdiff_t>(group) * l.group_vectors + in_group / 16;
-    const int32_t lane = in_group % 16;
-    packed_bias[vector * 16 + lane] = bias[o];
-    int8_t* to = packed_weights + vector * l.vector_bytes + lane * 4;
-    const int32_t tap_bytes = l.gathered ? l.group_inputs : divide_up(l.group_inputs, 4) * 4;
-    for (int32_t tap = 0; tap < l.taps; ++tap) {
-      ptrdiff_t k = static_cast<ptrdiff_t>(tap) * tap_bytes;
-      const ptrdiff_t end = k + l.group_inputs;
-      // Four at a time: loading a plan is packing, more than anything else.
-      for (; k % 4 == 0 && k + 4 <= end; k += 4, weights += 4)
-        __builtin_memcpy(to + k * 16, weights, 4);
-      for (; k < end; ++k) to[k / 4 * 64 + k % 4] = *weights++;
-    }
-  }
+  pack_as(layout_of(s), s, weights, bias, packed);
 }
 
 size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
@@ -488,37 +159,19 @@ size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
 
 void run(const ConvolutionArguments& a) {
   const Layout l = layout_of(*a.shape);
-  Chunk k = chunk_of(a, l);
+  Chunk k = first_chunk(a, l);
   Tile t = tile_of(k);
-  t.epilogue = &a.epilogue;
-  t.saturates =
-      saturation_clamps(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
-  t.fits = conversion_fits(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
-  t.arguments_fit = arguments_fit(a.epilogue, a.channel_begin, a.channel_end);
+  set_epilogue(t, a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   for (next_chunk(k); k.pixels > 0; next_chunk(k))
     run_group(k, 0, a.channel_begin, a.channel_end, t);
 }
 
 void run_grouped(const ConvolutionArguments& a) {
-  const ConvolutionShape& s = *a.shape;
-  const Layout l = layout_of(s);
-  Chunk k = chunk_of(a, l);
+  const Layout l = layout_of(*a.shape);
+  Chunk k = first_chunk(a, l);
   Tile t = tile_of(k);
-  for (next_chunk(k); k.pixels > 0; next_chunk(k)) {
-    for (int32_t group = 0; group < s.groups; ++group) {
-      const int32_t first = group * l.group_outputs;
-      const EpilogueArrays epilogue =
-          group_epilogue(a.epilogue, s.has_residual, first, l.group_outputs, k.room.arrays);
-      t.epilogue = &epilogue;
-      t.saturates = saturation_clamps(epilogue, s.has_residual, 0, l.group_outputs);
-      t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);
-      t.arguments_fit = arguments_fit(epilogue, 0, l.group_outputs);
-      t.input_offset = static_cast<ptrdiff_t>(group) * l.group_inputs;
-      t.output_offset = first * element_bytes(epilogue.output);
-      t.residual_offset = first * element_bytes(epilogue.residual);
-      run_group(k, group, 0, l.group_outputs, t);
-    }
-  }
+  for (next_chunk(k); k.pixels > 0; next_chunk(k))
+    each_group(k, t, [&](int32_t group) { run_group(k, group, 0, l.group_outputs, t); });
 }
 
 }  // namespace octavo::kernels::avx512::dense

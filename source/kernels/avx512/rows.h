@@ -21,7 +21,7 @@ void run_grouped(const ConvolutionArguments& arguments);
 
 // Of a packed pointwise convolution in one group: the weights and the biases of 16 channels.
 std::byte* packed_column(const ConvolutionShape& shape, ptrdiff_t vector, std::byte* packed);
-int32_t* packed_bias(ptrdiff_t vector, std::byte* packed);
+int32_t* packed_bias(const ConvolutionShape& shape, ptrdiff_t vector, std::byte* packed);
 }  // namespace dense
 
 namespace grouped {
