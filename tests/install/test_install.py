@@ -120,7 +120,11 @@ def test_debian_packages_hold_what_they_say(tmp_path):
                                                  "liboctavo-runtime0 (= 0.1.0)")
     assert done("dpkg-deb", "--field", packages["python3-octavo"], "Architecture").strip() == "all"
     assert "py3clean" in done("dpkg-deb", "--info", packages["python3-octavo"], "prerm")
-    assert "ldconfig" in done("dpkg-deb", "--info", packages["liboctavo-runtime0"], "triggers")
+    # CPack asks for ldconfig by a trigger, before 4.0 (Debian 12 has 3.25) by scripts.
+    control = tmp_path / "control"
+    done("dpkg-deb", "--control", packages["liboctavo-runtime0"], control)
+    called_in = {path.name for path in control.iterdir() if "ldconfig" in path.read_text()}
+    assert called_in in ({"triggers"}, {"postinst", "postrm"})
 
 
 def test_another_project_can_contain_the_sources(small, tmp_path):
