@@ -105,6 +105,27 @@ __attribute__((target("avx512f,avx512vnni"))) double peak_vnni512() {
   return 12 * 64 * turns / time;
 }
 
+// The same for tdpbusd, two by two tiles of sums, from registers.
+double peak_amx() {
+  constexpr int64_t turns = 5000;
+  struct alignas(64) {
+    uint8_t palette = 1, reserved[15] = {};
+    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } const shapes;
+  __asm__ volatile("ldtilecfg %0" : : "m"(shapes));
+  const double time = fastest([] {
+    for (int64_t i = 0; i < turns; ++i)
+      __asm__ volatile(
+          "tdpbusd %tmm6, %tmm4, %tmm0\n"
+          "tdpbusd %tmm7, %tmm4, %tmm1\n"
+          "tdpbusd %tmm6, %tmm5, %tmm2\n"
+          "tdpbusd %tmm7, %tmm5, %tmm3\n");
+  });
+  __asm__ volatile("tilerelease");
+  return 4 * 16 * 16 * 64 * turns / time;
+}
+
 // The same for vpmaddwd and vpaddd on 256 bits, what AVX2 has.
 __attribute__((target("avx2"))) double peak_avx2() {
   constexpr int64_t turns = 20000;
@@ -129,6 +150,7 @@ __attribute__((target("avx2"))) double peak_avx2() {
 
 double peak_of(const ConvolutionKernel& kernel) {
 #if defined(__x86_64__)
+  if ((kernel.requires_features & feature::amx_int8) != 0) return peak_amx();
   if ((kernel.requires_features & feature::avx512vnni) != 0) return peak_vnni512();
   if ((kernel.requires_features & feature::avx2) != 0) return peak_avx2();
 #endif

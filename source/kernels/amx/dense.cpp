@@ -30,14 +30,13 @@ Layout layout_of(const ConvolutionShape& s) {
   return avx512::dense::layout_of(s, tile_quads);
 }
 
-// Cycles an output pixel, of 16: a product of tiles takes 16 for 16 pixels, the way of a vector of
-// sums through memory 2, the copy of a line 2.
+// Cycles an output pixel, by the published throughputs of Intel's cores: a product of tiles takes 16
+// for its 16 pixels, the way of a vector of sums through memory 2, the copy of a line 2.
 int64_t tile_cycles(const Layout& l) {
   const int64_t depth = l.padded_quads / tile_quads;
   return l.group_vectors * (depth + 2) + (l.taps > 1 ? 2 * depth : 0);
 }
-// The same with vpdpbusd, two vectors of which start in three cycles... of a block's broadcasts,
-// loads and products together.
+// The same with vpdpbusd: on Intel's cores, three products start in two cycles.
 int64_t vector_cycles(const Layout& l) {
   return l.group_vectors * l.quads * 2 / 3;
 }
@@ -199,8 +198,10 @@ void run_group(const Chunk& k, const TileRoom& room, int32_t group, int32_t begi
 bool accepts(const ConvolutionShape& s) {
   return s.groups == 1 && pays(s);
 }
+// With fewer channels a group, whole groups are one product of vectors: see avx512/grouped.cpp.
 bool accepts_grouped(const ConvolutionShape& s) {
-  return s.groups > 1 && s.output_channels < common::unsplit && pays(s);
+  return s.groups > 1 && s.input_channels / s.groups >= 32 &&
+         s.output_channels < common::unsplit && pays(s);
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
