@@ -24,14 +24,14 @@ using common::divide_up;
 
 constexpr int32_t tile_quads = tile_bytes / 4;
 constexpr int32_t most_vectors = 2, most_tiles = 2;  // of a block
-constexpr int32_t chunk_step = most_tiles * tile_rows, most_chunk = 8 * chunk_step;
+constexpr int32_t chunk_step = most_tiles * tile_rows, most_steps = 8;
 
 Layout layout_of(const ConvolutionShape& s) {
   return avx512::dense::layout_of(s, tile_quads);
 }
 
-// Cycles an output pixel, by the published throughputs of Intel's cores: a product of tiles takes 16
-// for its 16 pixels, the way of a vector of sums through memory 2, the copy of a line 2.
+// Cycles an output pixel, by the published throughputs of Intel's cores: a product of tiles takes
+// 16 for its 16 pixels, the way of a vector of sums through memory 2, the copy of a line 2.
 int64_t tile_cycles(const Layout& l) {
   const int64_t depth = l.padded_quads / tile_quads;
   return l.group_vectors * (depth + 2) + (l.taps > 1 ? 2 * depth : 0);
@@ -52,7 +52,7 @@ bool pays(const ConvolutionShape& s) {
 int32_t chunk_size(const ConvolutionShape& s, const Layout& l) {
   const ptrdiff_t pixel = l.window_bytes + s.output_channels * element_bytes(s.output);
   const int64_t steps = (int64_t{1} << 19) / (pixel * chunk_step);
-  return chunk_step * static_cast<int32_t>(steps < 1 ? 1 : steps > 8 ? 8 : steps);
+  return chunk_step * static_cast<int32_t>(steps < 1 ? 1 : steps > most_steps ? most_steps : steps);
 }
 
 // Sixteen pixels of a chunk as a tile reads them.
@@ -200,8 +200,8 @@ bool accepts(const ConvolutionShape& s) {
 }
 // With fewer channels a group, whole groups are one product of vectors: see avx512/grouped.cpp.
 bool accepts_grouped(const ConvolutionShape& s) {
-  return s.groups > 1 && s.input_channels / s.groups >= 32 &&
-         s.output_channels < common::unsplit && pays(s);
+  return s.groups > 1 && s.input_channels / s.groups >= 32 && s.output_channels < common::unsplit &&
+         pays(s);
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
