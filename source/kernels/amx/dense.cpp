@@ -226,7 +226,7 @@ void run(const ConvolutionArguments& a) {
   const TileRoom room = take_room(s, l, scratch);
   Chunk k = chunk_of(a, l, room.chunk);
   Tile t = tile_of(k);
-  const TileUnit unit;
+  take_tiles();
   if (s.groups == 1) set_epilogue(t, a.epilogue, s.has_residual, a.channel_begin, a.channel_end);
   for (next_chunk(k); k.pixels > 0; next_chunk(k)) {
     if (s.groups == 1)
@@ -234,6 +234,7 @@ void run(const ConvolutionArguments& a) {
     else
       each_group(k, t, [&](int32_t g) { run_group(k, room, g, 0, l.group_outputs, t); });
   }
+  give_tiles_back();
 }
 
 // As a product of activations asks for these, and what it packs.

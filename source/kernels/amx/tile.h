@@ -23,18 +23,16 @@ struct alignas(64) TileShapes {
 };
 static_assert(sizeof(TileShapes) == 64);
 
-// The tiles are this thread's while one of these lives; then they are given back, which spares
-// the system the saving of 8 KiB at each switch of threads.
-class TileUnit {
- public:
-  TileUnit() {
-    const TileShapes shapes;
-    __asm__ volatile("ldtilecfg %0" : : "m"(shapes));
-  }
-  ~TileUnit() { __asm__ volatile("tilerelease"); }
-  TileUnit(const TileUnit&) = delete;
-  TileUnit& operator=(const TileUnit&) = delete;
-};
+// The tiles are this thread's from one to the other. Given back, they spare the system the saving of
+// 8 KiB at each switch of threads. (Not an object's constructor and destructor: a kernel that
+// unwinds would share the language's personality with the rest of the program.)
+OCTAVO_INLINE void take_tiles() {
+  const TileShapes shapes;
+  __asm__ volatile("ldtilecfg %0" : : "m"(shapes));
+}
+OCTAVO_INLINE void give_tiles_back() {
+  __asm__ volatile("tilerelease");
+}
 
 // Rows `step` bytes apart; a step of 0 repeats one row.
 template <int T>
