@@ -28,30 +28,28 @@ struct Outputs {
   }
 };
 
-EpilogueArrays epilogue_from(const ConvolutionArguments& a, int32_t channel, ArrayCopies& copies) {
+// Filled where it lies: a group of few channels has little else to do.
+void set_epilogue(const ConvolutionArguments& a, int32_t channel, ArrayCopies& copies,
+                  EpilogueArrays& e) {
   const int32_t readable =
       divide_up(a.shape->output_channels, channel_round) * channel_round - channel;
   int32_t next = 0;
-  const auto advance = [&](const auto*& array) {
-    if (readable >= 16) {
-      array += channel;
-      return;
-    }
+  const auto advance = [&](const auto*& array, const auto* from) {
+    array = from + channel;
+    if (readable >= 16) return;
     float* copy = copies.room[next++];
-    __builtin_memcpy(copy, array + channel, sizeof(float) * static_cast<size_t>(readable));
+    __builtin_memcpy(copy, array, sizeof(float) * static_cast<size_t>(readable));
     array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(copy);
   };
-  EpilogueArrays e = a.epilogue;
-  advance(e.multiplier);
-  advance(e.lo);
-  advance(e.hi);
-  advance(e.zero);
-  if (e.activation != Activation::none) advance(e.output_multiplier);
+  advance(e.multiplier, a.epilogue.multiplier);
+  advance(e.lo, a.epilogue.lo);
+  advance(e.hi, a.epilogue.hi);
+  advance(e.zero, a.epilogue.zero);
+  if (e.activation != Activation::none) advance(e.output_multiplier, a.epilogue.output_multiplier);
   if (a.shape->has_residual) {
-    advance(e.residual_multiplier);
-    advance(e.residual_zero);
+    advance(e.residual_multiplier, a.epilogue.residual_multiplier);
+    advance(e.residual_zero, a.epilogue.residual_zero);
   }
-  return e;
 }
 
 // All that is read of the epilogue is copied out of the outputs, or the compiler would read it
@@ -65,21 +63,30 @@ void finish_any(const Outputs& o, const int32_t* sums, int32_t pixels, int32_t v
   });
 }
 
+template <int V, int P, bool Residual>
+OCTAVO_INLINE void finish_saturated(const Outputs& outputs, const __m256i (&sum)[P][V]) {
+  const Outputs o = outputs;  // as above
+  const Saturation<V> saturation(o.epilogue, 0);
+  const auto residual = [&](int32_t p) __attribute__((always_inline)) {
+    return Residual ? o.residual[p] + o.residual_offset : nullptr;
+  };
+  unroll<P>([&](auto p) __attribute__((always_inline)) {
+    constexpr int i = decltype(p)::value, next = i + 1 < P ? i + 1 : i;
+    if constexpr (V == 2)
+      saturation.template store<Residual>(o.epilogue, sum[i][0], sum[i][1], residual(i),
+                                          o.output_pixel(i), 0, o.channels);
+    else if constexpr (i % 2 == 0)  // one vector of two pixels each
+      saturation.template store_pixels<Residual>(o.epilogue, sum[i][0], sum[next][0], residual(i),
+                                                 residual(next), o.output_pixel(i),
+                                                 o.output_pixel(next), 0, o.channels);
+  });
+}
+
 template <int V, int P>
 OCTAVO_INLINE void finish_tile(const Outputs& o, const __m256i (&sum)[P][V]) {
-  if (o.saturates) {
-    const Saturation<V> saturation(o.epilogue, 0);
-    unroll<P>([&](auto p) __attribute__((always_inline)) {
-      constexpr int i = decltype(p)::value;
-      if (o.has_residual)
-        saturation.template store<true>(o.epilogue, sum[i], o.residual_pixel(i), o.output_pixel(i),
-                                        0, o.channels);
-      else
-        saturation.template store<false>(o.epilogue, sum[i], nullptr, o.output_pixel(i), 0,
-                                         o.channels);
-    });
-    return;
-  }
+  if (o.saturates)
+    return o.has_residual ? finish_saturated<V, P, true>(o, sum)
+                          : finish_saturated<V, P, false>(o, sum);
   alignas(32) int32_t sums[P * V * 8 + 8];
   unroll<V * P>([&](auto i) __attribute__((always_inline)) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(sums + decltype(i)::value * 8),
@@ -107,17 +114,20 @@ struct Tiles : Dot {
   }
   static bool needs_care(const int8_t*, int32_t) { return false; }
 
-  static Outputs outputs_of(const ConvolutionArguments& a, int32_t channel, int32_t count,
-                            Copies& copies) {
+  static Outputs outputs_of(const ConvolutionArguments& a) {
     Outputs o{};
-    o.epilogue = epilogue_from(a, channel, copies);
-    o.channels = count;
+    o.epilogue = a.epilogue;
     o.has_residual = a.shape->has_residual;
+    return o;
+  }
+  static void set_channels(const ConvolutionArguments& a, int32_t channel, int32_t count,
+                           Copies& copies, Outputs& o) {
+    set_epilogue(a, channel, copies, o.epilogue);
+    o.channels = count;
     o.saturates = saturation_clamps(o.epilogue, o.has_residual, 0, count) &&
                   saturation_clamps(o.epilogue, o.has_residual, 8, count - 8);
     o.output_offset = channel * element_bytes(a.epilogue.output);
     o.residual_offset = channel * element_bytes(a.epilogue.residual);
-    return o;
   }
 
   template <int V, int P>

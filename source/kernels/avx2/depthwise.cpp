@@ -103,7 +103,7 @@ void compute(const Strip& s, int32_t x) {
     const Saturation<2> saturation(*s.epilogue, s.channel);
     unroll<R * X>([&](auto i) __attribute__((always_inline)) {
       constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
-      saturation.template store<false>(*s.epilogue, sum[r][column], nullptr,
+      saturation.template store<false>(*s.epilogue, sum[r][column][0], sum[r][column][1], nullptr,
                                        s.output[r] + (x + column) * s.output_bytes, s.channel,
                                        s.channels);
     });

@@ -185,23 +185,44 @@ struct Saturation {
     return _mm256_cvtps_epi32(t);
   }
 
+  // Two vectors of a pixel.
   template <bool Residual>
-  OCTAVO_INLINE void store(const EpilogueArrays& e, const __m256i (&sum)[V],
+  OCTAVO_INLINE void store(const EpilogueArrays& e, __m256i sum0, __m256i sum1,
                            const std::byte* residual, std::byte* pixel, int32_t c,
                            int32_t count) const {
-    const __m256i q0 = rounded<Residual>(e, sum[0], 0, residual, c);
-    __m256i q1 = q0;
-    if constexpr (V == 2) q1 = rounded<Residual>(e, sum[1], 1, residual, c + 8);
-    // Packing works in 128-bit lanes: the middle quarters change places.
-    const __m256i words =
-        _mm256_permute4x64_epi64(_mm256_adds_epi16(_mm256_packs_epi32(q0, q1), zero), 0xd8);
-    const __m128i bytes =
-        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-    auto* to = reinterpret_cast<__m128i*>(pixel + c);
-    if (count >= 8 * V) return V == 2 ? _mm_storeu_si128(to, bytes) : _mm_storel_epi64(to, bytes);
+    const __m128i bytes = packed(rounded<Residual>(e, sum0, 0, residual, c),
+                                 rounded<Residual>(e, sum1, 1, residual, c + 8));
+    if (count >= 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(pixel + c), bytes);
     alignas(16) std::byte part[16];
     _mm_store_si128(reinterpret_cast<__m128i*>(part), bytes);
     __builtin_memcpy(pixel + c, part, static_cast<size_t>(count));
+  }
+
+  // A vector of each of two pixels, which may be one.
+  template <bool Residual>
+  OCTAVO_INLINE void store_pixels(const EpilogueArrays& e, __m256i sum0, __m256i sum1,
+                                  const std::byte* residual0, const std::byte* residual1,
+                                  std::byte* pixel0, std::byte* pixel1, int32_t c,
+                                  int32_t count) const {
+    const __m128i bytes = packed(rounded<Residual>(e, sum0, 0, residual0, c),
+                                 rounded<Residual>(e, sum1, 0, residual1, c));
+    if (count >= 8) {
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(pixel0 + c), bytes);
+      _mm_storeh_pd(reinterpret_cast<double*>(pixel1 + c), _mm_castsi128_pd(bytes));
+      return;
+    }
+    alignas(16) std::byte part[16];
+    _mm_store_si128(reinterpret_cast<__m128i*>(part), bytes);
+    __builtin_memcpy(pixel0 + c, part, static_cast<size_t>(count));
+    __builtin_memcpy(pixel1 + c, part + 8, static_cast<size_t>(count));
+  }
+
+ private:
+  OCTAVO_INLINE __m128i packed(__m256i q0, __m256i q1) const {
+    // Packing works in 128-bit lanes: the middle quarters change places.
+    const __m256i words =
+        _mm256_permute4x64_epi64(_mm256_adds_epi16(_mm256_packs_epi32(q0, q1), zero), 0xd8);
+    return _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   }
 };
 

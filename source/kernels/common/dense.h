@@ -65,7 +65,8 @@ struct Operands {
 //   it place(k, lane, steps)    of a run's weight, the k-th of a lane's channel, in the packed run
 //   together                 that many weights of a channel lie side by side there
 //   needs_care(run, steps)   whether packed weights need another accumulation (Operands::careful)
-//   Copies, Outputs          what a tile writes, and outputs_of(arguments, channel, count, copies)
+//   Copies, Outputs          what a tile writes: outputs_of(arguments), then for each of its blocks
+//                            set_channels(arguments, channel, count, copies, outputs)
 //   compute<V, P>(operands, outputs)  V blocks of P pixels, from the sums to what is stored
 template <class Dot>
 struct DenseLoops {
@@ -274,6 +275,7 @@ struct DenseLoops {
     const Layout& l = k.layout;
     Tile t{};
     typename Dot::Copies copies;
+    t.outputs = Dot::outputs_of(a);
     t.operands.runs = l.runs;
     t.operands.steps = l.steps;
     t.operands.run_bytes = l.run_bytes;
@@ -292,7 +294,7 @@ struct DenseLoops {
         t.operands.bias = reinterpret_cast<const int32_t*>(a.packed) + index * block;
         t.operands.careful = cares[0] != std::byte{0} || cares[blocks - 1] != std::byte{0};
         t.operands.input_offset = ptrdiff_t{group} * l.group_inputs * element;
-        t.outputs = Dot::outputs_of(a, first + c, count, copies);
+        Dot::set_channels(a, first + c, count, copies, t.outputs);
         run_blocks(k, blocks, t);
       }
     }

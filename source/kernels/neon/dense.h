@@ -31,9 +31,10 @@ struct Tiles : Dot {
     }
   }
 
-  static Outputs outputs_of(const ConvolutionArguments& a, int32_t channel, int32_t count,
-                            Copies& copies) {
-    return neon::outputs_of(a, channel, count, copies);
+  static Outputs outputs_of(const ConvolutionArguments&) { return {}; }
+  static void set_channels(const ConvolutionArguments& a, int32_t channel, int32_t count,
+                           Copies& copies, Outputs& outputs) {
+    outputs = neon::outputs_of(a, channel, count, copies);
   }
 
   template <int V, int P>
