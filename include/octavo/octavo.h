@@ -108,8 +108,8 @@ typedef struct octavo_plan_info {
   int32_t classes;
   int32_t labels; /* classes, or 0 where the plan carries none */
   int32_t steps;
-  int64_t macs;       /* multiply-accumulates of one frame */
-  int64_t parameters; /* weights and biases */
+  int64_t macs;                     /* multiply-accumulates of one frame */
+  int64_t parameters;               /* weights and biases */
   size_t weight_bytes, arena_bytes; /* of the plan in memory; of one thread's session */
   const char* isa;                  /* that was chosen */
 
@@ -157,6 +157,36 @@ OCTAVO_API octavo_status octavo_plan_write(const octavo_plan* plan,
  * memory, or threads cannot be started. On failure *session is NULL. Any thread; allocates. */
 OCTAVO_API octavo_status octavo_session_create(const octavo_plan* plan, int32_t threads,
                                                octavo_session** session);
+
+typedef enum octavo_wait {
+  OCTAVO_WAIT_SPIN = 0,   /* between steps, awake for up to 200 us where each thread has a core */
+  OCTAVO_WAIT_PASSIVE = 1 /* asleep at once: leaves the cores to others, takes longer */
+} octavo_wait;
+
+typedef struct octavo_session_options {
+  size_t size;     /* sizeof(octavo_session_options) */
+  int32_t threads; /* of one frame, 1 to 1024; default: 1 */
+  int32_t wait;    /* one of octavo_wait; default: OCTAVO_WAIT_SPIN */
+  /* Memory of the caller's for tensors and scratch, 64-byte aligned, at least as many bytes as
+   * octavo_session_memory says; it must live as long as the session. Default: of the session's own,
+   * guarded by pages that trap. */
+  void* memory;
+  size_t memory_bytes;
+  /* Threads of the caller's instead of the session's own. Called during a run, once for each step
+   * that is worth sharing: it calls part(work, i) for every i from 0 to parts - 1, on any threads
+   * and in any order, and returns when all of them have returned. parts is at most `threads`. */
+  void (*parallel)(void* context, int32_t parts, void (*part)(void* work, int32_t index),
+                   void* work);
+  void* parallel_context;
+} octavo_session_options;
+
+/* The same with more to say. options: NULL for defaults. OCTAVO_USAGE: too little memory, or not
+ * aligned; an unknown wait. The answers are the same bits whatever the options. */
+OCTAVO_API octavo_status octavo_session_open(const octavo_plan* plan,
+                                             const octavo_session_options* options,
+                                             octavo_session** session);
+/* Bytes of octavo_session_options.memory; 0 for NULL or another number of threads. */
+OCTAVO_API size_t octavo_session_memory(const octavo_plan* plan, int32_t threads);
 /* NULL is allowed. Not while a call of the session runs. */
 OCTAVO_API void octavo_session_free(octavo_session* session);
 

@@ -214,6 +214,15 @@ class Session {
     return Session(session, plan.classes());
   }
 
+  static Result<Session> create(const Plan& plan, octavo_session_options options) {
+    options.size = sizeof options;
+    octavo_session* session = nullptr;
+    if (auto done = detail::checked(octavo_session_open(plan.get(), &options, &session)); !done) {
+      return done.error();
+    }
+    return Session(session, plan.classes());
+  }
+
   // Into the caller's logits, as many as classes: no allocation but what octavo.h names.
   Result<void> pixels(std::span<const uint8_t> pixels, std::span<float> logits) {
     return detail::checked(

@@ -33,6 +33,11 @@ class PlanInfo(ctypes.Structure):
         ("options", c_char_p), ("calibration_isa", c_char_p), ("calibration_pictures", c_int32)]
 
 
+class SessionOptions(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("threads", c_int32), ("wait", c_int32), ("memory", c_void_p),
+                ("memory_bytes", c_size_t), ("parallel", c_void_p), ("parallel_context", c_void_p)]
+
+
 class StepInfo(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("name", c_char_p), ("op", c_char_p), ("precision", c_char_p),
                 ("kernel", c_char_p), ("output", c_int32 * 4), ("macs", c_int64), ("parameters", c_int64)]
@@ -65,7 +70,7 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
     "octavo_plan_describe": (_STATUS, [c_void_p, POINTER(PlanInfo)]),
     "octavo_plan_step": (_STATUS, [c_void_p, c_int32, POINTER(StepInfo)]),
     "octavo_plan_write": (_STATUS, [c_void_p, WRITE, c_void_p]),
-    "octavo_session_create": (_STATUS, [c_void_p, c_int32, POINTER(c_void_p)]),
+    "octavo_session_open": (_STATUS, [c_void_p, POINTER(SessionOptions), POINTER(c_void_p)]),
     "octavo_run_pixels": (_STATUS, [c_void_p, c_void_p, c_size_t, c_void_p, c_size_t]),
     "octavo_run_values": (_STATUS, [c_void_p, c_void_p, c_size_t, c_void_p, c_size_t]),
     "octavo_run_frame": (_STATUS, [c_void_p, POINTER(Frame), c_void_p, c_size_t]),

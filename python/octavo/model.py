@@ -85,11 +85,17 @@ class _Handle:
             self.pointer = 0
 
 
+_WAITS = ("spin", "passive")  # as octavo_wait counts them
+
+
 class Model:
     """Made by octavo.load(). May be called by many threads at once; survives fork and pickle."""
 
-    def __init__(self, plan: bytes | str, isa: str | None = None, threads: int = 1) -> None:
+    def __init__(self, plan: bytes | str, isa: str | None = None, threads: int = 1, wait: str = "spin") -> None:
         self._threads = _count("threads", threads)
+        if wait not in _WAITS:
+            raise UsageError(f"wait is {wait!r}; spin and passive are known")
+        self._wait = wait
         self._isa = isa
         options = c.PlanOptions(size=ctypes.sizeof(c.PlanOptions),
                                 isa=None if isa is None else isa.encode("utf-8", "surrogateescape"))
@@ -153,7 +159,7 @@ class Model:
         return b"".join(parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Model, (self.to_bytes(), self._isa, self._threads)
+        return Model, (self.to_bytes(), self._isa, self._threads, self._wait)
 
     def __repr__(self) -> str:
         h, w, channels = self._shape
@@ -171,7 +177,9 @@ class Model:
             return self._idle.pop()
         except IndexError:
             pointer = ctypes.c_void_p()
-            c.check(c.library.octavo_session_create(self._plan.pointer, self._threads, ctypes.byref(pointer)))
+            options = c.SessionOptions(size=ctypes.sizeof(c.SessionOptions), threads=self._threads,
+                                       wait=_WAITS.index(self._wait))
+            c.check(c.library.octavo_session_open(self._plan.pointer, ctypes.byref(options), ctypes.byref(pointer)))
             return _Handle(pointer.value or 0, c.library.octavo_session_free)
 
     def _run(self, inputs: Sequence[_inputs.Input], threads: int) -> "numpy.ndarray[Any, Any]":
@@ -277,12 +285,14 @@ def _count(name: str, value: Any) -> int:
     return number
 
 
-def load(plan: "str | os.PathLike[str] | bytes", isa: str | None = None, threads: int = 1) -> Model:
-    """A plan from a file or its bytes. threads: that share one frame (for many frames at once, see Model.run)."""
+def load(plan: "str | os.PathLike[str] | bytes", isa: str | None = None, threads: int = 1,
+         wait: str = "spin") -> Model:
+    """A plan from a file or its bytes. threads: that share one frame (for many frames at once, see Model.run);
+    they wait for each other awake for up to 200 us, or asleep with wait="passive"."""
     if isinstance(plan, (bytearray, memoryview)):
         plan = bytes(plan)
     if isinstance(plan, bytes):
-        return Model(plan, isa, threads)
+        return Model(plan, isa, threads, wait)
     if not isinstance(plan, (str, os.PathLike)):
         raise UsageError(f"a path or bytes are expected, not {type(plan).__name__}")
-    return Model(os.fspath(plan), isa, threads)
+    return Model(os.fspath(plan), isa, threads, wait)

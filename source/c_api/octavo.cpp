@@ -100,6 +100,36 @@ const PlanTensor& input_tensor(const Plan& plan) {
   return plan.tensors[plan.input];
 }
 
+octavo_status open_session(const octavo_plan* plan, const octavo_session_options& options,
+                           octavo_session** session) {
+  if (session != nullptr) *session = nullptr;
+  if (const char* name = missing({{"plan", plan}, {"session", session}})) return refuse_null(name);
+  SessionOptions asked;
+  asked.threads = options.threads;
+  if (options.wait != OCTAVO_WAIT_SPIN && options.wait != OCTAVO_WAIT_PASSIVE) {
+    return report(ErrorKind::usage, "octavo_session_options.wait is none of octavo_wait");
+  }
+  if (options.wait == OCTAVO_WAIT_PASSIVE) asked.wait = SessionOptions::Wait::passive;
+  if (options.memory != nullptr) {
+    asked.memory = {static_cast<std::byte*>(options.memory), options.memory_bytes};
+    if (asked.memory.empty()) {
+      return report(ErrorKind::usage, "octavo_session_options.memory_bytes is 0");
+    }
+  }
+  asked.parallel = options.parallel;
+  asked.parallel_context = options.parallel_context;
+  auto created = Session::create(plan->program, asked);
+  if (!created) return report(created.error().kind, created.error().message);
+  auto out = std::make_unique<octavo_session>();
+  out->session = std::move(*created);
+  const PlanTensor& input = input_tensor(plan->program->plan());
+  if (plan->program->plan().picture_input) {
+    out->pixels.resize(static_cast<size_t>(input.shape[1]) * input.shape[2] * input.shape[3]);
+  }
+  *session = out.release();
+  return OCTAVO_OK;
+}
+
 }  // namespace
 
 const char* octavo_version(void) {
@@ -167,22 +197,30 @@ const char* octavo_plan_label(const octavo_plan* plan, int32_t index) {
 
 octavo_status octavo_session_create(const octavo_plan* plan, int32_t threads,
                                     octavo_session** session) {
+  octavo_session_options options = {};
+  options.size = sizeof options;
+  options.threads = threads;
+  return guarded([&] { return open_session(plan, options, session); });
+}
+
+octavo_status octavo_session_open(const octavo_plan* plan, const octavo_session_options* options,
+                                  octavo_session** session) {
   return guarded([&] {
     if (session != nullptr) *session = nullptr;
-    if (const char* name = missing({{"plan", plan}, {"session", session}})) {
-      return refuse_null(name);
-    }
-    auto created = Session::create(plan->program, threads);
-    if (!created) return report(created.error().kind, created.error().message);
-    auto out = std::make_unique<octavo_session>();
-    out->session = std::move(*created);
-    const PlanTensor& input = input_tensor(plan->program->plan());
-    if (plan->program->plan().picture_input) {
-      out->pixels.resize(static_cast<size_t>(input.shape[1]) * input.shape[2] * input.shape[3]);
-    }
-    *session = out.release();
-    return OCTAVO_OK;
+    auto known = known_fields(options, "octavo_session_options");
+    if (!known) return report(known.error().kind, known.error().message);
+    if (known->threads == 0) known->threads = 1;
+    return open_session(plan, *known, session);
   });
+}
+
+size_t octavo_session_memory(const octavo_plan* plan, int32_t threads) {
+  if (plan == nullptr || threads < 1 || threads > 1024) return 0;
+  try {
+    return Session::memory_bytes(*plan->program, threads);
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
 }
 
 void octavo_session_free(octavo_session* session) {

@@ -224,6 +224,9 @@ void ModelFlags::add(CLI::App& command) {
       ->check(whole_number(1, 1024))
       ->value("N")
       ->with_default("physical cores");
+  command
+      .add_option("--wait", wait, "how threads of one frame wait: passive leaves cores to others")
+      ->choices({"spin", "passive"});
   command.add_option("--disable", disable, "rewrites of a float graph to leave out, by name")
       ->value("NAME");
 }
@@ -236,6 +239,7 @@ Result<ModelOptions> ModelFlags::parse() const {
   options.isa = isa;
   options.most_memory = max_memory.bytes();
   options.output_node = output_name;
+  if (wait == "passive") options.wait = SessionOptions::Wait::passive;
   options.clip = clip;
   options.strict = strict;
   options.disabled_rewrites = split_commas(disable);

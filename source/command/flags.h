@@ -43,6 +43,7 @@ struct ModelFlags {
   MemoryFlag max_memory;
   std::string isa;
   int threads = 0;  // 0: physical cores
+  std::string wait = "spin";
   std::vector<std::string> disable;
   std::string output_name;
   bool clip = false, strict = false;

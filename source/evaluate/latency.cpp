@@ -135,7 +135,7 @@ Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
 
 Result<std::vector<double>> median_step_times(const Model& model, int threads) {
   const Plan& plan = model.program->plan();
-  auto session = Session::create(model.program, threads);
+  auto session = Session::create(model.program, {.threads = threads, .wait = model.wait});
   if (!session) return session.error();
   std::vector<float> logits(static_cast<size_t>(model.outputs));
   constexpr size_t frames = 51;

@@ -76,7 +76,7 @@ Result<Model> open_plan(const std::string& path, std::span<const std::byte> byte
 }
 
 Result<Classifier> plan_classifier(const Model& model, int threads) {
-  auto created = Session::create(model.program, threads);
+  auto created = Session::create(model.program, {.threads = threads, .wait = model.wait});
   if (!created) return created.error();
   const std::shared_ptr<Session> session = std::move(*created);
   Classifier classifier;
@@ -130,6 +130,7 @@ Result<Model> open_model(const std::string& path, std::span<const std::byte> byt
   if (!model) return model;
   model->clip = options.clip;
   model->strict = options.strict;
+  model->wait = options.wait;
   PreprocessChoice choice = options.preprocess;
   choice.size = std::nullopt;
   if (!model->picture_input && choice != PreprocessChoice{}) {

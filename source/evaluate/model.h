@@ -43,7 +43,8 @@ Result<Preprocess> resolve_preprocess(const PreprocessChoice& choice,
 
 struct ModelOptions {
   PreprocessChoice preprocess;
-  std::string isa;         // "" for the best
+  std::string isa;  // "" for the best
+  SessionOptions::Wait wait = SessionOptions::Wait::spin;
   size_t most_memory = 0;  // bytes that a plan and its sessions may take; 0: what is free
   std::vector<std::string> disabled_rewrites;
   bool feature_map = false;  // a float model is fed tensors, though its input has a picture's shape
@@ -67,11 +68,12 @@ struct Model {
   OutputKind output_kind = OutputKind::logits;
   int classes = 0;                    // how many scores these give: two where there is one output
   bool clip = false, strict = false;  // as ModelOptions has them
-  std::array<int, 3> input{0, 0, 0};  // h, w, c of what the network is fed
-  std::shared_ptr<const Program> program;  // a plan ...
-  std::shared_ptr<const Graph> graph;      // ... or a float graph, rewritten
-  std::vector<std::string> notes;          // what was assumed, for stderr
-  double load_ms = 0;                      // how long open_model took
+  SessionOptions::Wait wait = SessionOptions::Wait::spin;  // and this
+  std::array<int, 3> input{0, 0, 0};                       // h, w, c of what the network is fed
+  std::shared_ptr<const Program> program;                  // a plan ...
+  std::shared_ptr<const Graph> graph;                      // ... or a float graph, rewritten
+  std::vector<std::string> notes;                          // what was assumed, for stderr
+  double load_ms = 0;                                      // how long open_model took
 
   bool is_float() const { return graph != nullptr; }
 };

@@ -51,6 +51,24 @@ Result<Arena> Arena::map(std::span<const size_t> sizes) {
   return arena;
 }
 
+size_t Arena::placed_bytes(std::span<const size_t> sizes) {
+  size_t bytes = 0;
+  for (const size_t size : sizes) bytes += round_up(size, alignment);
+  return bytes;
+}
+
+Arena Arena::place(std::span<const size_t> sizes, std::span<std::byte> memory) {
+  Arena arena;
+  arena.parts_.reserve(sizes.size());
+  std::memset(memory.data(), 0, placed_bytes(sizes));
+  std::byte* next = memory.data();
+  for (const size_t size : sizes) {
+    arena.parts_.push_back(next);
+    next += round_up(size, alignment);
+  }
+  return arena;
+}
+
 Arena::~Arena() {
   if (area_ != nullptr) ::munmap(area_, mapped_);
 }

@@ -84,6 +84,10 @@ class Arena {
   static Result<Arena> map(std::span<const size_t> sizes);
   // What map() asks the machine for.
   static size_t mapped_bytes(std::span<const size_t> sizes);
+  // The same parts, side by side and without traps, in memory that is not the arena's own: 64-byte
+  // aligned, placed_bytes() at least.
+  static Arena place(std::span<const size_t> sizes, std::span<std::byte> memory);
+  static size_t placed_bytes(std::span<const size_t> sizes);
 
   Arena() = default;
   Arena(Arena&& other) noexcept { swap(other); }

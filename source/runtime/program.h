@@ -48,12 +48,39 @@ class Program {
   std::unique_ptr<Impl> impl_;
 };
 
+// How a session runs a frame. No bit of an answer depends on it.
+struct SessionOptions {
+  // Between steps, threads wait for the slowest: awake, for up to 200 us where each has a core of
+  // its own; or passively, asleep at once, which leaves the cores to others and takes longer.
+  enum class Wait : uint8_t { spin, passive };
+  // Calls part(work, i) for every i in 0 .. parts - 1, on any threads at any time, and returns when
+  // all have returned.
+  using Parallel = void (*)(void* context, int32_t parts, void (*part)(void* work, int32_t index),
+                            void* work);
+
+  int threads = 1;  // that share the frame: 1 to 1024
+  Wait wait = Wait::spin;
+  // Memory of the caller's for tensors and scratch, 64-byte aligned, at least
+  // Session::memory_bytes() and as long as the session lives; empty: of the session's own, with
+  // traps between its parts.
+  std::span<std::byte> memory = {};
+  // Threads of the caller's, once a step that is worth sharing; null: of the session's own.
+  Parallel parallel = nullptr;
+  void* parallel_context = nullptr;
+};
+
 class Session {
  public:
-  // threads >= 1. A session is used by one caller at a time. In a process that was forked after
-  // its creation a session of one thread goes on; the calls of one with more are usage errors.
+  // A session is used by one caller at a time. In a process that was forked after its creation a
+  // session of one thread goes on; the calls of one with threads of its own are usage errors.
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
-                                                 int threads = 1);
+                                                 const SessionOptions& options = {});
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
+                                                 int threads) {
+    return create(std::move(program), SessionOptions{.threads = threads});
+  }
+  // Of SessionOptions::memory.
+  static size_t memory_bytes(const Program& program, int threads);
   ~Session();
 
   const Program& program() const;

@@ -36,7 +36,9 @@ struct Session::Impl {
   runtime::Arena arena;    // the tensors, then the scratch of each thread
   std::byte* tensor_base = nullptr;
   runtime::Tasks tasks;
-  StepHook hook;                        // of the run in progress
+  StepHook hook;  // of the run in progress
+  SessionOptions::Parallel parallel = nullptr;
+  void* parallel_context = nullptr;
   std::unique_ptr<runtime::Team> team;  // null with one thread; last, so that it ends first
 
   const Program::Impl& prepared() const { return program->impl(); }
@@ -46,6 +48,7 @@ struct Session::Impl {
   Status check_call(size_t input_entries, size_t expected_entries, size_t logits) const;
   void copy_input(const std::byte* input);
   void run_steps(int thread);
+  void run_steps_by_caller() const;
   void run(std::span<float> logits, StepHook hook);
   void copy_output(size_t step, std::byte* to) const;
 };
@@ -65,25 +68,53 @@ size_t classes(const Plan& plan) {
   return size_t(plan.tensors[plan.output].shape[3]);
 }
 
-Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> program,
-                                                int threads) {
-  const Program::Impl& prepared = program->impl();
+// Of the tensors, and of each thread's scratch.
+std::vector<size_t> part_sizes(const Program::Impl& prepared, int threads) {
   std::vector<size_t> sizes(1 + static_cast<size_t>(threads), prepared.scratch_bytes);
   sizes[0] = prepared.layout.arena_bytes;
+  return sizes;
+}
+
+Status check_memory(const Program& program, const SessionOptions& options) {
+  const size_t needed = Session::memory_bytes(program, options.threads);
+  if (options.memory.size() < needed) {
+    return usage_error(concat("a session of ", options.threads, " threads needs ", needed,
+                              " bytes of memory; the caller gives ", options.memory.size()));
+  }
+  if (reinterpret_cast<uintptr_t>(options.memory.data()) % 64 != 0) {
+    return usage_error("the caller's memory for a session is not aligned to 64 bytes");
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> program,
+                                                const SessionOptions& options) {
+  const Program::Impl& prepared = program->impl();
+  const int threads = options.threads;
+  const std::vector<size_t> sizes = part_sizes(prepared, threads);
+  if (!options.memory.empty()) {
+    if (const Status fits = check_memory(*program, options); !fits) return fits.error();
+  }
   auto impl = std::make_unique<Session::Impl>(std::move(program));
   // Each thread has scratch and row tables of its own.
   impl->charge.bound(prepared.proportionate_bytes * static_cast<size_t>(threads));
-  impl->charge.add(runtime::Arena::mapped_bytes(sizes));
-  Result<runtime::Arena> arena = runtime::Arena::map(sizes);
-  if (!arena) return arena.error();
-  impl->arena = *std::move(arena);
+  if (options.memory.empty()) {
+    impl->charge.add(runtime::Arena::mapped_bytes(sizes));
+    Result<runtime::Arena> arena = runtime::Arena::map(sizes);
+    if (!arena) return arena.error();
+    impl->arena = *std::move(arena);
+  } else {
+    impl->arena = runtime::Arena::place(sizes, options.memory);
+  }
   impl->tensor_base = impl->arena.part(0);
   std::vector<std::byte*> scratch;
   for (size_t i = 1; i < sizes.size(); ++i) scratch.push_back(impl->arena.part(i));
   impl->tasks = runtime::make_tasks(prepared, impl->tensor_base, scratch, impl->charge);
-  if (threads > 1) {
-    auto team =
-        runtime::Team::start(threads, [self = impl.get()](int thread) { self->run_steps(thread); });
+  impl->parallel = options.parallel;
+  impl->parallel_context = options.parallel_context;
+  if (threads > 1 && options.parallel == nullptr) {
+    auto team = runtime::Team::start(threads, options.wait == SessionOptions::Wait::passive,
+                                     [self = impl.get()](int thread) { self->run_steps(thread); });
     if (!team) return team.error();
     impl->team = *std::move(team);
   }
@@ -93,17 +124,22 @@ Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> p
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> program,
-                                                 int threads) {
-  if (threads < 1 || threads > most_threads) {
-    return usage_error(concat("a session has 1 to ", most_threads, " threads, not ", threads));
+                                                 const SessionOptions& options) {
+  if (options.threads < 1 || options.threads > most_threads) {
+    return usage_error(
+        concat("a session has 1 to ", most_threads, " threads, not ", options.threads));
   }
   try {
-    return create_session(std::move(program), threads);
+    return create_session(std::move(program), options);
   } catch (const runtime::OverBudget& over) {
     return runtime::to_error(over);
   } catch (const std::bad_alloc&) {
     return unsupported("this machine has not enough memory for a session");
   }
+}
+
+size_t Session::memory_bytes(const Program& program, int threads) {
+  return runtime::Arena::placed_bytes(part_sizes(program.impl(), threads));
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -164,11 +200,32 @@ void Session::Impl::run_steps(int thread) {
   }
 }
 
+// The caller's threads do not wait for each other inside a step: they may be fewer than parts.
+void Session::Impl::run_steps_by_caller() const {
+  using Pieces = std::vector<runtime::Piece>;
+  const auto part = [](void* work, int32_t index) {
+    const runtime::FloatMode mode;
+    runtime::run_piece((*static_cast<const Pieces*>(work))[static_cast<size_t>(index)]);
+  };
+  for (size_t i = 0; i < tasks.steps.size(); ++i) {
+    const Pieces& pieces = tasks.steps[i].pieces;
+    if (pieces.size() == 1) {
+      runtime::run_piece(pieces.front());
+    } else if (!pieces.empty()) {
+      parallel(parallel_context, static_cast<int32_t>(pieces.size()), part,
+               const_cast<Pieces*>(&pieces));
+    }
+    if (hook.call != nullptr) hook.call(hook.context, i);
+  }
+}
+
 void Session::Impl::run(std::span<float> logits, StepHook step_hook) {
   if (tasks.input_halo.pixels > 0) runtime::fill_halo(tasks.input_halo);
   hook = step_hook;
   if (team) {
     team->run();
+  } else if (parallel != nullptr) {
+    run_steps_by_caller();
   } else {
     run_steps(0);
   }

@@ -69,8 +69,10 @@ bool Team::was_forked() const {
   return forks.load(std::memory_order_relaxed) != forks_;
 }
 
-Result<std::unique_ptr<Team>> Team::start(int threads, std::function<void(int)> work) {
-  std::unique_ptr<Team> team(new Team(threads, spins_for(threads), std::move(work)));
+Result<std::unique_ptr<Team>> Team::start(int threads, bool passive,
+                                          std::function<void(int)> work) {
+  const int spins = passive ? 0 : spins_for(threads);
+  std::unique_ptr<Team> team(new Team(threads, spins, std::move(work)));
   try {
     for (int i = 1; i < threads; ++i) {
       team->threads_->emplace_back([self = team.get(), i] { self->serve(i); });

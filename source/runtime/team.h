@@ -30,7 +30,9 @@ class Barrier {
 class Team {
  public:
   // A team of `threads`, the caller's included; `work` is called with 0 .. threads - 1.
-  static Result<std::unique_ptr<Team>> start(int threads, std::function<void(int)> work);
+  // Waiting threads spin first unless they are to be `passive`.
+  static Result<std::unique_ptr<Team>> start(int threads, bool passive,
+                                             std::function<void(int)> work);
   ~Team();
 
   // Calls work(0) here and work(i) on the other threads; returns when all are done. `work` must

@@ -1,9 +1,12 @@
 // What the C interface tells of a plan, structs of other versions, batches and sessions in use.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "c_api/handles.h"
@@ -70,6 +73,106 @@ class Interface : public ::testing::Test {
   octavo_plan_info info_{};
   size_t classes_ = 0;
 };
+
+struct CallersThreads {
+  int calls = 0, most_parts = 0;
+
+  // Each part on a thread of its own, the last first.
+  static void parallel(void* context, int32_t parts, void (*part)(void* work, int32_t index),
+                       void* work) {
+    auto& self = *static_cast<CallersThreads*>(context);
+    ++self.calls;
+    self.most_parts = std::max(self.most_parts, static_cast<int>(parts));
+    std::vector<std::thread> threads;
+    for (int32_t i = parts; i-- > 0;) threads.emplace_back(part, work, i);
+    for (std::thread& thread : threads) thread.join();
+  }
+};
+
+TEST_F(Interface, ASessionRunsInTheCallersMemoryOnTheCallersThreads) {
+  const std::vector<uint8_t> pixels = picture(3);
+  const std::vector<float> expected = logits_of(pixels);
+  for (const int32_t threads : {1, 4}) {
+    const size_t needed = octavo_session_memory(plan_, threads);
+    ASSERT_GT(needed, 0u);
+    constexpr std::byte untouched{0x5a};
+    std::vector<std::byte> room(needed + 128, untouched);
+    void* memory = room.data();
+    size_t left = room.size();
+    memory = std::align(64, needed, memory, left);
+    CallersThreads pool;
+    octavo_session_options options{};
+    options.size = sizeof options;
+    options.threads = threads;
+    options.memory = memory;
+    options.memory_bytes = needed;
+    options.parallel = CallersThreads::parallel;
+    options.parallel_context = &pool;
+    octavo_session* session = nullptr;
+    ASSERT_EQ(octavo_session_open(plan_, &options, &session), OCTAVO_OK) << octavo_last_error();
+    for (int again = 0; again < 2; ++again) {
+      std::vector<float> logits(classes_);
+      ASSERT_EQ(octavo_run_pixels(session, pixels.data(), pixels.size(), logits.data(), classes_),
+                OCTAVO_OK);
+      EXPECT_EQ(logits, expected) << threads << " threads";
+    }
+    octavo_session_free(session);
+    EXPECT_EQ(pool.calls > 0, threads > 1);
+    EXPECT_LE(pool.most_parts, threads);
+    const std::byte* end = static_cast<std::byte*>(memory) + needed;
+    for (const std::byte* p = room.data(); p < room.data() + room.size(); ++p)
+      ASSERT_TRUE((p >= memory && p < end) || *p == untouched) << p - end;
+  }
+}
+
+TEST_F(Interface, WaitingPassivelyChangesNoBit) {
+  const std::vector<uint8_t> pixels = picture(4);
+  octavo_session_options options{};
+  options.size = sizeof options;
+  options.threads = 2;
+  options.wait = OCTAVO_WAIT_PASSIVE;
+  octavo_session* session = nullptr;
+  ASSERT_EQ(octavo_session_open(plan_, &options, &session), OCTAVO_OK) << octavo_last_error();
+  std::vector<float> logits(classes_);
+  EXPECT_EQ(octavo_run_pixels(session, pixels.data(), pixels.size(), logits.data(), classes_),
+            OCTAVO_OK);
+  EXPECT_EQ(logits, logits_of(pixels));
+  octavo_session_free(session);
+}
+
+TEST_F(Interface, OptionsOfASessionThatCannotBeAreRefused) {
+  octavo_session* session = nullptr;
+  octavo_session_options options{};
+  const auto open = [&] { return octavo_session_open(plan_, &options, &session); };
+  EXPECT_EQ(open(), OCTAVO_USAGE);  // size is not set
+  options.size = sizeof options;
+  ASSERT_EQ(open(), OCTAVO_OK) << octavo_last_error();  // all else has defaults
+  octavo_session_free(session);
+  ASSERT_EQ(octavo_session_open(plan_, nullptr, &session), OCTAVO_OK);
+  octavo_session_free(session);
+  options.wait = 2;
+  EXPECT_EQ(open(), OCTAVO_USAGE);
+  options.wait = OCTAVO_WAIT_SPIN;
+  options.threads = 2000;
+  EXPECT_EQ(open(), OCTAVO_USAGE);
+  options.threads = 1;
+  const size_t needed = octavo_session_memory(plan_, 1);
+  std::vector<std::byte> room(needed + 128);
+  size_t left = room.size();
+  void* memory = room.data();
+  auto* aligned = static_cast<std::byte*>(std::align(64, needed, memory, left));
+  options.memory = aligned;
+  EXPECT_EQ(open(), OCTAVO_USAGE);  // of no bytes
+  options.memory_bytes = needed - 1;
+  EXPECT_EQ(open(), OCTAVO_USAGE);
+  EXPECT_NE(std::string(octavo_last_error()).find(std::to_string(needed)), std::string::npos);
+  options.memory = aligned + 8;
+  options.memory_bytes = needed;
+  EXPECT_EQ(open(), OCTAVO_USAGE);
+  EXPECT_EQ(session, nullptr);
+  EXPECT_EQ(octavo_session_memory(nullptr, 1), 0u);
+  EXPECT_EQ(octavo_session_memory(plan_, 0), 0u);
+}
 
 TEST_F(Interface, WhatAPlanAndItsSessionsTakeIsBounded) {
   octavo_plan_options options{};

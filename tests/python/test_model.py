@@ -113,6 +113,15 @@ def test_pickle_and_copy_keep_the_bits(model):
         assert numpy.array_equal(other.run(pixels), model.run(pixels))
 
 
+def test_threads_that_wait_asleep_give_the_same_bits(small, model):
+    pixels = random_pixels(model, 2)
+    asleep = octavo.load(small.plan, threads=2, wait="passive")
+    assert (asleep.run(pixels) == model.run(pixels)).all()
+    assert (pickle.loads(pickle.dumps(asleep)).run(pixels) == model.run(pixels)).all()
+    with pytest.raises(octavo.UsageError, match="spin and passive"):
+        octavo.load(small.plan, wait="never")
+
+
 def test_threads_share_a_model(model):
     pixels = random_pixels(model, 40)
     expected = model.run(pixels)
