@@ -69,3 +69,17 @@ if(OCTAVO_PROGRAM OR NOT OCTAVO_RUNTIME_ONLY)
   octavo_header(nlohmann nlohmann_json nlohmann_json::nlohmann_json)
   octavo_header(fmt fmt fmt::fmt)
 endif()
+
+# The element of GStreamer. AUTO does not look for it in a cross build, where pkg-config finds the
+# host's, nor inside another project or a wheel.
+set(OCTAVO_GSTREAMER_MODULES gstreamer-base-1.0>=1.20 gstreamer-video-1.0>=1.20)
+if(OCTAVO_GSTREAMER STREQUAL "AUTO" AND NOT CMAKE_CROSSCOMPILING AND NOT SKBUILD
+   AND NOT OCTAVO_INSIDE_ANOTHER)
+  find_package(PkgConfig)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(GSTREAMER IMPORTED_TARGET QUIET ${OCTAVO_GSTREAMER_MODULES})
+  endif()
+elseif(OCTAVO_GSTREAMER AND NOT OCTAVO_GSTREAMER STREQUAL "AUTO")
+  find_package(PkgConfig REQUIRED)
+  pkg_check_modules(GSTREAMER REQUIRED IMPORTED_TARGET ${OCTAVO_GSTREAMER_MODULES})
+endif()
