@@ -149,6 +149,29 @@ def test_a_model_that_cannot_be_opened_ends_the_pipeline_with_octavos_sentence(w
         assert done.returncode > 0, "no signal"
 
 
+def test_the_example_writes_its_label_into_each_frame(world, tmp_path):
+    """A frame with a label differs from one without; without labels the overlay changes nothing."""
+    if subprocess.run(["gst-inspect-1.0", "textoverlay"], env=world.env, capture_output=True).returncode != 0:
+        pytest.skip("no textoverlay (Debian: gstreamer1.0-x)")
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "gstreamer-1.0"], capture_output=True, text=True,
+                           check=True).stdout.split()
+    subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", ROOT / "examples/gstreamer/overlay.c", "-o", tmp_path / "overlay",
+                    *flags], check=True)
+    frames = {}
+    for threshold in (0, 1):
+        pipeline = (f"videotestsrc num-buffers=3 pattern=black ! video/x-raw,format=I420,width=320,height=240 ! "
+                    f"octavoclassify model={world.plan} threshold={threshold} ! textoverlay name=label ! "
+                    f"filesink location={tmp_path}/{threshold}")
+        done = subprocess.run([tmp_path / "overlay", pipeline], env=world.env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        frames[threshold] = numpy.fromfile(tmp_path / str(threshold), numpy.uint8).reshape(3, -1)
+    assert (frames[1] == frames[1][0]).all()
+    assert all((with_label != frames[1][0]).any() for with_label in frames[0]), "from the first frame on"
+    refused = subprocess.run([tmp_path / "overlay", "videotestsrc ! octavoclassify ! textoverlay name=label ! fakesink"],
+                             env=world.env, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1 and "model=FILE.octavo" in refused.stderr
+
+
 def test_inspect_lists_the_properties(world):
     said = subprocess.run(["gst-inspect-1.0", "octavoclassify"], env=world.env, capture_output=True, text=True,
                           timeout=60).stdout
