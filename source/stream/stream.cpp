@@ -81,18 +81,25 @@ Status answer_frame(const StreamFrame& frame, const AnswerFrame& answer, StreamR
   return {};
 }
 
+// Given back whatever the answer does.
+struct Held {
+  FrameSource& source;
+  const StreamFrame& frame;
+  ~Held() { source.give_back(frame); }
+};
+
 // Until the box is closed and empty, or an answer fails.
 Status answer_frames(Reader& reader, const StreamOptions& options, const AnswerFrame& answer,
                      StreamReport& report) {
   std::optional<StreamClock::time_point> start;
   while (auto frame = reader.box.take(options.stop)) {
+    const Held held{reader.source, *frame};
     if (!start) start = frame->arrived;
     // A frame that waited because its source does not is no older for that.
     const auto arrived = reader.source.is_live() ? frame->arrived : StreamClock::now();
     const int64_t classified = report.classified;
     const Status done = answer_frame(*frame, answer, report);
     const auto now = StreamClock::now();
-    reader.source.give_back(*frame);
     if (!done) return done;
     if (report.classified > classified) keep_latency(report, milliseconds(now - arrived));
     report.seconds = std::chrono::duration<double>(now - *start).count();
@@ -122,7 +129,9 @@ StreamReport run_stream(FrameSource& source, const StreamOptions& options,
     std::thread thread{};
     ~Joined() {
       reader.stop = true;
-      if (thread.joinable()) thread.join();
+      if (!thread.joinable()) return;
+      thread.join();
+      if (const auto left = reader.box.take(nullptr)) reader.source.give_back(*left);
     }
   };
   {

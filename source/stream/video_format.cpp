@@ -61,6 +61,10 @@ YuvMatrix video_matrix(const v4l2_pix_format& format) {
 
 Result<Frame> video_frame(const v4l2_pix_format& format, FrameFormat name,
                           std::span<const uint8_t> bytes) {
+  if (const Status possible = image::check_frame_size(name, format.width, format.height);
+      !possible) {
+    return possible.error();
+  }
   Frame frame;
   frame.format = name;
   frame.width = static_cast<int32_t>(format.width);
