@@ -124,6 +124,7 @@ void print_summary(const StreamReport& report, const Output& output) {
            {"latency_ms", {{"p50", ms.p50}, {"p90", ms.p90}, {"p99", ms.p99}, {"max", ms.max}}}}}});
     return;
   }
+  if (output.quiet) return;
   print_out(
       "{} frames in {:.1f} s: {} classified, {} dropped, {} damaged; {:.1f} frames/s; latency "
       "{:.1f} ms (median), {:.1f} (99 %), {:.1f} (longest)\n",

@@ -5,10 +5,12 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
 
+#include "base/fixed.h"
 #include "base/text.h"
 #include "stream/sources.h"
 #include "stream/video_format.h"
@@ -105,6 +107,8 @@ Error Camera::no(const char* what, int reason) const {
     case ENODEV:
     case ENXIO:
       return failed(concat(name, " is gone: the camera was unplugged or its driver removed"));
+    case EIO:  // what waiting programs are told when a camera goes
+      return failed(concat(name, " cannot ", what, ": its driver gave up; was it unplugged?"));
     default:
       return failed(concat(name, " cannot ", what, ": ", std::strerror(reason)));
   }
@@ -230,7 +234,8 @@ Status Camera::start() {
 std::string Camera::description() const {
   std::string text = concat(pixels_.width, "x", pixels_.height, " ", stream_format_name(format_));
   if (!std::holds_alternative<JpegFrames>(format_)) text += ", " + colors_text(range_, matrix_);
-  if (rate_ > 0) text += concat(", ", rate_, " frames/s");
+  if (rate_ > 0)
+    text += concat(", ", fixed(rate_, rate_ == std::round(rate_) ? 0 : 2), " frames/s");
   return text;
 }
 

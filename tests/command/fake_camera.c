@@ -11,6 +11,7 @@
  *                     stubborn      VIDIOC_S_FMT changes nothing
  *                     output        it is no capture device
  *                     gone:N        after N frames every call says ENODEV
+ *                     broken:N      after N frames waiting and taking one fail with EIO
  *                     silent:N      after N frames none comes
  *                     error:N       every Nth frame is marked as damaged
  *                     short:N       every Nth frame lacks its second half
@@ -98,6 +99,7 @@ static size_t content(long number, void* into, size_t room) {
   return size;
 }
 
+static int is_broken(void) { return fault("broken") && due > fault("broken"); }
 static int is_gone(void) { return fault("gone") && due > fault("gone"); }
 
 static void fill(long number) {
@@ -122,7 +124,7 @@ static void catch_up(void) {
   if (!streaming) return;
   while (start + (double)(due + 1) / fps <= now()) {
     const int silent = fault("silent") && due >= fault("silent");
-    if (queued_count > 0 && !silent && !is_gone()) fill(due);
+    if (queued_count > 0 && !silent && !is_gone() && !is_broken()) fill(due);
     ++due;
   }
 }
@@ -184,7 +186,7 @@ static int answer(unsigned long what, void* argument) {
       queued[queued_count++] = (int)buffer->index;
       return 0;
     case VIDIOC_DQBUF:
-      if (done_count == 0) return errno = EAGAIN, -1;
+      if (done_count == 0) return errno = is_broken() ? EIO : EAGAIN, -1;
       *buffer = filled[done[0]];
       memmove(done, done + 1, sizeof *done * (size_t)--done_count);
       return 0;
@@ -265,7 +267,7 @@ int poll(struct pollfd* of, nfds_t count, int timeout) {
   while (1) {
     pthread_mutex_lock(&mutex);
     catch_up();
-    of->revents = (short)(done_count > 0 ? POLLIN : is_gone() ? POLLERR : 0);
+    of->revents = (short)(done_count > 0 ? POLLIN : is_gone() || is_broken() ? POLLERR : 0);
     pthread_mutex_unlock(&mutex);
     if (of->revents != 0) return 1;
     if (now() >= until) return 0;

@@ -118,6 +118,11 @@ def test_a_file_with_a_rate_takes_its_time_and_drops_what_is_late(small, tmp_pat
     assert indices == sorted(set(indices)) and indices[-1] == 59, "the newest is never dropped"
 
 
+def test_quiet_leaves_answers_alone(small):
+    done = run("stream", "/dev/zero", small.plan, "--format", "nv12", "--size", "64x48", "--frames", 1, "-q")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 1 and done.stderr == ""
+
+
 def test_frames_ends_the_stream(small):
     done = run("stream", "/dev/zero", small.plan, "--format", "nv12", "--size", "64x48", "--frames", 7, "--json")
     _, summary = parsed(done)
@@ -324,11 +329,12 @@ def test_a_driver_that_does_not_count_frames_is_counted_for(small, camera):
     assert summary["frames"] == 10 and answers[-1]["frame"] == 9
 
 
-def test_a_camera_that_vanishes_ends_with_the_summary_and_a_sentence(small, camera):
-    made = camera("NV12", frames_of("nv12", 1), fault="gone:20")
+@pytest.mark.parametrize("fault,says", [("gone:20", "is gone"), ("broken:20", "was it unplugged?")])
+def test_a_camera_that_vanishes_ends_with_the_summary_and_a_sentence(fault, says, small, camera):
+    made = camera("NV12", frames_of("nv12", 1), fault=fault)
     done = run("stream", made.path, small.plan, "--json", env=made.env)
-    assert 1 <= parsed(done, 1)[1]["frames"] <= 20
-    assert "is gone" in sentence(done, 1) and str(made.path) in sentence(done, 1)
+    assert 1 <= parsed(done, 1)[1]["frames"] <= 21
+    assert says in sentence(done, 1) and str(made.path) in sentence(done, 1)
 
 
 def test_a_camera_that_falls_silent_is_told(small, camera):
