@@ -72,14 +72,16 @@ endif()
 
 # The element of GStreamer. AUTO does not look for it in a cross build, where pkg-config finds the
 # host's, nor inside another project or a wheel.
+set(OCTAVO_HAS_GSTREAMER OFF)
 set(OCTAVO_GSTREAMER_MODULES gstreamer-base-1.0>=1.20 gstreamer-video-1.0>=1.20)
-if(OCTAVO_GSTREAMER STREQUAL "AUTO" AND NOT CMAKE_CROSSCOMPILING AND NOT SKBUILD
-   AND NOT OCTAVO_INSIDE_ANOTHER)
-  find_package(PkgConfig)
-  if(PkgConfig_FOUND)
+if(OCTAVO_GSTREAMER STREQUAL "AUTO")
+  find_package(PkgConfig QUIET)
+  if(PkgConfig_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT SKBUILD AND NOT OCTAVO_INSIDE_ANOTHER)
     pkg_check_modules(GSTREAMER IMPORTED_TARGET QUIET ${OCTAVO_GSTREAMER_MODULES})
+    set(OCTAVO_HAS_GSTREAMER ${GSTREAMER_FOUND})
   endif()
-elseif(OCTAVO_GSTREAMER AND NOT OCTAVO_GSTREAMER STREQUAL "AUTO")
+elseif(OCTAVO_GSTREAMER)
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(GSTREAMER REQUIRED IMPORTED_TARGET ${OCTAVO_GSTREAMER_MODULES})
+  set(OCTAVO_HAS_GSTREAMER ON)
 endif()

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -80,7 +81,7 @@ class Camera final : public FrameSource {
   double rate_ = 0;
   std::vector<Mapping> buffers_;
   bool is_streaming_ = false;
-  std::optional<uint32_t> first_, last_;  // the driver's numbers of frames
+  std::optional<uint32_t> last_;  // the driver's number of the last frame
   int64_t index_ = -1;
 };
 
@@ -200,7 +201,7 @@ Status Camera::choose_rate() {
     period = {1000, static_cast<uint32_t>(wish_.frames_per_second * 1000)};
     if (request(device_.get(), VIDIOC_S_PARM, &parameters) != 0) return no("take a rate", errno);
   }
-  if (period.numerator > 0) rate_ = double{1} * period.denominator / period.numerator;
+  if (period.numerator > 0) rate_ = static_cast<double>(period.denominator) / period.numerator;
   return {};
 }
 
@@ -276,21 +277,21 @@ StreamFrame Camera::frame_of(const v4l2_buffer& buffer) {
 }
 
 Result<std::optional<StreamFrame>> Camera::next(const std::atomic<bool>& stop) {
-  while (true) {
-    const auto readable = wait_readable(device_.get(), stop, longest_silence);
+  const auto until = StreamClock::now() + longest_silence;
+  for (auto now = StreamClock::now(); now < until; now = StreamClock::now()) {
+    const auto readable = wait_readable(device_.get(), stop, until - now);
     if (!readable) return readable.error();
     if (stop) return std::optional<StreamFrame>();
-    if (!*readable) {
-      return failed(
-          concat(quoted(wish_.path), " gave no frame for ", longest_silence.count(), " s"));
-    }
+    if (!*readable) break;
     v4l2_buffer buffer = buffer_number(0);
     if (request(device_.get(), VIDIOC_DQBUF, &buffer) == 0) {
       if (buffer.index >= buffers_.size()) return no("give a frame", EPROTO);
       return std::optional(frame_of(buffer));
     }
     if (errno != EAGAIN) return no("give a frame", errno);
+    sleep_until(now + std::chrono::milliseconds(1), stop);  // it said so, but there is none
   }
+  return failed(concat(quoted(wish_.path), " gave no frame for ", longest_silence.count(), " s"));
 }
 
 void Camera::give_back(const StreamFrame& frame) {
