@@ -2,6 +2,7 @@
 #   runtime      the shared library                                  liboctavo-runtime0
 #   development  headers, archive, CMake package, pkg-config         liboctavo-dev
 #   program      octavo, its modules, manual page, completions       octavo
+#   gstreamer    the element octavoclassify, where it is built       gstreamer1.0-octavo
 #   python3      python/octavo, over the libraries and the program   python3-octavo
 #   python       what the wheel holds beside python/octavo           (where that is built)
 include(CMakePackageConfigHelpers)
@@ -99,6 +100,9 @@ set(CPACK_COMPONENTS_ALL runtime development)
 if(OCTAVO_PROGRAM)
   list(APPEND CPACK_COMPONENTS_ALL program python3)
 endif()
+if(OCTAVO_HAS_GSTREAMER)
+  list(APPEND CPACK_COMPONENTS_ALL gstreamer)
+endif()
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
@@ -135,10 +139,16 @@ set(CPACK_DEBIAN_PYTHON3_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/debia
 set(CPACK_COMPONENT_PYTHON3_DESCRIPTION "Quantized image classifiers on CPUs: Python
  The package octavo: classifies pictures, frames and tensors by plans, and runs
  the program's commands.")
-foreach(component runtime development program python3)
+set(CPACK_DEBIAN_GSTREAMER_PACKAGE_NAME gstreamer1.0-octavo)
+set(CPACK_DEBIAN_GSTREAMER_PACKAGE_SECTION libs)
+set(CPACK_COMPONENT_GSTREAMER_DESCRIPTION "Quantized image classifiers on CPUs: GStreamer element
+ The element octavoclassify names what video frames show, by plans of Octavo.")
+foreach(component runtime development program gstreamer python3)
   string(TOUPPER ${component} upper)
   set(except)
-  if(component STREQUAL python3)
+  if(component STREQUAL gstreamer AND NOT OCTAVO_HAS_GSTREAMER)
+    continue()
+  elseif(component STREQUAL python3)
     set(except EXCLUDE_FROM_ALL)
   endif()
   install(FILES LICENSE RENAME copyright COMPONENT ${component} ${except}

@@ -4,11 +4,11 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "command/answers.h"
 #include "command/flags.h"
 #include "command/outputs.h"
 #include "command/print.h"
 #include "evaluate/input.h"
-#include "evaluate/labels.h"
 
 namespace octavo::command {
 
@@ -19,11 +19,10 @@ struct Options {
   std::vector<std::string> inputs;
   ModelFlags flags;
   Output output;
-  int top = 5;
-  double threshold = -1;  // below 0: not asked for
-  std::string range = "full", matrix = "bt601", logits, labels;
+  ScoreFlags scores;
+  ColorFlags colors;
+  std::string logits, labels;
   bool overwrite = false;
-  const CLI::Option* top_option = nullptr;
 };
 
 struct Answer {
@@ -33,29 +32,22 @@ struct Answer {
   std::string warning{};  // beside
 };
 
-std::string label_of(const Model& model, int index) {
-  const auto i = static_cast<size_t>(index);
-  return i < model.labels.size() ? model.labels[i] : concat("class ", index);
-}
-
 // How the numbers of a YUV frame are meant.
 struct FrameColors {
   YuvRange range = YuvRange::full;
   YuvMatrix matrix = YuvMatrix::bt601;
 };
 
-Result<FrameColors> parse_colors(const Options& options) {
-  auto range = choose<YuvRange>("--range", options.range,
-                                {{"full", YuvRange::full}, {"video", YuvRange::video}});
+Result<FrameColors> parse_colors(const ColorFlags& flags) {
+  const auto range = flags.parse_range();
   if (!range) return range.error();
-  auto matrix = choose<YuvMatrix>("--matrix", options.matrix,
-                                  {{"bt601", YuvMatrix::bt601}, {"bt709", YuvMatrix::bt709}});
+  const auto matrix = flags.parse_matrix();
   if (!matrix) return matrix.error();
-  return FrameColors{*range, *matrix};
+  return FrameColors{range->value_or(YuvRange::full), matrix->value_or(YuvMatrix::bt601)};
 }
 
-// One answer an input: an .npy may hold several. An Error only where it is not these inputs': memory
-// that runs out.
+// One answer an input: an .npy may hold several. An Error only where it is not these inputs':
+// memory that runs out.
 Result<std::vector<Answer>> answer_file(const std::string& text, const FrameColors& colors,
                                         const Model& model, const Classifier& classifier) {
   using Answers = std::vector<Answer>;
@@ -82,14 +74,6 @@ Result<std::vector<Answer>> answer_file(const std::string& text, const FrameColo
   return answers;
 }
 
-// The best, and of these, where a threshold is given, those that reach it.
-std::vector<Score> shown_scores(const Answer& answer, const Model& model, const Options& options) {
-  const bool all = options.threshold >= 0 && options.top_option->count() == 0;
-  auto scores = top_scores(model.output_kind, answer.logits, all ? model.classes : options.top);
-  std::erase_if(scores, [&](const Score& score) { return score.score < options.threshold; });
-  return scores;
-}
-
 Json to_json(const Answer& answer, const Model& model, const Options& options) {
   Json out = {{"input", answer.input}};
   if (!answer.error.empty()) {
@@ -97,11 +81,7 @@ Json to_json(const Answer& answer, const Model& model, const Options& options) {
     return out;
   }
   if (!answer.warning.empty()) out["warning"] = answer.warning;
-  out["top"] = Json::array();
-  for (const Score& score : shown_scores(answer, model, options)) {
-    out["top"].push_back(
-        {{"index", score.index}, {"label", label_of(model, score.index)}, {"score", score.score}});
-  }
+  out["top"] = scores_json(model, options.scores.shown(model, answer.logits));
   return out;
 }
 
@@ -109,7 +89,7 @@ void print_answer(const Answer& answer, const Model& model, const Options& optio
   if (!answer.error.empty()) return;
   print_out("{}\n", printable(answer.input));
   int rank = 0;
-  for (const Score& score : shown_scores(answer, model, options)) {
+  for (const Score& score : options.scores.shown(model, answer.logits)) {
     print_out("[{}] {}: {:.4f}\n", rank++, printable(label_of(model, score.index)), score.score);
   }
 }
@@ -144,19 +124,14 @@ Status check_outputs(const Options& options) {
 int run(const Options& options) {
   auto model_options = options.flags.parse();
   if (!model_options) return fail(model_options.error());
-  auto colors = parse_colors(options);
+  auto colors = parse_colors(options.colors);
   if (!colors) return fail(colors.error());
   if (const Status possible = check_outputs(options); !possible) return fail(possible.error());
   auto model = open_model(options.model, *model_options);
   if (!model) return fail(model.error());
   for (const std::string& text : model->notes) note(options.output, text);
-  if (!options.labels.empty()) {
-    auto labels = read_labels(options.labels, model->classes);
-    if (!labels) return fail(labels.error());
-    model->labels = std::move(*labels);
-  }
-  if (const auto hint = hint_at_names(model->labels.size(), model->classes); !hint.empty()) {
-    note(options.output, hint);
+  if (const Status named = name_classes(*model, options.labels, options.output); !named) {
+    return fail(named.error());
   }
   auto classifier = make_classifier(*model, options.flags.threads > 0 ? options.flags.threads : 1);
   if (!classifier) return fail(classifier.error());
@@ -209,21 +184,8 @@ void add_classify(CLI::App& program, Action& action) {
       ->add_option("INPUT", options->inputs,
                    "JPEG, PNG, WebP, BMP, PPM, .npy, or a frame as FILE.nv12:WxH")
       ->required();
-  options->top_option = command->add_option("--top", options->top, "labels a picture")
-                            ->check(whole_number(1, 1000000))
-                            ->value("N")
-                            ->with_default();
-  command
-      ->add_option("--threshold", options->threshold,
-                   "show every label whose score is at least this, and no other")
-      ->check(real_number(0, 1))
-      ->value("T");
-  command->add_option("--range", options->range, "of YUV frames")
-      ->choices({"full", "video"})
-      ->with_default();
-  command->add_option("--matrix", options->matrix, "of YUV frames")
-      ->choices({"bt601", "bt709"})
-      ->with_default();
+  options->scores.add(*command, "a picture");
+  options->colors.add(*command, "full", "bt601");
   command->add_option("--logits", options->logits, "write float32 [n, outputs] to this .npy")
       ->value("FILE");
   command->add_flag("--overwrite,!--no-overwrite", options->overwrite,

@@ -31,6 +31,7 @@ void add_check(CLI::App& program, Action& action);
 void add_build(CLI::App& program, Action& action);
 void add_inspect(CLI::App& program, Action& action);
 void add_classify(CLI::App& program, Action& action);
+void add_stream(CLI::App& program, Action& action);
 void add_eval(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_compare(CLI::App& program, Action& action);

@@ -80,7 +80,7 @@ constexpr Command commands[] = {
 #ifndef OCTAVO_RUNTIME_ONLY
     {"check", add_check},     {"build", add_build},
 #endif
-    {"inspect", add_inspect}, {"classify", add_classify},
+    {"inspect", add_inspect}, {"classify", add_classify}, {"stream", add_stream},
 #ifndef OCTAVO_RUNTIME_ONLY
     {"eval", add_eval},
 #endif

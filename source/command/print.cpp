@@ -37,6 +37,14 @@ std::string terminal_json(std::string_view json) {
   return out;
 }
 
+// indent: below 0 for one line.
+void write_json(Json object, int indent) {
+  Json out = {{"schema_version", 1}};
+  out.update(object);
+  // Names come from files and may be no UTF-8: replaced, never a throw.
+  write_out(terminal_json(out.dump(indent, ' ', false, Json::error_handler_t::replace)) + "\n");
+}
+
 bool terminal() {
   static const bool is_terminal = ::isatty(STDERR_FILENO) != 0;
   return is_terminal;
@@ -94,10 +102,11 @@ std::string precision_text(const std::string& reads, ElementType output) {
 }
 
 void print_json(Json object) {
-  Json out = {{"schema_version", 1}};
-  out.update(object);
-  // Names come from files and may be no UTF-8: replaced, never a throw.
-  write_out(terminal_json(out.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n");
+  write_json(std::move(object), 2);
+}
+
+void print_json_line(Json object) {
+  write_json(std::move(object), -1);
 }
 
 Table::Table(std::vector<std::string> header, std::vector<bool> right)

@@ -38,6 +38,8 @@ std::string precision_text(const std::string& reads, ElementType output);
 
 // {"schema_version": 1, ...} on stdout, indented.
 void print_json(Json object);
+// The same on one line, for output that goes on.
+void print_json_line(Json object);
 
 // Columns padded to their widest cell; numbers (`right`) aligned to the right.
 class Table {

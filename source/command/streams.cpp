@@ -37,6 +37,12 @@ void write_out(std::string_view text) noexcept {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) remember_loss();
 }
 
+bool flush_out() noexcept {
+  errno = 0;
+  if (std::fflush(stdout) != 0) remember_loss();
+  return lost_because == 0;
+}
+
 void write_error(std::string_view text) noexcept {
   while (!text.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
@@ -51,9 +57,7 @@ void output_is_extra() {
 }
 
 int finish_output(int code) {
-  errno = 0;
-  if (std::fflush(stdout) != 0) remember_loss();
-  if (lost_because == 0 || code != 0) return code;
+  if (flush_out() || code != 0) return code;
   write_error(extra ? "octavo: warning: the work is done; its summary" : "octavo: the result");
   write_error(" cannot be written to standard output: ");
   write_error(std::strerror(lost_because));

@@ -21,6 +21,10 @@ void print_out(fmt::format_string<Arguments...> format, Arguments&&... arguments
   write_out(fmt::format(format, std::forward<Arguments>(arguments)...));
 }
 
+// Lets go what was written so far, for who reads along. False: something could not be written, and
+// nothing will be any more.
+bool flush_out() noexcept;
+
 // Everything else, to stderr, at once. What cannot be written is lost, as all of it may be.
 void write_error(std::string_view text) noexcept;
 

@@ -109,19 +109,23 @@ Status check_plane(const PlaneShape& shape, std::span<const uint8_t> bytes, int6
 
 }  // namespace
 
-Status check_frame(const Frame& frame) {
-  const int64_t width = frame.width, height = frame.height;
+Status check_frame_size(FrameFormat format, int64_t width, int64_t height) {
   if (width < 1 || height < 1 || height > most_pixels / width) {
     return rejected(concat("a frame of ", width, "x", height, " pixels; 1 to ", most_pixels,
                            " pixels are read"));
   }
-  const bool halves_rows = frame.format == FrameFormat::nv12 || frame.format == FrameFormat::i420;
-  const bool halves_columns = halves_rows || frame.format == FrameFormat::yuyv;
+  const bool halves_rows = format == FrameFormat::nv12 || format == FrameFormat::i420;
+  const bool halves_columns = halves_rows || format == FrameFormat::yuyv;
   if ((halves_columns && width % 2 != 0) || (halves_rows && height % 2 != 0)) {
     return rejected(concat("a frame of ", width, "x", height, " pixels; this format needs an even ",
                            halves_rows ? "width and height" : "width"));
   }
-  const FrameShape shape = frame_shape(frame.format, width, height);
+  return {};
+}
+
+Status check_frame(const Frame& frame) {
+  if (Status fits = check_frame_size(frame.format, frame.width, frame.height); !fits) return fits;
+  const FrameShape shape = frame_shape(frame.format, frame.width, frame.height);
   for (int i = 0; i < shape.planes; ++i) {
     const auto plane = static_cast<size_t>(i);
     if (Status fits = check_plane(shape.plane[plane], frame.planes[plane], frame.strides[plane], i);

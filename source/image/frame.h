@@ -5,6 +5,8 @@
 
 namespace octavo::image {
 
+// That a frame of this format can have this size.
+Status check_frame_size(FrameFormat format, int64_t width, int64_t height);
 // Sizes, evenness, strides and planes fit each other; needed before convert_row.
 Status check_frame(const Frame& frame);
 

@@ -68,6 +68,19 @@ struct PictureSource {
 };
 Result<PictureSource> parse_source(std::string_view text);
 
+// The format that is called so ("nv12", "i420", ...), or that the path's extension names.
+std::optional<FrameFormat> frame_format_named(std::string_view name);
+std::optional<FrameFormat> frame_format_of_path(std::string_view path);
+std::string_view frame_format_name(FrameFormat format);
+// "1920x1080" as width and height, or nothing.
+std::optional<std::array<int32_t, 2>> parse_frame_size(std::string_view text);
+
+// Bytes of a raw frame as `source` describes it, planes one after another. Errors: no frame of this
+// format has this size.
+Result<int64_t> raw_frame_bytes(const PictureSource& source);
+// The frame that so many bytes are.
+Frame raw_frame(const PictureSource& source, std::span<const std::byte> bytes);
+
 // Reads, decodes and preprocesses one input. A picture that cannot be read is
 // `rejected`, naming the file.
 Result<std::vector<uint8_t>> load_input(const PictureSource& source, const Preprocess& how);

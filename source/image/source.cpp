@@ -18,36 +18,13 @@ struct FormatName {
   std::string_view name;
   FrameFormat format;
 };
+// In the order of FrameFormat.
 constexpr std::array<FormatName, 6> format_names{{{"nv12", FrameFormat::nv12},
                                                   {"i420", FrameFormat::i420},
                                                   {"yuyv", FrameFormat::yuyv},
                                                   {"rgb24", FrameFormat::rgb24},
                                                   {"bgr24", FrameFormat::bgr24},
                                                   {"gray8", FrameFormat::gray8}}};
-
-// The frame format that the file's extension names, or null.
-const FormatName* frame_format(std::string_view path) {
-  const size_t dot = path.rfind('.');
-  if (dot == std::string_view::npos) return nullptr;
-  const auto* found =
-      std::find_if(format_names.begin(), format_names.end(),
-                   [&](const FormatName& f) { return f.name == path.substr(dot + 1); });
-  return found == format_names.end() ? nullptr : found;
-}
-
-// "1920x1080", or nothing.
-std::optional<std::array<int32_t, 2>> read_size(std::string_view text) {
-  const size_t cross = text.find('x');
-  if (cross == std::string_view::npos) return std::nullopt;
-  const std::array parts{text.substr(0, cross), text.substr(cross + 1)};
-  std::array<int32_t, 2> size{};
-  for (size_t i = 0; i < 2; ++i) {
-    const char* end = parts[i].data() + parts[i].size();
-    const auto read = std::from_chars(parts[i].data(), end, size[i]);
-    if (read.ec != std::errc{} || read.ptr != end || size[i] < 1) return std::nullopt;
-  }
-  return size;
-}
 
 Error rejected_file(const PictureSource& source, const Error& why) {
   const bool memory = why.kind == ErrorKind::unsupported;  // says nothing of the file
@@ -56,20 +33,13 @@ Error rejected_file(const PictureSource& source, const Error& why) {
 
 Status load_frame(const PictureSource& source, std::span<const std::byte> bytes,
                   const Preprocess& how, std::span<uint8_t> out) {
-  if (source.width < 1 || source.height < 1 || source.height > image::most_pixels / source.width) {
-    return rejected(concat("a frame of ", source.width, "x", source.height, " pixels; 1 to ",
-                           image::most_pixels, " pixels are read"));
-  }
-  const int64_t needed = image::packed_bytes(source.format, source.width, source.height);
-  if (static_cast<int64_t>(bytes.size()) != needed) {
+  const Result<int64_t> needed = raw_frame_bytes(source);
+  if (!needed) return needed.error();
+  if (static_cast<int64_t>(bytes.size()) != *needed) {
     return rejected(concat("the file has ", bytes.size(), " bytes; a frame of ", source.width, "x",
-                           source.height, " pixels has ", needed));
+                           source.height, " pixels has ", *needed));
   }
-  Frame frame = image::packed_frame(source.format, source.width, source.height,
-                                    {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-  frame.range = source.range;
-  frame.matrix = source.matrix;
-  return preprocess(frame, how, out);
+  return preprocess(raw_frame(source, bytes), how, out);
 }
 
 Status load(const PictureSource& source, std::span<const std::byte> bytes, const Preprocess& how,
@@ -82,26 +52,71 @@ Status load(const PictureSource& source, std::span<const std::byte> bytes, const
 
 }  // namespace
 
+std::optional<FrameFormat> frame_format_named(std::string_view name) {
+  const auto* found = std::find_if(format_names.begin(), format_names.end(),
+                                   [&](const FormatName& f) { return f.name == name; });
+  if (found == format_names.end()) return std::nullopt;
+  return found->format;
+}
+
+std::optional<FrameFormat> frame_format_of_path(std::string_view path) {
+  const size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  return frame_format_named(path.substr(dot + 1));
+}
+
+std::string_view frame_format_name(FrameFormat format) {
+  return format_names[static_cast<size_t>(format)].name;
+}
+
+std::optional<std::array<int32_t, 2>> parse_frame_size(std::string_view text) {
+  const size_t cross = text.find('x');
+  if (cross == std::string_view::npos) return std::nullopt;
+  const std::array parts{text.substr(0, cross), text.substr(cross + 1)};
+  std::array<int32_t, 2> size{};
+  for (size_t i = 0; i < 2; ++i) {
+    const char* end = parts[i].data() + parts[i].size();
+    const auto read = std::from_chars(parts[i].data(), end, size[i]);
+    if (read.ec != std::errc{} || read.ptr != end || size[i] < 1) return std::nullopt;
+  }
+  return size;
+}
+
 Result<PictureSource> parse_source(std::string_view text) {
   PictureSource source;
   source.path = std::string(text);
   const size_t colon = text.rfind(':');
   const std::string_view path = text.substr(0, colon);
-  const FormatName* format = frame_format(path);
+  const auto format = frame_format_of_path(path);
   if (text.empty()) return usage_error("an empty path for a picture");
-  if (format == nullptr) return source;
+  if (!format) return source;
   const auto size =
-      colon == std::string_view::npos ? std::nullopt : read_size(text.substr(colon + 1));
+      colon == std::string_view::npos ? std::nullopt : parse_frame_size(text.substr(colon + 1));
   if (!size) {
     return usage_error(concat(quoted(text), " is a raw frame and needs its size, as in ",
                               quoted(concat(path, ":1920x1080"))));
   }
   source.path = std::string(path);
   source.is_frame = true;
-  source.format = format->format;
+  source.format = *format;
   source.width = (*size)[0];
   source.height = (*size)[1];
   return source;
+}
+
+Result<int64_t> raw_frame_bytes(const PictureSource& source) {
+  if (Status fits = image::check_frame_size(source.format, source.width, source.height); !fits) {
+    return fits.error();
+  }
+  return image::packed_bytes(source.format, source.width, source.height);
+}
+
+Frame raw_frame(const PictureSource& source, std::span<const std::byte> bytes) {
+  Frame frame = image::packed_frame(source.format, source.width, source.height,
+                                    {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  frame.range = source.range;
+  frame.matrix = source.matrix;
+  return frame;
 }
 
 Result<std::vector<uint8_t>> load_input(const PictureSource& source, const Preprocess& how) {

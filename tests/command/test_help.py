@@ -62,7 +62,7 @@ CHOICES = [(command, flag, words.split("|")) for command in COMMANDS if command[
            for flag, words in re.findall(r"^  (--[\w-]+) (\w+(?:\|\w+)+)$", run(*command, "--help").stdout, re.M)] \
     if BINARY.exists() else []
 NEEDED = {"check": ["m.onnx"], "build": ["m.onnx", "-o", "m.octavo", "--calib", "none"], "inspect": ["m.onnx"],
-          "classify": ["m.onnx", "p.jpg"], "eval": ["m.onnx", "--data", "none"], "bench": ["m.onnx"],
+          "classify": ["m.onnx", "p.jpg"], "stream": ["p.nv12", "m.onnx"], "eval": ["m.onnx", "--data", "none"], "bench": ["m.onnx"],
           "compare": ["m.onnx", "m.octavo", "--data", "none"], "report": ["m.octavo", "-o", "m.html"], "zoo table": ["none"]}
 
 

@@ -29,6 +29,7 @@ def workplace(tmp_path_factory):
     (folder / "names.txt").write_text("red\ngreen\nblue\nyellow\n")
     noise = numpy.random.default_rng(9).integers(0, 256, 64 * 48 * 3 // 2, numpy.uint8)
     (folder / "frame.nv12").write_bytes(noise.tobytes())
+    (folder / "clip.nv12").write_bytes(noise.tobytes() * 40)
     (folder / "octavo").symlink_to(program.BINARY)
     done = program.run("build", "model.onnx", "-o", "model.octavo", "--calib", "calibration", cwd=folder)
     assert done.returncode == 0, done.stderr

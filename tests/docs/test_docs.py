@@ -9,7 +9,8 @@ import pytest
 
 from pages import DOCS, ROOT, anchors, blocks, commands, is_run, links, unknown_flags
 
-PAGES = ["../README.md", "tutorial.md", "howto.md", "from-rdk-model-zoo.md", "families/README.md", "commands.md"]
+PAGES = ["../README.md", "tutorial.md", "howto.md", "from-rdk-model-zoo.md", "families/README.md", "commands.md",
+         "camera.md"]
 LINKED = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "zoo/README.md"])
 
 

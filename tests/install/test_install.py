@@ -99,7 +99,8 @@ def test_the_python_package_has_the_metadata_of_the_wheel(tmp_path):
 def test_debian_packages_hold_what_they_say(tmp_path):
     done("cpack", "-G", "DEB", "-B", tmp_path, cwd=BUILD)
     packages = {path.name.partition("_")[0]: path for path in tmp_path.glob("*.deb")}
-    assert set(packages) == {"octavo", "liboctavo-runtime0", "liboctavo-dev", "python3-octavo"}
+    plugin = {"gstreamer1.0-octavo"} if (BUILD / "gstreamer-1.0/libgstoctavo.so").exists() else set()
+    assert set(packages) == {"octavo", "liboctavo-runtime0", "liboctavo-dev", "python3-octavo"} | plugin
     files = {name: done("dpkg-deb", "--contents", path) for name, path in packages.items()}
     assert re.search(r"\./usr/bin/octavo$", files["octavo"], re.M) and "liboctavo_float.so" in files["octavo"]
     assert re.search(r"liboctavo_runtime\.so\.0 -> ", files["liboctavo-runtime0"])
@@ -110,6 +111,10 @@ def test_debian_packages_hold_what_they_say(tmp_path):
         assert re.search(rf"\./usr/share/{page}(\.gz)?$", files["octavo"], re.M), page
     assert "./usr/lib/python3/dist-packages/octavo/model.py" in files["python3-octavo"]
     assert "__pycache__" not in files["python3-octavo"] and "octavo.libs" not in files["python3-octavo"]
+    for name in plugin:  # it has the runtime inside
+        assert re.search(r"\./usr/lib/[\w-]+/gstreamer-1\.0/libgstoctavo\.so$", files[name], re.M)
+        needed = done("dpkg-deb", "--field", packages[name], "Depends")
+        assert "libgstreamer1.0-0" in needed and "liboctavo" not in needed
     for name, listing in files.items():
         assert f"./usr/share/doc/{name}/copyright" in listing
         assert not re.search(r"\./(?!usr)[a-z]", listing), listing
