@@ -11,6 +11,7 @@
 #include "build/judge.h"
 #include "build/sha256.h"
 #include "build/synthetic_pictures.h"
+#include "build/views.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
 #include "evaluate/file_tree.h"
@@ -294,15 +295,14 @@ class Feed {
   CalibrationFeed calibration() {
     CalibrationFeed feed;
     const std::vector<Sample>& files = checked_.samples;
-    feed.count = files.size();
     if (files.empty()) return feed;
+    feed.views = views();
+    feed.count = files.size() * feed.views;
     for (const Sample& sample : files) {
-      feed.classes.push_back(sample.label);
-      feed.names.push_back(sample.path);
+      feed.classes.insert(feed.classes.end(), feed.views, sample.label);
+      feed.names.insert(feed.names.end(), feed.views, sample.path);
     }
-    if (checked_.synthetic ? false
-        : dumps_           ? !dumps_->pixels
-                           : is_tensor_file(files.front().path)) {
+    if (feeds_values()) {
       feed.values = [this](size_t i) -> Result<std::vector<float>> {
         auto loaded = input(i);
         if (!loaded) return loaded.error();
@@ -312,12 +312,20 @@ class Feed {
       };
     } else {
       feed.pixels = [this](size_t i) -> Result<std::vector<uint8_t>> {
-        auto loaded = input(i);
+        const size_t views = this->views();
+        auto loaded = input(i / views);
         if (!loaded) return loaded.error();
-        return std::move(loaded->pixels);
+        const auto& [height, width, channels] = model_.input;
+        return view_of(std::move(loaded->pixels), height, width, channels, i % views);
       };
     }
     return feed;
+  }
+
+  // Of each picture; those that are made are as many as are needed.
+  size_t views() const {
+    if (checked_.synthetic || checked_.samples.empty() || feeds_values()) return 1;
+    return views_a_picture(checked_.samples.size());
   }
 
   Result<NetworkInput> input(size_t i) {
@@ -347,6 +355,11 @@ class Feed {
   }
 
  private:
+  bool feeds_values() const {
+    if (checked_.synthetic) return false;
+    return dumps_ ? !dumps_->pixels : is_tensor_file(checked_.samples.front().path);
+  }
+
   const Model& model_;
   const Checked& checked_;
   const std::optional<Dumps>& dumps_;
@@ -445,7 +458,8 @@ Result<JudgeInputs> evaluation_inputs(const Model& model, const BuildOptions& op
 // Those that repairs were not made from, where there are enough of them.
 JudgeInputs calibration_inputs(Feed& pictures, const Quantizer& quantizer, size_t count) {
   constexpr size_t enough = 100;
-  std::vector<size_t> chosen = quantizer.held_out();
+  // Repairs are made from views of most pictures, where there are views.
+  std::vector<size_t> chosen = pictures.views() > 1 ? std::vector<size_t>{} : quantizer.held_out();
   if (chosen.size() < enough) {
     chosen.clear();
     for (size_t i = 0; i < count; ++i) chosen.push_back(i);
@@ -481,11 +495,12 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   Result<JudgeInputs> inputs =
       options.evaluation.empty() ? JudgeInputs{} : evaluation_inputs(model, options);
   if (!inputs) return inputs.error();
-  const size_t judges = options.evaluation.empty() ? feed.count : inputs->count;
+  const size_t pictures_there = feed.count / feed.views;
+  const size_t judges = options.evaluation.empty() ? pictures_there : inputs->count;
   if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
   const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
-  if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, feed.count);
+  if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, pictures_there);
   const auto judge =
       PlanJudge::create(model, *std::move(inputs),
                         {how_to_quantize.threads, how_to_quantize.progress, how_to_quantize.stop});
@@ -684,8 +699,9 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   CalibrationKey key;
   CalibrationStore store;
   if (!options.cache.path.empty()) {
-    auto made = calibration_key(*model, {file->sha256, checked->sha256,
-                                         options.model.disabled_rewrites, feed.pixels != nullptr});
+    auto made =
+        calibration_key(*model, {file->sha256, checked->sha256, options.model.disabled_rewrites,
+                                 feed.pixels != nullptr, feed.views});
     if (!made) return made.error();
     key = std::move(*made);
     store = store_in(options.cache, key, pictures, result);
@@ -747,8 +763,9 @@ Result<Advice> advise(const std::string& model_path, const Plan& plan,
   CalibrationStore store;
   BuildResult kept;
   if (!options.cache.path.empty()) {
-    auto made = calibration_key(model, {file->sha256, checked->sha256,
-                                        options.model.disabled_rewrites, feed.pixels != nullptr});
+    auto made =
+        calibration_key(model, {file->sha256, checked->sha256, options.model.disabled_rewrites,
+                                feed.pixels != nullptr, feed.views});
     if (!made) return made.error();
     key = std::move(*made);
     store = store_in(options.cache, key, pictures, kept);
