@@ -11,6 +11,7 @@
 #include "build/judge.h"
 #include "build/sha256.h"
 #include "build/synthetic_pictures.h"
+#include "build/views.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
 #include "evaluate/file_tree.h"
@@ -294,15 +295,14 @@ class Feed {
   CalibrationFeed calibration() {
     CalibrationFeed feed;
     const std::vector<Sample>& files = checked_.samples;
-    feed.count = files.size();
     if (files.empty()) return feed;
+    feed.views = views();
+    feed.count = files.size() * feed.views;
     for (const Sample& sample : files) {
-      feed.classes.push_back(sample.label);
-      feed.names.push_back(sample.path);
+      feed.classes.insert(feed.classes.end(), feed.views, sample.label);
+      feed.names.insert(feed.names.end(), feed.views, sample.path);
     }
-    if (checked_.synthetic ? false
-        : dumps_           ? !dumps_->pixels
-                           : is_tensor_file(files.front().path)) {
+    if (feeds_values()) {
       feed.values = [this](size_t i) -> Result<std::vector<float>> {
         auto loaded = input(i);
         if (!loaded) return loaded.error();
@@ -312,12 +312,20 @@ class Feed {
       };
     } else {
       feed.pixels = [this](size_t i) -> Result<std::vector<uint8_t>> {
-        auto loaded = input(i);
+        const size_t views = this->views();
+        auto loaded = input(i / views);
         if (!loaded) return loaded.error();
-        return std::move(loaded->pixels);
+        const auto& [height, width, channels] = model_.input;
+        return view_of(std::move(loaded->pixels), height, width, channels, i % views);
       };
     }
     return feed;
+  }
+
+  // Of each picture; those that are made are as many as are needed.
+  size_t views() const {
+    if (checked_.synthetic || checked_.samples.empty() || feeds_values()) return 1;
+    return views_a_picture(checked_.samples.size());
   }
 
   Result<NetworkInput> input(size_t i) {
@@ -347,6 +355,11 @@ class Feed {
   }
 
  private:
+  bool feeds_values() const {
+    if (checked_.synthetic) return false;
+    return dumps_ ? !dumps_->pixels : is_tensor_file(checked_.samples.front().path);
+  }
+
   const Model& model_;
   const Checked& checked_;
   const std::optional<Dumps>& dumps_;
@@ -360,6 +373,13 @@ void warn_of_dark_dumps(const Checked& checked, const BuildOptions& options,
   if (!options.dumps || !options.dumps->pixels || checked.brightest > darkest_whole_set) return;
   warnings.push_back(concat("no value of the dumps is above ", checked.brightest,
                             ": pixels from 0 to 255 are expected, before mean and scale"));
+}
+
+Preprocess seen_by_graph(const Model& model) {
+  Preprocess out = model.preprocess;
+  out.mean = model.graph_mean;
+  out.std = model.graph_std;
+  return out;
 }
 
 // int16 by the names of the rewritten graph.
@@ -414,16 +434,11 @@ Status check_bounds(const BuildOptions& options) {
   return {};
 }
 
-Result<JudgeInputs> evaluation_inputs(const Model& model, const BuildOptions& options) {
-  DataSetOptions data;
-  data.class_offset = options.class_offset;
-  data.classes = model.classes;
-  auto samples = open_dataset(options.evaluation, data);
-  if (!samples) return samples.error();
+JudgeInputs judge_inputs(const Model& model, std::vector<Sample> samples) {
   JudgeInputs out;
-  for (const Sample& sample : *samples) out.labels.push_back(sample.label);
-  out.count = samples->size();
-  out.load = [&model, samples = *std::move(samples)](size_t i) -> Result<NetworkInput> {
+  for (const Sample& sample : samples) out.labels.push_back(sample.label);
+  out.count = samples.size();
+  out.load = [&model, samples = std::move(samples)](size_t i) -> Result<NetworkInput> {
     const auto bytes = read_sample(samples[i]);
     if (!bytes) return bytes.error();
     return decode_network_input(model, samples[i].path, *bytes, samples[i].frame);
@@ -431,10 +446,20 @@ Result<JudgeInputs> evaluation_inputs(const Model& model, const BuildOptions& op
   return out;
 }
 
+Result<JudgeInputs> evaluation_inputs(const Model& model, const BuildOptions& options) {
+  DataSetOptions data;
+  data.class_offset = options.class_offset;
+  data.classes = model.classes;
+  auto samples = open_dataset(options.evaluation, data);
+  if (!samples) return samples.error();
+  return judge_inputs(model, *std::move(samples));
+}
+
 // Those that repairs were not made from, where there are enough of them.
 JudgeInputs calibration_inputs(Feed& pictures, const Quantizer& quantizer, size_t count) {
   constexpr size_t enough = 100;
-  std::vector<size_t> chosen = quantizer.held_out();
+  // Repairs are made from views of most pictures, where there are views.
+  std::vector<size_t> chosen = pictures.views() > 1 ? std::vector<size_t>{} : quantizer.held_out();
   if (chosen.size() < enough) {
     chosen.clear();
     for (size_t i = 0; i < count; ++i) chosen.push_back(i);
@@ -454,6 +479,15 @@ Status check_judges(const Bounds& bounds, size_t pictures) {
                          " can judge: name more to --eval-data or --calib"));
 }
 
+// Float tensors enter as the file says, as in the plan that is written.
+Judge judge_as_written(const PlanJudge& judge, const Model& model) {
+  return [&](const Plan& plan) {
+    Plan fed = plan;
+    if (model.picture_input) fed.preprocess = model.preprocess;
+    return judge.judge(fed);
+  };
+}
+
 Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
                               const QuantizeOptions& how_to_quantize, const Preprocess* how,
                               const CalibrationFeed& feed, const CalibrationStore* store,
@@ -461,11 +495,12 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   Result<JudgeInputs> inputs =
       options.evaluation.empty() ? JudgeInputs{} : evaluation_inputs(model, options);
   if (!inputs) return inputs.error();
-  const size_t judges = options.evaluation.empty() ? feed.count : inputs->count;
+  const size_t pictures_there = feed.count / feed.views;
+  const size_t judges = options.evaluation.empty() ? pictures_there : inputs->count;
   if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
   const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
-  if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, feed.count);
+  if (options.evaluation.empty()) inputs = calibration_inputs(pictures, *quantizer, pictures_there);
   const auto judge =
       PlanJudge::create(model, *std::move(inputs),
                         {how_to_quantize.threads, how_to_quantize.progress, how_to_quantize.stop});
@@ -473,11 +508,7 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   if (const Status enough = check_judges(options.bounds, judge->pictures()); !enough) {
     return enough.error();
   }
-  auto found = search_bounds(*quantizer, options.bounds, [&](const Plan& plan) {
-    Plan fed = plan;  // float tensors enter as the file says, as in the plan that is written
-    if (model.picture_input) fed.preprocess = model.preprocess;
-    return judge->judge(fed);
-  });
+  auto found = search_bounds(*quantizer, options.bounds, judge_as_written(*judge, model));
   if (!found) return found.error();
   report = {std::move(found->frontier), found->chosen, std::move(found->missed)};
   return quantizer->finish(std::move(found->folded));
@@ -651,9 +682,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
     const Status warned = warn_of_overlap(options, *model, files, result.warnings);
     if (!warned) return warned.error();
   }
-  Preprocess seen_by_graph = model->preprocess;
-  seen_by_graph.mean = model->graph_mean;
-  seen_by_graph.std = model->graph_std;
+  const Preprocess seen = seen_by_graph(*model);
   warn_of_dark_dumps(*checked, options, result.warnings);
   QuantizeOptions how_to_quantize = options.quantize;
   if (const Status named = name_int16(*model, options, how_to_quantize, result.notes); !named) {
@@ -661,7 +690,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   }
   Feed pictures(*model, *checked, options.dumps);
   const CalibrationFeed feed = pictures.calibration();
-  const Preprocess* how = model->picture_input ? &seen_by_graph : nullptr;
+  const Preprocess* how = model->picture_input ? &seen : nullptr;
   if (how && feed.count > 0 && !result.synthetic) {
     const Status warned =
         warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
@@ -670,8 +699,9 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   CalibrationKey key;
   CalibrationStore store;
   if (!options.cache.path.empty()) {
-    auto made = calibration_key(*model, {file->sha256, checked->sha256,
-                                         options.model.disabled_rewrites, feed.pixels != nullptr});
+    auto made =
+        calibration_key(*model, {file->sha256, checked->sha256, options.model.disabled_rewrites,
+                                 feed.pixels != nullptr, feed.views});
     if (!made) return made.error();
     key = std::move(*made);
     store = store_in(options.cache, key, pictures, result);
@@ -703,6 +733,55 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
+}
+
+Result<Advice> advise(const std::string& model_path, const Plan& plan,
+                      const std::vector<Sample>& judges, const BuildOptions& options) {
+  if (const Status possible = check_cache_of(options); !possible) return possible.error();
+  const auto file = open_model_file(model_path, options.model);
+  if (!file) return file.error();
+  const Model& model = file->model;
+  if (has_roundings(*model.graph)) {
+    return usage_error("the file itself says how everything is stored: 16 bits cannot be tried");
+  }
+  auto checked = calibration_or_none(model, options);
+  if (!checked) return checked.error();
+  Advice out;
+  out.unreadable = checked->unreadable;
+  if (file->sha256 != plan.provenance.model_sha256) {
+    out.notes.push_back(
+        "the plan was built from another version of the model file; trials are of this one");
+  }
+  if (checked->sha256 != plan.provenance.calibration_sha256) {
+    out.notes.push_back(
+        "the plan was calibrated on other pictures; trials are calibrated on those named here");
+  }
+  Feed pictures(model, *checked, options.dumps);
+  const CalibrationFeed feed = pictures.calibration();
+  const Preprocess seen = seen_by_graph(model);
+  CalibrationKey key;
+  CalibrationStore store;
+  BuildResult kept;
+  if (!options.cache.path.empty()) {
+    auto made =
+        calibration_key(model, {file->sha256, checked->sha256, options.model.disabled_rewrites,
+                                feed.pixels != nullptr, feed.views});
+    if (!made) return made.error();
+    key = std::move(*made);
+    store = store_in(options.cache, key, pictures, kept);
+  }
+  const auto quantizer = Quantizer::create(*model.graph, model.picture_input ? &seen : nullptr,
+                                           feed, options.quantize, store.load ? &store : nullptr);
+  if (const Status same = pictures.unchanged(); !same) return same.error();
+  if (!quantizer) return quantizer.error();
+  const QuantizeOptions& q = options.quantize;
+  const auto judge =
+      PlanJudge::create(model, judge_inputs(model, judges), {q.threads, q.progress, q.stop});
+  if (!judge) return judge.error();
+  auto trials = try_wider(*quantizer, quantizer->widened_in(plan), judge_as_written(*judge, model));
+  if (!trials) return trials.error();
+  out.trials = *std::move(trials);
+  return out;
 }
 
 }  // namespace octavo

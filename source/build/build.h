@@ -11,11 +11,13 @@
 #include "build/calibration_cache.h"
 #include "build/int16_names.h"
 #include "build/output_distance.h"
+#include "evaluate/dataset.h"
 #include "evaluate/input.h"
 #include "evaluate/model.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
 #include "search/search.h"
+#include "search/try_wider.h"
 
 namespace octavo {
 
@@ -68,5 +70,17 @@ struct BuildResult {
 // Quantizes, proves the plan by verify(), runs the golden inputs through the reference
 // and through this machine's best kernels, and fails where they differ.
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options);
+
+// What more 16-bit tensors would bring to a plan.
+struct Advice {
+  WideTrials trials;
+  std::vector<std::string> unreadable;  // calibration pictures, a sentence each
+  std::vector<std::string> notes;       // in what the trials are not of this plan
+};
+
+// `plan`, which was built from the model, is folded again from `options`' calibration pictures,
+// as it is and wider, and judged on `judges`. Options are those that the plan was built with.
+Result<Advice> advise(const std::string& model_path, const Plan& plan,
+                      const std::vector<Sample>& judges, const BuildOptions& options);
 
 }  // namespace octavo

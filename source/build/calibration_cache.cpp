@@ -66,7 +66,9 @@ Result<CalibrationKey> calibration_key(const Model& model, const CalibrationSour
                         {"model", source.model_sha256},
                         {"network that is made of it", concat(*network, disabled)},
                         {"preprocessing", preprocessing_text(model, source.pixels)},
-                        {"pictures", source.pictures_sha256},
+                        {"pictures", source.views == 1 ? source.pictures_sha256
+                                                       : concat(source.pictures_sha256, " in ",
+                                                                source.views, " views")},
                         {"kind of processor", best_isa_name(machine_features())}};
 }
 

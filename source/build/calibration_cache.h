@@ -23,6 +23,7 @@ struct CalibrationSource {
   std::string pictures_sha256;  // of all inputs, as they are fed
   std::vector<std::string> disabled_rewrites;
   bool pixels = true;  // what is fed
+  size_t views = 1;    // of each picture
 };
 // Version, model (with what it was rewritten to, which data beside the file is a part of),
 // preprocessing, pictures, and the processor, whose kernels round the float network's sums.

@@ -17,85 +17,26 @@ namespace octavo {
 
 namespace {
 
-struct Sums {
-  double dot = 0, float_square = 0, plan_square = 0, error_square = 0;
-
-  void add(const Sums& other) {
-    dot += other.dot;
-    float_square += other.float_square;
-    plan_square += other.plan_square;
-    error_square += other.error_square;
-  }
-  void add(double f, double q) {
-    dot += f * q;
-    float_square += f * f;
-    plan_square += q * q;
-    error_square += (f - q) * (f - q);
-  }
-  double cosine() const {
-    const double norm = std::sqrt(float_square) * std::sqrt(plan_square);
-    return norm > 0 ? dot / norm : (float_square == plan_square ? 1 : 0);
-  }
-  double sqnr_db() const {
-    constexpr double best_db = 200;  // no error at all
-    if (error_square <= 0 || float_square <= 0) return error_square <= 0 ? best_db : 0;
-    return std::min(best_db, 10 * std::log10(float_square / error_square));
-  }
-};
-
 // One picture's part of the comparison; merged in the order of the pictures.
-struct PictureSums {
-  std::vector<Sums> steps;
+struct PictureErrors {
+  std::vector<StepError> steps;
+  std::vector<ErrorSums> effect;  // on the logits, by step; empty where not asked for
+  std::vector<uint8_t> flips;     // likewise
   double largest_difference = 0;
   bool agree = false;
   std::string problem;
 };
 
-float stored_value(ElementType type, const std::byte* at) {
-  switch (type) {
-    case ElementType::u8:
-      return static_cast<float>(*reinterpret_cast<const uint8_t*>(at));
-    case ElementType::i8:
-      return static_cast<float>(*reinterpret_cast<const int8_t*>(at));
-    case ElementType::i16: {
-      int16_t v;
-      std::memcpy(&v, at, sizeof v);
-      return static_cast<float>(v);
-    }
-    case ElementType::u16: {
-      uint16_t v;
-      std::memcpy(&v, at, sizeof v);
-      return static_cast<float>(v);
-    }
-    case ElementType::f32: {
-      float v;
-      std::memcpy(&v, at, sizeof v);
-      return v;
-    }
-  }
-  return 0;
-}
-
-size_t type_bytes(ElementType type) {
-  if (type == ElementType::f32) return 4;
-  return type == ElementType::i16 || type == ElementType::u16 ? 2 : 1;
-}
-
-// The plan's stored tensor against the float one, element by element in the same order.
-Sums compare_tensor(const PlanTensor& tensor, std::span<const std::byte> stored,
-                    std::span<const float> values) {
-  Sums sums;
-  const auto channels = static_cast<size_t>(tensor.shape[3]);
-  const size_t bytes = type_bytes(tensor.type);
-  for (size_t i = 0; i < values.size(); ++i) {
-    const size_t c = i % channels;
-    const float scale = tensor.scale[tensor.scale.size() == 1 ? 0 : c];
-    const auto zero = static_cast<float>(tensor.zero_point[tensor.zero_point.size() == 1 ? 0 : c]);
-    const float raw = stored_value(tensor.type, stored.data() + i * bytes);
-    const float real = tensor.type == ElementType::f32 ? raw : (raw - zero) * scale;
-    sums.add(values[i], real);
-  }
-  return sums;
+// Whether the step's output is rounded, rather than taken from other stored values.
+bool rounds(const Plan& plan, const Step& step) {
+  const auto* pool = std::get_if<PoolStep>(&step.op);
+  const bool moves = std::holds_alternative<GatherStep>(step.op) ||
+                     std::holds_alternative<ConcatStep>(step.op) ||
+                     std::holds_alternative<ReshapeStep>(step.op) ||
+                     std::holds_alternative<PermuteStep>(step.op) ||
+                     std::holds_alternative<ConstantStep>(step.op) ||
+                     (pool != nullptr && pool->kind == PoolStep::Kind::maximum);
+  return !moves && plan.tensors[step.output].type != ElementType::f32;
 }
 
 // For each step the tensor of the float graph that it makes.
@@ -125,49 +66,51 @@ Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) 
 class Worker {
  public:
   static Result<Worker> create(const Model& float_model, const Model& plan,
-                               const std::vector<TensorId>& tensors) {
+                               const std::vector<TensorId>& tensors,
+                               const CompareOptions& options) {
     auto session = Session::create(plan.program, 1);
     if (!session) return session.error();
     auto floats = create_float_session(*float_model.graph);
     if (!floats) return floats.error();
-    return Worker(float_model, plan, tensors, std::move(*session), std::move(*floats));
+    return Worker(float_model, plan, tensors, options, std::move(*session), std::move(*floats));
   }
 
-  // An Error only where it is not this picture's: memory that runs out.
-  Result<PictureSums> compare(const Sample& sample) {
-    const auto refused = [](const Error& error) -> Result<PictureSums> {
-      if (error.kind == ErrorKind::unsupported) return error;
-      return PictureSums{{}, 0, false, error.message};
+  // An Error only where it is not this picture's: memory that runs out, an interrupt.
+  Result<PictureErrors> compare(const Sample& sample) {
+    const auto refused = [](const Error& error) -> Result<PictureErrors> {
+      if (error.kind == ErrorKind::unsupported || error.kind == ErrorKind::interrupted) {
+        return error;
+      }
+      PictureErrors out;
+      out.problem = error.message;
+      return out;
     };
     auto bytes = read_sample(sample);
     if (!bytes) return refused(bytes.error());
     auto input = decode_network_input(*plan_, sample.path, *bytes);
     if (!input) return refused(input.error());
-    PictureSums out;
+    PictureErrors out;
     if (const Status ran = run(*input, out); !ran) return refused(ran.error());
     return out;
   }
 
  private:
   Worker(const Model& float_model, const Model& plan, const std::vector<TensorId>& tensors,
-         std::unique_ptr<Session> session, std::unique_ptr<FloatSession> floats)
+         const CompareOptions& options, std::unique_ptr<Session> session,
+         std::unique_ptr<FloatSession> floats)
       : float_model_(&float_model),
         plan_(&plan),
         tensors_(&tensors),
+        options_(&options),
         session_(std::move(session)),
         floats_(std::move(floats)),
         kept_(tensors.size()) {}
 
-  Status run(const NetworkInput& input, PictureSums& out) {
-    // The plan's preprocessing is what both networks see.
-    std::vector<float> values = input.values;
-    const Preprocess& how = plan_->preprocess;
-    const auto channels = static_cast<size_t>(plan_->input[2]);
-    for (size_t i = 0; i < input.pixels.size(); ++i) {
-      values.push_back((static_cast<float>(input.pixels[i]) - how.mean[i % channels]) /
-                       how.std[i % channels]);
+  Status run(const NetworkInput& input, PictureErrors& out) {
+    if (input.pixels.empty()) {
+      return usage_error("compare needs pictures: tensors past the preprocessing are not compared");
     }
-    to_graph_input(*float_model_, values);
+    const std::vector<float> values = float_input(input);
     const auto classes = static_cast<size_t>(plan_->outputs);
     std::vector<float> float_logits(classes), logits(classes);
     const FloatSession::Observer keep = [&](TensorId tensor, std::span<float> made) {
@@ -179,70 +122,152 @@ class Worker {
     const Plan& plan = plan_->program->plan();
     out.steps.resize(tensors_->size());
     const Session::Observer observe = [&](size_t s, std::span<const std::byte> stored) {
-      out.steps[s] = compare_tensor(plan.tensors[plan.steps[s].output], stored, kept_[s]);
+      out.steps[s] = StepError(plan.tensors[plan.steps[s].output], stored, kept_[s]);
     };
     std::vector<std::byte> bytes(input.pixels.size());
     std::memcpy(bytes.data(), input.pixels.data(), bytes.size());
-    if (input.pixels.empty()) {
-      return usage_error("compare needs pictures: tensors past the preprocessing are not compared");
-    }
     if (const Status ran = session_->run_observed(bytes, logits, observe); !ran) return ran;
     for (size_t i = 0; i < classes; ++i) {
       out.largest_difference =
           std::max(out.largest_difference, std::fabs(double{logits[i]} - double{float_logits[i]}));
     }
-    out.agree = top_scores(plan_->output_kind, logits, 1)[0].index ==
-                top_scores(float_model_->output_kind, float_logits, 1)[0].index;
+    out.agree = top_scores(plan_->output_kind, logits, 1)[0].index == best_of(float_logits);
+    return options_->effects ? find_effects(values, float_logits, out) : Status{};
+  }
+
+  // The plan's preprocessing is what both networks see.
+  std::vector<float> float_input(const NetworkInput& input) const {
+    std::vector<float> values;
+    const Preprocess& how = plan_->preprocess;
+    const auto channels = static_cast<size_t>(plan_->input[2]);
+    for (size_t i = 0; i < input.pixels.size(); ++i) {
+      values.push_back((static_cast<float>(input.pixels[i]) - how.mean[i % channels]) /
+                       how.std[i % channels]);
+    }
+    to_graph_input(*float_model_, values);
+    return values;
+  }
+
+  int32_t best_of(std::span<const float> float_logits) const {
+    return top_scores(float_model_->output_kind, float_logits, 1)[0].index;
+  }
+
+  // Rounds one step's output at a time in the float network.
+  Status find_effects(const std::vector<float>& values, const std::vector<float>& expected,
+                      PictureErrors& out) {
+    const Plan& plan = plan_->program->plan();
+    out.effect.resize(plan.steps.size());
+    out.flips.resize(plan.steps.size());
+    std::vector<float> logits(expected.size());
+    for (size_t s = 0; s < plan.steps.size(); ++s) {
+      if (!rounds(plan, plan.steps[s])) continue;
+      if (options_->stop != nullptr && *options_->stop) {
+        return Error{ErrorKind::interrupted, "interrupted"};
+      }
+      const FloatSession::Observer round = [&](TensorId tensor, std::span<float> made) {
+        if (tensor == (*tensors_)[s]) round_as_stored(plan.tensors[plan.steps[s].output], made);
+      };
+      if (const Status ran = floats_->run(values, logits, &round); !ran) return ran;
+      for (size_t i = 0; i < logits.size(); ++i) out.effect[s].add(expected[i], logits[i]);
+      out.flips[s] = best_of(logits) != best_of(expected);
+    }
     return {};
   }
 
   const Model* float_model_;
   const Model* plan_;
   const std::vector<TensorId>* tensors_;
+  const CompareOptions* options_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<FloatSession> floats_;
   std::vector<std::vector<float>> kept_;
 };
 
-Comparison merge(const Plan& plan, const std::vector<PictureSums>& pictures) {
-  Comparison out;
-  std::vector<Sums> total(plan.steps.size());
-  for (const PictureSums& picture : pictures) {
-    if (!picture.problem.empty()) {
-      out.unreadable.push_back(picture.problem);
-      continue;
-    }
-    ++out.pictures;
-    out.top1_agree += picture.agree;
-    out.largest_logit_difference =
-        std::max(out.largest_logit_difference, picture.largest_difference);
-    for (size_t s = 0; s < total.size(); ++s) total[s].add(picture.steps[s]);
+std::optional<WorstChannel> worst_channel(const PlanTensor& tensor, const StepError& error) {
+  if (tensor.type == ElementType::f32 || error.channels().empty()) return std::nullopt;
+  WorstChannel out;
+  out.channel = error.worst_channel();
+  const ChannelError& worst = error.channels()[out.channel];
+  const double all = error.total().error_square;
+  out.error_share = all > 0 ? worst.sums.error_square / all : 0;
+  out.sqnr_db = worst.sums.sqnr_db();
+  out.range = stored_range(tensor, out.channel);
+  out.histogram = worst.histogram;
+  double outside = 0, total = 0;
+  for (size_t bin = 0; bin < out.histogram.size(); ++bin) {
+    const bool inside = bin >= beyond_bins && bin < beyond_bins + inside_bins;
+    outside += inside ? 0 : out.histogram[bin];
+    total += out.histogram[bin];
   }
-  for (size_t s = 0; s < total.size(); ++s) {
-    LayerError layer{plan.steps[s].name,
-                     std::string(step_operator_name(plan.steps[s].op)),
-                     total[s].cosine(),
-                     total[s].sqnr_db(),
-                     1,
-                     0,
-                     false};
-    for (const StepReport& report : plan.report) {
-      if (report.step != s) continue;
-      layer.cosine_alone = report.cosine_alone;
-      layer.sqnr_alone_db = report.sqnr_alone_db;
-      layer.has_alone = true;
-    }
-    if (plan.steps[s].output == plan.output) out.logit_cosine = total[s].cosine();
-    out.layers.push_back(std::move(layer));
-  }
+  out.beyond = total > 0 ? outside / total : 0;
   return out;
 }
+
+// All pictures so far.
+class Totals {
+ public:
+  explicit Totals(const Plan& plan) : plan_(plan), steps_(plan.steps.size()) {}
+
+  void add(PictureErrors picture) {
+    if (!picture.problem.empty()) {
+      out_.unreadable.push_back(std::move(picture.problem));
+      return;
+    }
+    ++out_.pictures;
+    out_.top1_agree += picture.agree;
+    out_.largest_logit_difference =
+        std::max(out_.largest_logit_difference, picture.largest_difference);
+    effect_.resize(picture.effect.size());
+    flips_.resize(picture.flips.size());
+    for (size_t s = 0; s < steps_.size(); ++s) steps_[s].merge(picture.steps[s]);
+    for (size_t s = 0; s < effect_.size(); ++s) {
+      effect_[s].add(picture.effect[s]);
+      flips_[s] += picture.flips[s];
+    }
+  }
+
+  Comparison result() && {
+    for (size_t s = 0; s < steps_.size(); ++s) {
+      const Step& step = plan_.steps[s];
+      const ErrorSums total = steps_[s].total();
+      LayerError layer;
+      layer.name = step.name;
+      layer.op = step_operator_name(step.op);
+      layer.cosine = total.cosine();
+      layer.sqnr_db = total.sqnr_db();
+      layer.worst = worst_channel(plan_.tensors[step.output], steps_[s]);
+      for (const StepReport& report : plan_.report) {
+        if (report.step != s) continue;
+        layer.cosine_alone = report.cosine_alone;
+        layer.sqnr_alone_db = report.sqnr_alone_db;
+        layer.has_alone = true;
+      }
+      if (!effect_.empty() && rounds(plan_, step)) {
+        layer.effect = {static_cast<double>(flips_[s]) / static_cast<double>(out_.pictures),
+                        effect_[s].sqnr_db()};
+      }
+      if (step.output == plan_.output) {
+        out_.logit_cosine = total.cosine();
+        out_.logit_sqnr_db = total.sqnr_db();
+      }
+      out_.layers.push_back(std::move(layer));
+    }
+    return std::move(out_);
+  }
+
+ private:
+  const Plan& plan_;
+  std::vector<StepError> steps_;
+  std::vector<ErrorSums> effect_;
+  std::vector<int64_t> flips_;
+  Comparison out_;
+};
 
 }  // namespace
 
 Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
                                   const std::vector<Sample>& samples,
-                                  const EvaluateOptions& options) {
+                                  const CompareOptions& options) {
   if (!float_model.is_float() || plan.is_float()) {
     return usage_error("compare takes a float model (.onnx) first and a plan (.octavo) second");
   }
@@ -251,24 +276,31 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   std::vector<Worker> workers;
   const auto wanted = static_cast<size_t>(std::max(options.threads, 1));
   for (size_t t = 0; t < std::min(wanted, samples.size()); ++t) {
-    auto worker = Worker::create(float_model, plan, *tensors);
+    auto worker = Worker::create(float_model, plan, *tensors, options);
     if (!worker) return worker.error();
     workers.push_back(std::move(*worker));
   }
-  std::vector<PictureSums> pictures(samples.size());
-  Parallel how{static_cast<int>(workers.size()), options.stop, {}};
-  if (options.progress) {
-    how.progress = [&](size_t done) { options.progress(done, samples.size()); };
+  // What a picture leaves is as large as its histograms: a few at a time.
+  const size_t batch = 4 * workers.size();
+  Totals totals(plan.program->plan());
+  for (size_t first = 0; first < samples.size(); first += batch) {
+    std::vector<PictureErrors> pictures(std::min(batch, samples.size() - first));
+    Parallel how{static_cast<int>(workers.size()), options.stop, {}};
+    if (options.progress) {
+      how.progress = [&](size_t done) { options.progress(first + done, samples.size()); };
+    }
+    const auto compare_one = [&](size_t i, size_t worker) -> Status {
+      auto errors = workers[worker].compare(samples[first + i]);
+      if (!errors) return errors.error();
+      pictures[i] = std::move(*errors);
+      return {};
+    };
+    if (const Status done = for_each_index(pictures.size(), how, compare_one); !done) {
+      return done.error();
+    }
+    for (PictureErrors& picture : pictures) totals.add(std::move(picture));
   }
-  const auto compare_one = [&](size_t i, size_t worker) -> Status {
-    auto sums = workers[worker].compare(samples[i]);
-    if (!sums) return sums.error();
-    pictures[i] = std::move(*sums);
-    return {};
-  };
-  const Status compared = for_each_index(samples.size(), how, compare_one);
-  if (!compared) return compared.error();
-  Comparison out = merge(plan.program->plan(), pictures);
+  Comparison out = std::move(totals).result();
   if (out.pictures == 0) {
     return rejected(concat("none of the ", samples.size(),
                            " pictures could be compared; the first: ",

@@ -50,6 +50,8 @@ struct CalibrationFeed {
   // Classes where known (-1: not), for the warning about few classes.
   std::vector<int> classes;
   std::vector<std::string> names;  // for warnings; may be empty
+  // So many of the inputs, one after the other, are views of one picture.
+  size_t views = 1;
 };
 
 struct Calibration;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <set>
+#include <string_view>
 
 #include "base/text.h"
 #include "quantize/compensate.h"
@@ -142,6 +144,25 @@ Result<WideCandidates> Quantizer::wide_candidates(const Folded& folded) const {
                               network_->mapping, *feed_,
                               spread_indices(calibration_->readable, widen_pictures),
                               sweep("looking for tensors that need 16 bits"));
+}
+
+Widened Quantizer::widened_in(const Plan& plan) const {
+  std::set<std::string_view> wide;
+  for (const Step& step : plan.steps) {
+    if (plan.tensors[step.output].type == ElementType::i16) wide.insert(step.name);
+  }
+  Widened out;
+  for (const FormedStep& step : network_->formed.steps) {
+    const auto node = std::find_if(network_->graph.nodes.begin(), network_->graph.nodes.end(),
+                                   [&](const Node& n) { return n.output == step.output; });
+    if (node == network_->graph.nodes.end() || !wide.contains(node->name) ||
+        network_->types.of[step.output] == ElementType::i16) {
+      continue;
+    }
+    out.tensors.push_back(step.output);
+    if (!moves_only(step)) out.nodes.push_back(node->name);
+  }
+  return out;
 }
 
 std::vector<size_t> Quantizer::held_out() const {

@@ -36,6 +36,11 @@ struct Folded {
   double logits_cosine = 1;  // QuantizationReport's
 };
 
+struct Widened {
+  std::vector<TensorId> tensors;
+  std::vector<std::string> nodes;  // that ask for it as `int16_nodes`
+};
+
 class Quantizer {
  public:
   // Calibrates, or takes what `store` kept, with which every fold is the same to the bit. `how` and
@@ -48,6 +53,8 @@ class Quantizer {
   Result<Folded> fold(std::span<const TensorId> wide = {}) const;
   // `folded` is fold()'s.
   Result<WideCandidates> wide_candidates(const Folded& folded) const;
+  // What `plan`, made from this network, stores with 16 bits and fold() would not.
+  Widened widened_in(const Plan& plan) const;
   // Its plan, and what calibration warns of.
   Quantized finish(Folded folded) const;
 

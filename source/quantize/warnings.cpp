@@ -51,12 +51,15 @@ void warn_of_far_pictures(const Graph& graph, const Calibration& calibration,
   const FarPictures::Summary far = calibration.far.summary();
   const std::string picture = far.picture < feed.names.size() ? quoted(feed.names[far.picture])
                                                               : concat("number ", far.picture + 1);
-  warnings.push_back(concat(
-      far.pictures, far.pictures == 1 ? " calibration picture is" : " calibration pictures are",
-      " far beyond the others in ", far.tensors, far.tensors == 1 ? " tensor" : " tensors",
-      " and left out there; the farthest, ", picture, ", has ", std::llround(far.times),
-      " times the median picture's energy in ", quoted(graph.tensors[far.tensor].name),
-      ": is it of the kind that the network will see?"));
+  warnings.push_back(
+      concat(far.pictures,
+             feed.views > 1      ? " views of calibration pictures are"
+             : far.pictures == 1 ? " calibration picture is"
+                                 : " calibration pictures are",
+             " far beyond the others in ", far.tensors, far.tensors == 1 ? " tensor" : " tensors",
+             " and left out there; the farthest, ", picture, ", has ", std::llround(far.times),
+             " times the median picture's energy in ", quoted(graph.tensors[far.tensor].name),
+             ": is it of the kind that the network will see?"));
 }
 
 double largest_score(std::span<const float> logits) {
@@ -89,7 +92,7 @@ std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSt
                                               const Calibration& calibration, const Choice& choice,
                                               const CalibrationFeed& feed) {
   std::vector<std::string> warnings;
-  const size_t pictures = calibration.readable.size();
+  const size_t pictures = calibration.readable.size() / feed.views;
   if (!calibration.unreadable.empty()) {
     warnings.push_back(
         concat(calibration.unreadable.size(), " of ", feed.count,

@@ -131,7 +131,9 @@ Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedStep
   std::stable_sort(found.all.begin(), found.all.end(),
                    [&](const Candidate& a, const Candidate& b) { return worth(a) > worth(b); });
   WideCandidates out{{}, found.total_macs, found.wide_macs};
-  for (Candidate& c : found.all) out.ranked.push_back({std::move(c.stored), c.noise, c.macs});
+  for (Candidate& c : found.all) {
+    out.ranked.push_back({std::move(c.stored), c.noise, c.macs, c.rounded.front()});
+  }
   return out;
 }
 

@@ -19,10 +19,12 @@ struct WideCandidate {
   std::vector<TensorId> tensors;
   double noise = 0;  // power of what their rounding to bytes does to the logits, over the logits'
   double macs = 0;   // multiply-accumulates that read them
+  // One that a step rounds: named as 16-bit, it takes all of them along.
+  TensorId first_rounded = 0;
 };
 
 struct WideCandidates {
-  std::vector<WideCandidate> ranked;  // what disturbs most for the multiply-accumulates first
+  std::vector<WideCandidate> ranked;     // what disturbs most for the multiply-accumulates first
   double total_macs = 0, wide_macs = 0;  // of the network; those that read 16 bits already
 };
 

@@ -153,6 +153,39 @@ def test_compare_names_every_step(small):
     parsed = answer("compare", small.model, small.plan, "--data", small.evaluation)
     assert parsed["n"] == 40 and parsed["logit_cosine"] > 0.98
     assert len(parsed["layers"]) == len(answer("inspect", small.plan)["steps"])
+    for layer in parsed["layers"]:
+        worst = layer.get("worst_channel")
+        if worst is None:
+            assert layer is parsed["layers"][-1], "only logits are stored in float"
+            continue
+        assert 0 < worst["error_share"] <= 1 and worst["range"][0] <= 0 < worst["range"][1]
+        assert len(worst["histogram"]) == 40 and 0 <= worst["beyond"] < 0.1
+        assert 0 <= layer["flips"] <= 100 and layer["logit_sqnr_db"] > 10
+    assert "flips" not in answer("compare", small.model, small.plan, "--data", small.evaluation, "--no-flips")["layers"][0]
+
+
+def test_what_compare_advises_is_what_build_gives(small, tmp_path):
+    calibration = ["--calib", small.calibration, "--calib-cache", tmp_path / "kept"]
+    advice = answer("compare", small.model, small.plan, "--data", small.evaluation, "--no-flips", *calibration)["advice"]
+    tried, best = advice["tried"], advice["tried"][advice["best"]]
+    assert advice["pictures"] == 40 and len(tried) > 1 and tried[0]["tensors"] == 0 and tried[0]["int16"] == []
+    assert best["agreement"] == max(t["agreement"] for t in tried)
+    widest = tmp_path / "widest.octavo"
+    names = ["--int16", ",".join(tried[-1]["int16"])]
+    assert run("build", small.model, "-o", widest, *calibration, *names).returncode == 0
+    for plan, trial in ((small.plan, tried[0]), (widest, tried[-1])):
+        pair = answer("eval", small.model, plan, "--data", small.evaluation)["paired"][0]
+        assert pair["agree"] == pytest.approx(trial["agreement"])
+    text = run("compare", small.model, small.plan, "--data", small.evaluation, "--no-flips", *calibration).stdout
+    assert "tried on 40 pictures" in text and text.splitlines()[-1]
+
+
+def test_advice_needs_the_pictures_and_says_where_they_are_others(small, tmp_path):
+    data = ["--data", small.evaluation, "--no-flips"]
+    fails(2, "compare", small.model, small.plan, *data, "--calib-cache", tmp_path / "kept", says=["--calib"])
+    fails(1, "compare", small.model, small.plan, *data, "--calib", tmp_path / "none-here", says=["none-here"])
+    done = run("compare", small.model, small.plan, *data, "--calib", small.calibration, "--samples", 20)
+    assert done.returncode == 0 and "calibrated on other pictures" in done.stderr
 
 
 def test_selftest_passes_on_every_path_of_this_machine(small):

@@ -1,0 +1,111 @@
+// 16 bits on trial, with judges whose figures follow from how much is 16-bit.
+#include "search/try_wider.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "quantize/build_graph.h"
+#include "quantize/small_pictures.h"
+
+namespace octavo {
+namespace {
+
+using testing::GraphBuilder;
+using testing::pictures;
+using testing::side;
+using testing::small_preprocess;
+
+Graph chain() {
+  constexpr int depth = 7;
+  GraphBuilder b({1, side, side, 3}, 5);
+  TensorId x = b.graph.input;
+  for (int i = 0; i < depth; ++i) {
+    const std::string n = std::to_string(i);
+    x = b.unary("relu" + n, Unary::Kind::relu, b.conv("conv" + n, x, 8, {3}));
+  }
+  b.conv("logits", b.global_pool("pool", x), 10);
+  return b.graph;
+}
+
+std::set<std::string> wide_steps(const Plan& plan) {
+  std::set<std::string> out;
+  for (const Step& step : plan.steps) {
+    if (plan.tensors[step.output].type == ElementType::i16) out.insert(step.name);
+  }
+  return out;
+}
+
+class TryWider : public ::testing::Test {
+ protected:
+  Quantizer quantizer(const std::vector<std::string>& int16 = {}) const {
+    QuantizeOptions options;
+    options.int16_nodes = int16;
+    auto made = Quantizer::create(graph_, &how_, feed_, options);
+    EXPECT_TRUE(made) << made.error().message;
+    return *std::move(made);
+  }
+
+  const Graph graph_ = chain();
+  const Preprocess how_ = small_preprocess();
+  const CalibrationFeed feed_ = pictures(24);
+};
+
+TEST_F(TryWider, TakesTheFewestOfThoseThatAgreeMost) {
+  const Quantizer bytes = quantizer();
+  std::vector<std::set<std::string>> judged;
+  const auto trials = try_wider(bytes, {}, [&](const Plan& plan) -> Result<Judgement> {
+    judged.push_back(wide_steps(plan));
+    return Judgement{200, judged.size() >= 3 ? 97.0 : 90.0, {}, double(judged.size())};
+  });
+  ASSERT_TRUE(trials) << trials.error().message;
+  ASSERT_GE(trials->tried.size(), 3u);
+  EXPECT_EQ(trials->best, 2u);
+  EXPECT_EQ(trials->tried[0].point.tensors, 0u);
+  EXPECT_EQ(trials->tried[2].point.slowdown, 3);
+  for (size_t i = 1; i < trials->tried.size(); ++i) {
+    EXPECT_GT(trials->tried[i].point.tensors, trials->tried[i - 1].point.tensors);
+    EXPECT_LE(trials->tried[i].point.macs_share, 0.25);
+  }
+}
+
+TEST_F(TryWider, ItsNamesGiveThePlanThatWasTried) {
+  std::vector<Plan> judged;
+  const auto trials = try_wider(quantizer(), {}, [&](const Plan& plan) -> Result<Judgement> {
+    judged.push_back(plan);
+    return Judgement{200, 90.0 + double(judged.size()), {}, 1};
+  });
+  ASSERT_TRUE(trials) << trials.error().message;
+  ASSERT_GT(trials->best, 0u);
+  const auto named = quantizer(trials->tried[trials->best].nodes).fold();
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_EQ(serialize(named->plan), serialize(judged[trials->best]));
+}
+
+TEST_F(TryWider, BeginsWithWhatThePlanHasAlready) {
+  const auto present = quantizer({"relu3"}).fold();
+  ASSERT_TRUE(present) << present.error().message;
+  const Quantizer bytes = quantizer();
+  const Widened widened = bytes.widened_in(present->plan);
+  EXPECT_EQ(widened.nodes, std::vector<std::string>{"relu3"});
+  std::vector<Plan> judged;
+  const auto trials = try_wider(bytes, widened, [&](const Plan& plan) -> Result<Judgement> {
+    judged.push_back(plan);
+    return Judgement{200, 90, {}, 1};
+  });
+  ASSERT_TRUE(trials) << trials.error().message;
+  EXPECT_EQ(trials->best, 0u);
+  EXPECT_EQ(serialize(judged.front()), serialize(present->plan));
+  for (const WideTrial& trial : trials->tried) EXPECT_EQ(trial.nodes.front(), "relu3");
+}
+
+TEST_F(TryWider, AJudgesErrorEndsIt) {
+  const auto trials =
+      try_wider(quantizer(), {}, [](const Plan&) -> Result<Judgement> { return failed("asleep"); });
+  ASSERT_FALSE(trials);
+  EXPECT_EQ(trials.error().message, "asleep");
+}
+
+}  // namespace
+}  // namespace octavo
