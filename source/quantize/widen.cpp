@@ -91,6 +91,7 @@ Status measure(const Graph& graph, const Simulation& simulation, const InputMapp
       for (const TensorId t : candidates[c].rounded) rounds[t] = 1;
       const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
         if (rounds[t] != 0) simulation.roundings[t].apply(seen);
+        keep_from_zero(simulation.least_divisor[t], seen);
       };
       if (auto status = session.run(*values, logits, &observer); !status) return status;
       records[slot][c].add(expected, logits);
@@ -135,21 +136,22 @@ Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedStep
   return out;
 }
 
-Widening tensors_to_widen(const WideCandidates& candidates, double logits_cosine) {
+Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
+                       double most_macs_share) {
+  const double most_macs = most_macs_share * candidates.total_macs - candidates.wide_macs;
   // A cosine of 1 - n / 2 is a noise power of n. Half of what is allowed is aimed at: other
   // pictures are worse than those of calibration.
   double left = 2 * (1 - logits_cosine) - (1 - least_logits_cosine);
-  double macs = candidates.wide_macs;
-  Widening out;
-  for (const WideCandidate& c : candidates.ranked) {
-    if (left <= 0) break;
-    if (macs + c.macs > most_wide_macs * candidates.total_macs) continue;
-    out.tensors.insert(out.tensors.end(), c.tensors.begin(), c.tensors.end());
-    macs += c.macs;
+  so_far.taken.resize(candidates.ranked.size());
+  for (size_t i = 0; i < candidates.ranked.size() && left > 0; ++i) {
+    const WideCandidate& c = candidates.ranked[i];
+    if (so_far.taken[i] || so_far.macs + c.macs > most_macs) continue;
+    so_far.taken[i] = true;
+    so_far.tensors.insert(so_far.tensors.end(), c.tensors.begin(), c.tensors.end());
+    so_far.macs += c.macs;
     left -= c.noise;
   }
-  out.macs_share = macs / std::max(1.0, candidates.total_macs);
-  return out;
+  return so_far;
 }
 
 }  // namespace octavo
