@@ -69,7 +69,7 @@ def input_sizes(config):
     if config.get("fixed_input_size"):
         return [own if own <= LARGEST_SIZE else 224]
     small = max(SIZE, (config.get("min_input_size") or (3, 0))[1])
-    return [small, min(own, 224)]
+    return [small, min(own, 224)] + ([own] if 224 < own <= LARGEST_SIZE else [])
 
 
 def made_up(name, size):
@@ -88,7 +88,8 @@ def made_up(name, size):
 
 def export(name, path):
     """Runs in a process of its own: a network of made-up weights as a file, by TorchScript at opset
-    17; where that cannot, with attention written out, at opset 18, or at the network's own size."""
+    17; where that cannot, with attention written out, at opset 18, at the network's own size, or by
+    torch.export."""
     sys.path.insert(0, str(ROOT / "zoo"))
     import export as zoo_export
     import onnx
@@ -96,16 +97,17 @@ def export(name, path):
     import torch
     torch.set_num_threads(1)
     sizes = input_sizes(created(name, meta=True).default_cfg)
-    ways = [(opset, fused, size) for size in sizes for opset, fused in ((17, True), (17, False), (18, False))]
-    for opset, fused, size in ways:
+    forms = [(zoo_export.Form(), True), (zoo_export.Form(), False), (zoo_export.Form(opset=18), False)]
+    ways = [(form, fused, size) for size in sizes for form, fused in forms]
+    ways += [(zoo_export.Form("dynamo", 18), False, size) for size in sizes]
+    for form, fused, size in ways:
         try:
             timm.layers.set_fused_attn(fused)
-            form = zoo_export.Form(opset=opset)
             model, row = made_up(name, size)
             exported = zoo_export.to_onnx(model, row, form, size)
             break
         except Exception:  # the exporter raises what it likes
-            if (opset, fused, size) == ways[-1]:
+            if (form, fused, size) == ways[-1]:
                 raise
     zoo_export.drop_traces(exported)
     zoo_export.describe(exported, row, str(SEED), size)
