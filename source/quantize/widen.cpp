@@ -64,6 +64,15 @@ Candidates find_candidates(const Graph& graph, const FormedSteps& formed, const 
   return out;
 }
 
+// How many of the pictures are looked at: each is one run of the network a candidate, and the order
+// of hundreds of candidates needs few.
+std::vector<size_t> pictures_to_rank_by(const std::vector<size_t>& pictures, size_t candidates) {
+  constexpr size_t most_runs = 512, least_pictures = 2;
+  const size_t count = std::max(least_pictures, most_runs / std::max<size_t>(1, candidates));
+  return {pictures.begin(),
+          pictures.begin() + static_cast<ptrdiff_t>(std::min(count, pictures.size()))};
+}
+
 // Fills in `noise`: that of the logits where only the candidate is rounded, over their power.
 Status measure(const Graph& graph, const Simulation& simulation, const InputMapping& mapping,
                const CalibrationFeed& feed, const std::vector<size_t>& pictures,
@@ -122,8 +131,8 @@ Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedStep
   const Groups groups(graph, formed);
   Candidates found = find_candidates(graph, formed, choice, groups);
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
-  if (auto status = measure(graph, simulation, mapping, feed, pictures, sweep, found.all);
-      !status) {
+  const auto seen = pictures_to_rank_by(pictures, found.all.size());
+  if (auto status = measure(graph, simulation, mapping, feed, seen, sweep, found.all); !status) {
     return status.error();
   }
   // Also what costs nothing takes its turn by what it brings.

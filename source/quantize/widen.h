@@ -10,7 +10,7 @@
 namespace octavo {
 
 // Logits below this cosine to the float network's are worth the search.
-inline constexpr double least_logits_cosine = 0.98;
+inline constexpr double least_logits_cosine = 0.99;
 // Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included:
 // a few, and more only where the logits are still too far off.
 inline constexpr double wide_macs_shares[] = {0.05, 0.25, 0.5, 1};
