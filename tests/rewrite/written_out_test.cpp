@@ -50,6 +50,16 @@ TEST(Gathers, AlongAnyAxisPickChannels) {
   }
 }
 
+// 2^20 indices are the most that are written out.
+TEST(Gathers, OfWindowsThatOverlapTurnTheirAxisToTheEnd) {
+  Build build({1, 40, 30, 32});
+  std::vector<int64_t> windows;
+  for (int64_t i = 0; i < 1200; ++i) windows.push_back((i / 2 + i % 2) % 40);
+  const Graph graph =
+      after("gather-channels", build.finish(build.add(Gather{1, windows}, {build.input()})));
+  EXPECT_EQ(test::operators(graph), "reshape transpose gather transpose reshape");
+}
+
 TEST(Concats, AlongAnyAxisJoinChannels) {
   for (const int axis : {0, 1}) {
     Build build({1, 2, 3, 4});
