@@ -2,8 +2,8 @@
 weights, from export to digests. One row a name; what was found is kept in FOLDER/results.json, so
 that an interrupted run goes on where it was. Each name is a process of its own, with a limit of time.
 
-usage: bench/architectures.py FOLDER [--count N] [--pictures N] [--check-only] [--again [failed|all]]
-                              [--seconds N] [NAME...]
+usage: bench/architectures.py FOLDER [--count N] [--samples N] [--pictures N] [--check-only]
+                              [--again [failed|all]] [--seconds N] [NAME...]
 Needs torch and timm as zoo/requirements.txt names them."""
 
 import argparse
@@ -20,7 +20,7 @@ import numpy
 
 from common import ROOT, SHARED, listed, machine, octavo, octavo_json, octavo_run
 
-COUNT, SEED, PICTURES = 130, 1, 16
+COUNT, SEED, CALIBRATION, PICTURES = 130, 1, 32, 16
 LEAST_COSINE = 0.98
 SIZE, LARGEST_SIZE = 128, 256  # input sides: of networks that take any, and the most of the others
 SECONDS = 900
@@ -69,7 +69,7 @@ def input_sizes(config):
     if config.get("fixed_input_size"):
         return [own if own <= LARGEST_SIZE else 224]
     small = max(SIZE, (config.get("min_input_size") or (3, 0))[1])
-    return [small, min(own, 224)]
+    return [small, min(own, 224)] + ([own] if 224 < own <= LARGEST_SIZE else [])
 
 
 def made_up(name, size):
@@ -88,7 +88,8 @@ def made_up(name, size):
 
 def export(name, path):
     """Runs in a process of its own: a network of made-up weights as a file, by TorchScript at opset
-    17; where that cannot, with attention written out, at opset 18, or at the network's own size."""
+    17; where that cannot, with attention written out, at opset 18, at the network's own size, or by
+    torch.export."""
     sys.path.insert(0, str(ROOT / "zoo"))
     import export as zoo_export
     import onnx
@@ -96,16 +97,17 @@ def export(name, path):
     import torch
     torch.set_num_threads(1)
     sizes = input_sizes(created(name, meta=True).default_cfg)
-    ways = [(opset, fused, size) for size in sizes for opset, fused in ((17, True), (17, False), (18, False))]
-    for opset, fused, size in ways:
+    forms = [(zoo_export.Form(), True), (zoo_export.Form(), False), (zoo_export.Form(opset=18), False)]
+    ways = [(form, fused, size) for size in sizes for form, fused in forms]
+    ways += [(zoo_export.Form("dynamo", 18), False, size) for size in sizes]
+    for form, fused, size in ways:
         try:
             timm.layers.set_fused_attn(fused)
-            form = zoo_export.Form(opset=opset)
             model, row = made_up(name, size)
             exported = zoo_export.to_onnx(model, row, form, size)
             break
         except Exception:  # the exporter raises what it likes
-            if (opset, fused, size) == ways[-1]:
+            if (form, fused, size) == ways[-1]:
                 raise
     zoo_export.drop_traces(exported)
     zoo_export.describe(exported, row, str(SEED), size)
@@ -143,7 +145,7 @@ def logits(model, pictures, file):
     return numpy.load(file).astype(numpy.float64)
 
 
-def built(path, pictures, limit):
+def built(path, samples, pictures, limit):
     """The plan's distance to the float network on pictures that calibration did not see."""
     calibration = SHARED / "data/calibration"
     held_out = [picture for picture, _ in listed("val500")[:: 500 // pictures]][:pictures]
@@ -151,7 +153,7 @@ def built(path, pictures, limit):
         plan, start = f"{folder}/plan.octavo", time.monotonic()
         try:
             code, _, message = octavo_run("build", path, "-o", plan, "--calib", calibration,
-                                          "--samples", pictures, "--threads", 1, "-q", seconds=limit)
+                                          "--samples", samples, "--threads", 1, "-q", seconds=limit)
         except subprocess.TimeoutExpired:
             return {"error": "the build took too long"}
         if code != 0:
@@ -163,7 +165,7 @@ def built(path, pictures, limit):
         isas = [isa for isa in octavo_json("doctor")["isas"] if isa != "reference"]
         differ = [isa for isa in isas if octavo_run("selftest", plan, "--isa", isa, "-q")[0] != 0]
         return {"cosine": float(cosines.mean()), "median": float(numpy.median(cosines)),
-                "pictures": pictures, "build_s": seconds, "isas": isas, "differ": differ}
+                "samples": samples, "pictures": pictures, "build_s": seconds, "isas": isas, "differ": differ}
 
 
 def measure(folder, name, options):
@@ -175,7 +177,7 @@ def measure(folder, name, options):
         return {"check": error}
     result = {"refused": refused}
     if not refused and not options.check_only:
-        result["plan"] = built(path, options.pictures, options.seconds)
+        result["plan"] = built(path, options.samples, options.pictures, options.seconds)
     return result
 
 
@@ -214,8 +216,8 @@ def parse():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--count", type=int, default=COUNT)
-    parser.add_argument("--pictures", type=int, default=PICTURES,
-                        help="to calibrate, and as many others to compare")
+    parser.add_argument("--samples", type=int, default=CALIBRATION, help="pictures to calibrate with")
+    parser.add_argument("--pictures", type=int, default=PICTURES, help="others to compare")
     parser.add_argument("--seconds", type=int, default=SECONDS,
                         help="limit of an export, and of a build")
     parser.add_argument("--check-only", action="store_true", help="build nothing")

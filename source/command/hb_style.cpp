@@ -46,6 +46,8 @@ std::string hb_type(StepKind kind, bool maximum) {
       return "Add";
     case StepKind::multiply:
       return "Mul";
+    case StepKind::divide:
+      return "Div";
     case StepKind::rescale:
       return "BatchNormalization";
     case StepKind::layer_norm:
@@ -79,7 +81,8 @@ std::string type_of(const StepOperator& op) {
                                 StepKind::concat,       StepKind::reshape, StepKind::layer_norm,
                                 StepKind::l2_normalize, StepKind::softmax, StepKind::matmul,
                                 StepKind::resize,       StepKind::permute, StepKind::constant,
-                                StepKind::rescale};  // a lookup
+                                StepKind::rescale,  // a lookup
+                                StepKind::divide};
   static_assert(std::size(kinds) == std::variant_size_v<StepOperator>);
   const auto* pool = std::get_if<PoolStep>(&op);
   return hb_type(kinds[op.index()], pool != nullptr && pool->kind == PoolStep::Kind::maximum);

@@ -319,6 +319,35 @@ Emitted emit(Emitter& out, const Step& step, const MultiplyStep& op) {
   return {"", finish_step(out, step, op.epilogue, layout, argument)};
 }
 
+// The divisor in its own units, half of one where it is zero: exact, since the other is a whole
+// number of them.
+Emitted emit(Emitter& out, const Step& step, const DivideStep& op) {
+  const AxisOrder layout = out.layout(step.inputs[0]);
+  const size_t channels = out.channels(step.output);
+  const std::string& name = name_of(out, step);
+  const Storage &a = out.storage(step.inputs[0]), &b = out.storage(step.inputs[1]);
+  const std::string left = out.centred_value(step.inputs[0], layout, concat(name, "/left"));
+  const std::string whole =
+      out.affine(out.centred_value(step.inputs[1], layout, concat(name, "/right")),
+                 combined(channels, [&](size_t c) { return 1 / b.unit_of(c); }), {0}, layout,
+                 concat(name, "/units"));
+  const std::string size = out.node("Abs", {whole}, concat(name, "/size"));
+  const std::string half = out.floats({}, {0.5f}, concat(name, "/half"));
+  const std::string none = out.node("Less", {size, half}, concat(name, "/none"));
+  const std::string divisor = out.node("Where", {none, half, whole}, concat(name, "/divisor"));
+  const std::string quotient = out.node("Div", {left, divisor}, concat(name, "/quotient"));
+  const MakeArgument argument = [&](const PerChannel& factor, const PerChannel& offset) {
+    return out.affine(quotient,
+                      combined(channels,
+                               [&](size_t c) {
+                                 return of_channel(factor, c) *
+                                        of_channel(op.epilogue.multiplier, c) / a.unit_of(c);
+                               }),
+                      offset, layout, concat(name, "/argument"));
+  };
+  return {"", finish_step(out, step, op.epilogue, layout, argument)};
+}
+
 Emitted emit(Emitter& out, const Step& step, const RescaleStep& op) {
   const AxisOrder layout = out.layout(step.inputs[0]);
   const MakeArgument scaled =
@@ -622,9 +651,9 @@ Emitted emit_one_of(Emitter& out, const Step& step) {
 }  // namespace
 
 Emitted emit_step(Emitter& out, const Step& step) {
-  return emit_one_of<ConvolutionStep, PoolStep, AddStep, MultiplyStep, RescaleStep, GatherStep,
-                     ConcatStep, ReshapeStep, LayerNormStep, L2NormalizeStep, SoftmaxStep,
-                     MatMulStep, ResizeStep, PermuteStep, ConstantStep>(out, step);
+  return emit_one_of<ConvolutionStep, PoolStep, AddStep, MultiplyStep, DivideStep, RescaleStep,
+                     GatherStep, ConcatStep, ReshapeStep, LayerNormStep, L2NormalizeStep,
+                     SoftmaxStep, MatMulStep, ResizeStep, PermuteStep, ConstantStep>(out, step);
 }
 
 void emit_input(Emitter& out, const std::string& name) {

@@ -40,6 +40,7 @@ bool takes_offsets(const Step& step, size_t input) {
   }
   return std::holds_alternative<PoolStep>(step.op) || std::holds_alternative<AddStep>(step.op) ||
          std::holds_alternative<MultiplyStep>(step.op) ||
+         std::holds_alternative<DivideStep>(step.op) ||
          std::holds_alternative<RescaleStep>(step.op) ||
          std::holds_alternative<ResizeStep>(step.op);
 }
@@ -62,6 +63,7 @@ bool takes_units(const Plan& plan, const Step& step, size_t input) {
   return (pool != nullptr && pool->kind == PoolStep::Kind::average) ||
          std::holds_alternative<AddStep>(step.op) ||
          std::holds_alternative<MultiplyStep>(step.op) ||
+         std::holds_alternative<DivideStep>(step.op) ||
          std::holds_alternative<RescaleStep>(step.op) ||
          std::holds_alternative<ResizeStep>(step.op);
 }

@@ -128,9 +128,9 @@ struct PoolKernel {
   bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
 
-// Add, multiply (also by a gate [n, 1, 1, c]) and rescale.
+// Add, multiply, divide (also by a gate [n, 1, 1, c]) and rescale.
 struct ElementwiseShape {
-  enum class Kind : uint8_t { add, multiply, rescale } kind = Kind::add;
+  enum class Kind : uint8_t { add, multiply, divide, rescale } kind = Kind::add;
   int32_t channels = 0;
   bool b_is_one_pixel = false;  // b [n, 1, 1, c]: its row has one pixel, for every column
   ElementType a = ElementType::u8, b = ElementType::u8, output = ElementType::u8;

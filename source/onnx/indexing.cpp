@@ -168,6 +168,43 @@ Outputs gather(NodeContext& node) {
                       : node.emit_part("shape", Reshape{out}, {taken})};
 }
 
+// Tuples of indices into the first axes: a Gather along those axes laid flat.
+Outputs gather_tuples(NodeContext& node) {
+  if (node.integer("batch_dims", 0) != 0) return node.fail("batch_dims is not known");
+  const Constant* indices = node.constant(1, "the list of indices");
+  if (indices == nullptr || node.failed()) return {};
+  const Shape x = node.input(0).shape();
+  const int64_t axes = indices->shape.empty() ? 0 : indices->shape.back();
+  if (!indices->integers || axes < 1 || axes > static_cast<int64_t>(x.size())) {
+    return node.fail("its indices must be tuples of integers, one for each of the first axes");
+  }
+  const std::vector<int64_t>& stated = *indices->integers;
+  Gather op{0, {}};
+  for (size_t first = 0; first < stated.size(); first += static_cast<size_t>(axes)) {
+    int64_t place = 0;
+    for (size_t axis = 0; axis < static_cast<size_t>(axes); ++axis) {
+      const int64_t dim = x[axis];
+      int64_t index = stated[first + axis];
+      if (index < -dim || index >= dim) {
+        return node.fail(concat("index ", index, " of an axis of ", dim));
+      }
+      if (index < 0) index += dim;
+      place = place * dim + index;
+    }
+    op.indices.push_back(place);
+  }
+  const auto rest = x.begin() + static_cast<std::ptrdiff_t>(axes);
+  Shape flat{element_count({x.begin(), rest})},
+      out(indices->shape.begin(), indices->shape.end() - 1);
+  flat.insert(flat.end(), rest, x.end());
+  out.insert(out.end(), rest, x.end());
+  const Value source =
+      flat == x ? node.input(0) : node.emit_part("flat", Reshape{flat}, {node.input(0)});
+  const Value taken = node.emit(std::move(op), {source});
+  if (node.failed() || taken.shape() == out) return {taken};
+  return {node.emit_part("shape", Reshape{out}, {taken})};
+}
+
 // Pads before and after each axis; negative ones crop.
 struct Padding {
   Shape before, after;
@@ -328,6 +365,7 @@ std::vector<OperatorRow> indexing_operators() {
       {"Slice", 1, 5, {1, 10, 11, 13}, slice, {}, "", StoredInputs::moved},
       {"Split", 1, 2, {2, 11, 13, 18}, split, {1}, "", StoredInputs::moved},
       {"Gather", 2, 2, {1, 11, 13}, gather, {}, "", StoredInputs::moved},
+      {"GatherND", 2, 2, {11, 12, 13}, gather_tuples, {}, "", StoredInputs::moved},
       {"ScatterND", 3, 3, {11, 13, 16, 18}, scatter},
       {"Pad", 1, 4, {2, 11, 13, 18, 19, 21, 23, 24}, pad, {1}},
   };

@@ -77,25 +77,62 @@ std::vector<Number> chosen(const std::vector<int64_t>& condition, const std::vec
   return out;
 }
 
-// A constant condition that is the same everywhere chooses a computed operand too.
-Outputs where_uniform(NodeContext& node, const Constant& condition) {
-  const std::vector<int64_t>& values = *condition.integers;
-  if (values.empty() || !std::all_of(values.begin(), values.end(),
-                                     [&](int64_t value) { return value == values[0]; })) {
-    return node.fail("chooses between computed values, which is not known");
+// What a mask of ones and zeros leaves of an operand: nothing (no Value) of a constant that is zero
+// wherever it is chosen.
+std::optional<Value> masked(NodeContext& node, std::string_view part, const Value& x,
+                            const Constant& mask) {
+  if (!x.is_constant()) {
+    return node.emit_part(part, Binary{Binary::Kind::multiply}, {x, Value(mask)});
   }
-  const Value& value = node.input(values[0] != 0 ? 1 : 2);
+  const std::optional<Shape> shape = common_shape(node, x.shape(), mask.shape);
+  if (!shape) return std::nullopt;
+  const Constant number = broadcast_to(x.constant, *shape), chosen = broadcast_to(mask, *shape);
+  if (!number.reals) {
+    node.fail("its operands differ in type");
+    return std::nullopt;
+  }
+  std::vector<float> values = *chosen.reals;
+  for (size_t i = 0; i < values.size(); ++i) values[i] *= values[i] != 0 ? (*number.reals)[i] : 1;
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+    node.fail("fills in what is not finite");
+    return std::nullopt;
+  }
+  if (std::all_of(values.begin(), values.end(), [](float v) { return v == 0; }))
+    return std::nullopt;
+  return Value(make_reals(*shape, std::move(values)));
+}
+
+// A constant condition chooses computed operands too: all of one where it is the same everywhere,
+// else each times a mask of ones and zeros.
+Outputs where_computed(NodeContext& node, const Constant& condition) {
+  const std::vector<int64_t>& values = *condition.integers;
+  if (values.empty()) return node.fail("its condition is empty");
   std::optional<Shape> shape = common_shape(node, node.input(1).shape(), node.input(2).shape());
   if (shape) shape = common_shape(node, *shape, condition.shape);
-  if (!shape || value.shape() == *shape) return {value};
-  return {node.emit(Expand{*std::move(shape)}, {value})};
+  if (!shape) return {};
+  const auto expanded = [&](const Value& x) -> Outputs {
+    if (x.shape() == *shape) return {x};
+    return {node.emit(Expand{*shape}, {x})};
+  };
+  if (std::all_of(values.begin(), values.end(), [&](int64_t v) { return v == values[0]; })) {
+    return expanded(node.input(values[0] != 0 ? 1 : 2));
+  }
+  std::vector<float> yes(values.begin(), values.end()), no = yes;
+  for (float& value : no) value = 1 - value;
+  const auto first =
+      masked(node, "chosen", node.input(1), make_reals(condition.shape, std::move(yes)));
+  const auto second =
+      masked(node, "other", node.input(2), make_reals(condition.shape, std::move(no)));
+  if (node.failed()) return {};
+  if (first && second) return {node.emit(Binary{Binary::Kind::add}, {*first, *second})};
+  return expanded(first ? *first : *second);
 }
 
 Outputs where(NodeContext& node) {
   const Constant* condition = node.constant(0, "the condition");
   if (condition == nullptr) return {};
   if (condition->kind != ElementKind::boolean) return node.fail("its condition must be of bools");
-  if (!node.all_constant()) return where_uniform(node, *condition);
+  if (!node.all_constant()) return where_computed(node, *condition);
   const Constant& yes = node.input(1).constant;
   const Constant& no = node.input(2).constant;
   if (yes.kind != no.kind) return node.fail("its operands differ in type");

@@ -101,19 +101,27 @@ std::optional<Target> read_target(NodeContext& node) {
   return scaled_target(node, spread(node, *scales, ones));
 }
 
-// [n, c, h, w] with c kept, or [n, h, w, c] with c kept.
-Value resized(NodeContext& node, Resize op, const Target& target) {
-  const Value& x = node.input(0);
-  const Shape& from = x.shape();
+// [n, c, h, w] with c kept, or [n, h, w, c] with c kept; [n, c, w] is a map of one row.
+Value resized(NodeContext& node, Resize op, Target target) {
+  Value x = node.input(0);
+  const Shape stated = target.sizes;
+  if (stated == x.shape()) return x;
+  if (x.shape().size() == 3) {
+    Shape one_row = x.shape();
+    one_row.insert(one_row.begin() + 2, 1);
+    x = node.emit_part("row", Reshape{one_row}, {x});
+    target.sizes.insert(target.sizes.begin() + 2, 1);
+    target.scales.insert(target.scales.begin() + 2, 1);
+  }
+  const Shape from = x.shape();
   if (from.size() != 4) {
-    node.fail(concat("its input is ", list_text(from), ", only four axes are known"));
+    node.fail(concat("its input is ", list_text(from), ", only three and four axes are known"));
     return {};
   }
-  if (target.sizes == from) return x;
   const bool channels_first = target.sizes[1] == from[1];
   const size_t height = channels_first ? 2 : 1;
   if (target.sizes[0] != from[0] || (!channels_first && target.sizes[3] != from[3])) {
-    node.fail(concat("from ", list_text(from), " to ", list_text(target.sizes),
+    node.fail(concat("from ", list_text(node.input(0).shape()), " to ", list_text(stated),
                      ", only height and width can change"));
     return {};
   }
@@ -121,8 +129,9 @@ Value resized(NodeContext& node, Resize op, const Target& target) {
   op.width = target.sizes[height + 1];
   op.scale_h = target.scales[height];
   op.scale_w = target.scales[height + 1];
-  if (!channels_first) return node.emit(op, {x});
-  return to_nchw(node, node.emit(op, {to_nhwc(node, x)}));
+  const Value map =
+      channels_first ? to_nchw(node, node.emit(op, {to_nhwc(node, x)})) : node.emit(op, {x});
+  return stated.size() == 4 ? map : node.emit_part("line", Reshape{stated}, {map});
 }
 
 // Before opset 11: output pixel i lies at i / scale; nearest takes the floor when it

@@ -249,6 +249,8 @@ StepOperator PlanReader::step_operator(const format::Step& stored) {
       return ConstantStep{constant<int16_t>(*stored.op_as_ConstantTensor()->values(), "values")};
     case format::Operator::Lookup:
       return LookupStep{copied(stored.op_as_Lookup()->table())};
+    case format::Operator::Divide:
+      return DivideStep{epilogue(*stored.op_as_Divide()->epilogue())};
     case format::Operator::NONE:
       break;
   }

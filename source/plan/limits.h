@@ -19,8 +19,12 @@ inline constexpr int64_t elements = int64_t{1} << 30;
 // Taps of one channel of a convolution, 512 x 512: a fully connected layer over a whole map is
 // one, and a kernel keeps tables of them.
 inline constexpr int64_t window_taps = int64_t{1} << 18;
-// Over which a step normalizes: 64 bits then hold C * S2 exactly, 31 bits a sum of exponentials.
-inline constexpr int32_t normalized_channels = 65535;
+// Over which a softmax goes: 31 bits then hold a sum of exponentials.
+inline constexpr int32_t softmax_channels = 65535;
+// Over which a normalization goes. 64 bits hold C * S2 exactly where C * |x - z| is not more than
+// `normalized_sum`, the root of 2^63 - 1.
+inline constexpr int32_t normalized_channels = 1 << 23;
+inline constexpr int64_t normalized_sum = 3037000499;
 // What a sum of u16 can reach at most: a double holds it exactly.
 inline constexpr int64_t wide_sum = int64_t{1} << 53;
 inline constexpr size_t permuted_axes = 6;

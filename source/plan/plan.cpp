@@ -11,10 +11,9 @@ namespace octavo {
 
 std::string_view step_operator_name(const StepOperator& op) {
   static constexpr std::array<std::string_view, std::variant_size_v<StepOperator>> names{
-      "convolution", "",       "add",     "multiply",   "rescale",
-      "gather",      "concat", "reshape", "layer_norm", "l2_normalize",
-      "softmax",     "matmul", "resize",  "permute",    "constant",
-      "lookup"};
+      "convolution", "",        "add",        "multiply",     "rescale", "gather",
+      "concat",      "reshape", "layer_norm", "l2_normalize", "softmax", "matmul",
+      "resize",      "permute", "constant",   "lookup",       "divide"};
   if (const auto* pool = std::get_if<PoolStep>(&op)) {
     return pool->kind == PoolStep::Kind::maximum ? "max_pool" : "average_pool";
   }

@@ -99,6 +99,12 @@ struct MultiplyStep {
   Epilogue epilogue;
 };
 
+// inputs: a, b of one shape, or b [n, 1, 1, c].
+// f = (float(a - za[c]) * multiplier[c]) / (b == zb[c] ? 0.5f : float(b - zb[c])).
+struct DivideStep {
+  Epilogue epilogue;
+};
+
 // inputs: x. f = float(x - zx[c]) * multiplier[c] + offset[c].
 struct RescaleStep {
   std::vector<float> offset{0.0f};
@@ -181,7 +187,7 @@ struct LookupStep {
 using StepOperator =
     std::variant<ConvolutionStep, PoolStep, AddStep, MultiplyStep, RescaleStep, GatherStep,
                  ConcatStep, ReshapeStep, LayerNormStep, L2NormalizeStep, SoftmaxStep, MatMulStep,
-                 ResizeStep, PermuteStep, ConstantStep, LookupStep>;
+                 ResizeStep, PermuteStep, ConstantStep, LookupStep, DivideStep>;
 
 struct Step {
   std::string name;                 // of the node that gives the output, as in the file

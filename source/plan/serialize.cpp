@@ -159,6 +159,10 @@ class OperatorWriter {
     const auto table = builder_.CreateVector(step.table);
     return format::CreateLookup(builder_, table).Union();
   }
+  Offset<void> operator()(const DivideStep& step) {
+    const auto end = epilogue(builder_, step.epilogue);
+    return format::CreateDivide(builder_, end).Union();
+  }
 
  private:
   FlatBufferBuilder& builder_;
@@ -182,7 +186,8 @@ static_assert(static_cast<int>(format::Operator::Convolution) == 1 &&
               static_cast<int>(format::Operator::Resize) == 13 &&
               static_cast<int>(format::Operator::Permute) == 14 &&
               static_cast<int>(format::Operator::ConstantTensor) == 15 &&
-              static_cast<int>(format::Operator::Lookup) == 16);
+              static_cast<int>(format::Operator::Lookup) == 16 &&
+              static_cast<int>(format::Operator::Divide) == 17);
 
 // Plans of the first format's steps and types are files that its readers take.
 FormatVersion minimum_reader(const Plan& plan) {
@@ -277,11 +282,17 @@ bool has_given_codes(const Plan& plan) {
          std::any_of(plan.steps.begin(), plan.steps.end(), is_given);
 }
 
+bool has_quotients(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(),
+                     [](const Step& s) { return std::holds_alternative<DivideStep>(s.op); });
+}
+
 uint64_t required_features(const Plan& plan) {
   uint64_t bits = 0;
   if (plan.output_kind != OutputKind::logits) bits |= plan_feature::output_meaning;
   if (plan.preprocess.squashes()) bits |= plan_feature::exact_resize;
   if (has_given_codes(plan)) bits |= plan_feature::given_codes;
+  if (has_quotients(plan)) bits |= plan_feature::quotients;
   return bits;
 }
 

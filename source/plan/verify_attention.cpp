@@ -13,16 +13,21 @@ Status verify_one_scale(const StepPlace& at, size_t i) {
   return at.error("input ", i, " must have one scale and one zero point, not one a channel");
 }
 
-// A step over the channels of each pixel.
-Status verify_normalized(const StepPlace& at, const Epilogue& epilogue) {
+// A step over the channels of each pixel, at most so many of them.
+Status verify_over_channels(const StepPlace& at, const Epilogue& epilogue, int64_t most) {
   if (at.input(0).shape != at.output().shape) return wrong_shape(at);
-  const int32_t most = at.input(0).type == ElementType::u16 ? plan_limit::normalized_channels / 2
-                                                            : plan_limit::normalized_channels;
   if (channels(at.input(0)) > most) {
     return at.error("it goes over ", channels(at.input(0)), " channels; the most is ", most);
   }
   if (const Status one = verify_one_scale(at, 0); !one) return one;
   return verify_epilogue(at, epilogue, nullptr);
+}
+
+// C^2 (x - z)^2 stays inside int64.
+Status verify_normalized(const StepPlace& at, const Epilogue& epilogue, int32_t largest_stored) {
+  const int64_t most = plan_limit::normalized_sum / std::max(1, largest_stored);
+  return verify_over_channels(at, epilogue,
+                              std::min<int64_t>(plan_limit::normalized_channels, most));
 }
 
 // e of the largest value is then 2^15, so that no sum of e is zero.
@@ -69,26 +74,27 @@ Status verify_axis(const StepPlace& at, const char* axis, const std::vector<int3
 
 }  // namespace
 
-Status verify_operator(const StepPlace& at, const LayerNormStep& step) {
+Status verify_operator(const StepPlace& at, const LayerNormStep& step, int32_t largest_stored) {
   if (!(step.epsilon >= plan_limit::smallest_epsilon &&
         step.epsilon <= plan_limit::largest_epsilon)) {
     return at.error("its epsilon ", step.epsilon, " is not a number from 2^-100 to 2^80");
   }
   if (const Status offset = verify_offset(at, step.offset); !offset) return offset;
-  return verify_normalized(at, step.epilogue);
+  return verify_normalized(at, step.epilogue, largest_stored);
 }
 
-Status verify_operator(const StepPlace& at, const L2NormalizeStep& step) {
+Status verify_operator(const StepPlace& at, const L2NormalizeStep& step, int32_t largest_stored) {
   if (!(step.floor >= plan_limit::smallest_floor && step.floor <= plan_limit::largest_floor)) {
     return at.error("its floor ", step.floor, " is not a number from 2^-80 to 2^20");
   }
-  return verify_normalized(at, step.epilogue);
+  return verify_normalized(at, step.epilogue, largest_stored);
 }
 
 Status verify_operator(const StepPlace& at, const SoftmaxStep& step) {
   if (const Status ok = verify_exponentials(at, "coarse", step.coarse); !ok) return ok;
   if (const Status ok = verify_exponentials(at, "fine", step.fine); !ok) return ok;
-  return verify_normalized(at, step.epilogue);
+  const bool wide = at.input(0).type == ElementType::u16;  // distances twice as long
+  return verify_over_channels(at, step.epilogue, plan_limit::softmax_channels / (wide ? 2 : 1));
 }
 
 Status verify_operator(const StepPlace& at, const MatMulStep& step,

@@ -116,8 +116,8 @@ Status verify_moved_freely(const StepPlace& at, int32_t period);
 Status verify_offset(const StepPlace& at, const std::vector<float>& offset);
 
 // The steps of attention and of what stands around it (verify_attention.cpp).
-Status verify_operator(const StepPlace& at, const LayerNormStep& step);
-Status verify_operator(const StepPlace& at, const L2NormalizeStep& step);
+Status verify_operator(const StepPlace& at, const LayerNormStep& step, int32_t largest_stored);
+Status verify_operator(const StepPlace& at, const L2NormalizeStep& step, int32_t largest_stored);
 Status verify_operator(const StepPlace& at, const SoftmaxStep& step);
 Status verify_operator(const StepPlace& at, const MatMulStep& step,
                        const std::vector<int32_t>& largest_stored);

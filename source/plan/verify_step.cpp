@@ -333,10 +333,21 @@ struct OperatorVerifier {
   Status operator()(const PoolStep& step) const { return verify_pool(at, step, largest()); }
   Status operator()(const AddStep& step) const { return verify_add(at, step); }
   Status operator()(const MultiplyStep& step) const { return verify_multiply(at, step); }
+  // Its divisor is half a unit or more.
+  Status operator()(const DivideStep& step) const {
+    const Status pair = verify_pair(at);
+    return pair ? verify_epilogue(at, step.epilogue, nullptr) : pair;
+  }
   Status operator()(const RescaleStep& step) const { return verify_rescale(at, step); }
   Status operator()(const GatherStep& step) const { return verify_gather(at, step); }
   Status operator()(const ConcatStep&) const { return verify_concat(at); }
   Status operator()(const ReshapeStep&) const { return verify_reshape(at); }
+  Status operator()(const LayerNormStep& step) const {
+    return verify_operator(at, step, largest());
+  }
+  Status operator()(const L2NormalizeStep& step) const {
+    return verify_operator(at, step, largest());
+  }
   Status operator()(const MatMulStep& step) const {
     return verify_operator(at, step, largest_stored);
   }
@@ -375,9 +386,9 @@ Status verify_operand_count(const StepPlace& at, const Epilogue* epilogue) {
     if (count >= 1) return {};
     return at.error("it has no input");
   }
-  size_t expected = is_one_of<ConstantStep>(op)                        ? 0
-                    : is_one_of<AddStep, MultiplyStep, MatMulStep>(op) ? 2
-                                                                       : 1;
+  size_t expected = is_one_of<ConstantStep>(op)                                    ? 0
+                    : is_one_of<AddStep, MultiplyStep, DivideStep, MatMulStep>(op) ? 2
+                                                                                   : 1;
   if (is_one_of<ConvolutionStep, MatMulStep>(op) && epilogue->has_residual) ++expected;
   if (count == expected) return {};
   return at.error("it has ", count, " inputs; ", expected, " are expected");

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "plan/limits.h"
 #include "quantize/roundings.h"
 #include "quantize/weights.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr size_t most_axes = 6;  // of a permute step
+// Of a normalized row: 16 bits keep 12 of theirs and the sign.
+constexpr int64_t longest_row = int64_t{1} << 19;
 
 bool has_whole_rows(const std::vector<float>& weights, const Shape& shape) {
   const size_t rows = static_cast<size_t>(shape[0]), taps = weights.size() / rows;
@@ -92,6 +95,7 @@ class Beginner {
       return "a norm that does not divide what it was taken from";
     }
     if (x == graph_.input) return "of the network's input";
+    if (auto problem = too_long(x, longest_row); !problem.empty()) return problem;
     step.kind = StepKind::l2_normalize;
     step.epsilon = floor;
     step.inputs = {x};
@@ -101,6 +105,7 @@ class Beginner {
   std::string begin(const LayerNorm& op, const Node& at, FormedStep& step) const {
     if (at.inputs[0] == graph_.input) return "of the network's input";
     if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
+    if (auto problem = too_long(at.inputs[0], longest_row); !problem.empty()) return problem;
     step.kind = StepKind::layer_norm;
     step.epsilon = op.epsilon;
     const auto channels = channel_count(tensor(at.output));
@@ -115,6 +120,9 @@ class Beginner {
       return concat("along axis ", op.axis);
     }
     if (at.inputs[0] == graph_.input) return "of the network's input";
+    if (auto problem = too_long(at.inputs[0], plan_limit::softmax_channels); !problem.empty()) {
+      return problem;
+    }
     step.kind = StepKind::softmax;
     step.inputs = {at.inputs[0]};
     return "";
@@ -176,17 +184,20 @@ class Beginner {
     if (first_constant && second_constant) return "both operands are constants";
     if (first_constant || second_constant) return begin_with_constant(op, at, first_constant, step);
     using Kind = Binary::Kind;
-    if (op.kind != Kind::add && op.kind != Kind::subtract && op.kind != Kind::multiply) return "-";
+    const bool ordered = op.kind == Kind::subtract || op.kind == Kind::divide;
+    if (!ordered && op.kind != Kind::add && op.kind != Kind::multiply) return "-";
     auto a = at.inputs[0], b = at.inputs[1];
     const auto whole = *stored_shape(tensor(at.output).shape);
     const auto is_whole = [&](TensorId t) { return stored_shape(tensor(t).shape) == whole; };
-    if (!is_whole(a) && op.kind != Kind::subtract) std::swap(a, b);
+    if (!is_whole(a) && !ordered) std::swap(a, b);
     auto gate = whole;
     gate[1] = gate[2] = 1;
     if (!is_whole(a) || (!is_whole(b) && stored_shape(tensor(b).shape) != gate)) {
       return concat("of shapes ", list_text(tensor(a).shape), " and ", list_text(tensor(b).shape));
     }
-    step.kind = op.kind == Kind::multiply ? StepKind::multiply : StepKind::add;
+    step.kind = op.kind == Kind::multiply ? StepKind::multiply
+                : op.kind == Kind::divide ? StepKind::divide
+                                          : StepKind::add;
     step.subtract = op.kind == Kind::subtract;
     step.inputs = {a, b};
     return "";
@@ -286,6 +297,11 @@ class Beginner {
   }
 
  private:
+  std::string too_long(TensorId x, int64_t most) const {
+    const int64_t row = channel_count(tensor(x));
+    return row <= most ? "" : concat("of a row of ", row, " values; the most is ", most);
+  }
+
   // x * 1 + 0.
   void begin_copy(const Node& at, FormedStep& step) const {
     step.kind = StepKind::rescale;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "plan/limits.h"
 #include "quantize/identity.h"
 #include "quantize/scales.h"
 
@@ -154,6 +155,10 @@ class Builder {
 
   // The largest magnitude of stored input with which every row keeps inside int32.
   int64_t room(size_t s) const {
+    if (normalizes(formed_.steps[s])) {
+      const int64_t row = channel_count(graph_.tensors[formed_.steps[s].inputs[0]]);
+      return std::min<int64_t>(32767, plan_limit::normalized_sum / row);
+    }
     if (formed_.steps[s].kind == StepKind::matmul) {
       const int64_t depth = channel_count(graph_.tensors[formed_.steps[s].inputs[0]]);
       return std::min<int64_t>(32767, INT32_MAX / (127 * depth));
@@ -170,14 +175,15 @@ class Builder {
     return least;
   }
 
-  // 16-bit inputs whose products could leave int32 count fewer steps: 15 down to 12 bits.
+  // 16-bit inputs whose products could leave int32, or squares int64, count fewer steps: 15 down to
+  // 12 bits.
   void narrow_wide_inputs() {
     std::vector<int32_t> limit(graph_.tensors.size(), 32767);
     for (size_t s = 0; s < formed_.steps.size(); ++s) {
       const FormedStep& step = formed_.steps[s];
       const bool multiplies_bytes =
           step.kind == StepKind::matmul && choice_.tensors[step.inputs[1]].type == ElementType::i8;
-      const bool sums = step.kind == StepKind::convolution || multiplies_bytes;
+      const bool sums = step.kind == StepKind::convolution || multiplies_bytes || normalizes(step);
       if (!sums || choice_.tensors[step.inputs[0]].type != ElementType::i16) continue;
       build(s, false);
       const auto most = static_cast<int32_t>(room(s));

@@ -263,6 +263,8 @@ class Lowering {
         return add(s);
       case StepKind::multiply:
         return multiply(s);
+      case StepKind::divide:
+        return divide(s);
       case StepKind::rescale:
         return rescale(s);
       case StepKind::layer_norm:
@@ -365,6 +367,13 @@ class Lowering {
     std::vector<double> real = input_scales(step, 0);
     for (size_t c = 0; c < real.size(); ++c) real[c] *= input_scale(step, 1, c);
     return MultiplyStep{epilogue(s, real)};
+  }
+
+  StepOperator divide(size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    std::vector<double> real = input_scales(step, 0);
+    for (size_t c = 0; c < real.size(); ++c) real[c] /= input_scale(step, 1, c);
+    return DivideStep{epilogue(s, real)};
   }
 
   // The real value of a code of channel c of a step's input, in the file's own floats.

@@ -39,23 +39,38 @@ std::string first_names(const Graph& graph, const std::vector<TensorId>& tensors
   return tensors.size() <= most ? out : concat(out, " and ", tensors.size() - most, " more");
 }
 
-// Folds again with 16 bits where they tell most. What is worse than before is dropped.
+// Folds again with 16 bits where they tell most: for a small share of the work, and for more as
+// long as the logits are too far off. What is worse than before is dropped.
 Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
                           std::vector<std::string>& warnings) {
   const auto candidates = quantizer.wide_candidates(first);
   if (!candidates) return candidates.error();
-  const Widening widening = tensors_to_widen(*candidates, first.logits_cosine);
-  if (widening.tensors.empty()) return first;
-  auto wider = quantizer.fold(widening.tensors);
-  if (!wider) return wider.error();
-  if (wider->logits_cosine <= first.logits_cosine) return first;
+  const double by_bytes = first.logits_cosine;
+  Folded best = std::move(first);
+  Widening wide, of_best;
+  double cosine = by_bytes;
+  for (const double share : wide_macs_shares) {
+    if (cosine >= least_logits_cosine) break;
+    const size_t before = wide.tensors.size();
+    wide = widen_further(*candidates, std::move(wide), cosine, share);
+    if (wide.tensors.size() == before) continue;
+    auto wider = quantizer.fold(wide.tensors);
+    if (!wider) return wider.error();
+    cosine = wider->logits_cosine;
+    if (cosine <= best.logits_cosine) continue;
+    best = std::move(*wider);
+    of_best = wide;
+  }
+  if (of_best.tensors.empty()) return best;
+  const double macs_share =
+      (candidates->wide_macs + of_best.macs) / std::max(1.0, candidates->total_macs);
   warnings.push_back(concat(
-      "with bytes alone the cosine of the logits to the float network's is ",
-      fixed(first.logits_cosine, 3), "; with 16 bits for ", widening.tensors.size(),
-      " tensors, which ", std::lround(100 * widening.macs_share),
-      " % of the multiply-accumulates read, it is ", fixed(wider->logits_cosine, 3),
-      " (--no-auto-int16 leaves them bytes): ", first_names(quantizer.graph(), widening.tensors)));
-  return wider;
+      "with bytes alone the cosine of the logits to the float network's is ", fixed(by_bytes, 3),
+      "; with 16 bits for ", of_best.tensors.size(), " tensors, which ",
+      std::lround(100 * macs_share), " % of the multiply-accumulates read, it is ",
+      fixed(best.logits_cosine, 3),
+      " (--no-auto-int16 leaves them bytes): ", first_names(quantizer.graph(), of_best.tensors)));
+  return best;
 }
 
 }  // namespace

@@ -39,8 +39,8 @@ using Reference = std::vector<std::vector<float>>;
 Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& formed,
                                         const Choice& choice, const StepTables& tables,
                                         const InputMapping& mapping, const CalibrationFeed& feed,
-                                        const std::vector<size_t>& pictures,
-                                        const FarPictures& far, const Sweep& all) {
+                                        const std::vector<size_t>& pictures, const FarPictures& far,
+                                        const Sweep& all) {
   const Sweep sweep =
       bounded_sweep(all, pictures.size(), 2 * session_bytes(graph) + activation_bytes(graph));
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
@@ -82,9 +82,9 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
     };
     return simulate(simulation, session, std::move(*values), logits, {}, compare_and_restore);
   };
-  std::vector<double> logits_cosines;
+  double sum_of_cosines = 0;
   const auto merge = [&](size_t i, size_t slot) {
-    logits_cosines.push_back(records[slot].together[choice.logits].cosine());
+    sum_of_cosines += records[slot].together[choice.logits].cosine();
     const auto add = [](Agreement& to, const Agreement& from) {
       to.aa += from.aa;
       to.bb += from.bb;
@@ -101,10 +101,8 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
     return status.error();
   }
   QuantizationReport report;
-  if (!logits_cosines.empty()) {
-    const auto middle = logits_cosines.begin() + static_cast<ptrdiff_t>(logits_cosines.size() / 2);
-    std::nth_element(logits_cosines.begin(), middle, logits_cosines.end());
-    report.logits_cosine = *middle;
+  if (!pictures.empty()) {
+    report.logits_cosine = sum_of_cosines / static_cast<double>(pictures.size());
   }
   for (size_t s = 0; s < formed.steps.size(); ++s) {
     const TensorId t = formed.steps[s].output;

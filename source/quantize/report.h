@@ -18,8 +18,8 @@ struct QuantizationReport {
   // One row a step: with all steps quantized, and alone, that is each step on the float network's
   // values for its inputs. `step` counts formed.steps.
   std::vector<StepReport> steps;
-  // Of the logits, all steps quantized; of the median picture, since one that is unlike all
-  // others can outweigh them in a sum.
+  // Of the logits, all steps quantized: the mean of the pictures', each of which counts alike
+  // whatever the size of its logits.
   double logits_cosine = 1;
 };
 
@@ -27,7 +27,7 @@ struct QuantizationReport {
 Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& formed,
                                         const Choice& choice, const StepTables& tables,
                                         const InputMapping& mapping, const CalibrationFeed& feed,
-                                        const std::vector<size_t>& pictures,
-                                        const FarPictures& far, const Sweep& sweep);
+                                        const std::vector<size_t>& pictures, const FarPictures& far,
+                                        const Sweep& sweep);
 
 }  // namespace octavo

@@ -80,6 +80,14 @@ void Rounding::apply(std::span<float> values) const {
   }
 }
 
+void keep_from_zero(const std::vector<float>& least_divisor, std::span<float> values) {
+  const size_t channels = least_divisor.size();
+  if (channels == 0) return;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i] == 0) values[i] = least_divisor[i % channels];
+  }
+}
+
 Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const Choice& choice,
                            const StepTables& tables, const InputMapping& mapping) {
   Simulation out;
@@ -90,6 +98,7 @@ Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const 
   out.table_at.assign(tensors, nullptr);
   out.argument_of.assign(tensors, 0);
   out.is_argument.assign(tensors, 0);
+  out.least_divisor.resize(tensors);
 
   const StoredTensor& input = choice.tensors[graph.input];
   if (mapping.picture) {
@@ -124,6 +133,13 @@ Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const 
       put_constant(out.graph, out.graph.nodes[step.node], 1, shape, std::move(factor));
       put_constant(out.graph, out.graph.nodes[step.node], 2, shape, std::move(offset));
     }
+    if (step.kind == StepKind::divide) {
+      std::vector<float> half;
+      for (const double scale : choice.tensors[step.inputs[1]].scale) {
+        half.push_back(static_cast<float>(scale / 2));
+      }
+      out.least_divisor[step.inputs[1]] = std::move(half);
+    }
     if (!moves_only(step) && step.output != choice.logits) {
       out.roundings[step.output] = rounding_of(&step, choice.tensors[step.output]);
     }
@@ -154,6 +170,7 @@ Status simulate(const Simulation& simulation, FloatSession& session, std::vector
     if (before) before(t, seen);
     if (!simulation.roundings[t].scale.empty()) simulation.roundings[t].apply(seen);
     if (after) after(t, seen);
+    keep_from_zero(simulation.least_divisor[t], seen);
     if (simulation.is_argument[t] != 0) arguments[t].assign(seen.begin(), seen.end());
   };
   return session.run(values, logits, &observer);

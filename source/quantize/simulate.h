@@ -26,6 +26,8 @@ struct Simulation {
       table_at;                       // by tensor: set where a table's step has its result
   std::vector<TensorId> argument_of;  // by tensor: what that table reads
   std::vector<uint8_t> is_argument;   // by tensor
+  // By tensor: half a unit of each channel, which a divisor is where it was rounded to nothing.
+  std::vector<std::vector<float>> least_divisor;
   InputMapping mapping;
   // A picture enters as pixel less zero point, so that padding is what the plan pads with.
   std::vector<float> picture_zero;
@@ -34,6 +36,9 @@ struct Simulation {
 // `tables` must outlive the simulation.
 Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const Choice& choice,
                            const StepTables& tables, const InputMapping& mapping);
+
+// To be done after the rounding.
+void keep_from_zero(const std::vector<float>& least_divisor, std::span<float> values);
 
 // Called for every tensor of the graph; the values may be changed.
 using Probe = std::function<void(TensorId tensor, std::span<float> values)>;

@@ -25,6 +25,10 @@ bool moves_only(const FormedStep& step) {
   }
 }
 
+bool normalizes(const FormedStep& step) {
+  return step.kind == StepKind::layer_norm || step.kind == StepKind::l2_normalize;
+}
+
 bool needs_one_scale(const FormedStep& step, size_t i) {
   switch (step.kind) {
     case StepKind::layer_norm:

@@ -23,6 +23,7 @@ enum class StepKind : uint8_t {
   pool,
   add,
   multiply,
+  divide,
   rescale,
   layer_norm,
   l2_normalize,
@@ -81,6 +82,9 @@ struct FormedStep {
 // A maximum, a selection, a joining, another shape or order: stored values move unchanged, so
 // their scales move along.
 bool moves_only(const FormedStep& step);
+
+// A layer norm or an L2 normalization.
+bool normalizes(const FormedStep& step);
 
 // Whether input `i` of the step must have one scale and zero point for all of its channels:
 // normalizations and products sum over them.

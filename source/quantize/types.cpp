@@ -32,6 +32,7 @@ class Typer {
       if (normalizes(step) && !multiplied_[step.inputs[0]]) {
         types_.of[step.inputs[0]] = ElementType::i16;
       }
+      if (step.kind == StepKind::divide) widen_quotient(step);
       if (step.kind == StepKind::matmul && !has_roundings(graph_)) {
         types_.of[step.inputs[1]] = ElementType::i8;
       }
@@ -60,8 +61,11 @@ class Typer {
   }
 
  private:
-  static bool normalizes(const FormedStep& step) {
-    return step.kind == StepKind::layer_norm || step.kind == StepKind::l2_normalize;
+  // Of a quotient the relative error of either operand counts, also where they are small.
+  void widen_quotient(const FormedStep& step) {
+    for (const TensorId input : step.inputs) {
+      if (!multiplied_[input] && input != graph_.input) types_.of[input] = ElementType::i16;
+    }
   }
 
   // Tensors that a step reads as they are. A constant that is only joined with others takes their

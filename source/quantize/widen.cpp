@@ -64,6 +64,15 @@ Candidates find_candidates(const Graph& graph, const FormedSteps& formed, const 
   return out;
 }
 
+// How many of the pictures are looked at: each is one run of the network a candidate, and the order
+// of hundreds of candidates needs few.
+std::vector<size_t> pictures_to_rank_by(const std::vector<size_t>& pictures, size_t candidates) {
+  constexpr size_t most_runs = 512, least_pictures = 2;
+  const size_t count = std::max(least_pictures, most_runs / std::max<size_t>(1, candidates));
+  return {pictures.begin(),
+          pictures.begin() + static_cast<ptrdiff_t>(std::min(count, pictures.size()))};
+}
+
 // Fills in `noise`: that of the logits where only the candidate is rounded, over their power.
 Status measure(const Graph& graph, const Simulation& simulation, const InputMapping& mapping,
                const CalibrationFeed& feed, const std::vector<size_t>& pictures,
@@ -91,6 +100,7 @@ Status measure(const Graph& graph, const Simulation& simulation, const InputMapp
       for (const TensorId t : candidates[c].rounded) rounds[t] = 1;
       const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
         if (rounds[t] != 0) simulation.roundings[t].apply(seen);
+        keep_from_zero(simulation.least_divisor[t], seen);
       };
       if (auto status = session.run(*values, logits, &observer); !status) return status;
       records[slot][c].add(expected, logits);
@@ -121,8 +131,8 @@ Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedStep
   const Groups groups(graph, formed);
   Candidates found = find_candidates(graph, formed, choice, groups);
   const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
-  if (auto status = measure(graph, simulation, mapping, feed, pictures, sweep, found.all);
-      !status) {
+  const auto seen = pictures_to_rank_by(pictures, found.all.size());
+  if (auto status = measure(graph, simulation, mapping, feed, seen, sweep, found.all); !status) {
     return status.error();
   }
   // Also what costs nothing takes its turn by what it brings.
@@ -137,21 +147,22 @@ Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedStep
   return out;
 }
 
-Widening tensors_to_widen(const WideCandidates& candidates, double logits_cosine) {
+Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
+                       double most_macs_share) {
+  const double most_macs = most_macs_share * candidates.total_macs - candidates.wide_macs;
   // A cosine of 1 - n / 2 is a noise power of n. Half of what is allowed is aimed at: other
   // pictures are worse than those of calibration.
   double left = 2 * (1 - logits_cosine) - (1 - least_logits_cosine);
-  double macs = candidates.wide_macs;
-  Widening out;
-  for (const WideCandidate& c : candidates.ranked) {
-    if (left <= 0) break;
-    if (macs + c.macs > most_wide_macs * candidates.total_macs) continue;
-    out.tensors.insert(out.tensors.end(), c.tensors.begin(), c.tensors.end());
-    macs += c.macs;
+  so_far.taken.resize(candidates.ranked.size());
+  for (size_t i = 0; i < candidates.ranked.size() && left > 0; ++i) {
+    const WideCandidate& c = candidates.ranked[i];
+    if (so_far.taken[i] || so_far.macs + c.macs > most_macs) continue;
+    so_far.taken[i] = true;
+    so_far.tensors.insert(so_far.tensors.end(), c.tensors.begin(), c.tensors.end());
+    so_far.macs += c.macs;
     left -= c.noise;
   }
-  out.macs_share = macs / std::max(1.0, candidates.total_macs);
-  return out;
+  return so_far;
 }
 
 }  // namespace octavo

@@ -10,9 +10,10 @@
 namespace octavo {
 
 // Logits below this cosine to the float network's are worth the search.
-inline constexpr double least_logits_cosine = 0.98;
-// Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included.
-inline constexpr double most_wide_macs = 0.05;
+inline constexpr double least_logits_cosine = 0.99;
+// Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included:
+// a few, and more only where the logits are still too far off.
+inline constexpr double wide_macs_shares[] = {0.05, 0.25, 0.5, 1};
 
 // Tensors that become 16-bit together, since they share their stored values.
 struct WideCandidate {
@@ -37,12 +38,15 @@ Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedStep
                                             const Sweep& sweep);
 
 struct Widening {
-  std::vector<TensorId> tensors;  // with those that share their stored values
-  double macs_share = 0;          // of the network's, that read 16 bits when these do
+  std::vector<bool> taken;        // by candidate
+  std::vector<TensorId> tensors;  // of those, with the ones that share their stored values
+  double macs = 0;                // multiply-accumulates that read them
 };
 
-// Takes candidates in their order until what they disturb makes up for what `logits_cosine` (with
-// all steps quantized) is short of, or no more fit.
-Widening tensors_to_widen(const WideCandidates& candidates, double logits_cosine);
+// Takes further candidates in their order until what they disturb makes up for what
+// `logits_cosine`, that of a plan with those of `so_far`, is short of; or no more fit into the
+// share of the multiply-accumulates.
+Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
+                       double most_macs_share);
 
 }  // namespace octavo

@@ -1,5 +1,6 @@
 // At the end: a Gather along another axis than the last (a class token, a crop, every second row)
-// picks channels of a flattened tensor, since only channels can be picked.
+// picks channels of a flattened tensor, since only channels can be picked. Where these would be too
+// many (windows that overlap, as HaloNet has), the axis is turned to the end and back.
 #include "rewrite/written_out.h"
 
 namespace octavo {
@@ -18,7 +19,15 @@ bool flatten_around(Editor& editor, NodeId id) {
                           shape.begin() + static_cast<std::ptrdiff_t>(end)});
   };
   const int64_t before = count(0, axis), run = count(axis + 1, shape.size());
-  if (static_cast<int64_t>(gather->indices.size()) * run > most_channels) return false;
+  const auto picked = static_cast<int64_t>(gather->indices.size());
+  if (picked * run > most_channels) {
+    const Gather along{2, gather->indices};
+    const TensorId x = editor.insert(id, "", Reshape{{before, shape[axis], run}}, {node.inputs[0]});
+    const TensorId turned = editor.insert(id, "", Transpose{{0, 2, 1}}, {x});
+    const TensorId rows = editor.insert(id, "", along, {turned});
+    editor.split(id, Transpose{{0, 2, 1}}, {rows}, Reshape{output});
+    return true;
+  }
   Gather channels{1, {}};
   for (const int64_t index : gather->indices) {
     for (int64_t i = 0; i < run; ++i) channels.indices.push_back(index * run + i);

@@ -1,6 +1,7 @@
 // v^T a^T = (a v)^T: a product whose left matrix is transposed and whose right one is read
 // transposed becomes the product in the usual order, and the Transpose moves on behind it.
-// EfficientViT multiplies the values by the attention matrix in this way.
+// EfficientViT multiplies the values by the attention matrix in this way. What is the right matrix of
+// another product stays: it has a scale a column there, and only one where it is read transposed.
 #include "rewrite/layout.h"
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
@@ -9,8 +10,18 @@ namespace octavo {
 
 namespace {
 
-bool turn(Editor& editor, NodeId id) {
+// By tensor: whether a product reads it as its right matrix.
+std::vector<bool> right_matrices(const Graph& graph) {
+  std::vector<bool> out(graph.tensors.size(), false);
+  for (const Node& node : graph.nodes) {
+    if (std::holds_alternative<MatMul>(node.op)) out[node.inputs[1]] = true;
+  }
+  return out;
+}
+
+bool turn(Editor& editor, NodeId id, const std::vector<bool>& is_right) {
   const Node& node = editor.node(id);
+  if (node.output < is_right.size() && is_right[node.output]) return false;
   const auto* product = std::get_if<MatMul>(&node.op);
   if (!product || !product->transpose_b || node.inputs.size() != 2) return false;
   const TensorId left = node.inputs[0], right = node.inputs[1];
@@ -31,7 +42,9 @@ bool turn(Editor& editor, NodeId id) {
 }  // namespace
 
 int transpose_product(Graph& graph) {
-  return rewrite_nodes(graph, turn);
+  const std::vector<bool> is_right = right_matrices(graph);
+  return rewrite_nodes(graph,
+                       [&](Editor& editor, NodeId id) { return turn(editor, id, is_right); });
 }
 
 }  // namespace octavo

@@ -58,9 +58,9 @@ bool of_operands(Editor& editor, NodeId id) {
     const Shape shape = editor.shape(inputs[side]);
     if (editor.tensor(inputs[side]).is_constant()) continue;
     const bool other_is_whole = editor.shape(inputs[1 - side]) == whole;
-    const bool may_be_gate = !extreme && other_is_whole &&
-                             !editor.tensor(inputs[1 - side]).is_constant() &&
-                             (side == 1 || op.kind != Binary::Kind::subtract);
+    const bool may_be_gate =
+        !extreme && other_is_whole && !editor.tensor(inputs[1 - side]).is_constant() &&
+        (side == 1 || (op.kind != Binary::Kind::subtract && op.kind != Binary::Kind::divide));
     if (shape == whole || (may_be_gate && is_gate(shape, whole))) continue;
     inputs[side] = written_out(editor, id, inputs[side], whole);
     changed = true;

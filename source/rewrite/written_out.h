@@ -8,8 +8,8 @@ namespace octavo {
 
 int constant_products(Graph& graph);
 int cubic_resize(Graph& graph);
+int make_quotients(Graph& graph);
 int power_to_product(Graph& graph);
-int quotient_to_product(Graph& graph);
 int reduce_by_pools(Graph& graph);
 int write_out_broadcasts(Graph& graph);
 int extremes_by_pool(Graph& graph);

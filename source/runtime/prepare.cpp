@@ -207,6 +207,10 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const MultiplyStep& 
   return prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::multiply, op.epilogue);
 }
 
+PreparedStep prepare(Program::Impl& impl, const Step& step, const DivideStep& op) {
+  return prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::divide, op.epilogue);
+}
+
 PreparedStep prepare(Program::Impl& impl, const Step& step, const RescaleStep& op) {
   PreparedElementwise made =
       prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::rescale, op.epilogue);

@@ -359,7 +359,8 @@ struct ElementwiseCase {
 ElementwiseShape random_elementwise(Random& random) {
   ElementwiseShape s;
   using Kind = ElementwiseShape::Kind;
-  s.kind = random.one_of({Kind::add, Kind::add, Kind::multiply, Kind::multiply, Kind::rescale});
+  s.kind = random.one_of(
+      {Kind::add, Kind::add, Kind::multiply, Kind::multiply, Kind::divide, Kind::rescale});
   s.channels = any_channels(random);
   s.b_is_one_pixel = s.kind != Kind::rescale && random.chance(40);
   s.a = random.chance(80) ? ElementType::u8 : ElementType::i16;

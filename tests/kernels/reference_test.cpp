@@ -185,6 +185,17 @@ TEST(ReferenceElementwise, AGateIsOnePixelForAllColumns) {
   EXPECT_EQ(once.run(epilogue), (std::vector<uint8_t>{10, 210, 0, 50}));
 }
 
+TEST(ReferenceElementwise, ADivisorOfNothingIsHalfAUnit) {
+  ElementwiseOnce once;
+  once.shape.kind = ElementwiseShape::Kind::divide;
+  once.shape.b_is_one_pixel = true;
+  once.b_zero = {5, 5};
+  PlainEpilogue epilogue;
+  epilogue.multiplier = {-0.25f, 7.0f};
+  // Divisors (5 - 5, 7 - 5): (0 / 0.5, 200 * 7 / 2), (70 / 4 / 0.5, 40 * 7 / 2), + 10, clamped.
+  EXPECT_EQ(once.run(epilogue), (std::vector<uint8_t>{10, 255, 45, 150}));
+}
+
 TEST(ReferenceElementwise, RescaleAddsItsOffsetBeforeRounding) {
   ElementwiseOnce once;
   once.shape.kind = ElementwiseShape::Kind::rescale;

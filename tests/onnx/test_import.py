@@ -369,6 +369,17 @@ for name, box in {"channels": np.s_[:, 1:3], "rows": np.s_[:, :, 2:]}.items():
     tuples = np.stack(np.meshgrid(*map(np.arange, (1, 3, 8)), indexing="ij"), -1)[box]
     case(f"ScatterND_{name}", node("ScatterND", ["x", "i", "u"]),
          {"i": tuples.astype(np.int64), "u": floats(*tuples.shape[:-1], 7)}, opsets=(11, 16, 18))
+for name, tuples in [("tuples", ints(0, 1, 5, 0, 2, 0, 0, -1, -8).reshape(3, 3)),
+                     ("grid", np.stack(np.meshgrid([0], [2, 0], [7, 1, 4], indexing="ij"), -1)),
+                     ("first", ints(0, 0).reshape(2, 1))]:
+    case(f"GatherND_{name}", node("GatherND", ["x", "i"]), {"i": tuples}, opsets=(11, 12, 13))
+MASK = np.arange(8 * 7).reshape(8, 7) % 3 == 0
+for name, operands, more in [
+    ("two", ["x", "t"], [node("Sigmoid", ["x"], ["t"])]), ("zero", ["zero", "x"], []),
+    ("row", ["x", "row"], []), ("nothing", ["x", "zero"], []),
+]:
+    case(f"Where_masks_{name}", [*more, node("Where", ["m", *operands])],
+         {"m": MASK, "zero": np.float32(0), "row": floats(7)}, opsets=(9, 16))
 case("Expand", node("Expand", ["x", "s"]), {"s": ints(2, 1, 3, 1, 1)}, opsets=(8, 13))
 case("Tile", node("Tile", ["x", "r"]), {"r": ints(1, 2, 1, 3)})
 case("Pad_attributes", node("Pad", ["x"], pads=[0, 0, 1, 2, 0, 1, 0, 1], value=0.5),
@@ -418,6 +429,10 @@ case("Resize_sizes", node("Resize", ["x", "", "", "n"], mode="linear"),
      {"n": ints(1, 3, 11, 5)}, opsets=(13, 18))
 case("Resize_axes", node("Resize", ["x", "", "s"], mode="linear", axes=[2, 3]),
      {"s": np.float32([2, 2])}, opsets=(18,))
+case("Resize_line",
+     [node("Reshape", ["x", "line"], ["l"]), node("Resize", ["l", "", "s"], ["r"], mode="linear"),
+      node("Reshape", ["r", "map"])],
+     {"s": np.float32([1, 1, 0.5]), "line": ints(1, 3, 56), "map": ints(1, 3, 4, 7)}, opsets=(13,))
 case("Resize_channels_last",
      [node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
       node("Resize", ["t", "", "s"], mode="linear")],

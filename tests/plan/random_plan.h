@@ -24,8 +24,9 @@ struct RandomPlanOptions {
   int largest_side = 17;      // of the input picture
   int largest_channels = 40;  // of most tensors
   int classes = 11;
-  bool int16 = true;      // some tensors are i16
-  bool attention = true;  // also what format 0.2 added
+  bool int16 = true;        // some tensors are i16
+  bool attention = true;    // also what format 0.2 added
+  bool quotients = true;    // and quotients
   bool given_codes = true;  // also what quantized files store: u16, and lookups
   // Strides and dilations that nothing reaches, of up to the limits; windows far larger than
   // the map, that lie in padding but for a pixel.
@@ -462,6 +463,13 @@ class RandomPlanMaker {
     add_step(std::move(step), {x, partner}, output);
   }
 
+  void add_quotient(uint32_t x, uint32_t partner) {
+    const uint32_t output = add_tensor(shape_of(x), some_type());
+    DivideStep step;
+    fill_epilogue(step.epilogue, 4 * typical(x) / typical(partner), output);
+    add_step(std::move(step), {x, partner}, output);
+  }
+
   // Squeeze-and-excite: pool, two pointwise convolutions, gate.
   void add_gate(uint32_t x) {
     const int32_t channels = shape_of(x)[3];
@@ -768,10 +776,12 @@ class RandomPlanMaker {
     add_sum(x, constant);
   }
 
+  int last_kind() const { return !options_.attention ? 11 : options_.quotients ? 19 : 18; }
+
   void add_random_step() {
     const uint32_t x = some_tensor();
     if (options_.given_codes && random_.chance(0.06f)) return add_lookup(x);
-    switch (random_.between(0, options_.attention ? 18 : 11)) {
+    switch (random_.between(0, last_kind())) {
       case 12:
         return add_layer_norm(x);
       case 13:
@@ -789,6 +799,8 @@ class RandomPlanMaker {
         return;
       case 18:
         return add_some_constant(x);
+      case 19:
+        return add_quotient(x, some_partner(x));
       case 0:
       case 1:
       case 2:

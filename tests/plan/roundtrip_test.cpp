@@ -30,10 +30,10 @@ TEST(RandomPlan, PassesVerificationAndHoldsEveryKindOfStep) {
     ASSERT_TRUE(valid) << "seed " << seed << ": " << valid.error().message;
     for (const Step& step : plan.steps) seen.insert(step_operator_name(step.op));
   }
-  EXPECT_EQ(seen, (std::set<std::string_view>{"convolution", "max_pool", "average_pool", "add",
-                                              "multiply", "rescale", "gather", "concat", "reshape",
-                                              "layer_norm", "l2_normalize", "softmax", "matmul",
-                                              "resize", "permute", "constant", "lookup"}));
+  EXPECT_EQ(seen, (std::set<std::string_view>{
+                      "convolution", "max_pool", "average_pool", "add", "multiply", "rescale",
+                      "gather", "concat", "reshape", "layer_norm", "l2_normalize", "softmax",
+                      "matmul", "resize", "permute", "constant", "lookup", "divide"}));
 }
 
 TEST(Serialize, ReturnsTheSamePlanAndTheSameBytes) {

@@ -50,6 +50,9 @@ struct SameOperator {
   bool operator()(const MultiplyStep& a, const MultiplyStep& b) const {
     return same(a.epilogue, b.epilogue);
   }
+  bool operator()(const DivideStep& a, const DivideStep& b) const {
+    return same(a.epilogue, b.epilogue);
+  }
   bool operator()(const RescaleStep& a, const RescaleStep& b) const {
     return a.offset == b.offset && same(a.epilogue, b.epilogue);
   }

@@ -103,6 +103,26 @@ INSTANTIATE_TEST_SUITE_P(
                }}),
     breach_name);
 
+// A plan of one step over so many channels of its input.
+void over_channels(Plan& p, ElementType type, int32_t channels, StepOperator op) {
+  p = testing::small_plan();
+  p.picture_input = false;
+  p.tensors = {testing::small_tensor("input", {1, 1, 1, channels}, type),
+               testing::small_tensor("logits", {1, 1, 1, channels}, ElementType::f32)};
+  if (type == ElementType::i16) p.tensors[0].zero_point = {0};
+  p.steps = {{"logits", {}, std::move(op), {0}, 1}};
+  p.output = 1;
+  p.labels.clear();
+  p.report.clear();
+}
+
+TEST(Normalizations, GoOverAsManyChannelsAsSquaresFit) {
+  Plan p;
+  over_channels(p, ElementType::i16, 92681, LayerNormStep{1, {0}, testing::small_epilogue()});
+  const Status sound = verify(p);
+  EXPECT_TRUE(sound) << sound.error().message;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Normalizations, BrokenAttention,
     ::testing::Values(
@@ -139,17 +159,22 @@ INSTANTIATE_TEST_SUITE_P(
         Breach{"ExponentialsThatRise", "never rise", [](Plan& p) { softmax(p).fine[200] = 32768; }},
         Breach{"ExponentialsOfAnotherOne", "must begin with 32768",
                [](Plan& p) { softmax(p).coarse[0] = 32767; }},
-        Breach{
-            "MoreChannelsThanSumsHold", "the most is 65535",
-            [](Plan& p) {
-              p = testing::small_plan();
-              p.picture_input = false;
-              p.tensors = {testing::small_tensor("input", {1, 1, 1, 65536}),
-                           testing::small_tensor("logits", {1, 1, 1, 65536}, ElementType::f32)};
-              p.steps = {{"logits", {}, LayerNormStep{1, {0}, testing::small_epilogue()}, {0}, 1}};
-              p.output = 1;
-              p.labels.clear();
-            }}),
+        Breach{"MoreChannelsThanSquaresHold", "the most is 92681",
+               [](Plan& p) {
+                 over_channels(p, ElementType::i16, 92682,
+                               LayerNormStep{1, {0}, testing::small_epilogue()});
+               }},
+        Breach{"MoreBytesThanSquaresHold", "the most is 8388608",
+               [](Plan& p) {
+                 over_channels(p, ElementType::u8, 8388609,
+                               L2NormalizeStep{1, testing::small_epilogue()});
+               }},
+        Breach{"MoreChannelsThanExponentialsHold", "the most is 65535",
+               [](Plan& p) {
+                 const std::vector<uint16_t> table(256, 32768);
+                 over_channels(p, ElementType::u8, 65536,
+                               SoftmaxStep{table, table, testing::small_epilogue()});
+               }}),
     breach_name);
 
 INSTANTIATE_TEST_SUITE_P(

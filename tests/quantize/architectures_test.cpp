@@ -5,6 +5,7 @@
 #include "quantize/build_graph.h"
 #include "quantize/quantize.h"
 #include "quantize/small_pictures.h"
+#include "quantize/steps.h"
 #include "rewrite/rewrite.h"
 
 namespace octavo {
@@ -170,10 +171,10 @@ TEST(Architectures, ANormalizedRowThatBecomesAMapHasAScaleAChannel) {
   Network n(11);
   std::vector<float> widths(width);
   for (size_t c = 0; c < widths.size(); ++c) widths[c] = c % 4 == 0 ? 40.0f : 1.0f;
-  const TensorId wide = n.node("wide", ChannelAffine{3},
-                               {n.conv("y", n.x, width, {3}),
-                                n.graph.add_constant("widths", {width}, widths),
-                                n.constant({width}, 0.1f)});
+  const TensorId wide =
+      n.node("wide", ChannelAffine{3},
+             {n.conv("y", n.x, width, {3}), n.graph.add_constant("widths", {width}, widths),
+              n.constant({width}, 0.1f)});
   const int64_t elements = 64 * width;
   const auto count = static_cast<size_t>(elements);
   const TensorId normed =
@@ -210,17 +211,82 @@ TEST(Architectures, TheRightOperandOfAProductHasAScaleAColumn) {
   const auto linear = [&](const std::string& name) {
     return n.node(name, MatMul{}, {tokens, n.constant({width, width}, 0.3f)});
   };
-  const TensorId values = n.node("values", ChannelAffine{2},
-                                 {linear("v"), n.graph.add_constant("widths", {width}, widths),
-                                  n.constant({width}, 0.1f)});
+  const TensorId values = n.node(
+      "values", ChannelAffine{2},
+      {linear("v"), n.graph.add_constant("widths", {width}, widths), n.constant({width}, 0.1f)});
   const TensorId scores = n.node("scores", MatMul{true}, {linear("q"), linear("k")});
   const TensorId mixed = n.node("mixed", MatMul{}, {n.node("soft", Softmax{2}, {scores}), values});
   std::vector<float> narrowed(width);
   for (size_t c = 0; c < narrowed.size(); ++c) narrowed[c] = 1 / widths[c];
-  const TensorId level =
-      n.node("level", ChannelAffine{2}, {mixed, n.graph.add_constant("narrowed", {width}, narrowed),
-                                         n.constant({width}, 0.1f)});
+  const TensorId level = n.node(
+      "level", ChannelAffine{2},
+      {mixed, n.graph.add_constant("narrowed", {width}, narrowed), n.constant({width}, 0.1f)});
   expect_integers_follow(n.finish(n.layer_norm(level)), 0.995);
+}
+
+// Linear attention: relu(q) (relu(k)^T v) over relu(q) (relu(k)^T 1). The divisor is a sum that
+// comes near zero where a query sees few keys, thousands of times less than elsewhere.
+TEST(Architectures, AQuotientOfSumsThatComeNearZero) {
+  Network n(13);
+  const TensorId tokens = n.node("tokens", Reshape{{1, 64, width}}, {n.x});
+  const auto linear = [&](const std::string& name, float mean) {
+    const TensorId made = n.node(name, MatMul{}, {tokens, n.constant({width, width}, 0.5f, mean)});
+    return made;
+  };
+  const TensorId q = n.unary("q.relu", Kind::relu, linear("q", -0.35f));
+  const TensorId k = n.unary("k.relu", Kind::relu, linear("k", 0));
+  const TensorId ones = n.graph.add_constant("ones", {1, 64, 1}, std::vector<float>(64, 1));
+  const TensorId values = n.node("values", Concat{2}, {linear("v", 0), ones});
+  const TensorId turned = n.node("turned", Transpose{{0, 2, 1}}, {k});
+  const TensorId both = n.node("both", MatMul{}, {q, n.node("kv", MatMul{}, {turned, values})});
+  const TensorId above = n.node("above", Slice{{0, 0, 0}, {1, 64, width}, {1, 1, 1}}, {both});
+  const TensorId below = n.node("below", Slice{{0, 0, width}, {1, 64, 1}, {1, 1, 1}}, {both});
+  const TensorId epsilon = n.graph.add_constant("epsilon", {}, {1e-5f});
+  const TensorId kept = n.binary("kept", Binary::Kind::add, below, epsilon);
+  const TensorId quotient = n.binary("quotient", Binary::Kind::divide, above, kept);
+  expect_integers_follow(n.finish(n.binary("sum", Binary::Kind::add, quotient, tokens)), 0.98);
+}
+
+// A row so long that squares of its 16 bits leave int64: they are narrowed.
+TEST(Architectures, ANormalizedRowOf102400) {
+  Network n(14);
+  constexpr int64_t wide = 80, elements = wide * wide * width;
+  Resize larger;
+  larger.height = larger.width = wide;
+  larger.scale_h = larger.scale_w = 0.1f;
+  const TensorId map = n.node("larger", larger, {n.x});
+  const auto count = static_cast<size_t>(elements);
+  const TensorId normed =
+      n.node("normed", LayerNorm{1e-5f},
+             {n.node("rows", Reshape{{1, elements}}, {map}),
+              n.graph.add_constant("ones", {elements}, std::vector<float>(count, 1)),
+              n.graph.add_constant("zeros", {elements}, std::vector<float>(count, 0))});
+  Graph graph = n.finish(n.node("map", Reshape{{1, wide, wide, width}}, {normed}));
+  ASSERT_TRUE(run_rewrites(graph));
+  const Preprocess how = small_preprocess();
+  const auto quantized = quantize(graph, &how, pictures(12), {});
+  ASSERT_TRUE(quantized) << quantized.error().message;
+  EXPECT_GT(logits_cosine(graph, quantized->plan), 0.99);
+}
+
+// What no plan can hold is refused where the network is looked at, not when the plan is made.
+TEST(Architectures, ARowThatIsTooLongIsRefusedByName) {
+  Network n(15);
+  constexpr int64_t elements = (int64_t{1} << 19) + 1024;
+  Gather again{0, std::vector<int64_t>(static_cast<size_t>(elements / 1024), 0)};
+  const TensorId rows = n.node("rows", Reshape{{1, 64 * width}}, {n.x});
+  const TensorId flat =
+      n.node("flat", Reshape{{1, elements}}, {n.node("again", std::move(again), {rows})});
+  const auto count = static_cast<size_t>(elements);
+  n.node("normed", LayerNorm{1e-5f},
+         {flat, n.graph.add_constant("ones", {elements}, std::vector<float>(count, 1)),
+          n.graph.add_constant("zeros", {elements}, std::vector<float>(count, 0))});
+  const auto formed = form_steps(n.graph);
+  ASSERT_FALSE(formed);
+  EXPECT_NE(formed.error().message.find("'normed'"), std::string::npos) << formed.error().message;
+  EXPECT_NE(formed.error().message.find("a row of 525312 values; the most is 524288"),
+            std::string::npos)
+      << formed.error().message;
 }
 
 }  // namespace

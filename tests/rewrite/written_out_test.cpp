@@ -50,6 +50,16 @@ TEST(Gathers, AlongAnyAxisPickChannels) {
   }
 }
 
+// 2^20 indices are the most that are written out.
+TEST(Gathers, OfWindowsThatOverlapTurnTheirAxisToTheEnd) {
+  Build build({1, 40, 30, 32});
+  std::vector<int64_t> windows;
+  for (int64_t i = 0; i < 1200; ++i) windows.push_back((i / 2 + i % 2) % 40);
+  const Graph graph =
+      after("gather-channels", build.finish(build.add(Gather{1, windows}, {build.input()})));
+  EXPECT_EQ(test::operators(graph), "reshape transpose gather transpose reshape");
+}
+
 TEST(Concats, AlongAnyAxisJoinChannels) {
   for (const int axis : {0, 1}) {
     Build build({1, 2, 3, 4});
@@ -193,12 +203,25 @@ TEST(Reductions, ThatNormalizeStay) {
   after("quotient", before, 0);
 }
 
-TEST(Quotients, AreProductsWithReciprocals) {
+TEST(Quotients, AreProductsWithReciprocalsAndThoseOfConstantsAreTables) {
   Build build({1, 4, 5, 6});
   const TensorId x = build.unary(Curve::exp, build.input());
-  const TensorId quotient = build.binary(Kind::divide, build.input(), x);
+  const TensorId by = build.unary(Curve::reciprocal, x);
+  const TensorId first = build.binary(Kind::multiply, build.input(), by);
+  const TensorId second = build.binary(Kind::multiply, by, build.input());
+  const TensorId whole = build.binary(Kind::divide, build.input(), x);
   const TensorId inverse = build.binary(Kind::divide, build.number(3), x);
-  after("quotient", build.finish(build.binary(Kind::add, quotient, inverse)), 2);
+  const TensorId sum = build.binary(Kind::add, build.binary(Kind::add, first, second), whole);
+  const Graph graph = after("quotient", build.finish(build.binary(Kind::add, sum, inverse)), 3);
+  int divisions = 0, reciprocals = 0;
+  for (const Node& node : graph.nodes) {
+    const auto* binary = std::get_if<Binary>(&node.op);
+    const auto* unary = std::get_if<Unary>(&node.op);
+    divisions += binary != nullptr && binary->kind == Kind::divide;
+    reciprocals += unary != nullptr && unary->kind == Curve::reciprocal;
+  }
+  EXPECT_EQ(divisions, 3);
+  EXPECT_EQ(reciprocals, 1);
 }
 
 TEST(Extremes, OfTwoTensorsArePools) {
@@ -224,7 +247,8 @@ TEST(Powers, OfOtherExponentsAreFunctionsOfOneNumber) {
   for (const float exponent : {2.5f, 1.0f / 3, -0.75f, 5.0f}) {
     Build build({1, 4, 5, 6});
     const TensorId x = build.unary(Curve::exp, build.input());
-    const Graph graph = after("power", build.finish(build.binary(Kind::power, x, build.number(exponent))));
+    const Graph graph =
+        after("power", build.finish(build.binary(Kind::power, x, build.number(exponent))));
     EXPECT_EQ(std::get<Unary>(graph.nodes.back().op).alpha, exponent);
   }
 }

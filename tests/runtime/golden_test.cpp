@@ -74,14 +74,20 @@ TEST(Golden, DigestOfAFixedPlanIsTheSameEverywhere) {
 }
 
 TEST(Golden, DigestOfAFixedPlanWithAttentionIsTheSameEverywhere) {
-  const Plan plan =
-      testing::random_plan(21, {.steps = 60, .largest_side = 24, .given_codes = false});
+  const Plan plan = testing::random_plan(
+      21, {.steps = 60, .largest_side = 24, .quotients = false, .given_codes = false});
   expect_digest_everywhere(plan, 8043330357971220486u);
 }
 
 TEST(Golden, DigestOfAFixedPlanWithGivenCodesIsTheSameEverywhere) {
-  const Plan plan = testing::random_plan(22, {.steps = 60, .largest_side = 24});
+  const Plan plan = testing::random_plan(22, {.steps = 60, .largest_side = 24, .quotients = false});
   expect_digest_everywhere(plan, 16752321989304662601u);
+}
+
+TEST(Golden, DigestOfAFixedPlanWithQuotientsIsTheSameEverywhere) {
+  const Plan plan =
+      testing::random_plan(21, {.steps = 60, .largest_side = 24, .given_codes = false});
+  expect_digest_everywhere(plan, 6026071925985273231u);
 }
 
 TEST(Scores, OneNumberIsTwoClasses) {

@@ -186,6 +186,14 @@ class Interpreter {
     });
   }
 
+  void run(const DivideStep& op) {
+    each_output([&](int y, int column, int c) {
+      const int32_t below = difference(1, y, column, c);
+      const float above = float(difference(0, y, column, c)) * at(op.epilogue.multiplier, c);
+      finish(op.epilogue, above / (below == 0 ? 0.5f : float(below)), y, column, c);
+    });
+  }
+
   void run(const RescaleStep& op) {
     each_output([&](int y, int column, int c) {
       const float scaled = float(difference(0, y, column, c)) * at(op.epilogue.multiplier, c);

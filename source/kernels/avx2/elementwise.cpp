@@ -1,4 +1,4 @@
-// Add, multiply (also by a gate of one pixel) and rescale, 8 channels at a time.
+// Add, multiply, divide (also by a gate of one pixel) and rescale, 8 channels at a time.
 #include "kernels/avx2/epilogue.h"
 #include "kernels/avx2/rows.h"
 
@@ -6,6 +6,12 @@ namespace octavo::kernels::avx2 {
 namespace {
 
 using Kind = ElementwiseShape::Kind;
+
+// Half a unit where there is none.
+OCTAVO_INLINE __m256 divisor(__m256i x) {
+  const __m256i none = _mm256_cmpeq_epi32(x, _mm256_setzero_si256());
+  return _mm256_blendv_ps(_mm256_cvtepi32_ps(x), _mm256_set1_ps(0.5f), _mm256_castsi256_ps(none));
+}
 
 template <Kind K>
 OCTAVO_INLINE __m256 value_of(const ElementwiseArguments& e, const std::byte* a, const std::byte* b,
@@ -19,6 +25,8 @@ OCTAVO_INLINE __m256 value_of(const ElementwiseArguments& e, const std::byte* a,
     const __m256i right = centred(load_stored(b, s.b, c), e.b_zero + c);
     if constexpr (K == Kind::multiply)
       return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_mullo_epi32(left, right)), m);
+    else if constexpr (K == Kind::divide)
+      return _mm256_div_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(left), m), divisor(right));
     else
       return _mm256_add_ps(
           _mm256_mul_ps(_mm256_cvtepi32_ps(left), m),
@@ -56,6 +64,8 @@ void run(const ElementwiseArguments& e) {
       return run_all<Kind::add>(e);
     case Kind::multiply:
       return run_all<Kind::multiply>(e);
+    case Kind::divide:
+      return run_all<Kind::divide>(e);
     case Kind::rescale:
       return run_all<Kind::rescale>(e);
   }

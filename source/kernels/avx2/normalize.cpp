@@ -120,8 +120,9 @@ void run(const NormalizeArguments& n) {
 
 namespace l2 {
 
+// Sums of bytes' squares stay inside 32 bits.
 bool accepts(const NormalizeShape& s) {
-  return s.kind == NormalizeShape::Kind::l2 && is_activation(s.input);
+  return s.kind == NormalizeShape::Kind::l2 && is_activation(s.input) && s.channels <= 65535;
 }
 
 void run(const NormalizeArguments& n) {

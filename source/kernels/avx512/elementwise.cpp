@@ -1,4 +1,4 @@
-// Add, multiply (also by a gate of one pixel) and rescale, 16 channels at a time.
+// Add, multiply, divide (also by a gate of one pixel) and rescale, 16 channels at a time.
 #include "kernels/avx512/rows.h"
 #include "kernels/avx512/words.h"
 
@@ -24,6 +24,11 @@ OCTAVO_INLINE __m512 value(const ElementwiseArguments& e, ElementType a_type, El
   const __m512i right = centred(b, b_type, e.b_zero, c);
   if constexpr (K == Kind::multiply)
     return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_mullo_epi32(left, right)), m);
+  if constexpr (K == Kind::divide) {
+    const __m512 divisor = _mm512_mask_mov_ps(
+        _mm512_cvtepi32_ps(right), _mm512_testn_epi32_mask(right, right), _mm512_set1_ps(0.5f));
+    return _mm512_div_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(left), m), divisor);
+  }
   return _mm512_add_ps(
       _mm512_mul_ps(_mm512_cvtepi32_ps(left), m),
       _mm512_mul_ps(_mm512_cvtepi32_ps(right), _mm512_loadu_ps(e.b_multiplier + c)));
@@ -125,14 +130,15 @@ void run_all(const ElementwiseArguments& e, bool saturated) {
     }
 }
 
-// |f| stays below 2^30: 65535 * m for a difference, 2^31 * m for a product.
+// |f| stays below 2^30: 65535 * m for a difference, twice that for a quotient, 2^31 * m for a
+// product.
 template <Kind K>
 bool fits_words(const ElementwiseArguments& e) {
   const int32_t channels = e.shape->channels;
   if (channels > most_limited_channels || !activation_fits(e.epilogue, channels)) return false;
   if (!are_within(e.epilogue.multiplier, channels, K == Kind::multiply ? 0.25f : 4096.0f))
     return false;
-  if constexpr (K == Kind::multiply) return true;
+  if constexpr (K == Kind::multiply || K == Kind::divide) return true;
   if constexpr (K == Kind::add) return are_within(e.b_multiplier, channels, 4096.0f);
   return are_within(e.offset, channels, 268435456.0f);
 }
@@ -173,6 +179,8 @@ void run(const ElementwiseArguments& e) {
       return run_kind<Kind::add>(e, saturated);
     case Kind::multiply:
       return run_kind<Kind::multiply>(e, saturated);
+    case Kind::divide:
+      return run_kind<Kind::divide>(e, saturated);
     case Kind::rescale:
       return run_kind<Kind::rescale>(e, saturated);
   }

@@ -178,8 +178,9 @@ void run(const NormalizeArguments& n) {
 
 namespace l2 {
 
+// Sums of bytes' squares stay inside 32 bits.
 bool accepts(const NormalizeShape& s) {
-  return takes(s, NormalizeShape::Kind::l2);
+  return takes(s, NormalizeShape::Kind::l2) && s.channels <= 65535;
 }
 
 void run(const NormalizeArguments& n) {

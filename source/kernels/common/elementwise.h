@@ -1,4 +1,4 @@
-// Add, multiply (also by a gate of one pixel) and rescale, a vector of channels at a time.
+// Add, multiply, divide (also by a gate of one pixel) and rescale, a vector of channels at a time.
 #pragma once
 
 #include "kernels/common/basics.h"
@@ -23,6 +23,7 @@ struct Elementwise {
     } else {
       const Int right = V::load_stored(b, e.shape->b, c) - V::load(e.b_zero + c);
       if constexpr (K == Kind::multiply) return V::to_float(left * right) * m;
+      if constexpr (K == Kind::divide) return (V::to_float(left) * m) / V::divisor(right);
       if constexpr (K == Kind::add)
         return V::to_float(left) * m + V::to_float(right) * V::load(e.b_multiplier + c);
     }
@@ -57,6 +58,8 @@ struct Elementwise {
           return run_all<Kind::add, A>(e);
         case Kind::multiply:
           return run_all<Kind::multiply, A>(e);
+        case Kind::divide:
+          return run_all<Kind::divide, A>(e);
         case Kind::rescale:
           return run_all<Kind::rescale, A>(e);
       }

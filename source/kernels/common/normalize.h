@@ -94,7 +94,7 @@ struct Normalize {
   static bool accepts(const NormalizeShape& s) {
     if (s.kind != K || !is_activation(s.input)) return false;
     if (K == Kind::layer_norm) return s.channels <= 32767;
-    return K == Kind::l2 || s.channels <= most_exponentials;
+    return K == Kind::l2 ? s.channels <= 65535 : s.channels <= most_exponentials;
   }
 
   template <Kind K>

@@ -132,6 +132,13 @@ struct Vector {
   static OCTAVO_INLINE Float to_float(Int x) {
     return {vcvtq_f32_s32(x.low), vcvtq_f32_s32(x.high)};
   }
+  // Half a unit where there is none.
+  static OCTAVO_INLINE Float divisor(Int x) {
+    const float32x4_t half = vdupq_n_f32(0.5f);
+    const Float whole = to_float(x);
+    return {vbslq_f32(vceqzq_s32(x.low), half, whole.low),
+            vbslq_f32(vceqzq_s32(x.high), half, whole.high)};
+  }
   static OCTAVO_INLINE Int load_stored(const std::byte* pixel, ElementType type, int32_t c) {
     return widen(load_words(pixel, type, c));
   }

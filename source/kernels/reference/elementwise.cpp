@@ -21,6 +21,11 @@ float value(const ElementwiseArguments& e, const std::byte* a, const std::byte* 
       const int64_t right = stored(s.b, b, c) - e.b_zero[c];
       return static_cast<float>(left * right) * e.epilogue.multiplier[c];
     }
+    case ElementwiseShape::Kind::divide: {
+      const int32_t right = stored(s.b, b, c) - e.b_zero[c];
+      const float divisor = right == 0 ? 0.5f : static_cast<float>(right);
+      return (static_cast<float>(left) * e.epilogue.multiplier[c]) / divisor;
+    }
     case ElementwiseShape::Kind::rescale:
       return static_cast<float>(left) * e.epilogue.multiplier[c] + e.offset[c];
   }
