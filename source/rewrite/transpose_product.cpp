@@ -1,7 +1,8 @@
 // v^T a^T = (a v)^T: a product whose left matrix is transposed and whose right one is read
 // transposed becomes the product in the usual order, and the Transpose moves on behind it.
-// EfficientViT multiplies the values by the attention matrix in this way. What is the right matrix of
-// another product stays: it has a scale a column there, and only one where it is read transposed.
+// EfficientViT multiplies the values by the attention matrix in this way. What is the right matrix
+// of another product stays: it has a scale a column there, and only one where it is read
+// transposed.
 #include "rewrite/layout.h"
 #include "rewrite/pattern.h"
 #include "rewrite/table.h"
