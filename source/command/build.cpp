@@ -530,9 +530,8 @@ void add_build(CLI::App& program, Action& action) {
                     "weight scales (default: per channel)");
   command->add_option("--int16", o->int16, "nodes whose output becomes 16-bit, by name")
       ->value("NODE");
-  command->add_flag(
-      "--auto-int16,!--no-auto-int16", o->auto_int16,
-      "16 bits for up to 5 % of the MACs where bytes alone leave the logits too far off");
+  command->add_flag("--auto-int16,!--no-auto-int16", o->auto_int16,
+                    "16 bits where they bring most, for up to 5 % of the work");
   command->add_flag("--all-int16,!--no-all-int16", o->all_int16, "every node's output");
   command
       ->add_option("--min-agreement", o->min_agreement,

@@ -44,11 +44,14 @@ Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
                           std::vector<std::string>& warnings) {
   const auto candidates = quantizer.wide_candidates(first);
   if (!candidates) return candidates.error();
-  const Widening widening = tensors_to_widen(*candidates, first.logits_cosine);
+  const bool short_of_it = first.logits_cosine < least_logits_cosine;
+  const Widening widening = short_of_it ? tensors_to_widen(*candidates, first.logits_cosine)
+                                        : cheap_to_widen(*candidates);
   if (widening.tensors.empty()) return first;
   auto wider = quantizer.fold(widening.tensors);
   if (!wider) return wider.error();
   if (wider->logits_cosine <= first.logits_cosine) return first;
+  if (!short_of_it) return wider;
   warnings.push_back(concat(
       "with bytes alone the cosine of the logits to the float network's is ",
       fixed(first.logits_cosine, 3), "; with 16 bits for ", widening.tensors.size(),
@@ -68,7 +71,7 @@ Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const Cali
   auto folded = quantizer->fold();
   if (!folded) return folded.error();
   std::vector<std::string> warnings;
-  if (options.auto_int16 && folded->logits_cosine < least_logits_cosine) {
+  if (options.auto_int16 && folded->logits_cosine < ample_logits_cosine) {
     folded = fold_wider(*quantizer, std::move(*folded), warnings);
     if (!folded) return folded.error();
   }
