@@ -532,8 +532,8 @@ void add_build(CLI::App& program, Action& action) {
       ->value("NODE");
   command->add_flag(
       "--auto-int16,!--no-auto-int16", o->auto_int16,
-      "16 bits where bytes alone leave the logits too far off: for 5 % of the MACs, or more if "
-      "that is not enough");
+      "16 bits where bytes leave the logits too far off, and where they bring far more than they "
+      "cost");
   command->add_flag("--all-int16,!--no-all-int16", o->all_int16, "every node's output");
   command
       ->add_option("--min-agreement", o->min_agreement,

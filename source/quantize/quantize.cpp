@@ -73,6 +73,18 @@ Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
   return best;
 }
 
+// The same where nothing is short of anything: the few tensors that disturb the logits far more
+// than 16 bits for them cost.
+Result<Folded> fold_cheaply_wider(const Quantizer& quantizer, Folded first) {
+  const auto candidates = quantizer.wide_candidates(first);
+  if (!candidates) return candidates.error();
+  const Widening widening = cheap_to_widen(*candidates);
+  if (widening.tensors.empty()) return first;
+  auto wider = quantizer.fold(widening.tensors);
+  if (wider && wider->logits_cosine <= first.logits_cosine) return first;
+  return wider;
+}
+
 }  // namespace
 
 Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
@@ -83,8 +95,10 @@ Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const Cali
   auto folded = quantizer->fold();
   if (!folded) return folded.error();
   std::vector<std::string> warnings;
-  if (options.auto_int16 && folded->logits_cosine < least_logits_cosine) {
-    folded = fold_wider(*quantizer, std::move(*folded), warnings);
+  if (options.auto_int16 && folded->logits_cosine < ample_logits_cosine) {
+    folded = folded->logits_cosine < least_logits_cosine
+                 ? fold_wider(*quantizer, std::move(*folded), warnings)
+                 : fold_cheaply_wider(*quantizer, std::move(*folded));
     if (!folded) return folded.error();
   }
   Quantized out = quantizer->finish(std::move(*folded));

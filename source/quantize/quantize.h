@@ -31,7 +31,8 @@ struct QuantizeOptions {
   std::vector<std::string>
       int16_nodes;  // outputs of these nodes become 16-bit; unknown: usage error
   // Where the logits are too far from the float network's, up to 5 % of the multiply-accumulates
-  // may read 16 bits (widen.h); `warnings` says of which tensors.
+  // may read 16 bits (widen.h); `warnings` says of which tensors. And for tensors that disturb the
+  // logits far more than it costs, as far as the logits are not exact enough anyway.
   bool auto_int16 = true;
   uint64_t seed = 1;
   int threads = 1;

@@ -1,7 +1,9 @@
 // Where bytes are too few for the network as a whole: which tensors to store with 16 bits.
 //
 // A deep network may amplify what its first layers round, though every step alone is as good as
-// bytes can be. Then 16 bits for a few tensors that cost little tell more than anything else.
+// bytes can be. Then 16 bits for a few tensors that cost little tell more than anything else. And
+// most of what disturbs the logits may come from tensors that cost next to nothing: the first maps
+// of a network, which few channels read, or its last ones, which have few pixels.
 #pragma once
 
 #include "quantize/simulate.h"
@@ -11,6 +13,8 @@ namespace octavo {
 
 // Logits below this cosine to the float network's are worth the search.
 inline constexpr double least_logits_cosine = 0.99;
+// Above this one there is nothing to gain.
+inline constexpr double ample_logits_cosine = 0.9995;
 // Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included:
 // a few, and more only where the logits are still too far off.
 inline constexpr double wide_macs_shares[] = {0.05, 0.25, 0.5, 1};
@@ -20,6 +24,7 @@ struct WideCandidate {
   std::vector<TensorId> tensors;
   double noise = 0;  // power of what their rounding to bytes does to the logits, over the logits'
   double macs = 0;   // multiply-accumulates that read them
+  double elements = 0;  // that it holds, and that are computed from it without products
   // One that a step rounds: named as 16-bit, it takes all of them along.
   TensorId first_rounded = 0;
 };
@@ -27,6 +32,7 @@ struct WideCandidate {
 struct WideCandidates {
   std::vector<WideCandidate> ranked;     // what disturbs most for the multiply-accumulates first
   double total_macs = 0, wide_macs = 0;  // of the network; those that read 16 bits already
+  double total_elements = 0;             // of all that the network stores
 };
 
 // Rounds one tensor at a time in the float network.
@@ -48,5 +54,9 @@ struct Widening {
 // share of the multiply-accumulates.
 Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
                        double most_macs_share);
+
+// Where nothing is short of anything: those whose share of all candidates' noise is several times
+// their share of the network's time, up to a twentieth of that.
+Widening cheap_to_widen(const WideCandidates& candidates);
 
 }  // namespace octavo

@@ -118,5 +118,34 @@ TEST(Widen, WhatIsGoodEnoughKeepsItsBytes) {
   EXPECT_EQ(with->warnings, without->warnings);
 }
 
+WideCandidate candidate(TensorId tensor, double noise, double macs, double elements) {
+  return {{tensor}, noise, macs, elements, tensor};
+}
+
+// A network of 1,000 multiply-accumulates and no elements to speak of.
+TEST(CheapToWiden, TakesWhatIsSeveralTimesAsNoisyAsItIsCostly) {
+  WideCandidates all{{candidate(1, 0.5, 20, 0), candidate(2, 0.1, 29, 0), candidate(3, 0.05, 20, 0),
+                      candidate(4, 0.35, 900, 0)},
+                     1000,
+                     0,
+                     0};
+  const Widening widening = cheap_to_widen(all);
+  EXPECT_EQ(widening.tensors, (std::vector<TensorId>{1, 2}));  // 3 is 2.5 times
+  EXPECT_DOUBLE_EQ(widening.macs, 49);
+}
+
+TEST(CheapToWiden, LeavesBytesWhereNoiseIsEverywhere) {
+  WideCandidates all{{}, 1000, 0, 0};
+  for (TensorId t = 0; t < 50; ++t) all.ranked.push_back(candidate(t, 0.02, 20, 0));
+  EXPECT_TRUE(cheap_to_widen(all).tensors.empty());
+  EXPECT_TRUE(cheap_to_widen({}).tensors.empty());
+}
+
+TEST(CheapToWiden, CountsElementsThatNoProductReads) {
+  // 100 elements are 2,400 of 2,400 + 1,000 units of work: far above a twentieth.
+  const WideCandidates all{{candidate(1, 0.9, 1, 100), candidate(2, 0.1, 999, 0)}, 1000, 0, 100};
+  EXPECT_TRUE(cheap_to_widen(all).tensors.empty());
+}
+
 }  // namespace
 }  // namespace octavo
