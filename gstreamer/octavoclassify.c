@@ -197,8 +197,7 @@ static gboolean octavo_classify_start(GstBaseTransform* base) {
   return opened;
 }
 
-/* ---- Frames
- * -------------------------------------------------------------------------------------- */
+/* ---- Frames ---- */
 
 static gboolean frame_format(GstVideoFormat format, octavo_format* out) {
   switch (format) {
@@ -273,8 +272,7 @@ static octavo_status run(OctavoClassify* self, GstVideoFrame* video) {
   return octavo_run_frame(self->session, &frame, self->logits, self->classes);
 }
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers ---- */
 
 static gchar* label_of(OctavoClassify* self, gint32 index) {
   const gchar* label = octavo_plan_label(self->plan, index);
@@ -363,8 +361,7 @@ static GstFlowReturn octavo_classify_transform_ip(GstBaseTransform* base, GstBuf
   return GST_FLOW_OK;
 }
 
-/* ---- The class
- * ----------------------------------------------------------------------------------- */
+/* ---- The class ---- */
 
 static void octavo_classify_finalize(GObject* object) {
   g_free(OCTAVO_CLASSIFY(object)->settings.model);
