@@ -61,8 +61,7 @@ static GstStaticPadTemplate sink_template =
 static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(FRAMES));
 
-/* ---- Properties ---------------------------------------------------------------------------------
- */
+/* ---- Properties ---- */
 
 static void octavo_classify_set_property(GObject* object, guint id, const GValue* value,
                                          GParamSpec* spec) {
@@ -123,8 +122,7 @@ static void octavo_classify_get_property(GObject* object, guint id, GValue* valu
   GST_OBJECT_UNLOCK(object);
 }
 
-/* ---- The model ----------------------------------------------------------------------------------
- */
+/* ---- The model ---- */
 
 static gboolean octavo_classify_stop(GstBaseTransform* base) {
   OctavoClassify* self = OCTAVO_CLASSIFY(base);
