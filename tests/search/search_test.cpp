@@ -5,29 +5,14 @@
 
 #include <string>
 
-#include "quantize/build_graph.h"
-#include "quantize/small_pictures.h"
+#include "search/chain.h"
 
 namespace octavo {
 namespace {
 
-using testing::GraphBuilder;
+using testing::chain;
 using testing::pictures;
-using testing::side;
 using testing::small_preprocess;
-
-constexpr int depth = 7;
-
-Graph chain() {
-  GraphBuilder b({1, side, side, 3}, 5);
-  TensorId x = b.graph.input;
-  for (int i = 0; i < depth; ++i) {
-    const std::string n = std::to_string(i);
-    x = b.unary("relu" + n, Unary::Kind::relu, b.conv("conv" + n, x, 8, {3}));
-  }
-  b.conv("logits", b.global_pool("pool", x), 10);
-  return b.graph;
-}
 
 int int16_tensors(const Plan& plan) {
   int count = 0;

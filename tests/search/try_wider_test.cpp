@@ -6,28 +6,14 @@
 #include <set>
 #include <string>
 
-#include "quantize/build_graph.h"
-#include "quantize/small_pictures.h"
+#include "search/chain.h"
 
 namespace octavo {
 namespace {
 
-using testing::GraphBuilder;
+using testing::chain;
 using testing::pictures;
-using testing::side;
 using testing::small_preprocess;
-
-Graph chain() {
-  constexpr int depth = 7;
-  GraphBuilder b({1, side, side, 3}, 5);
-  TensorId x = b.graph.input;
-  for (int i = 0; i < depth; ++i) {
-    const std::string n = std::to_string(i);
-    x = b.unary("relu" + n, Unary::Kind::relu, b.conv("conv" + n, x, 8, {3}));
-  }
-  b.conv("logits", b.global_pool("pool", x), 10);
-  return b.graph;
-}
 
 std::set<std::string> wide_steps(const Plan& plan) {
   std::set<std::string> out;
