@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "build/hb_config.h"
+#include "pipeline/hb_config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto config = octavo::parse_hb_config({reinterpret_cast<const char*>(data), size});

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "command/flags.h"
-#include "evaluate/labels.h"
+#include "model/labels.h"
 
 namespace octavo::command {
 

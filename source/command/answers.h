@@ -10,8 +10,8 @@
 #include "base/result.h"
 #include "command/command.h"
 #include "command/print.h"
-#include "evaluate/model.h"
 #include "image/image.h"
+#include "model/model.h"
 
 namespace octavo::command {
 

@@ -9,8 +9,8 @@
 #include "command/flags.h"
 #include "command/print.h"
 #include "evaluate/host.h"
-#include "evaluate/input.h"
 #include "evaluate/latency.h"
+#include "model/input.h"
 
 namespace octavo::command {
 
@@ -251,8 +251,7 @@ void add_bench(CLI::App& program, Action& action) {
       ->check(real_number(0, 600))
       ->value("S")
       ->with_default();
-  command
-      ->add_option("--input", o->input, "end to end: decode and preprocess this file each frame")
+  command->add_option("--input", o->input, "end to end: decode and preprocess this file each frame")
       ->value("FILE");
   command->add_option("--rate", o->rate, "frames due a second: deadline misses and jitter")
       ->check(real_number(0.001, 100000))

@@ -1,7 +1,7 @@
 // octavo build MODEL.onnx -o OUT.octavo --calib DATA: calibrate, quantize, write the plan.
 // --config FILE.yaml says the same in hb_mapper's words; flags go before it.
 
-#include "build/build.h"
+#include "pipeline/build.h"
 
 #include <fmt/format.h>
 
@@ -12,8 +12,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "build/hb_options.h"
-#include "build/sha256.h"
 #include "command/export.h"
 #include "command/flags.h"
 #include "command/hb_style.h"
@@ -21,8 +19,10 @@
 #include "command/print.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/host.h"
-#include "evaluate/labels.h"
 #include "evaluate/latency.h"
+#include "model/labels.h"
+#include "pipeline/hb_options.h"
+#include "pipeline/sha256.h"
 
 namespace octavo::command {
 

@@ -8,7 +8,7 @@
 #include "command/flags.h"
 #include "command/outputs.h"
 #include "command/print.h"
-#include "evaluate/input.h"
+#include "model/input.h"
 
 namespace octavo::command {
 

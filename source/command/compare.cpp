@@ -9,9 +9,9 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "build/build.h"
 #include "command/flags.h"
 #include "command/print.h"
+#include "pipeline/build.h"
 
 namespace octavo::command {
 

@@ -12,7 +12,7 @@
 #include "command/outputs.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
-#include "evaluate/labels.h"
+#include "model/labels.h"
 
 namespace octavo::command {
 
@@ -36,7 +36,7 @@ struct Gate {
   double bound = 0;
 };
 
-const std::vector<std::string> gate_figures{"drop",  "top1",      "top5",       "agree",
+const std::vector<std::string> gate_figures{"drop",      "top1",       "top5",         "agree",
                                             "drop_high", "divergence", "p_equivalence"};
 
 Result<Gate> parse_gate(const std::string& text, size_t models) {
@@ -137,9 +137,10 @@ void print_findings(const Options& options, size_t m, const ModelComparison& p,
   for (const HarmedClass& c : p.harmed) {
     const auto index = static_cast<size_t>(c.index);
     const std::string name = index < labels.size() ? concat(" (", labels[index], ")") : "";
-    print_out("{}: class {}{} is harmed: of {} pictures {} are lost and {} won, p = {:.2g} among "
-              "all classes\n",
-              model, c.index, name, c.n, c.right_to_wrong, c.wrong_to_right, c.p);
+    print_out(
+        "{}: class {}{} is harmed: of {} pictures {} are lost and {} won, p = {:.2g} among "
+        "all classes\n",
+        model, c.index, name, c.n, c.right_to_wrong, c.wrong_to_right, c.p);
   }
 }
 
@@ -167,12 +168,12 @@ void print_text(const Options& options, const Evaluation& e,
                 concat(p.right_to_wrong), concat(p.wrong_to_right), fixed(p.p_mcnemar, 3),
                 fixed(p.p_equivalence, 3), std::string(p.verdict)});
     const Mean divergence = p.divergence.value_or(Mean{});
-    near.add(
-        {options.models[m + 1], fixed(percent(p.agree, n), 2),
-         fmt::format("[{:.2f}, {:.2f}]", 100 * p.agree_ci95.low, 100 * p.agree_ci95.high),
-         p.divergence ? fixed(divergence.mean, 5) : "-",
-         p.divergence ? fmt::format("[{:.5f}, {:.5f}]", divergence.ci95.low, divergence.ci95.high)
-                      : "-"});
+    near.add({options.models[m + 1], fixed(percent(p.agree, n), 2),
+              fmt::format("[{:.2f}, {:.2f}]", 100 * p.agree_ci95.low, 100 * p.agree_ci95.high),
+              p.divergence ? fixed(divergence.mean, 5) : "-",
+              p.divergence
+                  ? fmt::format("[{:.5f}, {:.5f}]", divergence.ci95.low, divergence.ci95.high)
+                  : "-"});
   }
   print_out("\n{}\n{}", paired.text(), near.text());
   for (size_t m = 0; m < e.paired.size(); ++m) print_findings(options, m, e.paired[m], labels);
@@ -299,8 +300,9 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--labels", o->labels, "class names, one a line (checked against the model)")
       ->value("FILE");
   command->add_option("--csv", o->csv, "write a row a picture")->value("FILE");
-  command->add_option("--margin", o->margin,
-                      "points of Top-1 within which two models count as equivalent")
+  command
+      ->add_option("--margin", o->margin,
+                   "points of Top-1 within which two models count as equivalent")
       ->check(real_number(0.001, 99))
       ->value("POINTS")
       ->with_default();

@@ -9,11 +9,11 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "build/sha256.h"
 #include "command/export.h"
 #include "command/flags.h"
 #include "command/outputs.h"
 #include "command/print.h"
+#include "pipeline/sha256.h"
 
 namespace octavo::command {
 

@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "command/command.h"
-#include "evaluate/model.h"
+#include "model/model.h"
 
 namespace octavo::command {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "build/output_distance.h"
+#include "pipeline/output_distance.h"
 #include "plan/plan.h"
 #include "quantize/steps.h"
 

@@ -7,15 +7,15 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "build/sha256.h"
 #include "command/flags.h"
 #include "command/outputs.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/host.h"
-#include "evaluate/input.h"
 #include "evaluate/latency.h"
 #include "image/encode.h"
+#include "model/input.h"
+#include "pipeline/sha256.h"
 
 namespace octavo::command {
 
@@ -127,8 +127,7 @@ int run(const Options& options) {
     return fail(usage_error("a verdict needs both --model FLOAT.onnx and --data DATA"));
   }
   const OutputFile file{"-o", options.out, options.overwrite};
-  if (const Status possible =
-          check_output_file(file, {options.plan, options.model, options.data});
+  if (const Status possible = check_output_file(file, {options.plan, options.model, options.data});
       !possible) {
     return fail(possible.error());
   }
@@ -141,7 +140,8 @@ int run(const Options& options) {
   auto plan = open_model(options.plan, *bytes, plan_options);
   if (!plan) return fail(plan.error());
   if (plan->is_float()) {
-    return fail(usage_error(concat(quoted(options.plan), " is a float model: a report is about a "
+    return fail(usage_error(concat(quoted(options.plan),
+                                   " is a float model: a report is about a "
                                    "plan (octavo build makes one)")));
   }
   auto sha256 = sha256_hex(*bytes);
@@ -165,7 +165,8 @@ int run(const Options& options) {
     auto float_model = open_model(options.model, *model_options);
     if (!float_model) return fail(float_model.error());
     if (!float_model->is_float()) {
-      return fail(usage_error(concat("--model ", quoted(options.model), " is a plan, no float one")));
+      return fail(
+          usage_error(concat("--model ", quoted(options.model), " is a plan, no float one")));
     }
     const Status done = evaluate_both(options, *float_model, *plan, out);
     if (!done) return fail(done.error());
@@ -203,8 +204,9 @@ void add_report(CLI::App& program, Action& action) {
       ->check(whole_number(-1000000, 1000000))
       ->value("K")
       ->with_default();
-  command->add_option("--margin", o->margin,
-                      "points of Top-1 within which two models count as equivalent")
+  command
+      ->add_option("--margin", o->margin,
+                   "points of Top-1 within which two models count as equivalent")
       ->check(real_number(0.001, 99))
       ->value("POINTS")
       ->with_default();

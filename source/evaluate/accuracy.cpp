@@ -12,7 +12,7 @@
 
 #include "base/parallel.h"
 #include "base/text.h"
-#include "evaluate/input.h"
+#include "model/input.h"
 
 namespace octavo {
 

@@ -12,8 +12,8 @@
 
 #include "base/result.h"
 #include "evaluate/dataset.h"
-#include "evaluate/model.h"
 #include "evaluate/statistics.h"
+#include "model/model.h"
 
 namespace octavo {
 
@@ -33,9 +33,9 @@ struct ModelAccuracy {
 
 // A model against the first one.
 struct ModelComparison : Paired {
-  Interval agree_ci95;                 // fractions
-  std::optional<Mean> divergence;      // of the scores, nats a picture; none where labels have
-                                       // scores of their own
+  Interval agree_ci95;             // fractions
+  std::optional<Mean> divergence;  // of the scores, nats a picture; none where labels have
+                                   // scores of their own
   std::vector<HarmedClass> harmed;
 };
 

@@ -7,10 +7,10 @@
 
 #include "base/parallel.h"
 #include "base/text.h"
-#include "evaluate/float_model.h"
-#include "evaluate/input.h"
 #include "float/engine.h"
 #include "graph/graph.h"
+#include "model/float_model.h"
+#include "model/input.h"
 #include "runtime/program.h"
 
 namespace octavo {

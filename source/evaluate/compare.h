@@ -8,8 +8,8 @@
 #include "base/result.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
-#include "evaluate/model.h"
 #include "evaluate/step_error.h"
+#include "model/model.h"
 
 namespace octavo {
 

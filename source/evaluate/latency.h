@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "evaluate/model.h"
+#include "model/model.h"
 
 namespace octavo {
 
@@ -21,17 +21,17 @@ struct Latency {
 Latency summarize(std::span<const double> samples_ms);  // at least one sample
 
 struct LatencyOptions {
-  double seconds = 2;    // to measure, of each run
-  int64_t frames = 0;    // instead of seconds, if above 0
+  double seconds = 2;  // to measure, of each run
+  int64_t frames = 0;  // instead of seconds, if above 0
   double warmup_seconds = 0.3;
   double frames_per_second = 0;  // above 0: a frame is due every 1/fps; late ones are counted
 };
 
 struct LatencyRun {
   Latency ms;
-  double fps = 0;          // all streams together
-  int64_t missed = 0;      // deadlines, with frames_per_second
-  double jitter_ms = 0;    // standard deviation of the start against its due time
+  double fps = 0;        // all streams together
+  int64_t missed = 0;    // deadlines, with frames_per_second
+  double jitter_ms = 0;  // standard deviation of the start against its due time
 };
 
 // `frame` runs one frame on stream s (0..streams-1); each stream has a thread of its own.

@@ -1,5 +1,5 @@
 // Inside the room: what a plan says besides its steps, as metadata of the file. Preprocessing is
-// under the keys that the importer reads (evaluate/float_model.cpp).
+// under the keys that the importer reads (model/float_model.cpp).
 #pragma once
 
 #include "export/onnx_file.h"

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/float_mode.h"
 #include "base/text.h"
 #include "image/decode.h"
-#include "runtime/float_mode.h"
 
 namespace octavo::image {
 
@@ -88,7 +88,7 @@ Result<Picture> decode_ppm(Bytes bytes, int64_t most) {
   }
   Result<Picture> picture = new_picture(width, height, most);
   if (!picture) return picture;
-  const runtime::FloatMode to_nearest;
+  const FloatMode to_nearest;
   const std::vector<uint8_t> table = sample_table(maxval, gray);
   uint8_t* out = picture->pixels.data();
   for (size_t i = 0; i < samples; ++i) {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "runtime/float_mode.h"
+#include "base/float_mode.h"
 
 namespace octavo {
 
@@ -167,7 +167,7 @@ void vertical_pass(const Axis& axis, const uint8_t* rows, size_t stride, uint8_t
 
 Picture resize_window(const RowSource& source, int32_t width, int32_t height,
                       Interpolation interpolation, const Window& window) {
-  const runtime::FloatMode to_nearest;
+  const FloatMode to_nearest;
   const Axis across = axis_for(source.width, width, window.left, window.width, interpolation);
   const Axis down = axis_for(source.height, height, window.top, window.height, interpolation);
   const auto channels = static_cast<size_t>(source.channels);

@@ -3,7 +3,7 @@
 #include <span>
 
 #include "base/text.h"
-#include "build/sha256.h"
+#include "pipeline/sha256.h"
 
 namespace octavo::page {
 

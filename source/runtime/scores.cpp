@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "runtime/float_mode.h"
+#include "base/float_mode.h"
 #include "runtime/program.h"
 
 namespace octavo {
@@ -74,18 +74,18 @@ std::vector<Score> best(std::vector<Score> scores, int k) {
 }  // namespace
 
 float sigmoid_score(float logit) {
-  const runtime::FloatMode mode;
+  const FloatMode mode;
   return two_classes(OutputKind::sigmoids, logit)[1].score;
 }
 
 std::vector<Score> top_scores(std::span<const float> logits, int k) {
-  const runtime::FloatMode mode;
+  const FloatMode mode;
   if (logits.empty() || k <= 0) return {};
   return best(softmax_scores(logits), k);
 }
 
 std::vector<Score> all_scores(OutputKind kind, std::span<const float> outputs) {
-  const runtime::FloatMode mode;
+  const FloatMode mode;
   if (outputs.empty()) return {};
   if (outputs.size() == 1) return two_classes(kind, outputs[0]);
   if (kind == OutputKind::logits) return softmax_scores(outputs);

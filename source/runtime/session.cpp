@@ -4,9 +4,9 @@
 #include <exception>
 #include <new>
 
+#include "base/float_mode.h"
 #include "base/text.h"
 #include "runtime/float_input.h"
-#include "runtime/float_mode.h"
 #include "runtime/program.h"
 #include "runtime/tasks.h"
 #include "runtime/team.h"
@@ -204,7 +204,7 @@ void Session::Impl::run_steps(int thread) {
 void Session::Impl::run_steps_by_caller() const {
   using Pieces = std::vector<runtime::Piece>;
   const auto part = [](void* work, int32_t index) {
-    const runtime::FloatMode mode;
+    const FloatMode mode;
     runtime::run_piece((*static_cast<const Pieces*>(work))[static_cast<size_t>(index)]);
   };
   for (size_t i = 0; i < tasks.steps.size(); ++i) {
@@ -251,7 +251,7 @@ void Session::Impl::copy_output(size_t step, std::byte* to) const {
 Status Session::run(std::span<const std::byte> input, std::span<float> logits) {
   const Status fits = impl_->check_call(input.size(), input_bytes(program().plan()), logits.size());
   if (!fits) return fits;
-  const runtime::FloatMode mode;
+  const FloatMode mode;
   impl_->copy_input(input.data());
   impl_->run(logits, {});
   return {};
@@ -265,7 +265,7 @@ Status Session::run_float(std::span<const float> input, std::span<float> logits)
   if (nan != input.end()) {
     return rejected(concat("value ", nan - input.begin(), " of the input is NaN"));
   }
-  const runtime::FloatMode mode;
+  const FloatMode mode;
   runtime::quantize_input(plan, input, impl_->layout(plan.input), impl_->pixels(plan.input));
   impl_->run(logits, {});
   return {};
@@ -298,7 +298,7 @@ Status Session::run_observed(std::span<const std::byte> input, std::span<float> 
       c.thrown = std::current_exception();
     }
   };
-  const runtime::FloatMode mode;
+  const FloatMode mode;
   impl_->copy_input(input.data());
   impl_->run(logits, {call, &context});
   if (context.thrown) std::rethrow_exception(context.thrown);
@@ -324,7 +324,7 @@ Status Session::run_timed(std::span<const std::byte> input, std::span<float> log
     c.step_ns[step] += static_cast<uint64_t>(std::chrono::nanoseconds(now - c.last).count());
     c.last = Clock::now();
   };
-  const runtime::FloatMode mode;
+  const FloatMode mode;
   impl_->copy_input(input.data());
   Context context{step_ns, Clock::now()};
   impl_->run(logits, {call, &context});

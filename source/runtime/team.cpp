@@ -4,8 +4,8 @@
 
 #include <system_error>
 
+#include "base/float_mode.h"
 #include "base/text.h"
-#include "runtime/float_mode.h"
 
 namespace octavo::runtime {
 

@@ -7,9 +7,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "build/sha256.h"
 #include "evaluate/host.h"
 #include "kernels/isa.h"
+#include "pipeline/sha256.h"
 #include "zoo/float_file.h"
 #include "zoo/stages.h"
 

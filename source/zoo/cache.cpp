@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "base/text.h"
-#include "build/sha256.h"
+#include "pipeline/sha256.h"
 
 namespace octavo::zoo {
 

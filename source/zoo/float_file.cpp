@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/letter_case.h"
 #include "base/text.h"
-#include "build/sha256.h"
 #include "onnx/model.h"
+#include "pipeline/sha256.h"
 #include "zoo/lock.h"
 #include "zoo/process.h"
 

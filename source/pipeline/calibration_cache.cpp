@@ -1,0 +1,114 @@
+#include "pipeline/calibration_cache.h"
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "graph/graph.h"
+#include "kernels/isa.h"
+#include "pipeline/sha256.h"
+
+namespace octavo {
+
+namespace {
+
+constexpr uint64_t most_bytes = uint64_t{1} << 31;
+
+bool is_there(const std::string& path) {
+  std::error_code problem;
+  return std::filesystem::exists(path, problem);
+}
+
+// Names, shapes and constants of the network that is calibrated.
+Result<std::string> graph_digest(const Graph& graph) {
+  std::string text;
+  for (const Node& node : graph.nodes) text += concat(node.name, "\n");
+  for (const Tensor& tensor : graph.tensors) {
+    text += concat(tensor.name, " ", list_text(tensor.shape));
+    if (tensor.values) {
+      auto values = sha256_hex(std::as_bytes(std::span<const float>(*tensor.values)));
+      if (!values) return values.error();
+      text += concat(" ", *values);
+    }
+    text += "\n";
+  }
+  return sha256_hex(std::as_bytes(std::span<const char>(text)));
+}
+
+std::string preprocessing_text(const Model& model, bool pixels) {
+  const Preprocess& how = model.preprocess;
+  std::string out = concat(pixels ? "pixels" : "values", model.picture_input ? " of pictures" : "",
+                           ", colour order ", static_cast<int>(how.color));
+  const auto add = [&](const char* name, const std::array<float, 3>& three) {
+    out += concat(", ", name);
+    for (const float value : three) out += concat(" ", value);
+  };
+  add("mean", how.mean);
+  add("std", how.std);
+  add("the graph's mean", model.graph_mean);
+  add("the graph's std", model.graph_std);
+  return out;
+}
+
+Error about(const CalibrationCache& cache, const Error& error) {
+  return {error.kind, concat("--calib-cache ", quoted(cache.path), ": ", error.message,
+                             "; --overwrite makes it anew")};
+}
+
+}  // namespace
+
+Result<CalibrationKey> calibration_key(const Model& model, const CalibrationSource& source) {
+  auto network = graph_digest(*model.graph);
+  if (!network) return network.error();
+  std::string disabled;
+  for (const std::string& name : source.disabled_rewrites) disabled += concat(" ", name);
+  return CalibrationKey{{"version of Octavo", OCTAVO_VERSION},
+                        {"model", source.model_sha256},
+                        {"network that is made of it", concat(*network, disabled)},
+                        {"preprocessing", preprocessing_text(model, source.pixels)},
+                        {"pictures", source.views == 1 ? source.pictures_sha256
+                                                       : concat(source.pictures_sha256, " in ",
+                                                                source.views, " views")},
+                        {"kind of processor", best_isa_name(machine_features())}};
+}
+
+Status check_cache(const CalibrationCache& cache) {
+  if (cache.path.empty()) return {};
+  if (is_there(cache.path)) {
+    const auto first = read_file_part(cache.path, 0, 8);
+    if (!first) return first.error();
+    if (!looks_like_calibration(*first)) {
+      return rejected(concat("--calib-cache ", quoted(cache.path),
+                             " is no calibration that Octavo kept, and is left as it is: name "
+                             "another file"));
+    }
+  }
+  return cache.write ? check_writable(cache.path, true) : Status{};
+}
+
+Result<std::shared_ptr<const Calibration>> load_calibration(const CalibrationCache& cache,
+                                                            const CalibrationKey& key,
+                                                            std::string& replaced) {
+  using Loaded = std::shared_ptr<const Calibration>;
+  if (!is_there(cache.path)) return Loaded{};
+  const auto bytes = read_file(cache.path, most_bytes);
+  if (!bytes) return bytes.error();
+  auto kept = deserialize_calibration(*bytes);
+  const std::string differing = kept ? differing_parts(kept->key, key) : std::string();
+  if (kept && differing.empty()) {
+    return Loaded(std::make_shared<const Calibration>(std::move(kept->calibration)));
+  }
+  const Error problem =
+      kept ? rejected(concat("it keeps a calibration of another ", differing)) : kept.error();
+  if (!cache.overwrite || !looks_like_calibration(*bytes)) return about(cache, problem);
+  replaced = concat("--calib-cache ", quoted(cache.path), " is made anew: ", problem.message);
+  return Loaded{};
+}
+
+Status save_calibration(const CalibrationCache& cache, const CalibrationKey& key,
+                        const Calibration& calibration) {
+  if (!cache.write) return {};
+  return write_file(cache.path, serialize_calibration(key, calibration), true);
+}
+
+}  // namespace octavo

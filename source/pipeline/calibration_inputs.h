@@ -1,0 +1,57 @@
+// The inputs that calibrate a network: which files can be read, and what each pass over them is
+// fed.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "evaluate/dataset.h"
+#include "model/input.h"
+#include "pipeline/build.h"
+
+namespace octavo {
+
+// Files that can be read; those that cannot are left out and named. Every file is read once to find
+// out, so that later passes over the pictures cannot meet a surprise.
+struct CheckedInputs {
+  std::vector<Sample> samples;
+  std::vector<std::string> digests;  // of their inputs
+  std::vector<std::string> unreadable;
+  std::string sha256;                 // over the digests of the inputs, in order
+  size_t repeated = 0;                // files whose input is that of another before them
+  std::vector<std::string> warnings;  // of inputs that calibrate: one sentence each
+  int brightest = 0;                  // pixel of all
+  bool synthetic = false;             // made, not read
+};
+
+// What options.calibration names, at most options.samples, spread over the classes; or made
+// pictures. None where the file itself says how everything is stored.
+Result<CheckedInputs> calibration_inputs(const Model& model, const BuildOptions& options);
+
+// Reads the inputs anew for each pass, and finds out when one is no longer what it was when it
+// was hashed: the plan would claim pictures that it was not made from. Any thread.
+class InputFeed {
+ public:
+  InputFeed(const Model& model, const CheckedInputs& checked, const std::optional<Dumps>& dumps)
+      : model_(model), checked_(checked), dumps_(dumps) {}
+
+  CalibrationFeed calibration();
+  // Of each picture; those that are made are as many as are needed.
+  size_t views() const;
+  Result<NetworkInput> input(size_t i);
+  // Whatever the passes made of it.
+  Status unchanged() const;
+
+ private:
+  bool feeds_values() const;
+
+  const Model& model_;
+  const CheckedInputs& checked_;
+  const std::optional<Dumps>& dumps_;
+  mutable std::mutex mutex_;
+  std::optional<Error> changed_;
+};
+
+}  // namespace octavo
