@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "onnx/fused.h"
+#include "onnx/logic.h"
 #include "onnx/operators.h"
 #include "onnx/quantizer.h"
 
@@ -167,6 +168,26 @@ struct Fused {
   size_t parameters;
 };
 
+// x above alpha, else 0.
+Outputs thresholded_relu(NodeContext& node) {
+  const Value& x = node.input(0);
+  const Value above = is_above(node, "above", x, scalar(node.real("alpha", 1)));
+  return {node.emit(Binary{Binary::Kind::multiply}, {x, above})};
+}
+
+// x + bias below -lambd, x - bias above lambd, 0 between.
+Outputs shrink(NodeContext& node) {
+  const Value& x = node.input(0);
+  const float lambd = node.real("lambd", 0.5f), bias = node.real("bias", 0);
+  const Binary add{Binary::Kind::add}, multiply{Binary::Kind::multiply};
+  const Value below = is_above(node, "below", scalar(-lambd), x);
+  const Value above = is_above(node, "above", x, scalar(lambd));
+  const Value raised = node.emit_part("raised", add, {x, scalar(bias)});
+  const Value lowered = node.emit_part("lowered", add, {x, scalar(-bias)});
+  return {node.emit(add, {node.emit_part("negative", multiply, {raised, below}),
+                          node.emit_part("positive", multiply, {lowered, above})})};
+}
+
 }  // namespace
 
 Value with_activation(NodeContext& node, const Value& y, const std::vector<float>& parameters) {
@@ -198,6 +219,8 @@ std::vector<OperatorRow> activation_operators() {
   return {
       {"Relu", 1, 1, {6, 13, 14}, plain<U::relu>, {1}},
       {"Clip", 1, 3, {6, 11, 12, 13}, clip, {1}, "", StoredInputs::read},
+      {"ThresholdedRelu", 1, 1, {10, 22}, thresholded_relu},
+      {"Shrink", 1, 1, {9}, shrink},
       {"LeakyRelu", 1, 1, {6, 16}, leaky_relu, {1}},
       {"PRelu", 2, 2, {7, 9, 16}, parametric_relu, {1, 6}},
       {"Elu", 1, 1, {6, 22}, elu, {1}},

@@ -80,7 +80,7 @@ const AttributeProto* NodeContext::attribute(std::string_view name) {
   read_attributes_.insert(name);
   for (const AttributeProto& attribute : node_.attributes) {
     if (attribute.name != name) continue;
-    if (!attribute.is_reference) return &attribute;
+    if (attribute.reference.empty()) return &attribute;
     fail(concat("attribute ", quoted(name), " refers to a function's attribute"));
     return nullptr;
   }

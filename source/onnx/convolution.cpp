@@ -11,34 +11,16 @@ namespace {
 // A convolution of three dimensions, [n, c, d0, d1, d2], that one of them passes through
 // unchanged: maps of the other two, as many as that one is long.
 Outputs convolve_maps(NodeContext& node, const Shape& shape, int groups) {
-  const auto strides = small_numbers(node, "strides", 3, 1, 1);
-  const auto dilations = small_numbers(node, "dilations", 3, 1, 1);
-  const auto pads = small_numbers(node, "pads", 6, 0, 0);
-  const std::string mode = node.text("auto_pad", "NOTSET");
   const Shape kernel(shape.begin() + 2, shape.end()), x = node.input(0).shape();
-  if (node.failed()) return {};
-  size_t through = 0;
-  const auto passes = [&](size_t i) {
-    return kernel[i] == 1 && strides[i] == 1 && pads[i] == 0 && pads[i + 3] == 0;
-  };
-  while (through < 3 && !passes(through)) ++through;
-  if (through == 3 || (mode != "NOTSET" && mode != "VALID") ||
-      node.integers("kernel_shape").value_or(kernel) != kernel || x.size() != 5) {
-    return node.fail(concat("its weight is ", list_text(shape),
-                            "; of convolutions of three dimensions those are known whose kernel, "
-                            "stride and pads leave one of them as it is"));
-  }
-  const size_t first = through == 0 ? 1 : 0, second = through == 2 ? 1 : 2;
+  const std::optional<SolidWindow> solid = read_solid_window(node, kernel);
+  if (!solid) return {};
+  const auto [through, first, second, window] = *solid;
   const auto axis = [](size_t i) { return static_cast<int>(i + 2); };
-  const Conv2d op{{strides[first], strides[second]},
-                  {dilations[first], dilations[second]},
-                  {pads[first], pads[second], pads[first + 3], pads[second + 3]},
-                  groups};
+  const Conv2d op{window.stride, window.dilation, window.pads, groups};
   const Value turned = node.emit_part(
       "to_nhwc", Transpose{{0, axis(through), axis(first), axis(second), 1}}, {node.input(0)});
   const Value maps = node.emit_part(
-      "maps",
-      Reshape{{x[0] * x[through + 2], x[first + 2], x[second + 2], x[1]}}, {turned});
+      "maps", Reshape{{x[0] * x[through + 2], x[first + 2], x[second + 2], x[1]}}, {turned});
   std::vector<Value> inputs{
       maps, node.emit_part("weight", Reshape{{shape[0], shape[1], kernel[first], kernel[second]}},
                            {node.input(1)})};
@@ -50,13 +32,13 @@ Outputs convolve_maps(NodeContext& node, const Shape& shape, int groups) {
   const Value y = node.emit(op, inputs);
   if (node.failed()) return {};
   const Shape& map = y.shape();
-  const Value solid = node.emit_part(
-      "maps", Reshape{{x[0], x[through + 2], map[1], map[2], map[3]}}, {y});
+  const Value stacked =
+      node.emit_part("maps", Reshape{{x[0], x[through + 2], map[1], map[2], map[3]}}, {y});
   std::vector<int> back{0, 4, 0, 0, 0};
   back[through + 2] = 1;
   back[first + 2] = 2;
   back[second + 2] = 3;
-  return {node.emit_part("to_nchw", Transpose{back}, {solid})};
+  return {node.emit_part("to_nchw", Transpose{back}, {stacked})};
 }
 
 Outputs convolve(NodeContext& node) {

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "onnx/inline.h"
 #include "onnx/inputs.h"
 #include "onnx/names.h"
 #include "onnx/one_frame.h"
@@ -50,6 +51,7 @@ class Importer {
       Status looked_at = import_node(index);
       if (!looked_at) return looked_at;
     }
+    forget_other_branches();
     return {};
   }
 
@@ -86,9 +88,7 @@ class Importer {
  private:
   // The opset, the one input that is no initializer, and the one output.
   Status find_ends() {
-    for (const auto& [domain, version] : model_.opsets) {
-      if (domain.empty() || domain == "ai.onnx") opset_ = version;
-    }
+    opset_ = own_opset(model_.opsets);
     if (opset_ == 0) return rejected("the file names no opset of ONNX's own operators");
     if (model_.graph.has_sparse_initializers) return rejected("sparse initializers are not known");
     for (size_t i = 0; i < model_.graph.initializers.size(); ++i) {
@@ -212,6 +212,10 @@ class Importer {
       inputs.push_back(*std::move(value));
     }
     for (const std::string_view input : node.inputs) release(input);
+    if (is_branch(node)) {
+      choose_branch(index, inputs);
+      return {};
+    }
     const Result<OperatorChoice> choice = choose(node);
     if (!choice) {
       refuse(index, choice.error().message);
@@ -224,6 +228,64 @@ class Importer {
     return {};
   }
 
+  // An If is one of its branches, whatever the other is made of.
+  void choose_branch(size_t index, const std::vector<Value>& inputs) {
+    const NodeProto& node = model_.graph.nodes[index];
+    const Value& condition = inputs[0];
+    if (failed_.contains(node.inputs[0])) {
+      rows_[index].becomes = "not looked at: it reads what an unsupported node makes";
+      mark_failed(node);
+      return;
+    }
+    if (!condition.is_constant() || condition.constant.size() != 1 ||
+        !condition.constant.integers) {
+      refuse(index, "its condition is computed; only one that the file decides is known");
+      return;
+    }
+    const size_t count = node.outputs.size();
+    const size_t first = condition.constant.integers->front() != 0 ? 1 : 1 + count;
+    branches_.emplace(index, Branch{first, count});
+    rows_[index].becomes = first == 1 ? "its then_branch" : "its else_branch";
+    for (size_t i = 0; i < count; ++i) {
+      const std::string_view chosen = node.inputs[first + i];
+      if (failed_.contains(chosen)) {
+        failed_.insert(node.outputs[i]);
+      } else if (builder_.readers.contains(node.outputs[i])) {
+        values_[node.outputs[i]] = inputs[first + i];
+      }
+    }
+  }
+
+  // Branches that no If takes may be of anything: what was refused of them is forgotten.
+  void forget_other_branches() {
+    if (branches_.empty() || unsupported_.empty()) return;
+    std::unordered_map<std::string_view, size_t> makers;
+    for (size_t i = 0; i < model_.graph.nodes.size(); ++i) {
+      for (const std::string_view output : model_.graph.nodes[i].outputs) makers[output] = i;
+    }
+    std::vector<bool> reached(model_.graph.nodes.size(), false);
+    std::vector<std::string_view> open{output_->name};
+    while (!open.empty()) {
+      const auto maker = makers.find(open.back());
+      open.pop_back();
+      if (maker == makers.end() || reached[maker->second]) continue;
+      reached[maker->second] = true;
+      const std::vector<std::string_view>& inputs = model_.graph.nodes[maker->second].inputs;
+      const auto branch = branches_.find(maker->second);
+      if (branch == branches_.end()) {
+        open.insert(open.end(), inputs.begin(), inputs.end());
+      } else {
+        open.push_back(inputs[0]);
+        const auto chosen = inputs.begin() + static_cast<std::ptrdiff_t>(branch->second.first);
+        open.insert(open.end(), chosen, chosen + static_cast<std::ptrdiff_t>(branch->second.count));
+      }
+    }
+    for (const size_t index : unsupported_) {
+      if (!reached[index]) rows_[index].becomes = "unused";
+    }
+    std::erase_if(unsupported_, [&](size_t index) { return !reached[index]; });
+  }
+
   // A value that nobody reads any more is dropped: a weight's copy in the file's layout.
   void release(std::string_view name) {
     const auto readers = builder_.readers.find(name);
@@ -231,11 +293,6 @@ class Importer {
   }
 
   Result<OperatorChoice> choose(const NodeProto& node) const {
-    for (const auto& [domain, name] : model_.functions) {
-      if (domain == node.domain && name == node.op_type) {
-        return rejected("it calls a function of the file; inline the functions first");
-      }
-    }
     const bool own = node.domain.empty() || node.domain == "ai.onnx";
     Result<OperatorChoice> chosen =
         choose_operator(own ? "" : node.domain, node.op_type, own ? opset_ : 1);
@@ -334,7 +391,8 @@ class Importer {
       if (outputs[i].is_tensor() && outputs[i].tensor >= tensors_before) {
         builder_.graph.tensors[outputs[i].tensor].name = node.outputs[i];
       }
-      if (builder_.readers.contains(node.outputs[i])) values_[node.outputs[i]] = std::move(outputs[i]);
+      if (builder_.readers.contains(node.outputs[i]))
+        values_[node.outputs[i]] = std::move(outputs[i]);
     }
   }
 
@@ -389,6 +447,10 @@ class Importer {
   std::unordered_map<std::string_view, size_t> initializers_;
   std::unordered_map<std::string_view, Value> values_;
   std::set<std::string_view> failed_;  // values that unsupported nodes make
+  struct Branch {
+    size_t first, count;  // which inputs of an If are its outputs
+  };
+  std::unordered_map<size_t, Branch> branches_;  // by the If's index
   std::set<DataType> widened_;
   std::vector<ImportRow> rows_;
   std::vector<size_t> unsupported_;
@@ -401,8 +463,9 @@ class Importer {
 
 Result<Import> import_onnx(std::span<const std::byte> bytes, const std::string& folder,
                            const ImportOptions& options) {
-  const Result<onnx::ModelProto> model = onnx::parse_model(bytes);
+  Result<onnx::ModelProto> model = onnx::parse_model(bytes);
   if (!model) return model.error();
+  if (const Status flat = onnx::inline_calls(*model); !flat) return flat.error();
   onnx::Importer importer(*model, folder, options);
   const Status status = importer.run();
   if (!status) return status.error();
@@ -420,8 +483,9 @@ Result<Import> import_onnx(const std::string& path, const ImportOptions& options
 
 Result<std::vector<ImportRow>> check_onnx(std::span<const std::byte> bytes,
                                           const std::string& folder, const ImportOptions& options) {
-  const Result<onnx::ModelProto> model = onnx::parse_model(bytes);
+  Result<onnx::ModelProto> model = onnx::parse_model(bytes);
   if (!model) return model.error();
+  if (const Status flat = onnx::inline_calls(*model); !flat) return flat.error();
   onnx::Importer importer(*model, folder, options);
   const Status status = importer.run();
   if (!status) return status.error();

@@ -1,4 +1,6 @@
-// Comparisons and choices; only foldable parts of a file use them.
+// Comparisons and choices.
+#include "onnx/logic.h"
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -30,8 +32,93 @@ std::optional<Shape> common_shape(NodeContext& node, const Shape& a, const Shape
   return out;
 }
 
+// Differences times this, cut off at 1, are a step for whatever is farther from zero than 6e-8; a
+// plan's multipliers end at 2^40.
+constexpr float steep = 0x1p24f;
+
+Value steep_clip(NodeContext& node, std::string_view part, const Value& x, float lo) {
+  const Value grown =
+      node.emit_part(concat(part, "/grown"), Binary{Binary::Kind::multiply}, {x, scalar(steep)});
+  return node.emit_part(part, Unary{Unary::Kind::clip, lo, 1}, {grown});
+}
+
+Value negated(NodeContext& node, std::string_view part, const Value& truth) {
+  return node.emit_part(part, Binary{Binary::Kind::subtract}, {scalar(1), truth});
+}
+
+struct And {
+  template <class Number>
+  bool operator()(Number a, Number b) const {
+    return a != 0 && b != 0;
+  }
+};
+struct Or {
+  template <class Number>
+  bool operator()(Number a, Number b) const {
+    return a != 0 || b != 0;
+  }
+};
+struct Xor {
+  template <class Number>
+  bool operator()(Number a, Number b) const {
+    return (a != 0) != (b != 0);
+  }
+};
+
+// The comparisons of numbers or truths of which one at least is computed.
+Value compared(NodeContext& node, std::greater<>, const Value& a, const Value& b) {
+  return is_above(node, "above", a, b);
+}
+Value compared(NodeContext& node, std::less<>, const Value& a, const Value& b) {
+  return is_above(node, "below", b, a);
+}
+Value compared(NodeContext& node, std::greater_equal<>, const Value& a, const Value& b) {
+  return negated(node, "not_below", is_above(node, "below", b, a));
+}
+Value compared(NodeContext& node, std::less_equal<>, const Value& a, const Value& b) {
+  return negated(node, "not_above", is_above(node, "above", a, b));
+}
+Value compared(NodeContext& node, std::equal_to<>, const Value& a, const Value& b) {
+  const Value difference = node.emit_part("difference", Binary{Binary::Kind::subtract}, {a, b});
+  return negated(node, "equal", is_not_zero(node, difference));
+}
+Value compared(NodeContext& node, And, const Value& a, const Value& b) {
+  return node.emit_part("both", Binary{Binary::Kind::multiply}, {a, b});
+}
+Value compared(NodeContext& node, Or, const Value& a, const Value& b) {
+  return node.emit_part("either", Binary{Binary::Kind::maximum}, {a, b});
+}
+Value compared(NodeContext& node, Xor, const Value& a, const Value& b) {
+  const Value difference = node.emit_part("difference", Binary{Binary::Kind::subtract}, {a, b});
+  return node.emit_part("one", Unary{Unary::Kind::absolute}, {difference});
+}
+
+// Truths as the numbers that computed ones are.
+std::optional<Value> as_numbers(NodeContext& node, const Value& x, bool of_truths) {
+  if (!x.is_constant() || x.constant.reals) return x;
+  if (of_truths != (x.constant.kind == ElementKind::boolean)) {
+    node.fail("its operands differ in type");
+    return std::nullopt;
+  }
+  if (!node.budget().spend(x.constant.size(), 0)) {
+    node.fail("asks for too much memory");
+    return std::nullopt;
+  }
+  return Value(make_reals(x.shape(), {x.constant.integers->begin(), x.constant.integers->end()}));
+}
+
+template <class Compare>
+constexpr bool is_of_truths =
+    std::is_same_v<Compare, And> || std::is_same_v<Compare, Or> || std::is_same_v<Compare, Xor>;
+
 template <class Compare>
 Outputs compare(NodeContext& node) {
+  if (node.input(0).is_tensor() || node.input(1).is_tensor()) {
+    const auto left = as_numbers(node, node.input(0), is_of_truths<Compare>);
+    const auto right = as_numbers(node, node.input(1), is_of_truths<Compare>);
+    if (!left || !right) return {};
+    return {compared(node, Compare{}, *left, *right)};
+  }
   const Constant* a = node.constant(0, "an operand");
   const Constant* b = node.constant(1, "an operand");
   if (a == nullptr || b == nullptr) return {};
@@ -47,20 +134,8 @@ Outputs compare(NodeContext& node) {
   return node.folded(make_integers(*shape, std::move(values), ElementKind::boolean));
 }
 
-struct And {
-  template <class Number>
-  bool operator()(Number a, Number b) const {
-    return a != 0 && b != 0;
-  }
-};
-struct Or {
-  template <class Number>
-  bool operator()(Number a, Number b) const {
-    return a != 0 || b != 0;
-  }
-};
-
 Outputs negation(NodeContext& node) {
+  if (node.input(0).is_tensor()) return {negated(node, "not", node.input(0))};
   const Constant* x = node.constant(0, "its input");
   if (x == nullptr) return {};
   if (x->kind != ElementKind::boolean) return node.fail("its input must be of bools");
@@ -128,7 +203,36 @@ Outputs where_computed(NodeContext& node, const Constant& condition) {
   return expanded(first ? *first : *second);
 }
 
+// One of two by a computed condition: each times where it is chosen.
+Outputs where_by_computed(NodeContext& node) {
+  const Value& condition = node.input(0);
+  std::optional<Value> sum;
+  for (const size_t i : {size_t{1}, size_t{2}}) {
+    const std::optional<Value> x = as_numbers(node, node.input(i), false);
+    if (!x) return {};
+    if (x->is_constant()) {
+      const std::vector<float>& values = *x->constant.reals;
+      if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) {
+        return node.fail("fills in what is not finite");
+      }
+      if (std::all_of(values.begin(), values.end(), [](float v) { return v == 0; })) continue;
+    }
+    const Value chosen = i == 1 ? condition : negated(node, "otherwise", condition);
+    const Value part =
+        node.emit_part(i == 1 ? "chosen" : "other", Binary{Binary::Kind::multiply}, {*x, chosen});
+    sum = sum ? node.emit(Binary{Binary::Kind::add}, {*sum, part}) : part;
+    if (node.failed()) return {};
+  }
+  std::optional<Shape> shape = common_shape(node, node.input(1).shape(), node.input(2).shape());
+  if (shape) shape = common_shape(node, *shape, condition.shape());
+  if (!shape) return {};
+  if (!sum) sum = scalar(0);
+  if (sum->shape() == *shape) return {*sum};
+  return {node.emit(Expand{*shape}, {*sum})};
+}
+
 Outputs where(NodeContext& node) {
+  if (node.input(0).is_tensor()) return where_by_computed(node);
   const Constant* condition = node.constant(0, "the condition");
   if (condition == nullptr) return {};
   if (condition->kind != ElementKind::boolean) return node.fail("its condition must be of bools");
@@ -176,7 +280,38 @@ Outputs modulo(NodeContext& node) {
   return node.folded(make_integers(*shape, std::move(values)));
 }
 
+Outputs sign(NodeContext& node) {
+  const Value& x = node.input(0);
+  if (!x.is_constant()) return {sign_of(node, x)};
+  if (!node.budget().spend(x.constant.size(), x.constant.size())) {
+    return node.fail("asks for too much memory");
+  }
+  const auto of = [](auto value) { return (value > 0) - (value < 0); };
+  if (x.constant.reals) {
+    std::vector<float> values;
+    for (const float value : *x.constant.reals) values.push_back(static_cast<float>(of(value)));
+    return node.folded(make_reals(x.shape(), std::move(values)));
+  }
+  std::vector<int64_t> values = *x.constant.integers;
+  for (int64_t& value : values) value = of(value);
+  return node.folded(make_integers(x.shape(), std::move(values), x.constant.kind));
+}
+
 }  // namespace
+
+Value is_above(NodeContext& node, std::string_view part, const Value& a, const Value& b) {
+  const Value difference =
+      node.emit_part(concat(part, "/difference"), Binary{Binary::Kind::subtract}, {a, b});
+  return steep_clip(node, part, difference, 0);
+}
+
+Value sign_of(NodeContext& node, const Value& x) {
+  return steep_clip(node, "sign", x, -1);
+}
+
+Value is_not_zero(NodeContext& node, const Value& x) {
+  return node.emit_part("not_zero", Unary{Unary::Kind::absolute}, {sign_of(node, x)});
+}
 
 std::vector<OperatorRow> logic_operators() {
   return {
@@ -187,6 +322,8 @@ std::vector<OperatorRow> logic_operators() {
       {"GreaterOrEqual", 2, 2, {12, 16}, compare<std::greater_equal<>>},
       {"And", 2, 2, {7}, compare<And>, {1}},
       {"Or", 2, 2, {7}, compare<Or>, {1}},
+      {"Xor", 2, 2, {7}, compare<Xor>, {1}},
+      {"Sign", 1, 1, {9, 13}, sign},
       {"Not", 1, 1, {1}, negation},
       {"Where", 3, 3, {9, 16}, where},
       {"Mod", 2, 2, {10, 13}, modulo},

@@ -16,6 +16,8 @@ using Wire = protozero::pbf_wire_type;
 constexpr int64_t most_messages = int64_t{1} << 20;
 // Elements of one tensor written as varints take up to eight times their bytes.
 constexpr size_t most_list_elements = size_t{1} << 27;
+// Graphs inside attributes of nodes of graphs ...: exporters nest two or three.
+constexpr int most_nested_graphs = 16;
 
 // Thrown inside this file only, beside protozero's own exceptions; parse_model
 // turns both into an Error.
@@ -159,15 +161,33 @@ class Parser {
     return out;
   }
 
-  std::pair<std::string_view, std::string_view> function(Reader reader) {
-    std::pair<std::string_view, std::string_view> out;
+  FunctionProto function(Reader reader) {
+    FunctionProto out;
     while (next(reader)) {
       switch (reader.tag()) {
         case 1:
-          out.second = text(reader);
+          out.name = text(reader);
+          break;
+        case 4:
+          out.inputs.push_back(counted_text(reader));
+          break;
+        case 5:
+          out.outputs.push_back(counted_text(reader));
+          break;
+        case 7:
+          out.nodes.push_back(node(message(reader)));
+          break;
+        case 9:
+          out.opsets.push_back(opset(message(reader)));
           break;
         case 10:
-          out.first = text(reader);
+          out.domain = text(reader);
+          break;
+        case 11:
+          out.defaults.push_back(attribute(message(reader)));
+          break;
+        case 13:
+          out.overload = text(reader);
           break;
         default:
           reader.skip();
@@ -225,6 +245,9 @@ class Parser {
         case 7:
           out.domain = text(reader);
           break;
+        case 8:
+          out.overload = text(reader);
+          break;
         case 9:
           out.metadata.push_back(key_value(message(reader)));
           break;
@@ -257,6 +280,9 @@ class Parser {
         case 5:
           out.tensor = tensor(message(reader)), found = Kind::tensor;
           break;
+        case 6:
+          out.graph = nested_graph(message(reader)), found = Kind::graph;
+          break;
         case 7:
           append_reals(reader, out.reals), found = Kind::reals;
           break;
@@ -267,7 +293,7 @@ class Parser {
           type = integer(reader);
           break;
         case 21:
-          out.is_reference = !text(reader).empty();
+          out.reference = text(reader);
           break;
         default:
           reader.skip();
@@ -275,7 +301,16 @@ class Parser {
     }
     // `type` says which field holds, also when that field is an empty list or a default.
     out.kind = type ? kind_of(*type) : found;
-    if (out.kind == Kind::tensor && !out.tensor) out.kind = Kind::other;
+    const bool is_missing =
+        (out.kind == Kind::tensor && !out.tensor) || (out.kind == Kind::graph && !out.graph);
+    if (is_missing) out.kind = Kind::other;
+    return out;
+  }
+
+  std::shared_ptr<const GraphProto> nested_graph(Reader reader) {
+    if (++depth_ > most_nested_graphs) throw Malformed{"its graphs are nested too deeply"};
+    auto out = std::make_shared<const GraphProto>(graph(reader));
+    --depth_;
     return out;
   }
 
@@ -290,6 +325,8 @@ class Parser {
         return Kind::string;
       case 4:
         return Kind::tensor;
+      case 5:
+        return Kind::graph;
       case 6:
         return Kind::reals;
       case 7:
@@ -416,6 +453,7 @@ class Parser {
   std::string_view bytes_;
   const char* at_;
   int64_t messages_ = 0;
+  int depth_ = 0;  // of graphs inside graphs
 };
 
 }  // namespace
@@ -474,6 +512,14 @@ std::string_view data_type_name(DataType type) {
       return "int2";
   }
   return "an unknown type";
+}
+
+int64_t own_opset(const Opsets& opsets) {
+  int64_t out = 0;
+  for (const auto& [domain, version] : opsets) {
+    if (domain.empty() || domain == "ai.onnx") out = version;
+  }
+  return out;
 }
 
 std::string operator_text(std::string_view op_type) {

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,8 +62,10 @@ struct TensorProto {
   std::vector<KeyValue> external_data;
 };
 
+struct GraphProto;
+
 struct AttributeProto {
-  enum class Kind { real, integer, string, tensor, reals, integers, strings, other };
+  enum class Kind { real, integer, string, tensor, graph, reals, integers, strings, other };
 
   std::string_view name;
   Kind kind = Kind::other;
@@ -69,13 +73,14 @@ struct AttributeProto {
   int64_t integer = 0;
   std::string_view string;
   std::optional<TensorProto> tensor;
+  std::shared_ptr<const GraphProto> graph;
   std::vector<float> reals;
   std::vector<int64_t> integers;
-  bool is_reference = false;  // to an attribute of a function
+  std::string_view reference;  // inside a function: the name of the caller's attribute
 };
 
 struct NodeProto {
-  std::string_view name, op_type, domain;
+  std::string_view name, op_type, domain, overload;
   std::vector<std::string_view> inputs, outputs;
   std::vector<AttributeProto> attributes;
   std::vector<KeyValue> metadata;
@@ -100,14 +105,29 @@ struct GraphProto {
   bool has_sparse_initializers = false;
 };
 
+using Opsets = std::vector<std::pair<std::string_view, int64_t>>;  // domain, version
+
+// A node that names it stands for its nodes.
+struct FunctionProto {
+  std::string_view name, domain, overload;
+  std::vector<std::string_view> inputs, outputs;
+  std::vector<AttributeProto> defaults;  // of attributes that the caller may leave out
+  std::vector<NodeProto> nodes;
+  Opsets opsets;
+};
+
 struct ModelProto {
   std::optional<int64_t> ir_version;
   std::string_view producer;
   GraphProto graph;
-  std::vector<std::pair<std::string_view, int64_t>> opsets;              // domain, version
-  std::vector<std::pair<std::string_view, std::string_view>> functions;  // domain, name
+  Opsets opsets;
+  std::vector<FunctionProto> functions;
   std::vector<KeyValue> metadata;
+  std::deque<std::string> made_names;  // what inlining named; the views above may point here
 };
+
+// The version of ONNX's own operators; 0 if none is named.
+int64_t own_opset(const Opsets& opsets);
 
 // "Conv", safe to show on one line whatever the file says; without quotes.
 std::string operator_text(std::string_view op_type);

@@ -49,7 +49,6 @@ constexpr Refusal refusals[] = {
     {"MatMulIntegerToFloat", dynamic},
     {"MatMulNBits", few_bits},
     {"MatMulBnb4", few_bits},
-    {"If", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Loop", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
     {"Scan", "control flow is not known; simplify the file (onnxsim or onnxslim)"},
 };

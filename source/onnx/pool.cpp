@@ -7,14 +7,41 @@ namespace octavo::onnx {
 
 namespace {
 
+// Of three dimensions that one passes through unchanged: a pool works on each channel alone, so
+// that the entries of that one are channels.
+Outputs pool_solid(NodeContext& node, Pool2d op) {
+  const std::optional<SolidWindow> solid = read_solid_window(node, std::nullopt);
+  if (!solid) return {};
+  const auto [through, first, second, window] = *solid;
+  const Shape x = node.input(0).shape();
+  op.kernel = window.kernel, op.stride = window.stride;
+  op.dilation = window.dilation, op.pads = window.pads;
+  const auto axis = [](size_t i) { return static_cast<int>(i + 2); };
+  const Value turned = node.emit_part(
+      "to_nhwc", Transpose{{0, axis(first), axis(second), 1, axis(through)}}, {node.input(0)});
+  const Value map = node.emit_part(
+      "map", Reshape{{x[0], x[first + 2], x[second + 2], x[1] * x[through + 2]}}, {turned});
+  const Value y = node.emit(op, {map});
+  if (node.failed()) return {};
+  const Shape& out = y.shape();
+  const Value stacked =
+      node.emit_part("channels", Reshape{{x[0], out[1], out[2], x[1], x[through + 2]}}, {y});
+  std::vector<int> back{0, 3, 0, 0, 0};
+  back[first + 2] = 1;
+  back[second + 2] = 2;
+  back[through + 2] = 4;
+  return {node.emit_part("to_nchw", Transpose{back}, {stacked})};
+}
+
 Outputs pool(NodeContext& node, Pool2d::Kind kind) {
   const bool average = kind == Pool2d::Kind::average;
-  const std::optional<Window> window = read_window(node, std::nullopt);
   Pool2d op{kind};
   op.ceil_mode = node.integer("ceil_mode", 0) != 0;
   op.count_include_pad = average && node.integer("count_include_pad", 0) != 0;
   if (!average) node.integer("storage_order", 0);  // of the indices, which are refused
   if (node.reads_output(1)) return node.fail("its second output, the indices, is not known");
+  if (node.input(0).shape().size() == 5) return pool_solid(node, op);
+  const std::optional<Window> window = read_window(node, std::nullopt);
   if (!window) return {};
   op.kernel = window->kernel;
   op.stride = window->stride;

@@ -1,14 +1,18 @@
 // Operators that make constants, or that only the arithmetic on shapes uses.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/text.h"
+#include "onnx/logic.h"
 #include "onnx/operators.h"
 #include "onnx/strided.h"
 
 namespace octavo::onnx {
 
 namespace {
+
+constexpr int64_t most_summed = 1024;  // computed entries along an axis, by CumSum
 
 Constant list_of(std::vector<int64_t> values) {
   Shape shape{static_cast<int64_t>(values.size())};
@@ -124,7 +128,8 @@ Outputs eye_like(NodeContext& node) {
       values[static_cast<size_t>(row * shape[1] + row + above)] = 1;
     }
   }
-  if (*kind != ElementKind::real) return node.folded(make_integers(shape, std::move(values), *kind));
+  if (*kind != ElementKind::real)
+    return node.folded(make_integers(shape, std::move(values), *kind));
   return node.folded(make_reals(shape, std::vector<float>(values.begin(), values.end())));
 }
 
@@ -183,15 +188,47 @@ std::vector<Number> running_sums(const std::vector<Number>& values, const Shape&
   return out;
 }
 
+// Of computed numbers: a product with a triangle of ones.
+Outputs running_sums_of_computed(NodeContext& node, size_t axis, bool exclusive, bool reverse) {
+  const Shape& shape = node.input(0).shape();
+  const int64_t n = shape[axis];
+  if (n > most_summed) {
+    return node.fail(
+        concat("sums over ", n, " computed entries, up to ", most_summed, " are known"));
+  }
+  if (!node.budget().spend(n * n, n * n)) return node.fail("asks for too much memory");
+  std::vector<float> triangle(static_cast<size_t>(n * n));  // [from, to]
+  for (int64_t from = 0; from < n; ++from) {
+    for (int64_t to = 0; to < n; ++to) {
+      const int64_t ahead = reverse ? from - to : to - from;
+      triangle[static_cast<size_t>(from * n + to)] = ahead > 0 || (ahead == 0 && !exclusive);
+    }
+  }
+  std::vector<int> to_last(shape.size());  // swaps two axes, so that it is its own inverse
+  std::iota(to_last.begin(), to_last.end(), 0);
+  std::swap(to_last[axis], to_last.back());
+  const bool is_last = axis + 1 == shape.size();
+  Value x = node.input(0);
+  if (shape.size() == 1) x = node.emit_part("row", Reshape{{1, n}}, {x});
+  if (!is_last) x = node.emit_part("to_last", Transpose{to_last}, {x});
+  x = node.emit(MatMul{}, {x, Value(make_reals({n, n}, std::move(triangle)))});
+  if (!is_last) x = node.emit_part("back", Transpose{to_last}, {x});
+  if (shape.size() == 1) x = node.emit_part("vector", Reshape{{n}}, {x});
+  return {x};
+}
+
 Outputs cumulative_sum(NodeContext& node) {
   const bool exclusive = node.integer("exclusive", 0) != 0;
   const bool reverse = node.integer("reverse", 0) != 0;
-  const Constant* x = node.constant(0, "its input");
   const Constant* axis = node.constant(1, "the axis");
-  if (x == nullptr || axis == nullptr) return {};
+  if (axis == nullptr) return {};
   if (!axis->integers || axis->size() != 1) return node.fail("the axis must be one integer");
-  const auto at = static_cast<size_t>(node.normalized_axis((*axis->integers)[0], x->shape.size()));
+  const size_t rank = node.input(0).shape().size();
+  const auto at = static_cast<size_t>(node.normalized_axis((*axis->integers)[0], rank));
   if (node.failed()) return {};
+  if (node.input(0).is_tensor()) return running_sums_of_computed(node, at, exclusive, reverse);
+  const Constant* x = node.constant(0, "its input");
+  if (x == nullptr) return {};
   if (!node.budget().spend(x->size(), x->size())) return node.fail("asks for too much memory");
   if (x->reals) {
     return node.folded(
@@ -233,6 +270,7 @@ Outputs cast(NodeContext& node) {
   if (!to) return node.fail(concat("to type ", stated, " is not known"));
   if (node.input(0).is_constant()) return cast_constant(node, node.input(0).constant, *to);
   if (*to == ElementKind::real) return {node.input(0)};
+  if (*to == ElementKind::boolean) return {is_not_zero(node, node.input(0))};
   return node.fail(concat("computed values become ", kind_name(*to), ", which is not known"));
 }
 

@@ -103,6 +103,38 @@ std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel
   return window;
 }
 
+std::optional<SolidWindow> read_solid_window(NodeContext& node, std::optional<Shape> kernel) {
+  const std::vector<int> sizes = small_numbers(node, "kernel_shape", 3, 1, 1);
+  const auto strides = small_numbers(node, "strides", 3, 1, 1);
+  const auto dilations = small_numbers(node, "dilations", 3, 1, 1);
+  const auto pads = small_numbers(node, "pads", 6, 0, 0);
+  const std::string mode = node.text("auto_pad", "NOTSET");
+  const std::optional<Shape> stated = node.integers("kernel_shape");
+  if (node.failed()) return std::nullopt;
+  if (!kernel) kernel = Shape(sizes.begin(), sizes.end());
+  const auto passes = [&](size_t i) {
+    return (*kernel)[i] == 1 && strides[i] == 1 && pads[i] == 0 && pads[i + 3] == 0;
+  };
+  SolidWindow out;
+  while (out.through < 3 && !passes(out.through)) ++out.through;
+  const Shape& x = node.input(0).shape();
+  if (out.through == 3 || (mode != "NOTSET" && mode != "VALID") || (stated && *stated != *kernel) ||
+      x.size() != 5) {
+    node.fail(concat("its input is ", list_text(x), " and its kernel ", list_text(*kernel),
+                     "; of windows of three dimensions those are known whose kernel, stride and "
+                     "pads leave one of them as it is"));
+    return std::nullopt;
+  }
+  out.first = out.through == 0 ? 1 : 0;
+  out.second = out.through == 2 ? 1 : 2;
+  const auto size = [&](size_t i) { return static_cast<int>((*kernel)[i]); };
+  out.window = {{size(out.first), size(out.second)},
+                {strides[out.first], strides[out.second]},
+                {dilations[out.first], dilations[out.second]},
+                {pads[out.first], pads[out.second], pads[out.first + 3], pads[out.second + 3]}};
+  return out;
+}
+
 Value to_nhwc(NodeContext& node, const Value& x) {
   const Shape& shape = x.shape();
   if (shape.size() != 3) return node.emit_part("to_nhwc", Transpose{{0, 2, 3, 1}}, {x});

@@ -16,6 +16,14 @@ struct Window {
 // weight). Fails for 1-D and 3-D. auto_pad is worked out for the input's size.
 std::optional<Window> read_window(NodeContext& node, std::optional<Shape> kernel);
 
+// A window over [n, c, d0, d1, d2] that passes over one of the three dimensions entry by entry, so
+// that it is one over maps of the other two. All three count from 0.
+struct SolidWindow {
+  size_t through = 0, first = 1, second = 2;
+  Window window;  // over first and second
+};
+std::optional<SolidWindow> read_solid_window(NodeContext& node, std::optional<Shape> kernel);
+
 // `count` numbers from `least` to 2^16 from an attribute of a window, `otherwise` each if it is
 // left out.
 std::vector<int> small_numbers(NodeContext& node, std::string_view name, size_t count, int least,

@@ -15,7 +15,7 @@ class Net:
     def __init__(self, name, opset=17, shape=(1, 3, SIDE, SIDE), inline=False, dtype=numpy.float32):
         self.random = numpy.random.default_rng(zlib.crc32(name.encode()))
         self.opset, self.inline, self.dtype = opset, inline, dtype
-        self.nodes, self.constants, self.opsets = [], {}, {}
+        self.nodes, self.constants, self.opsets, self.functions = [], {}, {}, []
         self.shape, self.outputs, self.listed, self.count = list(shape), [], False, 0
         self.named, self.input_type = True, None
 
@@ -117,7 +117,7 @@ class Net:
         opsets = [helper.make_opsetid("", self.opset)] + [helper.make_opsetid(*o) for o in self.opsets.items()]
         ir = 3 if self.listed else min(10, 4 + (self.opset >= 10) + (self.opset >= 11) + (self.opset >= 15))
         assert TensorProto.FLOAT == 1
-        return helper.make_model(graph, opset_imports=opsets, ir_version=ir)
+        return helper.make_model(graph, opset_imports=opsets, ir_version=ir, functions=self.functions)
 
 
 def network(*opsets, name=None, **options):

@@ -47,6 +47,12 @@ std::string serialize(const Attribute& attribute) {
   } else if (const auto* reals = std::get_if<std::vector<float>>(&value)) {
     writer.add_packed_float(7, reals->begin(), reals->end());
     writer.add_int32(20, 6);
+  } else if (const auto* graph = std::get_if<GraphBytes>(&value)) {
+    writer.add_message(6, graph->bytes);
+    writer.add_int32(20, 5);
+  } else if (const auto* reference = std::get_if<Reference>(&value)) {
+    writer.add_string(21, reference->name);
+    writer.add_int32(20, 1);
   } else {
     writer.add_message(5, std::get<TensorBytes>(value).bytes);
     writer.add_int32(20, 4);
@@ -64,6 +70,26 @@ std::string serialize(const NodeText& node) {
   for (const Attribute& attribute : node.attributes) writer.add_message(5, serialize(attribute));
   if (!node.domain.empty()) writer.add_string(7, node.domain);
   for (const auto& [key, value] : node.metadata) writer.add_message(9, key_value(key, value));
+  return out;
+}
+
+std::string opset_import(int64_t version) {
+  std::string out;
+  Writer writer(out);
+  writer.add_string(1, "");
+  writer.add_int64(2, version);
+  return out;
+}
+
+std::string serialize(const FunctionText& function) {
+  std::string out;
+  Writer writer(out);
+  writer.add_string(1, function.name);
+  for (const std::string& input : function.inputs) writer.add_string(4, input);
+  for (const std::string& output : function.outputs) writer.add_string(5, output);
+  for (const NodeText& node : function.nodes) writer.add_message(7, serialize(node));
+  writer.add_message(9, opset_import(function.opset));
+  writer.add_string(10, function.domain);
   return out;
 }
 
@@ -122,9 +148,17 @@ TensorBytes external_tensor(int type, const Shape& shape, const std::string& nam
   return {out};
 }
 
+GraphBytes branch(const std::vector<NodeText>& nodes, const Names& outputs) {
+  std::string out;
+  Writer writer(out);
+  for (const NodeText& node : nodes) writer.add_message(1, serialize(node));
+  for (const std::string& name : outputs) writer.add_message(12, value_info(name, 1, nullptr));
+  return {out};
+}
+
 std::string serialize(const ModelText& model) {
-  std::string graph, opset, out;
-  Writer graph_writer(graph), opset_writer(opset), writer(out);
+  std::string graph, out;
+  Writer graph_writer(graph), writer(out);
   for (const NodeText& node : model.nodes) graph_writer.add_message(1, serialize(node));
   graph_writer.add_string(2, "test");
   for (const TensorBytes& tensor : model.initializers) graph_writer.add_message(5, tensor.bytes);
@@ -135,18 +169,12 @@ std::string serialize(const ModelText& model) {
   for (const std::string& name : model.outputs) {
     graph_writer.add_message(12, value_info(name, 1, nullptr));
   }
-  opset_writer.add_string(1, "");
-  opset_writer.add_int64(2, model.opset);
   writer.add_int64(1, 8);
-  writer.add_message(8, opset);
+  writer.add_message(8, opset_import(model.opset));
   writer.add_message(7, graph);
   for (const auto& [key, value] : model.metadata) writer.add_message(14, key_value(key, value));
-  for (const auto& [domain, name] : model.functions) {
-    std::string function;
-    Writer function_writer(function);
-    function_writer.add_string(1, name);
-    function_writer.add_string(10, domain);
-    writer.add_message(25, function);
+  for (const FunctionText& function : model.functions) {
+    writer.add_message(25, serialize(function));
   }
   return out;
 }

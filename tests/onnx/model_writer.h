@@ -31,9 +31,20 @@ TensorBytes raw_tensor(int type, const Shape& shape, const std::string& raw,
 TensorBytes external_tensor(int type, const Shape& shape, const std::string& name,
                             const std::vector<std::pair<std::string, std::string>>& entries);
 
+// A serialized GraphProto, as a branch has it.
+struct GraphBytes {
+  std::string bytes;
+};
+
+// The name of an attribute of the function around.
+struct Reference {
+  std::string name;
+};
+
 struct Attribute {
   std::string name;
-  std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>, TensorBytes>
+  std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>, TensorBytes,
+               GraphBytes, Reference>
       value;
 };
 inline Attribute attribute(std::string name, int value) {
@@ -63,6 +74,15 @@ struct NodeText {
   std::vector<std::pair<std::string, std::string>> metadata = {};
 };
 
+GraphBytes branch(const std::vector<NodeText>& nodes, const Names& outputs);
+
+struct FunctionText {
+  std::string domain, name;
+  Names inputs, outputs;
+  std::vector<NodeText> nodes;
+  int64_t opset = 13;
+};
+
 struct ModelText {
   Dims input{int64_t{1}, int64_t{3}, int64_t{8}, int64_t{8}};
   int input_type = 1;
@@ -72,7 +92,7 @@ struct ModelText {
   Names outputs{"y"};
   int64_t opset = 13;
   std::vector<std::pair<std::string, std::string>> metadata = {};
-  std::vector<std::pair<std::string, std::string>> functions = {};  // domain, name
+  std::vector<FunctionText> functions = {};
 };
 
 std::string serialize(const ModelText& model);
