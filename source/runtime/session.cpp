@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "runtime/float_input.h"
 #include "runtime/program.h"
+#include "runtime/schedule.h"
 #include "runtime/tasks.h"
 #include "runtime/team.h"
 
@@ -39,7 +40,8 @@ struct Session::Impl {
   StepHook hook;  // of the run in progress
   SessionOptions::Parallel parallel = nullptr;
   void* parallel_context = nullptr;
-  std::unique_ptr<runtime::Team> team;  // null with one thread; last, so that it ends first
+  std::unique_ptr<runtime::Schedule> schedule;  // null with one thread, as the team is
+  std::unique_ptr<runtime::Team> team;          // last, so that it ends first
 
   const Program::Impl& prepared() const { return program->impl(); }
   const TensorLayout& layout(uint32_t tensor) const { return prepared().layout.tensors[tensor]; }
@@ -47,7 +49,8 @@ struct Session::Impl {
 
   Status check_call(size_t input_entries, size_t expected_entries, size_t logits) const;
   void copy_input(const std::byte* input);
-  void run_steps(int thread);
+  void run_steps() const;
+  void run_steps_shared(size_t thread) const;
   void run_steps_by_caller() const;
   void run(std::span<float> logits, StepHook hook);
   void copy_output(size_t step, std::byte* to) const;
@@ -113,8 +116,15 @@ Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> p
   impl->parallel = options.parallel;
   impl->parallel_context = options.parallel_context;
   if (threads > 1 && options.parallel == nullptr) {
-    auto team = runtime::Team::start(threads, options.wait == SessionOptions::Wait::passive,
-                                     [self = impl.get()](int thread) { self->run_steps(thread); });
+    const int spins = runtime::spins_for(threads, options.wait == SessionOptions::Wait::passive);
+    std::vector<uint32_t> pieces;
+    for (const runtime::StepTasks& step : impl->tasks.steps) {
+      pieces.push_back(static_cast<uint32_t>(step.pieces.size()));
+    }
+    impl->schedule = std::make_unique<runtime::Schedule>(pieces, spins);
+    auto team = runtime::Team::start(threads, spins, [self = impl.get()](int thread) {
+      self->run_steps_shared(static_cast<size_t>(thread));
+    });
     if (!team) return team.error();
     impl->team = *std::move(team);
   }
@@ -182,21 +192,44 @@ void Session::Impl::copy_input(const std::byte* input) {
   runtime::copy_pixels(rows, to.channel_bytes());
 }
 
-// Threads meet wherever one may read what another wrote.
-void Session::Impl::run_steps(int thread) {
+void Session::Impl::run_steps() const {
+  for (size_t i = 0; i < tasks.steps.size(); ++i) {
+    for (const runtime::Piece& piece : tasks.steps[i].pieces) runtime::run_piece(piece);
+    if (hook.call != nullptr) hook.call(hook.context, i);
+  }
+}
+
+// The first thread alone does the steps that are not shared, and is through when the run is.
+void Session::Impl::run_steps_shared(size_t thread) const {
+  const bool is_first = thread == 0, hooked = schedule->is_hooked();
+  const uint32_t run = schedule->run();
+  uint32_t unsaid = 0;  // pieces of steps that were not shared, done and not said to be
   const std::vector<runtime::StepTasks>& steps = tasks.steps;
   for (size_t i = 0; i < steps.size(); ++i) {
     const std::vector<runtime::Piece>& pieces = steps[i].pieces;
-    const bool hooked = hook.call != nullptr;
-    const bool first_thread_goes_on =
-        steps[i].is_alone() && (i == 0 || steps[i - 1].is_alone()) && !hooked;
-    if (team && !first_thread_goes_on) team->meet();
-    if (static_cast<size_t>(thread) < pieces.size()) {
-      runtime::run_piece(pieces[static_cast<size_t>(thread)]);
+    const auto count = static_cast<uint32_t>(pieces.size());
+    if (steps[i].is_alone()) {
+      if (!is_first) continue;
+      if (i > 0 && !steps[i - 1].is_alone()) schedule->reach(run, i);
+      for (const runtime::Piece& piece : pieces) runtime::run_piece(piece);
+      unsaid += count;
+      const bool is_awaited = hooked || i + 1 == steps.size() || !steps[i + 1].is_alone();
+      if (is_awaited && unsaid > 0) schedule->finish(i, std::exchange(unsaid, 0));
+    } else if (schedule->reach(run, i)) {
+      for (size_t k = 0; k < count && thread < count; ++k) {
+        const size_t piece = (thread + k) % count;  // its own first
+        if (!schedule->take(run, i, piece)) continue;
+        runtime::run_piece(pieces[piece]);
+        schedule->finish(i, 1);
+      }
     }
-    if (!hooked) continue;
-    if (team) team->meet();
-    if (thread == 0) hook.call(hook.context, i);
+    if (!hooked || !is_first) continue;
+    schedule->await(i, count);
+    hook.call(hook.context, i);
+    schedule->finish(i, 1);
+  }
+  if (is_first && !steps.empty() && !hooked) {
+    schedule->await(steps.size() - 1, static_cast<uint32_t>(steps.back().pieces.size()));
   }
 }
 
@@ -223,11 +256,12 @@ void Session::Impl::run(std::span<float> logits, StepHook step_hook) {
   if (tasks.input_halo.pixels > 0) runtime::fill_halo(tasks.input_halo);
   hook = step_hook;
   if (team) {
+    schedule->begin(hook.call != nullptr);
     team->run();
   } else if (parallel != nullptr) {
     run_steps_by_caller();
   } else {
-    run_steps(0);
+    run_steps();
   }
   std::memcpy(logits.data(), pixels(prepared().plan.output), logits.size_bytes());
 }
