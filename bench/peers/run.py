@@ -127,17 +127,18 @@ class Bench:
         return out
 
 
-def octavo_plan(folder):
+def octavo_plan(folder, size=224):
+    """Makes the plan of FOLDER/float.onnx where it is not there; its multiply-accumulates."""
     plan = folder / "plan.octavo"
     if not plan.exists():
         calibration = folder / "calibration"
         calibration.mkdir(exist_ok=True)
         for index in range(networks.CALIBRATION):
-            pixels = networks.pixels(index)
+            pixels = networks.pixels(index, size)
             header = f"P6 {pixels.shape[1]} {pixels.shape[0]} 255\n".encode()
             (calibration / f"{index:02}.ppm").write_bytes(header + pixels.tobytes())
         common.octavo("build", folder / "float.onnx", "-o", plan, "--calib", calibration, "--preset", "torchvision",
-                      "--resize", 224, "-q")
+                      "--resize", size, "--size", f"{size}x{size}", "-q")
     info = common.octavo_json("inspect", plan)
     return info["macs"]
 
