@@ -157,10 +157,16 @@ Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedStep
 Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
                        double most_macs_share) {
   const double most_macs = most_macs_share * candidates.total_macs - candidates.wide_macs;
-  // A cosine of 1 - n / 2 is a noise power of n. Half of what is allowed is aimed at: other
-  // pictures are worse than those of calibration.
-  double left = 2 * (1 - logits_cosine) - (1 - least_logits_cosine);
   so_far.taken.resize(candidates.ranked.size());
+  double untaken = 0;
+  for (size_t i = 0; i < candidates.ranked.size(); ++i) {
+    if (!so_far.taken[i]) untaken += candidates.ranked[i].noise;
+  }
+  // A cosine of 1 - n / 2 is a noise power of n. Half of what is allowed is aimed at: other
+  // pictures are worse than those of calibration. Noises that are measured one at a time sum to more
+  // than there is where the logits have no more to lose: then the same part of them goes.
+  const double noise = 2 * (1 - logits_cosine), aim = 1 - least_logits_cosine;
+  double left = std::max(noise - aim, untaken * (1 - aim / noise));
   for (size_t i = 0; i < candidates.ranked.size() && left > 0; ++i) {
     const WideCandidate& c = candidates.ranked[i];
     if (so_far.taken[i] || so_far.macs + c.macs > most_macs) continue;
