@@ -3,8 +3,7 @@
 import numpy
 import pytest
 
-import tiny_choices  # noqa: F401: more of them
-import tiny_networks
+import tiny
 from program import BINARY, run
 
 pytest.importorskip("onnxruntime")
@@ -43,7 +42,7 @@ def made(name, make, folder):
     return inputs, ["--mean", MEAN, "--std", DEVIATION] if is_picture else []
 
 
-@pytest.mark.parametrize("name, make", [pytest.param(*each, id=each[0]) for each in tiny_networks.networks()])
+@pytest.mark.parametrize("name, make", [pytest.param(*each, id=each[0]) for each in tiny.networks()])
 def test_a_tiny_network_is_onnxruntimes_and_can_be_built(name, make, tmp_path):
     inputs, flags = made(name, make, tmp_path)
     path, out = tmp_path / "model.onnx", tmp_path / "logits.npy"
@@ -69,6 +68,6 @@ def test_a_tiny_network_is_onnxruntimes_and_can_be_built(name, make, tmp_path):
 
 
 def test_at_least_95_of_100_kinds_can_be_built():
-    count = len(tiny_networks.networks())
-    assert count >= 150 and REFUSED.keys() <= dict(tiny_networks.networks()).keys()
+    count = len(tiny.networks())
+    assert count >= 150 and REFUSED.keys() <= dict(tiny.networks()).keys()
     assert len(REFUSED) <= 0.05 * count

@@ -1,5 +1,5 @@
 // Functions of the file and branches that it decides become plain nodes; those that never end do
-// not. What they compute is compared with ONNX Runtime by tests/command/tiny_choices.py.
+// not. What they compute is compared with ONNX Runtime by tests/command/tiny/choices.py.
 #include <gtest/gtest.h>
 
 #include "base/text.h"

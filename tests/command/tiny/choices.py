@@ -1,8 +1,9 @@
-"""More tiny classifiers: numbers that are compared and chosen, branches that the file decides, functions that it brings."""
+"""Numbers that are compared and chosen, branches that the file decides, functions that it brings."""
 
 import numpy
 
-from tiny_networks import CHANNELS, block, end, network
+from .net import CHANNELS, network, block, end
+
 
 FLOAT, BOOL = 1, 9
 
