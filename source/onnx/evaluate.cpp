@@ -324,7 +324,10 @@ Result<std::optional<Constant>> evaluate(const Operator& op, std::span<const Con
     return rejected(concat("folding constants to ", list_text(out),
                            " asks for more memory or time than the file's size allows"));
   }
-  return std::visit([&](const auto& one) { return evaluate_rules::fold(one, inputs, out); }, op);
+  Result<std::optional<Constant>> folded =
+      std::visit([&](const auto& one) { return evaluate_rules::fold(one, inputs, out); }, op);
+  if (folded && *folded && !std::holds_alternative<Reshape>(op)) budget.lend(**folded);
+  return folded;
 }
 
 }  // namespace octavo::onnx

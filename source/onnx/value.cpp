@@ -30,15 +30,36 @@ Constant make_integers(Shape shape, std::vector<int64_t> values, ElementKind kin
 
 // Enough for a few transposes, slices and casts of each weight.
 void Budget::grant(int64_t file_elements) {
-  elements_ += 4 * file_elements;
+  *elements_ += 4 * file_elements;
   work_ += 16 * file_elements;
 }
 
 bool Budget::spend(int64_t elements, int64_t work) {
-  if (elements < 0 || work < 0 || elements > elements_ || work > work_) return false;
-  elements_ -= elements;
+  if (elements < 0 || work < 0 || elements > *elements_ || work > work_) return false;
+  *elements_ -= elements;
   work_ -= std::max(work, elements);
   return work_ >= 0;
+}
+
+namespace {
+
+template <class Number>
+void give_back_at_end(std::shared_ptr<const std::vector<Number>>& values,
+                      const std::shared_ptr<int64_t>& elements) {
+  if (values == nullptr) return;
+  const std::vector<Number>* const same = values.get();
+  const auto count = static_cast<int64_t>(same->size());
+  values = {same, [held = std::move(values), elements, count](const auto*) mutable {
+              held.reset();
+              *elements += count;
+            }};
+}
+
+}  // namespace
+
+void Budget::lend(Constant& constant) const {
+  give_back_at_end(constant.reals, elements_);
+  give_back_at_end(constant.integers, elements_);
 }
 
 }  // namespace octavo::onnx

@@ -73,10 +73,13 @@ class Budget {
   void grant(int64_t file_elements);
   // False once the elements or the work do not fit.
   bool spend(int64_t elements, int64_t work);
+  // Elements that were spent on a constant come back when nothing holds it any more.
+  void lend(Constant& constant) const;
 
  private:
-  // Enough for position encodings and masks.
-  int64_t elements_ = int64_t{1} << 24, work_ = int64_t{1} << 28;
+  // Enough for position encodings and masks. Shared with what is lent.
+  std::shared_ptr<int64_t> elements_ = std::make_shared<int64_t>(int64_t{1} << 24);
+  int64_t work_ = int64_t{1} << 28;
 };
 
 }  // namespace octavo::onnx

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/text.h"
 #include "onnx/model_writer.h"
 
 namespace octavo::test {
@@ -223,6 +224,33 @@ TEST(Folding, KeepsToItsBudget) {
                  {"Expand", {"one", "size"}, {"c"}},
                  {"Add", {"x", "c"}, {"y"}}};
   EXPECT_NE(error_of(model).find("memory"), std::string::npos);
+}
+
+// Twenty constants of 2^20 elements, which fit into the budget one after the other: all of them are
+// held at once only where something reads all.
+TEST(Folding, WhatNothingHoldsAnyMoreCountsNoMore) {
+  const auto model_of = [](bool joined) {
+    ModelText model;
+    model.nodes = {integers("size", {1, 1, 1024, 1024}),
+                   constant("half", {1}, {0.5f}),
+                   {"Expand", {"half", "size"}, {"v0"}}};
+    Names all;
+    for (int i = 1; i <= 20; ++i) {
+      const std::string from = concat("v", i - 1), to = concat("v", i);
+      model.nodes.push_back({"Neg", {from}, {to}});
+      all.push_back(to);
+    }
+    if (joined) {
+      model.nodes.push_back({"Concat", all, {"whole"}, {attribute("axis", 1)}});
+      model.nodes.push_back({"ReduceSum", {"whole"}, {"c"}, {attribute("keepdims", 0)}});
+    } else {
+      model.nodes.push_back({"ReduceSum", {"v20"}, {"c"}, {attribute("keepdims", 0)}});
+    }
+    model.nodes.push_back({"Add", {"x", "c"}, {"y"}});
+    return model;
+  };
+  EXPECT_EQ(graph_of(model_of(false)).nodes.size(), 1u);
+  EXPECT_NE(error_of(model_of(true)).find("memory"), std::string::npos);
 }
 
 }  // namespace
