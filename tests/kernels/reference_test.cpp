@@ -5,6 +5,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/reference/kernels.h"
+#include "kernels/table.h"
 
 namespace octavo::kernels {
 namespace {
@@ -94,6 +95,33 @@ TEST(ReferenceConvolution, AGroupSeesItsOwnChannelsOnly) {
   a.channel_end = 2;
   kernel.run(a);
   EXPECT_EQ(y, (std::vector<uint8_t>{22, 153}));
+}
+
+TEST(KernelTable, TheTablesOfThisBuildAreWhole) {
+  EXPECT_TRUE(check_tables()) << check_tables().error().message;
+}
+
+TEST(KernelTable, ARowWithoutItsFunctionsIsNamed) {
+  ConvolutionKernel row = reference_convolution_kernels()[0];
+  const auto fault = [&] {
+    const Status whole = check({.convolutions = {&row, 1},
+                                .pools = {},
+                                .elementwises = {},
+                                .normalizes = {},
+                                .matmuls = {},
+                                .resizes = {}});
+    return whole ? std::string() : whole.error().message;
+  };
+  EXPECT_EQ(fault(), "");
+  row.run = nullptr;
+  EXPECT_EQ(fault(),
+            "the row 'reference_convolution' of a kernel table has no run: complete it in its "
+            "folder's table.cpp, or take it out");
+  row = reference_convolution_kernels()[0];
+  row.prepare = [](const ConvolutionConstants&, std::byte*) {};
+  EXPECT_NE(fault().find("has no prepared_bytes for its prepare"), std::string::npos) << fault();
+  row = ConvolutionKernel{};
+  EXPECT_EQ(fault(), "a row of a kernel table has no name");
 }
 
 struct PoolOnce {
