@@ -402,6 +402,16 @@ void make_zero_rows(Program::Impl& impl) {
   }
 }
 
+// What is packed is not needed as the plan has it.
+size_t release_weights(Step& step) {
+  auto* convolution = std::get_if<ConvolutionStep>(&step.op);
+  if (convolution == nullptr) return 0;
+  const size_t bytes = convolution->weights.size() + convolution->bias.size() * sizeof(int32_t);
+  convolution->weights = std::vector<int8_t>();
+  convolution->bias = std::vector<int32_t>();
+  return bytes;
+}
+
 }  // namespace
 
 void prepare_steps(Program::Impl& impl) {
@@ -416,7 +426,12 @@ void prepare_steps(Program::Impl& impl) {
   impl.constants.map();
   make_zero_rows(impl);
   impl.charge.reserve(impl.steps, impl.plan.steps.size());
-  for (const Step& step : impl.plan.steps) impl.steps.push_back(prepared(step));
+  size_t released = 0;
+  for (Step& step : impl.plan.steps) {
+    impl.steps.push_back(prepared(step));
+    released += release_weights(step);
+  }
+  impl.charge.give_back_to(impl.charge.bytes() - released);
 }
 
 }  // namespace octavo::runtime

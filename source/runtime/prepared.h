@@ -97,7 +97,8 @@ struct Program::Impl {
 namespace octavo::runtime {
 
 // Fills impl.steps and the constants; the plan has passed verify(). First it goes through all
-// steps counting alone, so that a plan is refused before any of it is allocated.
+// steps counting alone, so that a plan is refused before any of it is allocated; then it lets each
+// convolution's weights go as soon as they are packed.
 void prepare_steps(Program::Impl& impl);
 
 }  // namespace octavo::runtime
