@@ -91,17 +91,20 @@ void from_lanes(const T* ordered, T* natural) {
       __builtin_memcpy(natural + 16 * j + 4 * v, ordered + (v * Vec::lanes + j) * 4, 4 * sizeof(T));
 }
 
-// The epilogue of one block, its arrays in lane order.
+// The epilogue of one block, its arrays in lane order. What a saturating one needs lies side by
+// side in front: each frame meets it anew, far from the core.
 template <class Vec>
-struct BlockEpilogue {
+struct alignas(64) BlockEpilogue {
   static constexpr int n = Vec::channels;
-  alignas(64) float multiplier[n], output_multiplier[n], residual_multiplier[n], lo[n], hi[n];
-  alignas(64) int32_t residual_zero[n], zero[n];
-  EpilogueArrays natural, ordered;
   int32_t channel, channels;  // the first, and how many of the block exist
   bool saturates;             // without activation or residual: see Saturation
   bool packs;                 // whatever the activation
   bool fits, arguments_fit;   // see conversion_fits, arguments_fit
+  alignas(64) float multiplier[n];
+  alignas(64) int32_t zero[n];
+  alignas(64) float output_multiplier[n], residual_multiplier[n], lo[n], hi[n];
+  alignas(64) int32_t residual_zero[n];
+  EpilogueArrays natural, ordered;
   WordLimits limits[n / 32];  // where it fits, in natural order
 
   void prepare(const EpilogueArrays& e, bool residual, int32_t first, int32_t count) {
