@@ -96,8 +96,10 @@ OCTAVO_INLINE void run_pixel_saturated(const ElementwiseConstants& e, const std:
 }
 
 template <Kind K, Activation A>
-void run_in_words(const ElementwiseArguments& arguments) {
-  const ElementwiseConstants e = *arguments.constants;  // or they are read after every store
+void run_in_words(const ElementwiseArguments& given) {
+  // Copies, or they are read again after every store.
+  const ElementwiseArguments arguments = given;
+  const ElementwiseConstants e = *given.constants;
   const WordLimits* limits = short_cuts_of(e.prepared).limits();
   for (int32_t r = 0; r < arguments.rows; ++r)
     for (int32_t x = 0; x < arguments.width; ++x) {
@@ -110,9 +112,11 @@ void run_in_words(const ElementwiseArguments& arguments) {
 }
 
 template <Kind K>
-void run_all(const ElementwiseArguments& arguments, bool saturated) {
+void run_all(const ElementwiseArguments& given, bool saturated) {
   const bool has_b = K != Kind::rescale;
-  const ElementwiseConstants e = *arguments.constants;  // or they are read after every store
+  // Copies, or they are read again after every store.
+  const ElementwiseArguments arguments = given;
+  const ElementwiseConstants e = *given.constants;
   const ElementwiseShape& s = e.shape;
   const int32_t channels = s.channels;
   for (int32_t r = 0; r < arguments.rows; ++r)
