@@ -90,15 +90,6 @@ Result<Classifier> plan_classifier(const Model& model, int threads) {
   return classifier;
 }
 
-Result<Model> open_float_or_refuse(const std::string& path, std::span<const std::byte> bytes,
-                                   const ModelOptions& options) {
-#ifndef OCTAVO_RUNTIME_ONLY
-  return open_float_model(path, bytes, options);
-#else
-  return rejected(concat(quoted(path), " is no plan, and this build of Octavo reads plans only"));
-#endif
-}
-
 Result<Model> with_options(Result<Model> model, const std::string& path,
                            const ModelOptions& options) {
   if (!model) return model;
@@ -150,9 +141,14 @@ Result<Model> open_model(const std::string& path, const ModelOptions& options) {
 
 Result<Model> open_model(const std::string& path, std::span<const std::byte> bytes,
                          const ModelOptions& options) {
-  return with_options(looks_like_plan(path, bytes) ? open_plan(path, deserialize(bytes), options)
-                                                   : open_float_or_refuse(path, bytes, options),
-                      path, options);
+  if (looks_like_plan(path, bytes)) {
+    return with_options(open_plan(path, deserialize(bytes), options), path, options);
+  }
+#ifndef OCTAVO_RUNTIME_ONLY
+  return with_options(open_float_model(path, bytes, options), path, options);
+#else
+  return rejected(concat(quoted(path), " is no plan, and this build of Octavo reads plans only"));
+#endif
 }
 
 Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,
