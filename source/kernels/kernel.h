@@ -8,9 +8,9 @@
 // Each kind has a shape, by which a row is chosen; constants, which are what all runs of a step
 // share and are made once, at load; and arguments, which point to the constants and say where the
 // rows of one run are. What a kernel would else find out anew in each run, it writes once as well:
-// `pack` of the weights, `prepare` of the constants. Both get 64-byte aligned memory of zeros, of
-// packed_bytes and prepared_bytes of the shape; what `prepare` wrote is found where it was written.
-// A kernel that has nothing to prepare leaves both of its functions null.
+// `pack` of the weights, `prepare` of the constants. Both get 64-byte aligned memory with anything
+// in it, of packed_bytes and prepared_bytes of the shape; what `prepare` wrote is found where it was
+// written. A kernel that has nothing to prepare leaves both of its functions null.
 //
 // Memory. Tensors are NHWC; a kernel sees them through tables of row pointers, so
 // that a ring of rows serves as well as a whole tensor. Pixels of a row are
