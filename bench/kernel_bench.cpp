@@ -20,6 +20,7 @@ namespace {
 using namespace octavo;
 using namespace octavo::kernels;
 using bench::fastest;
+using bench::prepared_by;
 using bench::Rows;
 
 struct Layer {
@@ -167,6 +168,7 @@ ConvolutionShape shape_of(const Layer& layer) {
   s.stride_h = s.stride_w = layer.stride;
   s.activation = layer.activation;
   s.has_residual = layer.residual;
+  s.output_height = s.output_width = layer.output_size;
   return s;
 }
 
@@ -180,37 +182,41 @@ double time_layer(const ConvolutionKernel& kernel, const Layer& layer) {
   for (size_t i = 0; i < weights.size(); ++i)
     weights[i] = static_cast<int8_t>(static_cast<int>(i * 31 % 255) - 127);
   const std::vector<int32_t> bias(channels, 100);
-  const size_t padded = (channels + channel_round - 1) / channel_round * channel_round;
+  const size_t padded =
+      (channels + channel_round - 1) / channel_round * channel_round + slack_bytes / sizeof(float);
   const std::vector<float> small(padded, 0.001f), low(padded, 0.0f), high(padded, 255.0f);
   const std::vector<int32_t> zero(padded, 0);
   const std::vector<int16_t> table(128, 100);
 
   Rows packed(1, static_cast<int64_t>(kernel.packed_bytes(s)));
-  Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s, size)));
+  Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s)));
   Rows input(input_size, static_cast<int64_t>(input_size) * s.input_channels);
   Rows output(size, static_cast<int64_t>(size) * s.output_channels);
   Rows residual(size, static_cast<int64_t>(size) * s.output_channels);
   kernel.pack(s, weights.data(), bias.data(), packed.row[0]);
 
+  ConvolutionConstants k;
   ConvolutionArguments a;
-  a.shape = &s;
-  a.packed = packed.row[0];
-  a.epilogue.activation = s.activation;
-  a.epilogue.alpha = 0.16666667f;
-  a.epilogue.beta = 0.5f;
-  a.epilogue.multiplier = a.epilogue.residual_multiplier = small.data();
-  a.epilogue.output_multiplier = small.data();
-  a.epilogue.table = table.data();
-  a.epilogue.residual_zero = a.epilogue.zero = zero.data();
-  a.epilogue.lo = low.data();
-  a.epilogue.hi = high.data();
-  if (!s.has_residual) a.epilogue.residual_multiplier = nullptr;
+  k.shape = s;
+  a.constants = &k;
+  k.packed = packed.row[0];
+  k.epilogue.activation = s.activation;
+  k.epilogue.alpha = 0.16666667f;
+  k.epilogue.beta = 0.5f;
+  k.epilogue.multiplier = k.epilogue.residual_multiplier = small.data();
+  k.epilogue.output_multiplier = small.data();
+  k.epilogue.table = table.data();
+  k.epilogue.residual_zero = k.epilogue.zero = zero.data();
+  k.epilogue.lo = low.data();
+  k.epilogue.hi = high.data();
+  if (!s.has_residual) k.epilogue.residual_multiplier = nullptr;
   a.input = {input.row.data(), s.input_channels};
   a.output = {output.row.data(), s.output_channels};
   a.residual = {residual.row.data(), s.output_channels};
   a.output_rows = a.output_width = size;
   a.channel_end = s.output_channels;
   a.scratch = scratch.row[0];
+  const Rows prepared = prepared_by(kernel, k);
   return fastest([&] { kernel.run(a); });
 }
 

@@ -16,6 +16,7 @@ namespace {
 using namespace octavo;
 using namespace octavo::kernels;
 using bench::fastest;
+using bench::prepared_by;
 using bench::Rows;
 
 constexpr ElementType u8 = ElementType::u8, i8 = ElementType::i8, i16 = ElementType::i16;
@@ -105,13 +106,16 @@ void time_product(const Filter& filter, const Product& p) {
   s.a = p.a;
   s.output = p.output;
   s.has_residual = p.residual;
+  s.width = p.width;
   Rows a(p.rows, p.width * p.depth * size_of(p.a)), b(p.rows, p.depth * p.channels);
   Rows output(p.rows, p.width * p.channels * size_of(p.output));
   Rows residual(p.rows, p.width * p.channels * size_of(p.output));
+  MatMulConstants k;
   MatMulArguments m;
-  m.shape = &s;
-  m.epilogue = arrays.epilogue(p.output, Activation::none, p.residual);
-  m.a_zero = p.a == u8 ? 128 : 0;
+  k.shape = s;
+  m.constants = &k;
+  k.epilogue = arrays.epilogue(p.output, Activation::none, p.residual);
+  k.a_zero = p.a == u8 ? 128 : 0;
   m.a = {a.table(), p.depth * size_of(p.a)};
   m.b = {b.table(), p.transpose ? p.depth : p.channels};
   m.residual = {residual.table(), p.channels * size_of(p.output)};
@@ -120,7 +124,8 @@ void time_product(const Filter& filter, const Product& p) {
   m.width = p.width;
   const double macs = double{1} * p.rows * p.width * p.depth * p.channels;
   each_row(filter, p.name, all_matmul_kernels(), s, macs, "MAC", [&](const MatMulKernel& kernel) {
-    Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s, p.width)));
+    Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s)));
+    const Rows prepared = prepared_by(kernel, k);
     m.scratch = scratch.row[0];
     return fastest([&] { kernel.run(m); });
   });
@@ -154,19 +159,24 @@ void time_normal(const Filter& filter, const Normal& p) {
   s.output = p.output;
   Rows x(1, p.pixels * p.channels * size_of(p.input));
   Rows y(1, p.pixels * p.channels * size_of(p.output));
+  NormalizeConstants k;
   NormalizeArguments n;
-  n.shape = &s;
-  n.epilogue = arrays.epilogue(p.output, Activation::none, false);
-  n.input_zero = p.input == u8 ? 128 : 0;
-  n.least = 1;
-  n.offset = arrays.small.data();
-  n.coarse = n.fine = arrays.exponentials.data();
+  k.shape = s;
+  n.constants = &k;
+  k.epilogue = arrays.epilogue(p.output, Activation::none, false);
+  k.input_zero = p.input == u8 ? 128 : 0;
+  k.least = 1;
+  k.offset = arrays.small.data();
+  k.coarse = k.fine = arrays.exponentials.data();
   n.input = {x.table(), p.channels * size_of(p.input)};
   n.output = {y.row.data(), p.channels * size_of(p.output)};
   n.rows = 1;
   n.width = p.pixels;
   each_row(filter, p.name, normalize_kernels(), s, double{1} * p.pixels * p.channels, "value",
-           [&](const NormalizeKernel& kernel) { return fastest([&] { kernel.run(n); }); });
+           [&](const NormalizeKernel& kernel) {
+             const Rows prepared = prepared_by(kernel, k);
+             return fastest([&] { kernel.run(n); });
+           });
 }
 
 struct Elementwise {
@@ -201,18 +211,23 @@ void time_elementwise(const Filter& filter, const Elementwise& p) {
   s.activation = p.activation;
   Rows a(1, p.pixels * p.channels * size_of(p.a)), b(1, p.pixels * p.channels * size_of(p.b));
   Rows y(1, p.pixels * p.channels * size_of(p.output));
+  ElementwiseConstants k;
   ElementwiseArguments e;
-  e.shape = &s;
-  e.epilogue = arrays.epilogue(p.output, p.activation, false);
-  e.a_zero = e.b_zero = arrays.zero.data();
-  e.b_multiplier = e.offset = arrays.small.data();
+  k.shape = s;
+  e.constants = &k;
+  k.epilogue = arrays.epilogue(p.output, p.activation, false);
+  k.a_zero = k.b_zero = arrays.zero.data();
+  k.b_multiplier = k.offset = arrays.small.data();
   e.a = {a.table(), p.channels * size_of(p.a)};
   e.b = {b.table(), p.channels * size_of(p.b)};
   e.output = {y.row.data(), p.channels * size_of(p.output)};
   e.rows = 1;
   e.width = p.pixels;
   each_row(filter, p.name, elementwise_kernels(), s, double{1} * p.pixels * p.channels, "value",
-           [&](const ElementwiseKernel& kernel) { return fastest([&] { kernel.run(e); }); });
+           [&](const ElementwiseKernel& kernel) {
+             const Rows prepared = prepared_by(kernel, k);
+             return fastest([&] { kernel.run(e); });
+           });
 }
 
 struct Convolution {
@@ -250,6 +265,7 @@ void time_convolution(const Filter& filter, const Convolution& p) {
   s.output = p.output;
   s.activation = p.activation;
   s.has_residual = p.residual;
+  s.output_height = s.output_width = p.size;
   const int32_t input_size = (p.size - 1) * p.stride + p.kernel;
   const size_t taps = static_cast<size_t>(p.kernel * p.kernel * (p.inputs / p.groups));
   const std::vector<int8_t> weights(static_cast<size_t>(p.outputs) * taps, 3);
@@ -257,9 +273,11 @@ void time_convolution(const Filter& filter, const Convolution& p) {
   Rows x(input_size, input_size * p.inputs * size_of(p.input));
   Rows y(p.size, p.size * p.outputs * size_of(p.output));
   Rows residual(p.size, p.size * p.outputs * size_of(p.output));
+  ConvolutionConstants k;
   ConvolutionArguments a;
-  a.shape = &s;
-  a.epilogue = arrays.epilogue(p.output, p.activation, p.residual);
+  k.shape = s;
+  a.constants = &k;
+  k.epilogue = arrays.epilogue(p.output, p.activation, p.residual);
   a.input = {x.table(), p.inputs * size_of(p.input)};
   a.output = {y.row.data(), p.outputs * size_of(p.output)};
   a.residual = {residual.table(), p.outputs * size_of(p.output)};
@@ -269,9 +287,10 @@ void time_convolution(const Filter& filter, const Convolution& p) {
   each_row(filter, p.name, convolution_kernels(), s, macs, "MAC",
            [&](const ConvolutionKernel& kernel) {
              Rows packed(1, static_cast<int64_t>(kernel.packed_bytes(s)));
-             Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s, p.size * p.size)));
+             Rows scratch(1, static_cast<int64_t>(kernel.scratch_bytes(s)));
+             const Rows prepared = prepared_by(kernel, k);
              kernel.pack(s, weights.data(), bias.data(), packed.row[0]);
-             a.packed = packed.row[0];
+             k.packed = packed.row[0];
              a.scratch = scratch.row[0];
              return fastest([&] { kernel.run(a); });
            });
@@ -304,17 +323,19 @@ void time_resize(const Filter& filter, const Resize& p) {
     upper.push_back(x.row[static_cast<size_t>(index.back())]);
     lower.push_back(x.row[static_cast<size_t>(next.back())]);
   }
+  ResizeConstants k;
   ResizeArguments z;
-  z.shape = &s;
-  z.epilogue = arrays.epilogue(p.output, Activation::none, false);
-  z.input_zero = arrays.zero.data();
+  k.shape = s;
+  z.constants = &k;
+  k.epilogue = arrays.epilogue(p.output, Activation::none, false);
+  k.input_zero = arrays.zero.data();
   z.upper = {upper.data(), p.channels * size_of(p.input)};
   z.lower = {lower.data(), p.channels * size_of(p.input)};
   z.output = {y.row.data(), p.channels * size_of(p.output)};
   z.rows = z.width = p.size;
-  z.row_weight = z.column_weight = weight.data();
-  z.column = index.data();
-  z.next_column = next.data();
+  z.row_weight = k.column_weight = weight.data();
+  k.column = index.data();
+  k.next_column = next.data();
   each_row(filter, p.name, resize_kernels(), s, double{1} * p.size * p.size * p.channels, "value",
            [&](const ResizeKernel& kernel) { return fastest([&] { kernel.run(z); }); });
 }

@@ -42,4 +42,14 @@ struct Rows {
   std::vector<std::byte*> row;
 };
 
+// What the kernel prepares of the constants, which are pointed to it.
+template <class Kernel, class Constants>
+Rows prepared_by(const Kernel& kernel, Constants& constants) {
+  const size_t bytes = kernel.prepare == nullptr ? 0 : kernel.prepared_bytes(constants.shape);
+  Rows prepared(1, static_cast<int64_t>(bytes));
+  if (kernel.prepare != nullptr) kernel.prepare(constants, prepared.row[0]);
+  constants.prepared = prepared.row[0];
+  return prepared;
+}
+
 }  // namespace octavo::bench

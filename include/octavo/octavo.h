@@ -145,7 +145,9 @@ OCTAVO_API octavo_status octavo_plan_step(const octavo_plan* plan, int32_t index
                                           octavo_step_info* step);
 
 /* The file's bytes, which octavo_plan_open_memory reads again (to send a plan to another process):
- * `write` is called with all of them in one piece, during the call. Any thread; allocates. */
+ * `write` is called with all of them in one piece, during the call. A plan of memory keeps a copy;
+ * one of a file keeps the file open and reads it again: OCTAVO_FAILED where it was written to since
+ * (a file that was replaced or removed is still the old one). Any thread; allocates. */
 OCTAVO_API octavo_status octavo_plan_write(const octavo_plan* plan,
                                            void (*write)(void* context, const void* bytes,
                                                          size_t size),

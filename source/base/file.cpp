@@ -24,40 +24,6 @@ Error cannot(const char* verb, const std::string& path, std::string_view reason)
   return failed(concat("cannot ", verb, " ", quoted(path), ": ", reason));
 }
 
-struct OpenFile {
-  Descriptor file;
-  uint64_t size = 0;
-};
-
-Result<OpenFile> open_regular(const std::string& path) {
-  // Without O_NONBLOCK a pipe that nobody writes to would be waited for, not refused.
-  OpenFile open{Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK))};
-  if (!open.file) return cannot("open", path, system_reason());
-  struct stat info {};
-  if (::fstat(open.file.get(), &info) != 0) return cannot("read", path, system_reason());
-  if (!S_ISREG(info.st_mode)) return rejected(concat(quoted(path), " is not a regular file"));
-  open.size = static_cast<uint64_t>(info.st_size);
-  return open;
-}
-
-Result<std::vector<std::byte>> read_bytes(const Descriptor& file, uint64_t offset, uint64_t size,
-                                          const std::string& path) {
-  std::vector<std::byte> bytes(size);
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t got = ::pread(file.get(), bytes.data() + done, bytes.size() - done,
-                                static_cast<off_t>(offset + done));
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return cannot("read", path, system_reason());
-    }
-    if (got == 0) break;  // the file shrank while it was read
-    done += static_cast<size_t>(got);
-  }
-  bytes.resize(done);
-  return bytes;
-}
-
 // Where the file is, or will be, when links are followed.
 Result<std::string> target_of(const std::string& path) {
   struct stat link {};
@@ -124,22 +90,62 @@ Status keep_owner_and_mode(const Descriptor& file, const struct stat& old) {
 
 }  // namespace
 
-Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_bytes) {
-  const auto open = open_regular(path);
-  if (!open) return open.error();
-  if (open->size > most_bytes) {
-    return rejected(concat(quoted(path), " has ", open->size,
-                           " bytes; the most that is read here is ", most_bytes));
+Result<KeptFile> KeptFile::open(const std::string& path) {
+  // Without O_NONBLOCK a pipe that nobody writes to would be waited for, not refused.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return cannot("open", path, system_reason());
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return cannot("read", path, system_reason());
+  if (!S_ISREG(info.st_mode)) return rejected(concat(quoted(path), " is not a regular file"));
+  return KeptFile(std::move(file), path);
+}
+
+Result<uint64_t> KeptFile::size() const {
+  struct stat info {};
+  if (::fstat(file_.get(), &info) != 0) return cannot("read", path_, system_reason());
+  return static_cast<uint64_t>(info.st_size);
+}
+
+Result<std::vector<std::byte>> KeptFile::read(uint64_t most_bytes) const {
+  const auto there = size();
+  if (!there) return there.error();
+  if (*there > most_bytes) {
+    return rejected(concat(quoted(path_), " has ", *there, " bytes; the most that is read here is ",
+                           most_bytes));
   }
-  return read_bytes(open->file, 0, open->size, path);
+  return read_part(0, *there);
+}
+
+Result<std::vector<std::byte>> KeptFile::read_part(uint64_t offset, uint64_t wanted) const {
+  const auto there = size();
+  if (!there) return there.error();
+  std::vector<std::byte> bytes(std::min(wanted, *there - std::min(offset, *there)));
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = ::pread(file_.get(), bytes.data() + done, bytes.size() - done,
+                                static_cast<off_t>(offset + done));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return cannot("read", path_, system_reason());
+    }
+    if (got == 0) break;  // the file shrank while it was read
+    done += static_cast<size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t most_bytes) {
+  const auto file = KeptFile::open(path);
+  if (!file) return file.error();
+  return file->read(most_bytes);
 }
 
 Result<std::vector<std::byte>> read_file_part(const std::string& path, uint64_t offset,
                                               uint64_t size) {
-  const auto open = open_regular(path);
-  if (!open) return open.error();
-  const uint64_t there = open->size - std::min(offset, open->size);
-  return read_bytes(open->file, offset, std::min(size, there), path);
+  const auto file = KeptFile::open(path);
+  if (!file) return file.error();
+  return file->read_part(offset, size);
 }
 
 bool same_file(const std::string& a, const std::string& b) {

@@ -7,9 +7,30 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 
 namespace octavo {
+
+// A regular file that stays open: it can be read again when its name leads elsewhere or nowhere.
+class KeptFile {
+ public:
+  // A pipe or a device is `rejected`, never waited for.
+  static Result<KeptFile> open(const std::string& path);
+
+  // All of it; an Error names the path and the system's reason, also when it is larger.
+  Result<std::vector<std::byte>> read(uint64_t most_bytes) const;
+  // `size` bytes from `offset` on; fewer where the file ends before.
+  Result<std::vector<std::byte>> read_part(uint64_t offset, uint64_t size) const;
+  const std::string& path() const { return path_; }  // as it was opened
+
+ private:
+  KeptFile(Descriptor file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  Result<uint64_t> size() const;
+
+  Descriptor file_;
+  std::string path_;
+};
 
 // The whole regular file; an Error names the path and the system's reason, also
 // when it is larger than `most_bytes`. A pipe or a device is `rejected`, never waited for.

@@ -65,7 +65,7 @@ octavo_plan_info describe(const Program& program) {
   info.steps = static_cast<int32_t>(plan.steps.size());
   for (const Step& step : plan.steps) {
     info.macs += step_macs(plan, step);
-    info.parameters += step_parameters(step);
+    info.parameters += step_parameters(plan, step);
   }
   info.weight_bytes = program.weight_bytes();
   info.arena_bytes = program.arena_bytes();
@@ -86,7 +86,7 @@ octavo_step_info describe_step(const Program& program, size_t index) {
   info.kernel = program.kernel_name(index);
   std::copy(output.shape.begin(), output.shape.end(), info.output);
   info.macs = step_macs(plan, step);
-  info.parameters = step_parameters(step);
+  info.parameters = step_parameters(plan, step);
   return info;
 }
 
@@ -118,8 +118,9 @@ octavo_status octavo_plan_write(const octavo_plan* plan,
   return guarded([&] {
     if (plan == nullptr) return refuse_null("plan");
     if (write == nullptr) return refuse_null("write");
-    const std::vector<std::byte> bytes = serialize(plan->program->plan());
-    write(context, bytes.data(), bytes.size());
+    const auto bytes = plan->source.read();
+    if (!bytes) return report(bytes.error());
+    write(context, bytes->data(), bytes->size());
     return OCTAVO_OK;
   });
 }

@@ -13,11 +13,13 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "c_api/plan_source.h"
 #include "octavo/octavo.h"
 #include "runtime/program.h"
 
 struct octavo_plan {
   std::shared_ptr<const octavo::Program> program;
+  octavo::c_api::PlanSource source;
 };
 
 struct octavo_session {

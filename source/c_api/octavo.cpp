@@ -77,15 +77,15 @@ void log_program(const octavo_plan_options& options, const Program& program) {
 octavo_status open_plan(const auto& read, const octavo_plan_options* given, octavo_plan** out) {
   const auto options = known_fields(given, "octavo_plan_options");
   if (!options) return report(options.error());
-  Result<Plan> plan = read();
-  if (!plan) return report(plan.error());
+  Result<ReadPlan> made = read();
+  if (!made) return report(made.error());
   const auto most_memory = static_cast<size_t>(
       std::min<uint64_t>(options->max_memory_bytes, std::numeric_limits<size_t>::max()));
-  auto program =
-      Program::prepare(std::move(*plan), options->isa == nullptr ? "" : options->isa, most_memory);
+  auto program = Program::prepare(std::move(made->plan),
+                                  options->isa == nullptr ? "" : options->isa, most_memory);
   if (!program) return report(program.error());
   log_program(*options, **program);
-  *out = new octavo_plan{std::move(*program)};
+  *out = new octavo_plan{std::move(*program), std::move(made->source)};
   return OCTAVO_OK;
 }
 
@@ -145,7 +145,7 @@ octavo_status octavo_plan_open(const char* path, const octavo_plan_options* opti
   return guarded([&] {
     if (plan != nullptr) *plan = nullptr;
     if (const char* name = missing({{"path", path}, {"plan", plan}})) return refuse_null(name);
-    return open_plan([&] { return read_plan(path); }, options, plan);
+    return open_plan([&] { return read_plan_file(path); }, options, plan);
   });
 }
 
@@ -155,7 +155,7 @@ octavo_status octavo_plan_open_memory(const void* bytes, size_t size,
     if (plan != nullptr) *plan = nullptr;
     if (const char* name = missing({{"bytes", bytes}, {"plan", plan}})) return refuse_null(name);
     const std::span content(static_cast<const std::byte*>(bytes), size);
-    return open_plan([&] { return deserialize(content); }, options, plan);
+    return open_plan([&] { return read_plan_bytes(content); }, options, plan);
   });
 }
 

@@ -53,7 +53,7 @@ Inspected inspect_plan(const Program& program) {
                         macs,
                         step.merged});
     out.macs += macs;
-    out.parameters += step_parameters(step);
+    out.parameters += step_parameters(plan, step);
   }
   return out;
 }

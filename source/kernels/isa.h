@@ -12,9 +12,9 @@ namespace octavo {
 
 // Bits of a feature set.
 namespace feature {
-inline constexpr uint32_t avx2 = 1u << 0;        // with FMA3 and F16C
+inline constexpr uint32_t avx2 = 1u << 0;  // with FMA3 and F16C
 inline constexpr uint32_t avxvnni = 1u << 1;
-inline constexpr uint32_t avx512 = 1u << 2;      // F, BW, DQ, VL, VBMI
+inline constexpr uint32_t avx512 = 1u << 2;  // F, BW, DQ, VL, VBMI
 inline constexpr uint32_t avx512vnni = 1u << 3;
 inline constexpr uint32_t amx_int8 = 1u << 4;
 inline constexpr uint32_t neon = 1u << 5;

@@ -5,6 +5,13 @@
 // allocation, no state, no globals, no CPU detection. It knows nothing of graphs,
 // plans or threads. Adding one is one file and one row in its folder's table.
 //
+// Each kind has a shape, by which a row is chosen; constants, which are what all runs of a step
+// share and are made once, at load; and arguments, which point to the constants and say where the
+// rows of one run are. What a kernel would else find out anew in each run, it writes once as well:
+// `pack` of the weights, `prepare` of the constants. Both get 64-byte aligned memory with anything
+// in it, of packed_bytes and prepared_bytes of the shape; what `prepare` wrote is found where it was
+// written. A kernel that has nothing to prepare leaves both of its functions null.
+//
 // Memory. Tensors are NHWC; a kernel sees them through tables of row pointers, so
 // that a ring of rows serves as well as a whole tensor. Pixels of a row are
 // `pixel_bytes` apart (a slice of a wider tensor has larger steps). Where a
@@ -28,7 +35,8 @@
 namespace octavo::kernels {
 
 inline constexpr int slack_bytes = 64;
-// Per-channel arrays are readable up to the next multiple of this many channels.
+// Per-channel arrays are readable up to the next multiple of this many channels, and slack_bytes
+// more: a whole vector may be read from any channel on.
 inline constexpr int channel_round = 64;
 
 struct InputRows {
@@ -64,15 +72,24 @@ struct ConvolutionShape {
   Activation activation = Activation::none;
   bool has_residual = false;
   ElementType residual = ElementType::u8;
+  // What a run meets at most: rows and columns of the output (where the map is one row to its
+  // kernel, of that row), and whether the input's pixels lie apart, in a wider tensor.
+  int32_t output_height = 1, output_width = 1;
+  bool input_is_slice = false;
 
   bool depthwise() const { return groups == input_channels && groups == output_channels; }
   bool pointwise() const { return kernel_h == 1 && kernel_w == 1; }
 };
 
-struct ConvolutionArguments {
-  const ConvolutionShape* shape = nullptr;
-  const std::byte* packed = nullptr;  // by this kernel's pack
+struct ConvolutionConstants {
+  ConvolutionShape shape;
   EpilogueArrays epilogue;
+  const std::byte* packed = nullptr;    // by this kernel's pack
+  const std::byte* prepared = nullptr;  // by its prepare
+};
+
+struct ConvolutionArguments {
+  const ConvolutionConstants* constants = nullptr;
   // Row r * stride_h + k * dilation_h is read for output row r and kernel row k; a
   // pointer is to the column -pad_left, so that output column x reads the stored
   // columns x * stride_w + k * dilation_w.
@@ -93,8 +110,9 @@ struct ConvolutionKernel {
   // weights [o, kh, kw, c / groups], bias [o] as in the plan; integer work only.
   void (*pack)(const ConvolutionShape&, const int8_t* weights, const int32_t* bias,
                std::byte* packed);
-  // For outputs of up to this width; see scratch.h.
-  size_t (*scratch_bytes)(const ConvolutionShape&, int32_t output_width);
+  size_t (*prepared_bytes)(const ConvolutionShape&);
+  void (*prepare)(const ConvolutionConstants&, std::byte* prepared);
+  size_t (*scratch_bytes)(const ConvolutionShape&);  // see scratch.h
   void (*run)(const ConvolutionArguments&);
   bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
@@ -105,18 +123,23 @@ struct PoolShape {
   ElementType input = ElementType::u8, output = ElementType::u8;
 };
 
-struct PoolArguments {
-  const PoolShape* shape = nullptr;
+// The window of column x of the output covers the columns [column_begin[x], column_end[x]) of the
+// map, one at least.
+struct PoolConstants {
+  PoolShape shape;
   EpilogueArrays epilogue;
   const int32_t* input_zero = nullptr;
+  const int32_t *column_begin = nullptr, *column_end = nullptr, *column_count = nullptr;
+};
+
+struct PoolArguments {
+  const PoolConstants* constants = nullptr;
   InputRows input;  // of the map alone, without padding
   OutputRows output;
   int32_t output_rows = 0, output_width = 0;
-  // The window of output row r covers rows [row_begin[r], row_end[r]) of the map, that of
-  // column x its columns [column_begin[x], column_end[x]), one of each at least. An average
-  // divides by row_count[r] * column_count[x].
-  const int32_t *row_begin = nullptr, *row_end = nullptr, *column_begin = nullptr,
-                *column_end = nullptr, *row_count = nullptr, *column_count = nullptr;
+  // The window of output row r covers the rows [row_begin[r], row_end[r]) of the map, one at
+  // least. An average divides by row_count[r] * column_count[x].
+  const int32_t *row_begin = nullptr, *row_end = nullptr, *row_count = nullptr;
   int32_t channel_begin = 0, channel_end = 0;
 };
 
@@ -137,13 +160,18 @@ struct ElementwiseShape {
   Activation activation = Activation::none;
 };
 
-struct ElementwiseArguments {
-  const ElementwiseShape* shape = nullptr;
+struct ElementwiseConstants {
+  ElementwiseShape shape;
   EpilogueArrays epilogue;
   const int32_t* a_zero = nullptr;
   const int32_t* b_zero = nullptr;      // null for rescale
   const float* b_multiplier = nullptr;  // add only
   const float* offset = nullptr;        // rescale only
+  const std::byte* prepared = nullptr;  // by this kernel's prepare
+};
+
+struct ElementwiseArguments {
+  const ElementwiseConstants* constants = nullptr;
   InputRows a, b;
   OutputRows output;
   int32_t rows = 0, width = 0;
@@ -153,6 +181,8 @@ struct ElementwiseKernel {
   const char* name;
   FeatureSet requires_features;
   bool (*accepts)(const ElementwiseShape&);
+  size_t (*prepared_bytes)(const ElementwiseShape&);
+  void (*prepare)(const ElementwiseConstants&, std::byte* prepared);
   void (*run)(const ElementwiseArguments&);
   bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
@@ -165,14 +195,19 @@ struct NormalizeShape {
   Activation activation = Activation::none;
 };
 
-struct NormalizeArguments {
-  const NormalizeShape* shape = nullptr;
+struct NormalizeConstants {
+  NormalizeShape shape;
   EpilogueArrays epilogue;
   int32_t input_zero = 0;
   float least = 0;                // epsilon of a layer norm, floor of an L2 normalization
   const float* offset = nullptr;  // layer norm only
   // Softmax only: 256 entries and 64 of slack, the first of each 2^15.
   const uint16_t *coarse = nullptr, *fine = nullptr;
+  const std::byte* prepared = nullptr;  // by this kernel's prepare
+};
+
+struct NormalizeArguments {
+  const NormalizeConstants* constants = nullptr;
   InputRows input;
   OutputRows output;
   int32_t rows = 0, width = 0;
@@ -182,6 +217,8 @@ struct NormalizeKernel {
   const char* name;
   FeatureSet requires_features;
   bool (*accepts)(const NormalizeShape&);
+  size_t (*prepared_bytes)(const NormalizeShape&);
+  void (*prepare)(const NormalizeConstants&, std::byte* prepared);
   void (*run)(const NormalizeArguments&);
   bool takes_u16 = false;  // accepts() is asked of shapes with u16 too
 };
@@ -196,12 +233,18 @@ struct MatMulShape {
   Activation activation = Activation::none;
   bool has_residual = false;
   ElementType residual = ElementType::u8;
+  int32_t width = 1;  // of a row at most
+};
+
+struct MatMulConstants {
+  MatMulShape shape;
+  EpilogueArrays epilogue;
+  int32_t a_zero = 0, b_zero = 0;
+  const std::byte* prepared = nullptr;  // by this kernel's prepare
 };
 
 struct MatMulArguments {
-  const MatMulShape* shape = nullptr;
-  EpilogueArrays epilogue;
-  int32_t a_zero = 0, b_zero = 0;
+  const MatMulConstants* constants = nullptr;
   InputRows a, b, residual;
   OutputRows output;
   int32_t rows = 0, width = 0;
@@ -212,7 +255,9 @@ struct MatMulKernel {
   const char* name;
   FeatureSet requires_features;
   bool (*accepts)(const MatMulShape&);
-  size_t (*scratch_bytes)(const MatMulShape&, int32_t width);  // for rows of up to `width`
+  size_t (*prepared_bytes)(const MatMulShape&);
+  void (*prepare)(const MatMulConstants&, std::byte* prepared);
+  size_t (*scratch_bytes)(const MatMulShape&);
   void (*run)(const MatMulArguments&);
   bool takes_u16 = false;        // accepts() is asked of shapes with u16 too
   bool takes_any_right = false;  // and of a right operand of another type than i8
@@ -224,17 +269,22 @@ struct ResizeShape {
   Activation activation = Activation::none;
 };
 
-// Output row r lies between the rows upper.row[r] and lower.row[r] (pointers to column 0),
-// output column x between the columns column[x] and next_column[x].
-struct ResizeArguments {
-  const ResizeShape* shape = nullptr;
+// Output column x lies between the columns column[x] and next_column[x].
+struct ResizeConstants {
+  ResizeShape shape;
   EpilogueArrays epilogue;
   const int32_t* input_zero = nullptr;
+  const int32_t *column = nullptr, *next_column = nullptr;
+  const int32_t* column_weight = nullptr;  // of the second, of 128
+};
+
+// Output row r lies between the rows upper.row[r] and lower.row[r] (pointers to column 0).
+struct ResizeArguments {
+  const ResizeConstants* constants = nullptr;
   InputRows upper, lower;  // of one pixel_bytes
   OutputRows output;
   int32_t rows = 0, width = 0;
-  const int32_t *row_weight = nullptr, *column_weight = nullptr;  // of the second, of 128
-  const int32_t *column = nullptr, *next_column = nullptr;
+  const int32_t* row_weight = nullptr;  // of the second, of 128
 };
 
 struct ResizeKernel {

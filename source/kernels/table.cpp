@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <vector>
 
+#include "base/text.h"
+
 namespace octavo::kernels {
 
 #define OCTAVO_FOLDER(isa) KernelTable isa##_table();
@@ -84,7 +86,88 @@ const Kernel& first_that_fits(std::span<const Kernel> rows, const Shape& shape,
   return rows.back();
 }
 
+// A function that a row names, or should.
+struct Part {
+  const char* name;
+  bool is_there;
+};
+
+Status check_row(const char* name, std::initializer_list<Part> parts) {
+  if (name == nullptr) return failed("a row of a kernel table has no name");
+  for (const Part& part : parts) {
+    if (!part.is_there) {
+      return failed(concat("the row ", quoted(name), " of a kernel table has no ", part.name,
+                           ": complete it in its folder's table.cpp, or take it out"));
+    }
+  }
+  return {};
+}
+
+// Both functions or neither.
+template <class Kernel>
+Part preparation(const Kernel& row) {
+  return {
+      row.prepare == nullptr ? "prepare for its prepared_bytes" : "prepared_bytes for its prepare",
+      (row.prepare == nullptr) == (row.prepared_bytes == nullptr)};
+}
+
+Status check_row(const ConvolutionKernel& row) {
+  return check_row(row.name, {{"accepts", row.accepts != nullptr},
+                              {"channel_step", row.channel_step > 0},
+                              {"packed_bytes", row.packed_bytes != nullptr},
+                              {"pack", row.pack != nullptr},
+                              preparation(row),
+                              {"scratch_bytes", row.scratch_bytes != nullptr},
+                              {"run", row.run != nullptr}});
+}
+Status check_row(const MatMulKernel& row) {
+  return check_row(row.name, {{"accepts", row.accepts != nullptr},
+                              preparation(row),
+                              {"scratch_bytes", row.scratch_bytes != nullptr},
+                              {"run", row.run != nullptr}});
+}
+Status check_row(const ElementwiseKernel& row) {
+  return check_row(
+      row.name,
+      {{"accepts", row.accepts != nullptr}, preparation(row), {"run", row.run != nullptr}});
+}
+Status check_row(const NormalizeKernel& row) {
+  return check_row(
+      row.name,
+      {{"accepts", row.accepts != nullptr}, preparation(row), {"run", row.run != nullptr}});
+}
+Status check_row(const PoolKernel& row) {
+  return check_row(row.name, {{"accepts", row.accepts != nullptr}, {"run", row.run != nullptr}});
+}
+Status check_row(const ResizeKernel& row) {
+  return check_row(row.name, {{"accepts", row.accepts != nullptr}, {"run", row.run != nullptr}});
+}
+
+template <class Kernel>
+Status check_rows(std::span<const Kernel> rows) {
+  for (const Kernel& row : rows) {
+    if (Status whole = check_row(row); !whole) return whole;
+  }
+  return {};
+}
+
 }  // namespace
+
+Status check(const KernelTable& table) {
+  for (Status whole :
+       {check_rows(table.convolutions), check_rows(table.pools), check_rows(table.elementwises),
+        check_rows(table.normalizes), check_rows(table.matmuls), check_rows(table.resizes)}) {
+    if (!whole) return whole;
+  }
+  return {};
+}
+
+Status check_tables() {
+  for (const auto folder : folders) {
+    if (Status whole = check(folder()); !whole) return whole;
+  }
+  return {};
+}
 
 bool takes(const ConvolutionKernel& kernel, const ConvolutionShape& shape) {
   return knows_and_accepts(kernel, shape);

@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "base/result.h"
 #include "kernels/kernel.h"
 
 namespace octavo::kernels {
@@ -15,5 +16,10 @@ struct KernelTable {
   std::span<const MatMulKernel> matmuls;
   std::span<const ResizeKernel> resizes;
 };
+
+// Whether every row has all of its functions; the Error names the row and what it lacks.
+Status check(const KernelTable& table);
+// Of all tables of this build.
+Status check_tables();
 
 }  // namespace octavo::kernels

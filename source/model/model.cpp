@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#ifdef __GLIBC__  // which the headers above have said
+#include <malloc.h>
+#endif
 
 #include "base/file.h"
 #include "base/text.h"
@@ -45,14 +48,12 @@ Status override_preprocess(PreprocessChoice choice, Model& model) {
   return {};
 }
 
-Result<Model> open_plan(const std::string& path, std::span<const std::byte> bytes,
-                        const ModelOptions& options) {
+Result<Model> open_plan(const std::string& path, Result<Plan> plan, const ModelOptions& options) {
   if (!options.beside_float) {
     if (const Status possible = refuse_float_options(options, path); !possible) {
       return possible.error();
     }
   }
-  auto plan = deserialize(bytes);
   if (!plan) return Error{plan.error().kind, concat(quoted(path), ": ", plan.error().message)};
   Model model;
   model.path = path;
@@ -89,14 +90,20 @@ Result<Classifier> plan_classifier(const Model& model, int threads) {
   return classifier;
 }
 
-Result<Model> open_either(const std::string& path, std::span<const std::byte> bytes,
-                          const ModelOptions& options) {
-  if (looks_like_plan(path, bytes)) return open_plan(path, bytes, options);
-#ifndef OCTAVO_RUNTIME_ONLY
-  return open_float_model(path, bytes, options);
-#else
-  return rejected(concat(quoted(path), " is no plan, and this build of Octavo reads plans only"));
-#endif
+Result<Model> with_options(Result<Model> model, const std::string& path,
+                           const ModelOptions& options) {
+  if (!model) return model;
+  model->clip = options.clip;
+  model->strict = options.strict;
+  model->wait = options.wait;
+  PreprocessChoice choice = options.preprocess;
+  choice.size = std::nullopt;
+  if (!model->picture_input && choice != PreprocessChoice{}) {
+    return usage_error(concat(quoted(path),
+                              " is not fed pictures but tensors: no picture is "
+                              "preprocessed"));
+  }
+  return model;
 }
 
 }  // namespace
@@ -115,10 +122,18 @@ Result<std::vector<std::byte>> read_model_file(const std::string& path) {
 
 Result<Model> open_model(const std::string& path, const ModelOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  const auto bytes = read_model_file(path);
+  auto bytes = read_model_file(path);
   if (!bytes) return bytes.error();
-  auto model = open_model(path, *bytes, options);
+  Result<Model> model = [&] {
+    if (!looks_like_plan(path, *bytes)) return open_model(path, *bytes, options);
+    Result<Plan> plan = deserialize(*bytes);
+    *bytes = std::vector<std::byte>();  // before the weights take their room once more
+    return with_options(open_plan(path, std::move(plan), options), path, options);
+  }();
   if (!model) return model;
+#ifdef __GLIBC__
+  ::malloc_trim(0);  // weights that are packed leave their room all over the heap
+#endif
   model->load_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return model;
@@ -126,19 +141,14 @@ Result<Model> open_model(const std::string& path, const ModelOptions& options) {
 
 Result<Model> open_model(const std::string& path, std::span<const std::byte> bytes,
                          const ModelOptions& options) {
-  auto model = open_either(path, bytes, options);
-  if (!model) return model;
-  model->clip = options.clip;
-  model->strict = options.strict;
-  model->wait = options.wait;
-  PreprocessChoice choice = options.preprocess;
-  choice.size = std::nullopt;
-  if (!model->picture_input && choice != PreprocessChoice{}) {
-    return usage_error(concat(quoted(path),
-                              " is not fed pictures but tensors: no picture is "
-                              "preprocessed"));
+  if (looks_like_plan(path, bytes)) {
+    return with_options(open_plan(path, deserialize(bytes), options), path, options);
   }
-  return model;
+#ifndef OCTAVO_RUNTIME_ONLY
+  return with_options(open_float_model(path, bytes, options), path, options);
+#else
+  return rejected(concat(quoted(path), " is no plan, and this build of Octavo reads plans only"));
+#endif
 }
 
 Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,

@@ -1,4 +1,5 @@
-// SHA-256 (FIPS 180-4) in lower-case hex, by libcrypto.
+// SHA-256 (FIPS 180-4) in lower-case hex. Of plain C++: libcrypto, for this alone, would be 1.4 MiB
+// of every process.
 #pragma once
 
 #include <cstddef>

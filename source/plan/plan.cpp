@@ -20,6 +20,15 @@ std::string_view step_operator_name(const StepOperator& op) {
   return names[op.index()];
 }
 
+namespace {
+
+int64_t weight_count(const Plan& plan, const Step& step, const ConvolutionStep& op) {
+  const int64_t inputs = plan.tensors[step.inputs[0]].shape[3] / op.groups;
+  return int64_t{plan.tensors[step.output].shape[3]} * op.kernel[0] * op.kernel[1] * inputs;
+}
+
+}  // namespace
+
 int64_t step_macs(const Plan& plan, const Step& step) {
   const auto& [n, h, w, c] = plan.tensors[step.output].shape;
   if (std::holds_alternative<MatMulStep>(step.op)) {
@@ -28,16 +37,16 @@ int64_t step_macs(const Plan& plan, const Step& step) {
   const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
   if (convolution == nullptr) return 0;
   // Every output pixel meets every weight once.
-  return int64_t{n} * h * w * static_cast<int64_t>(convolution->weights.size());
+  return int64_t{n} * h * w * weight_count(plan, step, *convolution);
 }
 
-int64_t step_parameters(const Step& step) {
+int64_t step_parameters(const Plan& plan, const Step& step) {
   if (const auto* constant = std::get_if<ConstantStep>(&step.op)) {
     return static_cast<int64_t>(constant->values.size());
   }
   const auto* convolution = std::get_if<ConvolutionStep>(&step.op);
   if (convolution == nullptr) return 0;
-  return static_cast<int64_t>(convolution->weights.size() + convolution->bias.size());
+  return weight_count(plan, step, *convolution) + plan.tensors[step.output].shape[3];
 }
 
 const char* type_name(ElementType type) {

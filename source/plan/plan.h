@@ -237,8 +237,9 @@ struct Plan {
 };
 
 std::string_view step_operator_name(const StepOperator& op);  // "convolution", "add", ...
+// By shapes alone: a program's plan has let its weights go.
 int64_t step_macs(const Plan& plan, const Step& step);
-int64_t step_parameters(const Step& step);
+int64_t step_parameters(const Plan& plan, const Step& step);
 
 // Everything that the runtime takes for granted (docs/numerics.md, "What is verified"):
 // indices, order, shapes, types, vector lengths, finite multipliers of at least

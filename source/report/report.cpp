@@ -67,7 +67,7 @@ std::string facts(const Report& report) {
   int64_t macs = 0, parameters = 0;
   for (const Step& step : plan.steps) {
     macs += step_macs(plan, step);
-    parameters += step_parameters(step);
+    parameters += step_parameters(plan, step);
   }
   std::string out = fact("Input", shape_text(plan.tensors[plan.input].shape)) +
                     fact("Outputs", concat(plan.tensors[plan.output].shape[3], " ",

@@ -75,50 +75,64 @@ const int32_t* expand_zero(Program::Impl& impl, uint32_t tensor) {
   return expand<int32_t>(impl.constants, described.zero_point, described.shape[3]);
 }
 
+// What the kernel makes of the constants, all else of which is there.
+template <class Kernel, class Constants>
+const std::byte* prepare_constants(ConstantPool& pool, const Kernel& kernel,
+                                   const Constants& constants) {
+  if (kernel.prepare == nullptr) return nullptr;
+  std::byte* prepared = pool.allocate(kernel.prepared_bytes(constants.shape));
+  if (prepared != nullptr) kernel.prepare(constants, prepared);
+  return prepared;
+}
+
 // Whether all maps, input, output and residual, can be taken for one row.
 bool is_flat(const Layout& layout, const Step& step, const PreparedConvolution& made) {
   const TensorLayout& x = layout.tensors[step.inputs[0]];
   const TensorLayout& y = layout.tensors[step.output];
-  const bool moves_nothing = made.shape.pointwise() && made.shape.stride_h == 1 &&
-                             made.shape.stride_w == 1 && made.pad_top == 0 && made.pad_left == 0 &&
-                             y.height == x.height && y.width == x.width;
+  const kernels::ConvolutionShape& s = made.constants.shape;
+  const bool moves_nothing = s.pointwise() && s.stride_h == 1 && s.stride_w == 1 &&
+                             made.pad_top == 0 && made.pad_left == 0 && y.height == x.height &&
+                             y.width == x.width;
   return moves_nothing && x.is_flat() && y.is_flat() &&
-         (!made.shape.has_residual || layout.tensors[step.inputs.back()].is_flat());
+         (!s.has_residual || layout.tensors[step.inputs.back()].is_flat());
 }
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionStep& op) {
   const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
   const PlanTensor& output = impl.plan.tensors[step.output];
-  PreparedConvolution made;
-  made.shape.input_channels = input.shape[3];
-  made.shape.output_channels = output.shape[3];
-  made.shape.groups = op.groups;
+  const TensorLayout& x = impl.layout.tensors[step.inputs[0]];
+  const TensorLayout& y = impl.layout.tensors[step.output];
   const Window rows = window_of(op, 0, output), columns = window_of(op, 1, output);
-  made.shape.kernel_h = rows.kernel;
-  made.shape.kernel_w = columns.kernel;
-  made.shape.stride_h = rows.stride;
-  made.shape.stride_w = columns.stride;
-  made.shape.dilation_h = rows.dilation;
-  made.shape.dilation_w = columns.dilation;
-  made.shape.input = input.type;
-  made.shape.output = output.type;
-  made.shape.activation = op.epilogue.activation;
-  made.shape.has_residual = op.epilogue.has_residual;
-  if (made.shape.has_residual) made.shape.residual = impl.plan.tensors[step.inputs.back()].type;
-  made.kernel = &kernels::choose(made.shape, impl.features);
-  std::byte* packed = impl.constants.allocate(made.kernel->packed_bytes(made.shape));
-  if (packed != nullptr) {
-    made.kernel->pack(made.shape, op.weights.data(), op.bias.data(), packed);
-  }
-  made.packed = packed;
-  made.epilogue = expand_epilogue(impl, step, op.epilogue);
+  PreparedConvolution made;
+  kernels::ConvolutionShape& s = made.constants.shape;
+  s.input_channels = input.shape[3];
+  s.output_channels = output.shape[3];
+  s.groups = op.groups;
+  s.kernel_h = rows.kernel;
+  s.kernel_w = columns.kernel;
+  s.stride_h = rows.stride;
+  s.stride_w = columns.stride;
+  s.dilation_h = rows.dilation;
+  s.dilation_w = columns.dilation;
+  s.input = input.type;
+  s.output = output.type;
+  s.activation = op.epilogue.activation;
+  s.has_residual = op.epilogue.has_residual;
+  if (s.has_residual) s.residual = impl.plan.tensors[step.inputs.back()].type;
   made.dilated_rows = rows.extent();
   made.pad_top = rows.before;
   made.pad_left = columns.before;
   made.is_flat = is_flat(impl.layout, step, made);
-  const int32_t widest =
-      made.is_flat ? output.shape[0] * output.shape[1] * output.shape[2] : output.shape[2];
-  impl.scratch_bytes = std::max(impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, widest));
+  s.output_height = made.is_flat ? 1 : y.height;
+  s.output_width = made.is_flat ? y.height * y.width : y.width;
+  s.input_is_slice = x.pixel_bytes != x.channel_bytes();
+  made.kernel = &kernels::choose(s, impl.features);
+  made.constants.epilogue = expand_epilogue(impl, step, op.epilogue);
+  std::byte* packed = impl.constants.allocate(made.kernel->packed_bytes(s));
+  if (packed != nullptr) made.kernel->pack(s, op.weights.data(), op.bias.data(), packed);
+  made.constants.packed = packed;
+  made.constants.prepared = prepare_constants(impl.constants, *made.kernel, made.constants);
+  impl.scratch_bytes = std::max(impl.scratch_bytes, made.kernel->scratch_bytes(s));
   return made;
 }
 
@@ -148,15 +162,16 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const PoolStep& op) 
   const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
   const PlanTensor& output = impl.plan.tensors[step.output];
   PreparedPool made;
-  made.shape.channels = input.shape[3];
-  made.shape.kind = op.kind;
-  made.shape.input = input.type;
-  made.shape.output = output.type;
-  made.kernel = &kernels::choose(made.shape, impl.features);
+  kernels::PoolShape& s = made.constants.shape;
+  s.channels = input.shape[3];
+  s.kind = op.kind;
+  s.input = input.type;
+  s.output = output.type;
+  made.kernel = &kernels::choose(s, impl.features);
   if (op.kind == PoolStep::Kind::average) {
-    made.epilogue = expand_epilogue(impl, step, op.epilogue);
+    made.constants.epilogue = expand_epilogue(impl, step, op.epilogue);
   }
-  made.input_zero = expand_zero(impl, step.inputs[0]);
+  made.constants.input_zero = expand_zero(impl, step.inputs[0]);
   const auto covered = [&](size_t axis) {
     return find_covered(impl.constants, window_of(op, axis, output), op.count_include_pad,
                         input.shape[1 + axis]);
@@ -165,42 +180,47 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const PoolStep& op) 
   made.row_begin = rows.begin;
   made.row_end = rows.end;
   made.row_count = rows.count;
-  made.column_begin = columns.begin;
-  made.column_end = columns.end;
-  made.column_count = columns.count;
+  made.constants.column_begin = columns.begin;
+  made.constants.column_end = columns.end;
+  made.constants.column_count = columns.count;
   made.window_pixels =
       double{1} * std::min(op.kernel[0], input.shape[1]) * std::min(op.kernel[1], input.shape[2]);
   return made;
 }
 
+// `b_multiplier` of an add, `offset` of a rescale.
 PreparedElementwise prepare_elementwise(Program::Impl& impl, const Step& step,
                                         kernels::ElementwiseShape::Kind kind,
-                                        const Epilogue& epilogue) {
+                                        const Epilogue& epilogue,
+                                        const std::vector<float>& b_multiplier = {},
+                                        const std::vector<float>& offset = {}) {
   const PlanTensor& a = impl.plan.tensors[step.inputs[0]];
   const PlanTensor& output = impl.plan.tensors[step.output];
   PreparedElementwise made;
-  made.shape.kind = kind;
-  made.shape.channels = a.shape[3];
-  made.shape.a = a.type;
-  made.shape.output = output.type;
-  made.shape.activation = epilogue.activation;
+  kernels::ElementwiseShape& s = made.constants.shape;
+  s.kind = kind;
+  s.channels = a.shape[3];
+  s.a = a.type;
+  s.output = output.type;
+  s.activation = epilogue.activation;
   if (kind != kernels::ElementwiseShape::Kind::rescale) {
     const PlanTensor& b = impl.plan.tensors[step.inputs[1]];
-    made.shape.b = b.type;
-    made.shape.b_is_one_pixel = b.shape != a.shape;
-    made.b_zero = expand_zero(impl, step.inputs[1]);
+    s.b = b.type;
+    s.b_is_one_pixel = b.shape != a.shape;
+    made.constants.b_zero = expand_zero(impl, step.inputs[1]);
   }
-  made.kernel = &kernels::choose(made.shape, impl.features);
-  made.epilogue = expand_epilogue(impl, step, epilogue);
-  made.a_zero = expand_zero(impl, step.inputs[0]);
+  made.kernel = &kernels::choose(s, impl.features);
+  made.constants.epilogue = expand_epilogue(impl, step, epilogue);
+  made.constants.a_zero = expand_zero(impl, step.inputs[0]);
+  made.constants.b_multiplier = expand<float>(impl.constants, b_multiplier, s.channels);
+  made.constants.offset = expand<float>(impl.constants, offset, s.channels);
+  made.constants.prepared = prepare_constants(impl.constants, *made.kernel, made.constants);
   return made;
 }
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const AddStep& op) {
-  PreparedElementwise made =
-      prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::add, op.epilogue);
-  made.b_multiplier = expand<float>(impl.constants, op.b_multiplier, made.shape.channels);
-  return made;
+  return prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::add, op.epilogue,
+                             op.b_multiplier);
 }
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const MultiplyStep& op) {
@@ -212,40 +232,8 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const DivideStep& op
 }
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const RescaleStep& op) {
-  PreparedElementwise made =
-      prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::rescale, op.epilogue);
-  made.offset = expand<float>(impl.constants, op.offset, made.shape.channels);
-  return made;
-}
-
-PreparedNormalize prepare_normalize(Program::Impl& impl, const Step& step,
-                                    kernels::NormalizeShape::Kind kind, const Epilogue& epilogue) {
-  const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
-  PreparedNormalize made;
-  made.shape.kind = kind;
-  made.shape.channels = input.shape[3];
-  made.shape.input = input.type;
-  made.shape.output = impl.plan.tensors[step.output].type;
-  made.shape.activation = epilogue.activation;
-  made.kernel = &kernels::choose(made.shape, impl.features);
-  made.epilogue = expand_epilogue(impl, step, epilogue);
-  made.input_zero = input.zero_point[0];
-  return made;
-}
-
-PreparedStep prepare(Program::Impl& impl, const Step& step, const LayerNormStep& op) {
-  PreparedNormalize made =
-      prepare_normalize(impl, step, kernels::NormalizeShape::Kind::layer_norm, op.epilogue);
-  made.least = op.epsilon;
-  made.offset = expand<float>(impl.constants, op.offset, made.shape.channels);
-  return made;
-}
-
-PreparedStep prepare(Program::Impl& impl, const Step& step, const L2NormalizeStep& op) {
-  PreparedNormalize made =
-      prepare_normalize(impl, step, kernels::NormalizeShape::Kind::l2, op.epilogue);
-  made.least = op.floor;
-  return made;
+  return prepare_elementwise(impl, step, kernels::ElementwiseShape::Kind::rescale, op.epilogue, {},
+                             op.offset);
 }
 
 const uint16_t* copy_exponentials(ConstantPool& pool, const std::vector<uint16_t>& table) {
@@ -254,12 +242,43 @@ const uint16_t* copy_exponentials(ConstantPool& pool, const std::vector<uint16_t
   return copy;
 }
 
-PreparedStep prepare(Program::Impl& impl, const Step& step, const SoftmaxStep& op) {
-  PreparedNormalize made =
-      prepare_normalize(impl, step, kernels::NormalizeShape::Kind::softmax, op.epilogue);
-  made.coarse = copy_exponentials(impl.constants, op.coarse);
-  made.fine = copy_exponentials(impl.constants, op.fine);
+// `own`: the constants that one kind alone has.
+PreparedStep prepare_normalize(Program::Impl& impl, const Step& step,
+                               kernels::NormalizeShape::Kind kind, const Epilogue& epilogue,
+                               const kernels::NormalizeConstants& own) {
+  const PlanTensor& input = impl.plan.tensors[step.inputs[0]];
+  PreparedNormalize made{own};
+  kernels::NormalizeShape& s = made.constants.shape;
+  s.kind = kind;
+  s.channels = input.shape[3];
+  s.input = input.type;
+  s.output = impl.plan.tensors[step.output].type;
+  s.activation = epilogue.activation;
+  made.kernel = &kernels::choose(s, impl.features);
+  made.constants.epilogue = expand_epilogue(impl, step, epilogue);
+  made.constants.input_zero = input.zero_point[0];
+  made.constants.prepared = prepare_constants(impl.constants, *made.kernel, made.constants);
   return made;
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const LayerNormStep& op) {
+  kernels::NormalizeConstants own;
+  own.least = op.epsilon;
+  own.offset = expand<float>(impl.constants, op.offset, impl.plan.tensors[step.output].shape[3]);
+  return prepare_normalize(impl, step, kernels::NormalizeShape::Kind::layer_norm, op.epilogue, own);
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const L2NormalizeStep& op) {
+  kernels::NormalizeConstants own;
+  own.least = op.floor;
+  return prepare_normalize(impl, step, kernels::NormalizeShape::Kind::l2, op.epilogue, own);
+}
+
+PreparedStep prepare(Program::Impl& impl, const Step& step, const SoftmaxStep& op) {
+  kernels::NormalizeConstants own;
+  own.coarse = copy_exponentials(impl.constants, op.coarse);
+  own.fine = copy_exponentials(impl.constants, op.fine);
+  return prepare_normalize(impl, step, kernels::NormalizeShape::Kind::softmax, op.epilogue, own);
 }
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const MatMulStep& op) {
@@ -267,21 +286,23 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const MatMulStep& op
   const PlanTensor& b = impl.plan.tensors[step.inputs[1]];
   const PlanTensor& output = impl.plan.tensors[step.output];
   PreparedMatMul made;
-  made.shape.depth = a.shape[3];
-  made.shape.channels = output.shape[3];
-  made.shape.transpose_b = op.transpose_b;
-  made.shape.a = a.type;
-  made.shape.b = b.type;
-  made.shape.output = output.type;
-  made.shape.activation = op.epilogue.activation;
-  made.shape.has_residual = op.epilogue.has_residual;
-  if (made.shape.has_residual) made.shape.residual = impl.plan.tensors[step.inputs.back()].type;
-  made.kernel = &kernels::choose(made.shape, impl.features);
-  made.epilogue = expand_epilogue(impl, step, op.epilogue);
-  made.a_zero = a.zero_point[0];
-  made.b_zero = b.zero_point[0];
-  impl.scratch_bytes =
-      std::max(impl.scratch_bytes, made.kernel->scratch_bytes(made.shape, output.shape[2]));
+  kernels::MatMulShape& s = made.constants.shape;
+  s.depth = a.shape[3];
+  s.channels = output.shape[3];
+  s.transpose_b = op.transpose_b;
+  s.a = a.type;
+  s.b = b.type;
+  s.output = output.type;
+  s.activation = op.epilogue.activation;
+  s.has_residual = op.epilogue.has_residual;
+  if (s.has_residual) s.residual = impl.plan.tensors[step.inputs.back()].type;
+  s.width = output.shape[2];
+  made.kernel = &kernels::choose(s, impl.features);
+  made.constants.epilogue = expand_epilogue(impl, step, op.epilogue);
+  made.constants.a_zero = a.zero_point[0];
+  made.constants.b_zero = b.zero_point[0];
+  made.constants.prepared = prepare_constants(impl.constants, *made.kernel, made.constants);
+  impl.scratch_bytes = std::max(impl.scratch_bytes, made.kernel->scratch_bytes(s));
   return made;
 }
 
@@ -295,20 +316,21 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ResizeStep& op
     return expand<int32_t>(impl.constants, values, static_cast<int32_t>(values.size()));
   };
   PreparedResize made;
-  made.shape.channels = input.shape[3];
-  made.shape.input = input.type;
-  made.shape.output = impl.plan.tensors[step.output].type;
-  made.shape.activation = op.epilogue.activation;
-  made.kernel = &kernels::choose(made.shape, impl.features);
-  made.epilogue = expand_epilogue(impl, step, op.epilogue);
-  made.input_zero = expand_zero(impl, step.inputs[0]);
+  kernels::ResizeShape& s = made.constants.shape;
+  s.channels = input.shape[3];
+  s.input = input.type;
+  s.output = impl.plan.tensors[step.output].type;
+  s.activation = op.epilogue.activation;
+  made.kernel = &kernels::choose(s, impl.features);
+  made.constants.epilogue = expand_epilogue(impl, step, op.epilogue);
+  made.constants.input_zero = expand_zero(impl, step.inputs[0]);
   impl.charge.add(2 * op.row.size() * sizeof(int32_t));
   made.row = op.row;
   made.next_row = next_of(op.row, input.shape[1]);
   made.row_weight = keep(op.row_weight);
-  made.column = keep(op.column);
-  made.next_column = keep(next_of(op.column, input.shape[2]));
-  made.column_weight = keep(op.column_weight);
+  made.constants.column = keep(op.column);
+  made.constants.next_column = keep(next_of(op.column, input.shape[2]));
+  made.constants.column_weight = keep(op.column_weight);
   return made;
 }
 
@@ -380,6 +402,16 @@ void make_zero_rows(Program::Impl& impl) {
   }
 }
 
+// What is packed is not needed as the plan has it.
+size_t release_weights(Step& step) {
+  auto* convolution = std::get_if<ConvolutionStep>(&step.op);
+  if (convolution == nullptr) return 0;
+  const size_t bytes = convolution->weights.size() + convolution->bias.size() * sizeof(int32_t);
+  convolution->weights = std::vector<int8_t>();
+  convolution->bias = std::vector<int32_t>();
+  return bytes;
+}
+
 }  // namespace
 
 void prepare_steps(Program::Impl& impl) {
@@ -394,7 +426,12 @@ void prepare_steps(Program::Impl& impl) {
   impl.constants.map();
   make_zero_rows(impl);
   impl.charge.reserve(impl.steps, impl.plan.steps.size());
-  for (const Step& step : impl.plan.steps) impl.steps.push_back(prepared(step));
+  size_t released = 0;
+  for (Step& step : impl.plan.steps) {
+    impl.steps.push_back(prepared(step));
+    released += release_weights(step);
+  }
+  impl.charge.give_back_to(impl.charge.bytes() - released);
 }
 
 }  // namespace octavo::runtime

@@ -1,5 +1,5 @@
-// A plan made ready for one ISA: each step with its kernel, packed weights and
-// per-channel arrays. Constant; sessions add addresses.
+// A plan made ready for one ISA: each step with its kernel and what all runs of it share. Constant;
+// sessions add addresses.
 #pragma once
 
 #include <variant>
@@ -15,58 +15,40 @@
 namespace octavo::runtime {
 
 struct PreparedConvolution {
-  kernels::ConvolutionShape shape;
+  kernels::ConvolutionConstants constants;
   const kernels::ConvolutionKernel* kernel = nullptr;
-  const std::byte* packed = nullptr;
-  kernels::EpilogueArrays epilogue;
   int32_t dilated_rows = 1;  // (kernel_h - 1) * dilation_h + 1
   int32_t pad_top = 0, pad_left = 0;
   bool is_flat = false;  // run as one row
 };
 
 struct PreparedPool {
-  kernels::PoolShape shape;
+  kernels::PoolConstants constants;
   const kernels::PoolKernel* kernel = nullptr;
-  kernels::EpilogueArrays epilogue;
-  const int32_t* input_zero = nullptr;
   const int32_t *row_begin = nullptr, *row_end = nullptr, *row_count = nullptr;
-  const int32_t *column_begin = nullptr, *column_end = nullptr, *column_count = nullptr;
   double window_pixels = 1;  // at most
 };
 
 struct PreparedElementwise {
-  kernels::ElementwiseShape shape;
+  kernels::ElementwiseConstants constants;
   const kernels::ElementwiseKernel* kernel = nullptr;
-  kernels::EpilogueArrays epilogue;
-  const int32_t *a_zero = nullptr, *b_zero = nullptr;
-  const float *b_multiplier = nullptr, *offset = nullptr;
 };
 
 struct PreparedNormalize {
-  kernels::NormalizeShape shape;
+  kernels::NormalizeConstants constants;
   const kernels::NormalizeKernel* kernel = nullptr;
-  kernels::EpilogueArrays epilogue;
-  int32_t input_zero = 0;
-  float least = 0;
-  const float* offset = nullptr;
-  const uint16_t *coarse = nullptr, *fine = nullptr;
 };
 
 struct PreparedMatMul {
-  kernels::MatMulShape shape;
+  kernels::MatMulConstants constants;
   const kernels::MatMulKernel* kernel = nullptr;
-  kernels::EpilogueArrays epilogue;
-  int32_t a_zero = 0, b_zero = 0;
 };
 
 struct PreparedResize {
-  kernels::ResizeShape shape;
+  kernels::ResizeConstants constants;
   const kernels::ResizeKernel* kernel = nullptr;
-  kernels::EpilogueArrays epilogue;
-  const int32_t* input_zero = nullptr;
   std::vector<int32_t> row, next_row;
-  const int32_t *row_weight = nullptr, *column = nullptr, *next_column = nullptr,
-                *column_weight = nullptr;
+  const int32_t* row_weight = nullptr;
 };
 
 struct PreparedPermute {
@@ -115,7 +97,8 @@ struct Program::Impl {
 namespace octavo::runtime {
 
 // Fills impl.steps and the constants; the plan has passed verify(). First it goes through all
-// steps counting alone, so that a plan is refused before any of it is allocated.
+// steps counting alone, so that a plan is refused before any of it is allocated; then it lets each
+// convolution's weights go as soon as they are packed.
 void prepare_steps(Program::Impl& impl);
 
 }  // namespace octavo::runtime

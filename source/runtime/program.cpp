@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/text.h"
+#include "kernels/table.h"
 #include "runtime/prepared.h"
 #include "runtime/proportion.h"
 
@@ -43,6 +44,7 @@ Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string i
   if (plan.tensors[plan.input].type == ElementType::f32) {
     return rejected("the plan's input is of floats; u8, u16 or i16 is expected");
   }
+  if (const Status whole = kernels::check_tables(); !whole) return whole.error();
   auto impl = std::make_unique<Program::Impl>(most_memory);
   impl->features = find_isa(isa).value_or(0);
   impl->isa = std::move(isa);

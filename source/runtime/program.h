@@ -33,6 +33,7 @@ class Program {
   static Result<std::shared_ptr<const Program>> prepare(Plan plan, const std::string& isa = "",
                                                         size_t most_memory = 0);
 
+  // Without the weights and biases of its convolutions: once packed, they are let go.
   const Plan& plan() const;
   const std::string& isa() const;
   size_t arena_bytes() const;

@@ -190,6 +190,32 @@ class Maker {
     return cuts.size() > 1 && cuts[1].row_begin > 0;
   }
 
+  // A piece a cut, of the task make(cut).
+  template <class Make>
+  void add_pieces(const std::vector<Cut>& cuts, const Make& make) {
+    for (const Cut& cut : cuts) {
+      Piece& piece = new_piece();
+      charge_.reserve(piece.work, 1);
+      piece.work.push_back(make(cut));
+    }
+    add_halos(cuts, are_cut_by_rows(cuts));
+  }
+
+  // A piece a cut, of a task make(cut, part) for each image that it has rows of.
+  template <class Make>
+  void add_pieces_by_image(const std::vector<Cut>& cuts, int32_t image_height, const Make& make) {
+    for (const Cut& cut : cuts) {
+      Piece& piece = new_piece();
+      const std::vector<ImagePart> parts = image_parts(cut, image_height, charge_);
+      charge_.reserve(piece.work, parts.size());
+      for (const ImagePart& part : parts) piece.work.push_back(make(cut, part));
+    }
+    add_halos(cuts, are_cut_by_rows(cuts));
+  }
+
+  // Of the thread whose piece is made.
+  std::byte* scratch() const { return scratch_[pieces_->size() - 1]; }
+
   // The output's shape, as one row where all of its inputs can be read so as well.
   WorkShape work_shape(bool flat) const {
     WorkShape shape;
@@ -230,86 +256,65 @@ class Maker {
 };
 
 void Maker::add(const PreparedConvolution& made) {
-  const kernels::ConvolutionShape& shape = made.shape;
+  const kernels::ConvolutionShape& shape = made.constants.shape;
   const uint32_t x = step_->inputs[0];
-  const bool flat = made.is_flat;
-  WorkShape work = work_shape(flat);
+  WorkShape work = work_shape(made.is_flat);
   work.channel_step = made.kernel->channel_step;
   work.weight_bytes = static_cast<int64_t>(made.kernel->packed_bytes(shape));
   work.input_bytes = layout(x).height * layout(x).row_bytes;
   work.nanoseconds = ns_per_mac * static_cast<double>(step_macs(program_.plan, *step_)) +
                      ns_per_byte * static_cast<double>(output().height * output().row_bytes);
-  const std::vector<Cut> cuts = cut_work(work, threads_);
-  for (size_t i = 0; i < cuts.size(); ++i) {
-    const Cut& cut = cuts[i];
-    Piece& piece = new_piece();
-    // Where no window looks beyond its own row, all images are one.
-    const int32_t image_height = flat ? 1 : output().image_height();
-    const std::vector<ImagePart> parts = image_parts(cut, image_height, charge_);
-    charge_.reserve(piece.work, parts.size());
-    for (const ImagePart& part : parts) {
-      const int32_t row = part.image * image_height + part.row_begin;  // of the output
-      kernels::ConvolutionArguments a;
-      a.shape = &shape;
-      a.packed = made.packed;
-      a.epilogue = made.epilogue;
-      const int64_t first_row = int64_t{part.row_begin} * shape.stride_h - made.pad_top;
-      const int64_t read_rows = int64_t{part.rows() - 1} * shape.stride_h + made.dilated_rows;
-      const int64_t first_column = int64_t{cut.column_begin} * shape.stride_w - made.pad_left;
-      a.input = image_rows(x, part.image, first_row, read_rows, first_column);
-      a.output = output_rows(step_->output, row, part.rows(), cut.column_begin);
-      if (shape.has_residual) {
-        a.residual = residual_rows(step_->inputs.back(), row, part.rows(), cut.column_begin);
-      }
-      a.output_rows = part.rows();
-      a.output_width = cut.column_end - cut.column_begin;
-      a.channel_begin = cut.channel_begin;
-      a.channel_end = cut.channel_end;
-      a.scratch = scratch_[i];
-      piece.work.push_back(ConvolutionTask{made.kernel->run, a});
-    }
-  }
-  add_halos(cuts, are_cut_by_rows(cuts));
+  // Where no window looks beyond its own row, all images are one.
+  const int32_t image_height = made.is_flat ? 1 : output().image_height();
+  add_pieces_by_image(
+      cut_work(work, threads_), image_height, [&](const Cut& cut, const ImagePart& part) {
+        const int32_t row = part.image * image_height + part.row_begin;  // of the output
+        const int64_t first_row = int64_t{part.row_begin} * shape.stride_h - made.pad_top;
+        const int64_t read_rows = int64_t{part.rows() - 1} * shape.stride_h + made.dilated_rows;
+        const int64_t first_column = int64_t{cut.column_begin} * shape.stride_w - made.pad_left;
+        kernels::ConvolutionArguments a;
+        a.constants = &made.constants;
+        a.input = image_rows(x, part.image, first_row, read_rows, first_column);
+        a.output = output_rows(step_->output, row, part.rows(), cut.column_begin);
+        if (shape.has_residual) {
+          a.residual = residual_rows(step_->inputs.back(), row, part.rows(), cut.column_begin);
+        }
+        a.output_rows = part.rows();
+        a.output_width = cut.column_end - cut.column_begin;
+        a.channel_begin = cut.channel_begin;
+        a.channel_end = cut.channel_end;
+        a.scratch = scratch();
+        return ConvolutionTask{made.kernel->run, a};
+      });
 }
 
 void Maker::add(const PreparedPool& made) {
   const uint32_t x = step_->inputs[0];
-  const int32_t map_rows = layout(x).image_height();
+  const int32_t map_rows = layout(x).image_height(), image_height = output().image_height();
   WorkShape work = work_shape(false);
   work.channel_step = 64;
   work.nanoseconds =
       ns_per_byte * made.window_pixels * static_cast<double>(output().height * output().row_bytes);
-  const std::vector<Cut> cuts = cut_work(work, threads_);
-  for (const Cut& cut : cuts) {
-    Piece& piece = new_piece();
-    const std::vector<ImagePart> parts = image_parts(cut, output().image_height(), charge_);
-    charge_.reserve(piece.work, parts.size());
-    for (const ImagePart& part : parts) {
-      kernels::PoolArguments a;
-      a.shape = &made.shape;
-      a.epilogue = made.epilogue;
-      a.input_zero = made.input_zero;
-      a.input = input_rows(x, int64_t{part.image} * map_rows, map_rows, 0);
-      const int32_t row = part.image * output().image_height() + part.row_begin;
-      a.output = output_rows(step_->output, row, part.rows(), 0);
-      a.output_rows = part.rows();
-      a.output_width = output().width;
-      a.row_begin = made.row_begin + part.row_begin;
-      a.row_end = made.row_end + part.row_begin;
-      a.row_count = made.row_count + part.row_begin;
-      a.column_begin = made.column_begin;
-      a.column_end = made.column_end;
-      a.column_count = made.column_count;
-      a.channel_begin = cut.channel_begin;
-      a.channel_end = cut.channel_end;
-      piece.work.push_back(PoolTask{made.kernel->run, a});
-    }
-  }
-  add_halos(cuts, are_cut_by_rows(cuts));
+  add_pieces_by_image(cut_work(work, threads_), image_height,
+                      [&](const Cut& cut, const ImagePart& part) {
+                        const int32_t row = part.image * image_height + part.row_begin;
+                        kernels::PoolArguments a;
+                        a.constants = &made.constants;
+                        a.input = input_rows(x, int64_t{part.image} * map_rows, map_rows, 0);
+                        a.output = output_rows(step_->output, row, part.rows(), 0);
+                        a.output_rows = part.rows();
+                        a.output_width = output().width;
+                        a.row_begin = made.row_begin + part.row_begin;
+                        a.row_end = made.row_end + part.row_begin;
+                        a.row_count = made.row_count + part.row_begin;
+                        a.channel_begin = cut.channel_begin;
+                        a.channel_end = cut.channel_end;
+                        return PoolTask{made.kernel->run, a};
+                      });
 }
 
 void Maker::add(const PreparedElementwise& made) {
-  const kernels::ElementwiseShape& shape = made.shape;
+  const kernels::ElementwiseShape& shape = made.constants.shape;
   const uint32_t a = step_->inputs[0];
   const bool has_b = shape.kind != kernels::ElementwiseShape::Kind::rescale;
   const bool flat =
@@ -317,28 +322,20 @@ void Maker::add(const PreparedElementwise& made) {
       (!has_b || (shape.b_is_one_pixel ? output().images == 1 : is_flat(step_->inputs[1])));
   WorkShape work = work_shape(flat);
   work.nanoseconds = ns_per_byte * static_cast<double>(output().height * output().row_bytes);
-  const std::vector<Cut> cuts = cut_work(work, threads_);
-  for (const Cut& cut : cuts) {
-    const int32_t rows = cut.row_end - cut.row_begin;
+  add_pieces(cut_work(work, threads_), [&](const Cut& cut) {
     kernels::ElementwiseArguments e;
-    e.shape = &shape;
-    e.epilogue = made.epilogue;
-    e.a_zero = made.a_zero;
-    e.b_zero = made.b_zero;
-    e.b_multiplier = made.b_multiplier;
-    e.offset = made.offset;
-    e.a = input_rows(a, cut.row_begin, rows, cut.column_begin);
+    e.constants = &made.constants;
+    e.rows = cut.row_end - cut.row_begin;
+    e.width = cut.column_end - cut.column_begin;
+    e.a = input_rows(a, cut.row_begin, e.rows, cut.column_begin);
     if (has_b) {
       e.b = shape.b_is_one_pixel
                 ? repeated_pixel(step_->inputs[1], cut)
-                : input_rows(step_->inputs[1], cut.row_begin, rows, cut.column_begin);
+                : input_rows(step_->inputs[1], cut.row_begin, e.rows, cut.column_begin);
     }
-    e.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
-    e.rows = rows;
-    e.width = cut.column_end - cut.column_begin;
-    add_piece(ElementwiseTask{made.kernel->run, e});
-  }
-  add_halos(cuts, are_cut_by_rows(cuts));
+    e.output = output_rows(step_->output, cut.row_begin, e.rows, cut.column_begin);
+    return ElementwiseTask{made.kernel->run, e};
+  });
 }
 
 void Maker::add(const PreparedNormalize& made) {
@@ -346,81 +343,55 @@ void Maker::add(const PreparedNormalize& made) {
   WorkShape work = work_shape(is_flat(x) && is_flat(step_->output));
   work.nanoseconds = ns_per_value * static_cast<double>(output().height * output().width) *
                      static_cast<double>(output().channels);
-  const std::vector<Cut> cuts = cut_work(work, threads_);
-  for (const Cut& cut : cuts) {
-    const int32_t rows = cut.row_end - cut.row_begin;
+  add_pieces(cut_work(work, threads_), [&](const Cut& cut) {
     kernels::NormalizeArguments n;
-    n.shape = &made.shape;
-    n.epilogue = made.epilogue;
-    n.input_zero = made.input_zero;
-    n.least = made.least;
-    n.offset = made.offset;
-    n.coarse = made.coarse;
-    n.fine = made.fine;
-    n.input = input_rows(x, cut.row_begin, rows, cut.column_begin);
-    n.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
-    n.rows = rows;
+    n.constants = &made.constants;
+    n.rows = cut.row_end - cut.row_begin;
     n.width = cut.column_end - cut.column_begin;
-    add_piece(NormalizeTask{made.kernel->run, n});
-  }
-  add_halos(cuts, are_cut_by_rows(cuts));
+    n.input = input_rows(x, cut.row_begin, n.rows, cut.column_begin);
+    n.output = output_rows(step_->output, cut.row_begin, n.rows, cut.column_begin);
+    return NormalizeTask{made.kernel->run, n};
+  });
 }
 
 void Maker::add(const PreparedMatMul& made) {
   WorkShape work = work_shape(false);
   work.column_step = 4;  // one product may be all there is
   work.nanoseconds = ns_per_mac * static_cast<double>(step_macs(program_.plan, *step_));
-  const std::vector<Cut> cuts = cut_work(work, threads_);
-  for (size_t i = 0; i < cuts.size(); ++i) {
-    const Cut& cut = cuts[i];
-    const int32_t rows = cut.row_end - cut.row_begin;
+  add_pieces(cut_work(work, threads_), [&](const Cut& cut) {
     kernels::MatMulArguments m;
-    m.shape = &made.shape;
-    m.epilogue = made.epilogue;
-    m.a_zero = made.a_zero;
-    m.b_zero = made.b_zero;
-    m.a = input_rows(step_->inputs[0], cut.row_begin, rows, cut.column_begin);
-    m.b = input_rows(step_->inputs[1], cut.row_begin, rows, 0);
-    if (made.shape.has_residual) {
-      m.residual = residual_rows(step_->inputs[2], cut.row_begin, rows, cut.column_begin);
-    }
-    m.output = output_rows(step_->output, cut.row_begin, rows, cut.column_begin);
-    m.rows = rows;
+    m.constants = &made.constants;
+    m.rows = cut.row_end - cut.row_begin;
     m.width = cut.column_end - cut.column_begin;
-    m.scratch = scratch_[i];
-    add_piece(MatMulTask{made.kernel->run, m});
-  }
-  add_halos(cuts, are_cut_by_rows(cuts));
+    m.a = input_rows(step_->inputs[0], cut.row_begin, m.rows, cut.column_begin);
+    m.b = input_rows(step_->inputs[1], cut.row_begin, m.rows, 0);
+    if (made.constants.shape.has_residual) {
+      m.residual = residual_rows(step_->inputs[2], cut.row_begin, m.rows, cut.column_begin);
+    }
+    m.output = output_rows(step_->output, cut.row_begin, m.rows, cut.column_begin);
+    m.scratch = scratch();
+    return MatMulTask{made.kernel->run, m};
+  });
 }
 
 void Maker::add(const PreparedResize& made) {
   const uint32_t x = step_->inputs[0];
+  const int32_t image_height = output().image_height();
   WorkShape work = work_shape(false);
   work.nanoseconds = 4 * ns_per_byte * static_cast<double>(output().height * output().row_bytes);
-  const std::vector<Cut> cuts = cut_work(work, threads_);
-  for (const Cut& cut : cuts) {
-    Piece& piece = new_piece();
-    const std::vector<ImagePart> parts = image_parts(cut, output().image_height(), charge_);
-    charge_.reserve(piece.work, parts.size());
-    for (const ImagePart& part : parts) {
-      kernels::ResizeArguments z;
-      z.shape = &made.shape;
-      z.epilogue = made.epilogue;
-      z.input_zero = made.input_zero;
-      z.upper = picked_rows(x, made.row, part);
-      z.lower = picked_rows(x, made.next_row, part);
-      const int32_t row = part.image * output().image_height() + part.row_begin;
-      z.output = output_rows(step_->output, row, part.rows(), 0);
-      z.rows = part.rows();
-      z.width = output().width;
-      z.row_weight = made.row_weight + part.row_begin;
-      z.column_weight = made.column_weight;
-      z.column = made.column;
-      z.next_column = made.next_column;
-      piece.work.push_back(ResizeTask{made.kernel->run, z});
-    }
-  }
-  add_halos(cuts, are_cut_by_rows(cuts));
+  add_pieces_by_image(cut_work(work, threads_), image_height,
+                      [&](const Cut&, const ImagePart& part) {
+                        const int32_t row = part.image * image_height + part.row_begin;
+                        kernels::ResizeArguments z;
+                        z.constants = &made.constants;
+                        z.upper = picked_rows(x, made.row, part);
+                        z.lower = picked_rows(x, made.next_row, part);
+                        z.output = output_rows(step_->output, row, part.rows(), 0);
+                        z.rows = part.rows();
+                        z.width = output().width;
+                        z.row_weight = made.row_weight + part.row_begin;
+                        return ResizeTask{made.kernel->run, z};
+                      });
 }
 
 // Runs, not rows, are cut: the values of a row come from everywhere.
@@ -537,12 +508,10 @@ void Maker::add_concat() {
 }
 
 struct Runner {
-  void operator()(const ConvolutionTask& task) const { task.run(task.arguments); }
-  void operator()(const PoolTask& task) const { task.run(task.arguments); }
-  void operator()(const ElementwiseTask& task) const { task.run(task.arguments); }
-  void operator()(const NormalizeTask& task) const { task.run(task.arguments); }
-  void operator()(const MatMulTask& task) const { task.run(task.arguments); }
-  void operator()(const ResizeTask& task) const { task.run(task.arguments); }
+  template <class Arguments>
+  void operator()(const KernelTask<Arguments>& task) const {
+    task.run(task.arguments);
+  }
   void operator()(const PermuteTask& task) const {
     permute(task.x, *task.x_layout, task.y, *task.y_layout, *task.order, task.begin, task.end);
   }

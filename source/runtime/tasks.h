@@ -13,18 +13,19 @@
 
 namespace octavo::runtime {
 
-struct ConvolutionTask {
-  void (*run)(const kernels::ConvolutionArguments&);
-  kernels::ConvolutionArguments arguments;
+// A call of a kernel.
+template <class Arguments>
+struct KernelTask {
+  void (*run)(const Arguments&);
+  Arguments arguments;
 };
-struct PoolTask {
-  void (*run)(const kernels::PoolArguments&);
-  kernels::PoolArguments arguments;
-};
-struct ElementwiseTask {
-  void (*run)(const kernels::ElementwiseArguments&);
-  kernels::ElementwiseArguments arguments;
-};
+using ConvolutionTask = KernelTask<kernels::ConvolutionArguments>;
+using PoolTask = KernelTask<kernels::PoolArguments>;
+using ElementwiseTask = KernelTask<kernels::ElementwiseArguments>;
+using NormalizeTask = KernelTask<kernels::NormalizeArguments>;
+using MatMulTask = KernelTask<kernels::MatMulArguments>;
+using ResizeTask = KernelTask<kernels::ResizeArguments>;
+
 struct CopyTask {
   PixelRows rows;
   ptrdiff_t bytes = 0;
@@ -42,19 +43,6 @@ struct ReshapeTask {
   const std::byte* x = nullptr;
   std::byte* y = nullptr;
   const TensorLayout *x_layout = nullptr, *y_layout = nullptr;
-};
-
-struct NormalizeTask {
-  void (*run)(const kernels::NormalizeArguments&);
-  kernels::NormalizeArguments arguments;
-};
-struct MatMulTask {
-  void (*run)(const kernels::MatMulArguments&);
-  kernels::MatMulArguments arguments;
-};
-struct ResizeTask {
-  void (*run)(const kernels::ResizeArguments&);
-  kernels::ResizeArguments arguments;
 };
 struct PermuteTask {
   const std::byte* x = nullptr;

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/file.h"
 #include "c_api/handles.h"
 #include "octavo/octavo.h"
 #include "plan/plan.h"
@@ -250,16 +253,38 @@ TEST_F(Interface, StepsAddUpToThePlan) {
   EXPECT_EQ(octavo_plan_step(plan_, -1, &step), OCTAVO_USAGE);
 }
 
+// For octavo_plan_write, of a vector of bytes.
+void append(void* context, const void* bytes, size_t size) {
+  auto& out = *static_cast<std::vector<std::byte>*>(context);
+  const auto* begin = static_cast<const std::byte*>(bytes);
+  out.insert(out.end(), begin, begin + size);
+}
+
 TEST_F(Interface, WritesTheBytesThatItWasReadFrom) {
   std::vector<std::byte> written;
-  const auto write = [](void* context, const void* bytes, size_t size) {
-    auto& out = *static_cast<std::vector<std::byte>*>(context);
-    const auto* begin = static_cast<const std::byte*>(bytes);
-    out.insert(out.end(), begin, begin + size);
-  };
-  ASSERT_EQ(octavo_plan_write(plan_, write, &written), OCTAVO_OK) << octavo_last_error();
+  ASSERT_EQ(octavo_plan_write(plan_, append, &written), OCTAVO_OK) << octavo_last_error();
   EXPECT_EQ(written, bytes_);
   EXPECT_EQ(octavo_plan_write(plan_, nullptr, nullptr), OCTAVO_USAGE);
+}
+
+TEST_F(Interface, WritesTheBytesOfAFileThatIsRemovedButNotOfOneThatChanged) {
+  const std::string path = ::testing::TempDir() + "octavo_written_again.octavo";
+  for (const bool removed : {true, false}) {
+    ASSERT_TRUE(write_file(path, bytes_, true));
+    octavo_plan* plan = nullptr;
+    ASSERT_EQ(octavo_plan_open(path.c_str(), nullptr, &plan), OCTAVO_OK) << octavo_last_error();
+    if (removed) {
+      std::remove(path.c_str());
+    } else {
+      std::fstream(path, std::ios::in | std::ios::out | std::ios::binary).seekp(100).put('x');
+    }
+    std::vector<std::byte> written;
+    const octavo_status status = octavo_plan_write(plan, append, &written);
+    EXPECT_EQ(status, removed ? OCTAVO_OK : OCTAVO_FAILED) << octavo_last_error();
+    EXPECT_EQ(written, removed ? bytes_ : std::vector<std::byte>());
+    octavo_plan_free(plan);
+  }
+  std::remove(path.c_str());
 }
 
 TEST_F(Interface, TellsTheLogWhatIsLoadedAndNothingElseAnything) {

@@ -47,15 +47,17 @@ std::vector<std::vector<float>> normalized(NormalizeShape::Kind kind, std::vecto
   fine.resize(320);
   const Guarded a = channel_array<uint16_t>(coarse), b = channel_array<uint16_t>(fine);
   x.resize(x.size() + slack_bytes);
+  NormalizeConstants k;
   NormalizeArguments n;
-  n.shape = &shape;
-  n.epilogue.output = ElementType::f32;
-  n.epilogue.multiplier = floats(m);
-  n.input_zero = zero;
-  n.least = least;
-  n.offset = floats(offset);
-  n.coarse = words(a);
-  n.fine = words(b);
+  k.shape = shape;
+  n.constants = &k;
+  k.epilogue.output = ElementType::f32;
+  k.epilogue.multiplier = floats(m);
+  k.input_zero = zero;
+  k.least = least;
+  k.offset = floats(offset);
+  k.coarse = words(a);
+  k.fine = words(b);
   const std::byte* input = reinterpret_cast<const std::byte*>(x.data());
   n.input = {&input, ptrdiff_t(shape.channels)};
   n.rows = n.width = 1;
@@ -65,6 +67,7 @@ std::vector<std::vector<float>> normalized(NormalizeShape::Kind kind, std::vecto
     made.emplace_back(size_t(shape.channels));
     std::byte* output = reinterpret_cast<std::byte*>(made.back().data());
     n.output = {&output, ptrdiff_t(shape.channels) * 4};
+    const Guarded prepared = prepared_by(kernel, k);
     kernel.run(n);
   }
   return made;
@@ -157,18 +160,21 @@ struct NormalizeCase {
               most_of(s.input)) {}
 
   void run(const NormalizeKernel& kernel, RandomRows& output) const {
+    NormalizeConstants k;
     NormalizeArguments n;
-    n.shape = &shape;
-    n.epilogue = epilogue.arrays();
-    n.input_zero = zero;
-    n.least = least;
-    n.offset = floats(offset);
-    n.coarse = words(coarse);
-    n.fine = words(fine);
+    k.shape = shape;
+    n.constants = &k;
+    k.epilogue = epilogue.arrays();
+    k.input_zero = zero;
+    k.least = least;
+    k.offset = floats(offset);
+    k.coarse = words(coarse);
+    k.fine = words(fine);
     n.input = {input.table(), input.pixel_bytes()};
     n.output = {output.table(), output.pixel_bytes()};
     n.rows = rows;
     n.width = width;
+    const Guarded prepared = prepared_by(kernel, k);
     kernel.run(n);
   }
 };
@@ -227,12 +233,14 @@ TEST(MatMul, OfWordsByBytesWithZeroPointsIsThatOfTheirDifferences) {
   shape.b = ElementType::u8;
   shape.output = ElementType::f32;
   const Guarded one = channel_array<float>(std::vector<float>{1.0f});
+  MatMulConstants k;
   MatMulArguments m;
-  m.shape = &shape;
-  m.epilogue.output = ElementType::f32;
-  m.epilogue.multiplier = floats(one);
-  m.a_zero = 1;
-  m.b_zero = 200;
+  k.shape = shape;
+  m.constants = &k;
+  k.epilogue.output = ElementType::f32;
+  k.epilogue.multiplier = floats(one);
+  k.a_zero = 1;
+  k.b_zero = 200;
   const std::byte *left = reinterpret_cast<const std::byte*>(a.data()),
                   *right = reinterpret_cast<const std::byte*>(b.data());
   m.a = {&left, 4};
@@ -241,11 +249,12 @@ TEST(MatMul, OfWordsByBytesWithZeroPointsIsThatOfTheirDifferences) {
   size_t made = 0;
   for (const MatMulKernel& kernel : matmul_kernels()) {
     if (!runs_here(kernel.requires_features) || !takes(kernel, shape)) continue;
-    Guarded scratch((kernel.scratch_bytes(shape, 1) + 63) / 64 * 64);
+    Guarded scratch((kernel.scratch_bytes(shape) + 63) / 64 * 64);
     m.scratch = scratch.data();
     float f = 0;
     std::byte* output = reinterpret_cast<std::byte*>(&f);
     m.output = {&output, 4};
+    const Guarded prepared = prepared_by(kernel, k);
     kernel.run(m);
     EXPECT_EQ(f, -13106855.0f) << kernel.name;
     ++made;
@@ -278,15 +287,19 @@ struct MatMulCase {
         b(random, s.b, rows, s.transpose_b ? s.channels : s.depth,
           s.transpose_b ? s.depth : s.channels, true, is_unsigned(s.b) ? 0 : -most_of(s.b),
           most_of(s.b)),
-        residual(random, ElementType::i16, rows, width, s.channels, true, -32767, 32767) {}
+        residual(random, ElementType::i16, rows, width, s.channels, true, -32767, 32767) {
+    shape.width = random.chance(50) ? width : width + random.between(1, 300);
+  }
 
   void run(const MatMulKernel& kernel, RandomRows& output) const {
-    Guarded scratch((kernel.scratch_bytes(shape, width) + 63) / 64 * 64);
+    Guarded scratch((kernel.scratch_bytes(shape) + 63) / 64 * 64);
+    MatMulConstants k;
     MatMulArguments m;
-    m.shape = &shape;
-    m.epilogue = epilogue.arrays();
-    m.a_zero = zero;
-    m.b_zero = b_zero;
+    k.shape = shape;
+    m.constants = &k;
+    k.epilogue = epilogue.arrays();
+    k.a_zero = zero;
+    k.b_zero = b_zero;
     m.a = {a.table(), a.pixel_bytes()};
     m.b = {b.table(), b.pixel_bytes()};
     m.residual = {residual.table(), residual.pixel_bytes()};
@@ -294,6 +307,7 @@ struct MatMulCase {
     m.rows = rows;
     m.width = width;
     m.scratch = scratch.data();
+    const Guarded prepared = prepared_by(kernel, k);
     kernel.run(m);
   }
 };
@@ -320,7 +334,7 @@ TEST(Equality, MatMulKernelsEqualTheReference) {
     RandomRows output(twin_b, s.output, work.rows, work.width, s.channels, false, 0, 1);
     expected.fill(std::byte{0xcd});
     work.run(matmul_kernels().back(), expected);
-    tally.each(s, [&](const MatMulKernel& kernel) {
+    tally.each(work.shape, [&](const MatMulKernel& kernel) {
       output.fill(std::byte{0xcd});
       work.run(kernel, output);
       EXPECT_TRUE(output == expected)
@@ -417,19 +431,21 @@ TEST(Resize, WeighsFourNeighbours) {
   const int32_t row_weight = 32, column[] = {0, 1}, next[] = {1, 1}, weight[] = {64, 99};
   const std::byte *upper = reinterpret_cast<const std::byte*>(above.data()),
                   *lower = reinterpret_cast<const std::byte*>(below.data());
+  ResizeConstants k;
   ResizeArguments z;
-  z.shape = &shape;
-  z.epilogue.output = ElementType::f32;
-  z.epilogue.multiplier = floats(m);
-  z.input_zero = integers(zero);
+  k.shape = shape;
+  z.constants = &k;
+  k.epilogue.output = ElementType::f32;
+  k.epilogue.multiplier = floats(m);
+  k.input_zero = integers(zero);
   z.upper = {&upper, 1};
   z.lower = {&lower, 1};
   z.rows = 1;
   z.width = 2;
   z.row_weight = &row_weight;
-  z.column = column;
-  z.next_column = next;
-  z.column_weight = weight;
+  k.column = column;
+  k.next_column = next;
+  k.column_weight = weight;
   for (const ResizeKernel& kernel : resize_kernels()) {
     if (!runs_here(kernel.requires_features) || !takes(kernel, shape)) continue;
     std::vector<float> made(2);
@@ -471,19 +487,21 @@ struct ResizeCase {
   }
 
   void run(const ResizeKernel& kernel, RandomRows& output) const {
+    ResizeConstants k;
     ResizeArguments z;
-    z.shape = &shape;
-    z.epilogue = epilogue.arrays();
-    z.input_zero = integers(zero);
+    k.shape = shape;
+    z.constants = &k;
+    k.epilogue = epilogue.arrays();
+    k.input_zero = integers(zero);
     z.upper = {upper.table(), upper.pixel_bytes()};
     z.lower = {lower.table(), lower.pixel_bytes()};
     z.output = {output.table(), output.pixel_bytes()};
     z.rows = rows;
     z.width = width;
     z.row_weight = row_weight.data();
-    z.column_weight = column_weight.data();
-    z.column = column.data();
-    z.next_column = next_column.data();
+    k.column_weight = column_weight.data();
+    k.column = column.data();
+    k.next_column = next_column.data();
     kernel.run(z);
   }
 };

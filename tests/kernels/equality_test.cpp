@@ -117,7 +117,7 @@ Weights random_weights(Random& random, const ConvolutionShape& s) {
 
 struct ConvolutionCase {
   ConvolutionShape shape;
-  int32_t rows, width;
+  int32_t rows, width;  // of the map, or of a part of it
   Weights weights;
   RandomEpilogue epilogue;
   RandomRows input, residual;
@@ -135,7 +135,12 @@ struct ConvolutionCase {
               true, s.input == ElementType::i16 ? -weights.x_most : 0, weights.x_most),
         residual(random, s.residual, rows, width, s.output_channels, true,
                  s.residual == ElementType::u8 ? 0 : -32767, most_of(s.residual)),
-        one_residual(random.chance(30)) {}
+        one_residual(random.chance(30)) {
+    shape.output_height = random.chance(50) ? rows : rows * random.between(1, 40);
+    shape.output_width = random.chance(50) ? width : width + random.between(1, 300);
+    shape.input_is_slice =
+        input.pixel_bytes() != ptrdiff_t(element_bytes(s.input)) * s.input_channels;
+  }
 
   void run(const ConvolutionKernel& kernel, RandomRows& output,
            const std::vector<int32_t>& cuts) const {
@@ -143,11 +148,14 @@ struct ConvolutionCase {
     Guarded packed(packed_bytes);
     std::memset(packed.data(), 0xa5, packed_bytes);
     kernel.pack(shape, weights.w.data(), weights.bias.data(), packed.data());
-    Guarded scratch((kernel.scratch_bytes(shape, width) + 63) / 64 * 64);
+    Guarded scratch((kernel.scratch_bytes(shape) + 63) / 64 * 64);
+    ConvolutionConstants k;
     ConvolutionArguments a;
-    a.shape = &shape;
-    a.packed = packed.data();
-    a.epilogue = epilogue.arrays();
+    k.shape = shape;
+    a.constants = &k;
+    k.packed = packed.data();
+    k.epilogue = epilogue.arrays();
+    const Guarded prepared = prepared_by(kernel, k);
     a.input = {input.table(), input.pixel_bytes()};
     a.output = {output.table(), output.pixel_bytes()};
     // A residual may be one pixel for all of them.
@@ -237,10 +245,12 @@ struct PoolCase {
   }
 
   void run(const PoolKernel& kernel, RandomRows& output, int32_t cut) const {
+    PoolConstants k;
     PoolArguments a;
-    a.shape = &shape;
-    a.epilogue = epilogue.arrays();
-    a.input_zero = reinterpret_cast<const int32_t*>(input_zero.data());
+    k.shape = shape;
+    a.constants = &k;
+    k.epilogue = epilogue.arrays();
+    k.input_zero = reinterpret_cast<const int32_t*>(input_zero.data());
     a.input = {input.table(), input.pixel_bytes()};
     a.output = {output.table(), output.pixel_bytes()};
     a.output_rows = rows;
@@ -248,9 +258,9 @@ struct PoolCase {
     a.row_begin = row_begin.data();
     a.row_end = row_end.data();
     a.row_count = row_count.data();
-    a.column_begin = column_begin.data();
-    a.column_end = column_end.data();
-    a.column_count = column_count.data();
+    k.column_begin = column_begin.data();
+    k.column_end = column_end.data();
+    k.column_count = column_count.data();
     a.channel_begin = 0;
     a.channel_end = cut;
     kernel.run(a);
@@ -334,24 +344,27 @@ struct ElementwiseCase {
           most_of(s.b)) {}
 
   void run(const ElementwiseKernel& kernel, RandomRows& output) const {
+    ElementwiseConstants k;
     ElementwiseArguments e;
-    e.shape = &shape;
-    e.epilogue = epilogue.arrays();
-    e.a_zero = reinterpret_cast<const int32_t*>(a_zero.data());
+    k.shape = shape;
+    e.constants = &k;
+    k.epilogue = epilogue.arrays();
+    k.a_zero = reinterpret_cast<const int32_t*>(a_zero.data());
     e.a = {a.table(), a.pixel_bytes()};
     if (shape.kind != ElementwiseShape::Kind::rescale) {
       e.b = {b.table(), b.pixel_bytes()};
-      e.b_zero = reinterpret_cast<const int32_t*>(b_zero.data());
+      k.b_zero = reinterpret_cast<const int32_t*>(b_zero.data());
     }
     if (shape.kind == ElementwiseShape::Kind::add) {
-      e.b_multiplier = reinterpret_cast<const float*>(b_multiplier.data());
+      k.b_multiplier = reinterpret_cast<const float*>(b_multiplier.data());
     }
     if (shape.kind == ElementwiseShape::Kind::rescale) {
-      e.offset = reinterpret_cast<const float*>(offset.data());
+      k.offset = reinterpret_cast<const float*>(offset.data());
     }
     e.output = {output.table(), output.pixel_bytes()};
     e.rows = rows;
     e.width = width;
+    const Guarded prepared = prepared_by(kernel, k);
     kernel.run(e);
   }
 };

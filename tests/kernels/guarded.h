@@ -47,18 +47,31 @@ class Guarded {
   std::byte* data_ = nullptr;
 };
 
-// A per-channel array as kernels get it: 64-byte aligned, readable up to the next
-// multiple of 64 entries, not one byte further.
+// A per-channel array as kernels get it: 64-byte aligned, zeros up to the next multiple of 64
+// entries, 64 bytes of anything behind them, not one byte further.
 template <class T, class Values>
 Guarded channel_array(const Values& values) {
   const size_t entries = (values.size() + 63) / 64 * 64;
-  Guarded array(entries * sizeof(T));
+  Guarded array(entries * sizeof(T) + 64);
   std::memset(array.data(), 0, array.size());
+  std::memset(array.data() + array.size() - 64, 0xa5, 64);
   for (size_t i = 0; i < values.size(); ++i) {
     const T value = static_cast<T>(values[i]);
     std::memcpy(array.data() + i * sizeof(T), &value, sizeof value);
   }
   return array;
+}
+
+// What the kernel prepares of the constants, written over something else; they are pointed to it.
+template <class Kernel, class Constants>
+Guarded prepared_by(const Kernel& kernel, Constants& constants) {
+  const size_t bytes =
+      kernel.prepare == nullptr ? 0 : (kernel.prepared_bytes(constants.shape) + 63) / 64 * 64;
+  Guarded prepared(bytes);
+  std::memset(prepared.data(), 0xa5, bytes);
+  if (kernel.prepare != nullptr) kernel.prepare(constants, prepared.data());
+  constants.prepared = prepared.data();
+  return prepared;
 }
 
 }  // namespace octavo

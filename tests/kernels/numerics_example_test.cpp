@@ -39,7 +39,7 @@ T run(const ConvolutionKernel& kernel, const OnePixel& p) {
 
   Guarded packed(kernel.packed_bytes(shape) / 64 * 64 + 128);
   kernel.pack(shape, p.w.data(), &p.bias, packed.data());
-  Guarded scratch(kernel.scratch_bytes(shape, 1) / 64 * 64 + 64);
+  Guarded scratch(kernel.scratch_bytes(shape) / 64 * 64 + 64);
   Guarded input(p.x.size() + slack_bytes);
   std::memcpy(input.data(), p.x.data(), p.x.size());
   Guarded residual(p.residual.size() + slack_bytes);
@@ -56,21 +56,23 @@ T run(const ConvolutionKernel& kernel, const OnePixel& p) {
   std::vector<int16_t> table = e.table;
   table.resize(128);
 
+  ConvolutionConstants k;
   ConvolutionArguments a;
-  a.shape = &shape;
-  a.packed = packed.data();
-  a.epilogue.activation = e.activation;
-  a.epilogue.alpha = e.alpha;
-  a.epilogue.beta = e.beta;
-  a.epilogue.multiplier = reinterpret_cast<const float*>(m.data());
-  a.epilogue.output_multiplier = reinterpret_cast<const float*>(r.data());
-  a.epilogue.table = table.data();
-  a.epilogue.residual_multiplier = reinterpret_cast<const float*>(mx.data());
-  a.epilogue.residual_zero = reinterpret_cast<const int32_t*>(zx.data());
-  a.epilogue.lo = reinterpret_cast<const float*>(lo.data());
-  a.epilogue.hi = reinterpret_cast<const float*>(hi.data());
-  a.epilogue.zero = reinterpret_cast<const int32_t*>(zero.data());
-  a.epilogue.output = p.output;
+  k.shape = shape;
+  a.constants = &k;
+  k.packed = packed.data();
+  k.epilogue.activation = e.activation;
+  k.epilogue.alpha = e.alpha;
+  k.epilogue.beta = e.beta;
+  k.epilogue.multiplier = reinterpret_cast<const float*>(m.data());
+  k.epilogue.output_multiplier = reinterpret_cast<const float*>(r.data());
+  k.epilogue.table = table.data();
+  k.epilogue.residual_multiplier = reinterpret_cast<const float*>(mx.data());
+  k.epilogue.residual_zero = reinterpret_cast<const int32_t*>(zx.data());
+  k.epilogue.lo = reinterpret_cast<const float*>(lo.data());
+  k.epilogue.hi = reinterpret_cast<const float*>(hi.data());
+  k.epilogue.zero = reinterpret_cast<const int32_t*>(zero.data());
+  k.epilogue.output = p.output;
   const std::byte* input_row = input.data();
   const std::byte* residual_row = residual.data();
   T result{};
@@ -80,6 +82,7 @@ T run(const ConvolutionKernel& kernel, const OnePixel& p) {
   a.output = {&output_row, sizeof(T)};
   a.output_rows = a.output_width = a.channel_end = 1;
   a.scratch = scratch.data();
+  const Guarded prepared = prepared_by(kernel, k);
   kernel.run(a);
   return result;
 }

@@ -5,6 +5,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/reference/kernels.h"
+#include "kernels/table.h"
 
 namespace octavo::kernels {
 namespace {
@@ -52,10 +53,12 @@ TEST(ReferenceConvolution, ReadsItsWindowThroughStrideAndDilation) {
   std::vector<uint8_t> y(4);
   std::vector<std::byte*> output = {reinterpret_cast<std::byte*>(&y[0]),
                                     reinterpret_cast<std::byte*>(&y[2])};
+  ConvolutionConstants k;
   ConvolutionArguments a;
-  a.shape = &shape;
-  a.packed = packed.data();
-  a.epilogue = epilogue.arrays();
+  k.shape = shape;
+  a.constants = &k;
+  k.packed = packed.data();
+  k.epilogue = epilogue.arrays();
   a.input = {input.data(), 1};
   a.output = {output.data(), 1};
   a.output_rows = a.output_width = 2;
@@ -80,16 +83,45 @@ TEST(ReferenceConvolution, AGroupSeesItsOwnChannelsOnly) {
   const auto input = rows_of(x, 4);
   std::vector<uint8_t> y(2);
   std::byte* output = reinterpret_cast<std::byte*>(y.data());
+  ConvolutionConstants k;
   ConvolutionArguments a;
-  a.shape = &shape;
-  a.packed = packed.data();
-  a.epilogue = epilogue.arrays();
+  k.shape = shape;
+  a.constants = &k;
+  k.packed = packed.data();
+  k.epilogue = epilogue.arrays();
   a.input = {input.data(), 4};
   a.output = {&output, 2};
   a.output_rows = a.output_width = 1;
   a.channel_end = 2;
   kernel.run(a);
   EXPECT_EQ(y, (std::vector<uint8_t>{22, 153}));
+}
+
+TEST(KernelTable, TheTablesOfThisBuildAreWhole) {
+  EXPECT_TRUE(check_tables()) << check_tables().error().message;
+}
+
+TEST(KernelTable, ARowWithoutItsFunctionsIsNamed) {
+  ConvolutionKernel row = reference_convolution_kernels()[0];
+  const auto fault = [&] {
+    const Status whole = check({.convolutions = {&row, 1},
+                                .pools = {},
+                                .elementwises = {},
+                                .normalizes = {},
+                                .matmuls = {},
+                                .resizes = {}});
+    return whole ? std::string() : whole.error().message;
+  };
+  EXPECT_EQ(fault(), "");
+  row.run = nullptr;
+  EXPECT_EQ(fault(),
+            "the row 'reference_convolution' of a kernel table has no run: complete it in its "
+            "folder's table.cpp, or take it out");
+  row = reference_convolution_kernels()[0];
+  row.prepare = [](const ConvolutionConstants&, std::byte*) {};
+  EXPECT_NE(fault().find("has no prepared_bytes for its prepare"), std::string::npos) << fault();
+  row = ConvolutionKernel{};
+  EXPECT_EQ(fault(), "a row of a kernel table has no name");
 }
 
 struct PoolOnce {
@@ -102,19 +134,21 @@ struct PoolOnce {
     const auto input = rows_of(x, 2);
     uint8_t y = 0;
     std::byte* output = reinterpret_cast<std::byte*>(&y);
+    PoolConstants k;
     PoolArguments a;
-    a.shape = &shape;
-    a.epilogue = epilogue.arrays();
-    a.input_zero = zero.data();
+    k.shape = shape;
+    a.constants = &k;
+    k.epilogue = epilogue.arrays();
+    k.input_zero = zero.data();
     a.input = {input.data(), 1};
     a.output = {&output, 1};
     a.output_rows = a.output_width = a.channel_end = 1;
     a.row_begin = &row_begin;
     a.row_end = &row_end;
     a.row_count = &row_count;
-    a.column_begin = &column_begin;
-    a.column_end = &column_end;
-    a.column_count = &column_count;
+    k.column_begin = &column_begin;
+    k.column_end = &column_end;
+    k.column_count = &column_count;
     reference_pool_kernels()[0].run(a);
     return y;
   }
@@ -151,13 +185,15 @@ struct ElementwiseOnce {
     const auto a_row = rows_of(a, 4), b_row = rows_of(b, 4);
     std::vector<uint8_t> y(4);
     std::byte* output = reinterpret_cast<std::byte*>(y.data());
+    ElementwiseConstants k;
     ElementwiseArguments e;
-    e.shape = &shape;
-    e.epilogue = epilogue.arrays();
-    e.a_zero = a_zero.data();
-    e.b_zero = b_zero.data();
-    e.b_multiplier = b_multiplier.data();
-    e.offset = offset.data();
+    k.shape = shape;
+    e.constants = &k;
+    k.epilogue = epilogue.arrays();
+    k.a_zero = a_zero.data();
+    k.b_zero = b_zero.data();
+    k.b_multiplier = b_multiplier.data();
+    k.offset = offset.data();
     e.a = {a_row.data(), 2};
     e.b = {b_row.data(), 2};
     e.output = {&output, 2};

@@ -93,10 +93,10 @@ TEST(StepCost, CountsMultiplicationsAndConstants) {
   const Plan plan = testing::small_plan();
   const Step& stem = plan.steps[testing::small::step_of(testing::small::stem)];
   EXPECT_EQ(step_macs(plan, stem), 4 * 4 * 4 * 3 * 3 * 3);  // pixels, outputs, window, inputs
-  EXPECT_EQ(step_parameters(stem), 4 * 3 * 3 * 3 + 4);
+  EXPECT_EQ(step_parameters(plan, stem), 4 * 3 * 3 * 3 + 4);
   const Step& pooled = plan.steps[testing::small::step_of(testing::small::pooled)];
   EXPECT_EQ(step_macs(plan, pooled), 0);
-  EXPECT_EQ(step_parameters(pooled), 0);
+  EXPECT_EQ(step_parameters(plan, pooled), 0);
 }
 
 class PlanOnDisk : public ::testing::Test {

@@ -11,6 +11,7 @@
 #include "plan/random_plan.h"
 #include "runtime/program.h"
 #include "runtime/proportion.h"
+#include "runtime/selftest_plan.h"
 
 namespace octavo {
 namespace {
@@ -91,6 +92,23 @@ TEST(Memory, SessionsShareTheirProgramsBound) {
   ASSERT_GE(sessions.size(), 1u);
   sessions.pop_back();  // gives back what it took
   EXPECT_TRUE(Session::create(*program, 1));
+}
+
+TEST(Memory, AProgramLetsThePlansWeightsGo) {
+  const Plan plan = *selftest_plan();
+  const auto program = Program::prepare(plan);
+  ASSERT_TRUE(program) << program.error().message;
+  const Plan& kept = (*program)->plan();
+  size_t convolutions = 0;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    EXPECT_EQ(step_parameters(kept, kept.steps[i]), step_parameters(plan, plan.steps[i]));
+    const auto* convolution = std::get_if<ConvolutionStep>(&kept.steps[i].op);
+    if (convolution == nullptr) continue;
+    ++convolutions;
+    EXPECT_EQ(convolution->weights.capacity(), 0u) << plan.steps[i].name;
+    EXPECT_EQ(convolution->bias.capacity(), 0u) << plan.steps[i].name;
+  }
+  EXPECT_GE(convolutions, 1u);
 }
 
 // 64 MiB of rows of one byte: their pointers would take 8 times that and more.

@@ -41,10 +41,13 @@ int64_t vector_cycles(const Layout& l) {
   return l.group_vectors * l.quads * 2 / 3;
 }
 
+// A tile takes as long for a few pixels as for 16.
 bool pays(const ConvolutionShape& s) {
   if (s.input != ElementType::u8) return false;
   const Layout l = layout_of(s);
-  return tile_cycles(l) < vector_cycles(l);
+  const int64_t pixels = int64_t{s.output_height} * s.output_width;
+  const int64_t in_tiles = (pixels + tile_rows - 1) / tile_rows * tile_rows;
+  return in_tiles * tile_cycles(l) < pixels * vector_cycles(l);
 }
 
 // As many pixels as leave room for the weights of a block beside their copied runs and outputs in
@@ -52,7 +55,10 @@ bool pays(const ConvolutionShape& s) {
 int32_t chunk_size(const ConvolutionShape& s, const Layout& l) {
   const ptrdiff_t pixel = l.window_bytes + s.output_channels * element_bytes(s.output);
   const int64_t steps = (int64_t{1} << 19) / (pixel * chunk_step);
-  return chunk_step * static_cast<int32_t>(steps < 1 ? 1 : steps > most_steps ? most_steps : steps);
+  const int32_t size = chunk_step * static_cast<int32_t>(steps < 1            ? 1
+                                                         : steps > most_steps ? most_steps
+                                                                              : steps);
+  return divide_up(no_more_than_all(s, size), chunk_step) * chunk_step;
 }
 
 // Sixteen pixels of a chunk as a tile reads them.
@@ -71,7 +77,7 @@ struct TileRoom {
 TileRoom take_room(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
   TileRoom room{};
   const int32_t pixels = chunk_size(s, l);
-  room.chunk = avx512::dense::take_room(s, l, pixels, scratch);
+  room.chunk = avx512::dense::take_room(l, pixels, scratch);
   room.operands = scratch.take<Operand>(pixels / tile_rows);
   room.copied = scratch.take<uint8_t>(pixels * l.window_bytes + tile_bytes);
   room.sums = scratch.take<int32_t>(most_tiles * tile_rows * most_vectors * 16);
@@ -169,7 +175,7 @@ int32_t finish_saturated(Tile& t, const int32_t* sums, int32_t pixels) {
 template <int V>
 void finish(Tile t, const int32_t* sums, int32_t pixels) {
   int32_t done = 0;
-  if (t.saturates && t.epilogue->activation == Activation::none)
+  if (t.proofs.saturates && t.epilogue->activation == Activation::none)
     done = t.residual == nullptr ? finish_saturated<V, false>(t, sums, pixels)
                                  : finish_saturated<V, true>(t, sums, pixels);
   if (done < pixels) finish_any<V>(t, sums + done * V * 16, pixels - done);
@@ -178,6 +184,7 @@ void finish(Tile t, const int32_t* sums, int32_t pixels) {
 // Output channels [begin, end) of one group, counted from the group's first, of a chunk's pixels.
 void run_group(const Chunk& k, const TileRoom& room, int32_t group, int32_t begin, int32_t end,
                Tile& t) {
+  set_group(k, group, t);
   place_operands(k, room, t.input_offset);
   const int32_t tiles = divide_up(k.pixels, tile_rows);
   each_block(begin, end, most_vectors, [&](int32_t vector, int32_t vectors) {
@@ -213,26 +220,32 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   pack_as(layout_of(s), s, weights, bias, packed);
 }
 
-size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
+size_t prepared_bytes(const ConvolutionShape& s) {
+  return proofs_bytes(s.groups);
+}
+
+void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
+  prepare_proofs(constants, constants.shape.groups, prepared);
+}
+
+size_t scratch_bytes(const ConvolutionShape& s) {
   Scratch scratch;
   take_room(s, layout_of(s), scratch);
   return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const Layout l = layout_of(s);
   Scratch scratch(a.scratch);
   const TileRoom room = take_room(s, l, scratch);
   Chunk k = chunk_of(a, l, room.chunk);
   Tile t = tile_of(k);
   take_tiles();
-  if (s.groups == 1) set_epilogue(t, a.epilogue, s.has_residual, a.channel_begin, a.channel_end);
   for (next_chunk(k); k.pixels > 0; next_chunk(k)) {
-    if (s.groups == 1)
-      run_group(k, room, 0, a.channel_begin, a.channel_end, t);
-    else
-      each_group(k, t, [&](int32_t g) { run_group(k, room, g, 0, l.group_outputs, t); });
+    if (s.groups == 1) run_group(k, room, 0, a.channel_begin, a.channel_end, t);
+    for (int32_t group = 0; s.groups > 1 && group < s.groups; ++group)
+      run_group(k, room, group, 0, l.group_outputs, t);
   }
   give_tiles_back();
 }
@@ -252,6 +265,8 @@ struct Bytes {
   }
   static bool accepts(const ConvolutionShape& s) { return amx::accepts(s); }
   static constexpr auto packed_bytes = amx::packed_bytes;
+  static constexpr auto prepared_bytes = amx::prepared_bytes;
+  static constexpr auto prepare = amx::prepare;
   static constexpr auto scratch_bytes = amx::scratch_bytes;
   static constexpr auto run = amx::run;
 };
@@ -260,11 +275,12 @@ constexpr FeatureSet features = feature::avx512 | feature::avx512vnni | feature:
 
 }  // namespace
 
-constinit const ConvolutionKernel dense = {"amx_dense",  features, accepts,       32,
-                                           packed_bytes, pack,     scratch_bytes, run};
-constinit const ConvolutionKernel grouped = {"amx_grouped",   features,     accepts_grouped,
-                                             common::unsplit, packed_bytes, pack,
-                                             scratch_bytes,   run};
+constinit const ConvolutionKernel dense = {"amx_dense",   features, accepts,        32,
+                                           packed_bytes,  pack,     prepared_bytes, prepare,
+                                           scratch_bytes, run};
+constinit const ConvolutionKernel grouped = {
+    "amx_grouped", features,       accepts_grouped, common::unsplit, packed_bytes,
+    pack,          prepared_bytes, prepare,         scratch_bytes,   run};
 constinit const MatMulKernel matmul =
     common::MatMulLoops<Bytes, Right<Bytes>>::row("amx_matmul", features);
 

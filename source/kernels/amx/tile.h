@@ -23,8 +23,8 @@ struct alignas(64) TileShapes {
 };
 static_assert(sizeof(TileShapes) == 64);
 
-// The tiles are this thread's from one to the other. Given back, they spare the system the saving of
-// 8 KiB at each switch of threads. (Not an object's constructor and destructor: a kernel that
+// The tiles are this thread's from one to the other. Given back, they spare the system the saving
+// of 8 KiB at each switch of threads. (Not an object's constructor and destructor: a kernel that
 // unwinds would share the language's personality with the rest of the program.)
 OCTAVO_INLINE void take_tiles() {
   const TileShapes shapes;

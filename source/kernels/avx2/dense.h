@@ -8,77 +8,43 @@
 namespace octavo::kernels::avx2 {
 namespace {
 
-// The epilogue's arrays are read 16 channels at a time, and a group may end in the middle of
-// them, where the arrays end: copies of the last ones then.
-struct ArrayCopies {
-  float room[7][16] = {};
-};
-
 struct Outputs {
-  EpilogueArrays epilogue;                   // from the first channel on
-  int32_t channels;                          // how many of the blocks' exist
-  bool saturates, has_residual;              // see saturation_clamps
-  ptrdiff_t output_offset, residual_offset;  // of the first channel in a pixel
-  std::byte* const* output;                  // a pointer a pixel
+  const EpilogueArrays* epilogue;
+  int32_t channel, channels;     // the blocks' first, and how many of them exist
+  bool saturates, has_residual;  // see saturation_clamps
+  std::byte* const* output;      // a pointer a pixel
   const std::byte* const* residual;
-
-  OCTAVO_INLINE std::byte* output_pixel(int32_t p) const { return output[p] + output_offset; }
-  OCTAVO_INLINE const std::byte* residual_pixel(int32_t p) const {
-    return has_residual ? residual[p] + residual_offset : nullptr;
-  }
 };
 
-// Filled where it lies: a group of few channels has little else to do.
-void set_epilogue(const ConvolutionArguments& a, int32_t channel, ArrayCopies& copies,
-                  EpilogueArrays& e) {
-  const int32_t readable =
-      divide_up(a.shape->output_channels, channel_round) * channel_round - channel;
-  int32_t next = 0;
-  const auto advance = [&](const auto*& array, const auto* from) {
-    array = from + channel;
-    if (readable >= 16) return;
-    float* copy = copies.room[next++];
-    __builtin_memcpy(copy, array, sizeof(float) * static_cast<size_t>(readable));
-    array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(copy);
-  };
-  advance(e.multiplier, a.epilogue.multiplier);
-  advance(e.lo, a.epilogue.lo);
-  advance(e.hi, a.epilogue.hi);
-  advance(e.zero, a.epilogue.zero);
-  if (e.activation != Activation::none) advance(e.output_multiplier, a.epilogue.output_multiplier);
-  if (a.shape->has_residual) {
-    advance(e.residual_multiplier, a.epilogue.residual_multiplier);
-    advance(e.residual_zero, a.epilogue.residual_zero);
-  }
-}
-
-// All that is read of the epilogue is copied out of the outputs, or the compiler would read it
-// again after every store.
-void finish_any(const Outputs& o, const int32_t* sums, int32_t pixels, int32_t vectors) {
-  const EpilogueArrays e = o.epilogue;
-  const int32_t channels = o.channels;
+// All that is read of the epilogue is copied, or the compiler would read it again after every
+// store.
+void finish_any(const Outputs& outputs, const int32_t* sums, int32_t pixels, int32_t vectors) {
+  const Outputs o = outputs;
+  const EpilogueArrays e = *o.epilogue;
   with_activation(e.activation, [&]<Activation A>() {
     for (int32_t p = 0; p < pixels; ++p)
-      finish<A>(e, sums + p * vectors * 8, o.residual_pixel(p), o.output_pixel(p), 0, channels);
+      finish<A>(e, sums + p * vectors * 8, o.has_residual ? o.residual[p] : nullptr, o.output[p],
+                o.channel, o.channels);
   });
 }
 
 template <int V, int P, bool Residual>
 OCTAVO_INLINE void finish_saturated(const Outputs& outputs, const __m256i (&sum)[P][V]) {
   const Outputs o = outputs;  // as above
-  const Saturation<V> saturation(o.epilogue, 0);
+  const EpilogueArrays e = *o.epilogue;
+  const Saturation<V> saturation(e, o.channel);
   const auto residual = [&](int32_t p) __attribute__((always_inline)) {
-    return Residual ? o.residual[p] + o.residual_offset : nullptr;
+    return Residual ? o.residual[p] : nullptr;
   };
   unroll<P>([&](auto p) __attribute__((always_inline)) {
     constexpr int i = decltype(p)::value, next = i + 1 < P ? i + 1 : i;
     if constexpr (V == 2)
-      saturation.template store<Residual>(o.epilogue, sum[i][0], sum[i][1], residual(i),
-                                          o.output_pixel(i), 0, o.channels);
+      saturation.template store<Residual>(e, sum[i][0], sum[i][1], residual(i), o.output[i],
+                                          o.channel, o.channels);
     else if constexpr (i % 2 == 0)  // one vector of two pixels each
-      saturation.template store_pixels<Residual>(o.epilogue, sum[i][0], sum[next][0], residual(i),
-                                                 residual(next), o.output_pixel(i),
-                                                 o.output_pixel(next), 0, o.channels);
+      saturation.template store_pixels<Residual>(e, sum[i][0], sum[next][0], residual(i),
+                                                 residual(next), o.output[i], o.output[next],
+                                                 o.channel, o.channels);
   });
 }
 
@@ -106,7 +72,6 @@ struct Tiles : Dot {
   static constexpr int32_t step = 4 / Dot::element_bytes, together = step;
   static constexpr bool shifted = false;
   using Outputs = avx2::Outputs;
-  using Copies = ArrayCopies;
 
   // Of a step: [8 channels][step].
   static int32_t place(int32_t k, int32_t lane, int32_t) {
@@ -116,20 +81,19 @@ struct Tiles : Dot {
 
   static Outputs outputs_of(const ConvolutionArguments& a) {
     Outputs o{};
-    o.epilogue = a.epilogue;
-    o.has_residual = a.shape->has_residual;
+    o.epilogue = &a.constants->epilogue;
+    o.has_residual = a.constants->shape.has_residual;
     return o;
   }
-  static void set_channels(const ConvolutionArguments& a, int32_t channel, int32_t count,
-                           Copies& copies, Outputs& o) {
-    set_epilogue(a, channel, copies, o.epilogue);
+  static void set_channels(int32_t channel, int32_t count, bool is_plain, Outputs& o) {
+    o.channel = channel;
     o.channels = count;
-    o.saturates = saturation_clamps(o.epilogue, o.has_residual, 0, count) &&
-                  saturation_clamps(o.epilogue, o.has_residual, 8, count - 8);
-    o.output_offset = channel * element_bytes(a.epilogue.output);
-    o.residual_offset = channel * element_bytes(a.epilogue.residual);
+    o.saturates = is_plain;
   }
-
+  static bool is_plain(const ConvolutionConstants& k, int32_t channel, int32_t count) {
+    return saturation_clamps(k.epilogue, k.shape.has_residual, channel, count) &&
+           saturation_clamps(k.epilogue, k.shape.has_residual, channel + 8, count - 8);
+  }
   template <int V, int P>
   static OCTAVO_INLINE void compute(const Operands& o, const Outputs& outputs) {
     __m256i sum[P][V];

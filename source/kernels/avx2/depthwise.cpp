@@ -148,7 +148,7 @@ void interleave_bytes(const std::byte* upper, const std::byte* lower, ptrdiff_t 
 
 // Output rows r .. r + rows - 1 (one or two) of the strip's block.
 void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows, Strip& s) {
-  const ConvolutionShape& shape = *a.shape;
+  const ConvolutionShape& shape = a.constants->shape;
   const int32_t last_row = shape.kernel_h - 1 + (rows - 1), most = most_columns[rows - 1];
   for (int32_t x = 0; x < a.output_width; x += l.strip) {
     const int32_t width = smaller(l.strip, a.output_width - x);
@@ -176,9 +176,9 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
 }
 
 // The scratch: a strip's interleaved columns.
-std::byte* take_columns(const ConvolutionShape& s, const Layout& l, int32_t width,
-                        Scratch& scratch) {
-  return scratch.take<std::byte>(input_columns(s, l, smaller(l.strip, width)) * l.column_bytes);
+std::byte* take_columns(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
+  return scratch.take<std::byte>(input_columns(s, l, smaller(l.strip, s.output_width)) *
+                                 l.column_bytes);
 }
 
 }  // namespace
@@ -211,38 +211,51 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
+// A byte a block: whether saturation clamps.
+size_t prepared_bytes(const ConvolutionShape& s) {
+  return static_cast<size_t>(divide_up(s.output_channels, block));
+}
+
+void prepare(const ConvolutionConstants& k, std::byte* prepared) {
+  for (int32_t c = 0; c < k.shape.output_channels; c += block) {
+    const int32_t count = smaller(block, k.shape.output_channels - c);
+    *prepared++ = static_cast<std::byte>(!k.shape.has_residual &&
+                                         saturation_clamps(k.epilogue, false, c, count) &&
+                                         saturation_clamps(k.epilogue, false, c + 8, count - 8));
+  }
+}
+
+size_t scratch_bytes(const ConvolutionShape& s) {
   Scratch scratch;
-  take_columns(s, layout_of(s), output_width, scratch);
+  take_columns(s, layout_of(s), scratch);
   return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
-  const ConvolutionShape& shape = *a.shape;
+  const ConvolutionShape& shape = a.constants->shape;
   const Layout l = layout_of(shape);
   Strip s{};
   Scratch scratch(a.scratch);
-  s.columns = take_columns(shape, l, a.output_width, scratch);
+  s.columns = take_columns(shape, l, scratch);
   s.row_pairs = l.row_pairs;
   s.kernel_w = shape.kernel_w;
   s.column_bytes = l.column_bytes;
   s.output_step = shape.stride_w * l.column_bytes;
   s.tap_step = shape.dilation_w * l.column_bytes;
-  s.epilogue = &a.epilogue;
+  s.epilogue = &a.constants->epilogue;
   s.output_bytes = a.output.pixel_bytes;
   s.residual_bytes = a.residual.pixel_bytes;
   // Rows outside, so that the input passes through the caches once.
   for (int32_t r = 0; r < a.output_rows;) {
     const int32_t rows = l.two_rows && r + 1 < a.output_rows ? 2 : 1;
     for (int32_t c = a.channel_begin; c < a.channel_end; c += block) {
-      const std::byte* packed = a.packed + c / block * l.block_bytes;
+      const std::byte* packed = a.constants->packed + c / block * l.block_bytes;
       s.bias = packed;
       s.weights[0] = packed + block * 4;
       s.weights[1] = s.weights[0] + block * 4 * l.taps;
       s.channel = c;
       s.channels = smaller(block, a.channel_end - c);
-      s.saturates = !shape.has_residual && saturation_clamps(a.epilogue, false, c, s.channels) &&
-                    saturation_clamps(a.epilogue, false, c + 8, s.channels - 8);
+      s.saturates = a.constants->prepared[c / block] != std::byte{0};
       run_rows(a, l, r, rows, s);
     }
     r += rows;

@@ -14,9 +14,9 @@ OCTAVO_INLINE __m256 divisor(__m256i x) {
 }
 
 template <Kind K>
-OCTAVO_INLINE __m256 value_of(const ElementwiseArguments& e, const std::byte* a, const std::byte* b,
+OCTAVO_INLINE __m256 value_of(const ElementwiseConstants& e, const std::byte* a, const std::byte* b,
                               int32_t c) {
-  const ElementwiseShape& s = *e.shape;
+  const ElementwiseShape& s = e.shape;
   const __m256 m = _mm256_loadu_ps(e.epilogue.multiplier + c);
   const __m256i left = centred(load_stored(a, s.a, c), e.a_zero + c);
   if constexpr (K == Kind::rescale) {
@@ -35,15 +35,16 @@ OCTAVO_INLINE __m256 value_of(const ElementwiseArguments& e, const std::byte* a,
 }
 
 template <Kind K>
-void run_all(const ElementwiseArguments& e) {
-  const ElementwiseShape& s = *e.shape;
-  for (int32_t r = 0; r < e.rows; ++r)
-    for (int32_t x = 0; x < e.width; ++x) {
-      const std::byte* a = e.a.row[r] + x * e.a.pixel_bytes;
+void run_all(const ElementwiseArguments& arguments) {
+  const ElementwiseConstants e = *arguments.constants;  // or they are read after every store
+  const ElementwiseShape& s = e.shape;
+  for (int32_t r = 0; r < arguments.rows; ++r)
+    for (int32_t x = 0; x < arguments.width; ++x) {
+      const std::byte* a = arguments.a.row[r] + x * arguments.a.pixel_bytes;
       const std::byte* b = nullptr;
       if constexpr (K != Kind::rescale)
-        b = e.b.row[r] + (s.b_is_one_pixel ? 0 : x) * e.b.pixel_bytes;
-      std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
+        b = arguments.b.row[r] + (s.b_is_one_pixel ? 0 : x) * arguments.b.pixel_bytes;
+      std::byte* output = arguments.output.row[r] + x * arguments.output.pixel_bytes;
       for (int32_t c = 0; c < s.channels; c += 8)
         store(e.epilogue, activate(e.epilogue, value_of<K>(e, a, b, c), c), output, c,
               s.channels - c);
@@ -59,7 +60,7 @@ bool accepts(const ElementwiseShape& s) {
 }
 
 void run(const ElementwiseArguments& e) {
-  switch (e.shape->kind) {
+  switch (e.constants->shape.kind) {
     case Kind::add:
       return run_all<Kind::add>(e);
     case Kind::multiply:

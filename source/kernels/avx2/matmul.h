@@ -34,12 +34,13 @@ struct Right {
   static void pack(const MatMulArguments& m, int32_t r, const ConvolutionShape& s, const Room&,
                    std::byte* packed) {
     const auto layout = Dense<Dot>::layout_of(s);
-    const Columns b{m.b.row[r], m.b.pixel_bytes, m.shape->depth, m.shape->channels};
-    const __m256i zero = _mm256_set1_epi32(-m.a_zero);
+    const Columns b{m.b.row[r], m.b.pixel_bytes, m.constants->shape.depth,
+                    m.constants->shape.channels};
+    const __m256i zero = _mm256_set1_epi32(-m.constants->a_zero);
     for (int32_t c = 0; c < b.channels; c += 8) {
       std::byte* steps = packed + layout.bias_bytes + c / 8 * layout.block_bytes;
-      const __m256i sum =
-          m.shape->transpose_b ? Dot::pack_transposed(b, c, steps) : Dot::pack_plain(b, c, steps);
+      const __m256i sum = m.constants->shape.transpose_b ? Dot::pack_transposed(b, c, steps)
+                                                         : Dot::pack_plain(b, c, steps);
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed + ptrdiff_t{c} * 4),
                           _mm256_mullo_epi32(sum, zero));
     }

@@ -27,11 +27,11 @@ OCTAVO_INLINE __m256i word_mask(int32_t count) {
 
 // A pair of squares is at most 2^31, without a sign.
 template <ElementType T>
-Moments moments(const NormalizeArguments& n, const std::byte* x) {
+Moments moments(const NormalizeConstants& n, const std::byte* x) {
   const __m256i zero = _mm256_set1_epi16(static_cast<int16_t>(n.input_zero));
   const __m256i ones = _mm256_set1_epi16(1), low_half = _mm256_set1_epi64x(0xffffffff);
   __m256i sum = _mm256_setzero_si256(), squares = _mm256_setzero_si256();
-  const int32_t channels = n.shape->channels;
+  const int32_t channels = n.shape.channels;
   for (int32_t c = 0; c < channels; c += 16) {
     const __m256i d = _mm256_and_si256(word_differences<T>(x, c, zero), word_mask(channels - c));
     const __m256i pairs = _mm256_madd_epi16(d, d);
@@ -54,9 +54,9 @@ float square_root(float x) {
 
 // d and C * (x - z) fit into 32 bits: see accepts.
 template <ElementType T, Activation A>
-void layer_norm_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
+void layer_norm_pixel(const NormalizeConstants& n, const std::byte* x, std::byte* y) {
   const EpilogueArrays& e = n.epilogue;
-  const int32_t channels = n.shape->channels;
+  const int32_t channels = n.shape.channels;
   const Moments m = moments<T>(n, x);
   const int64_t variance = channels * m.squares - m.sum * m.sum;
   const float deviation = square_root(static_cast<float>(variance) + n.least);
@@ -74,9 +74,9 @@ void layer_norm_pixel(const NormalizeArguments& n, const std::byte* x, std::byte
 }
 
 template <ElementType T, Activation A>
-void l2_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
+void l2_pixel(const NormalizeConstants& n, const std::byte* x, std::byte* y) {
   const EpilogueArrays& e = n.epilogue;
-  const int32_t channels = n.shape->channels;
+  const int32_t channels = n.shape.channels;
   const float root = square_root(static_cast<float>(moments<T>(n, x).squares));
   const __m256 length = _mm256_set1_ps(root > n.least ? root : n.least);
   const __m256i zero = _mm256_set1_epi32(n.input_zero);
@@ -90,12 +90,12 @@ void l2_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
 
 template <ElementType T, bool Norm>
 void run_all(const NormalizeArguments& arguments) {
-  const NormalizeArguments n = arguments;  // or it is read again after every store
+  const NormalizeConstants n = *arguments.constants;  // or they are read after every store
   with_activation(n.epilogue.activation, [&]<Activation A>() {
-    for (int32_t r = 0; r < n.rows; ++r)
-      for (int32_t column = 0; column < n.width; ++column) {
-        const std::byte* x = n.input.row[r] + column * n.input.pixel_bytes;
-        std::byte* y = n.output.row[r] + column * n.output.pixel_bytes;
+    for (int32_t r = 0; r < arguments.rows; ++r)
+      for (int32_t column = 0; column < arguments.width; ++column) {
+        const std::byte* x = arguments.input.row[r] + column * arguments.input.pixel_bytes;
+        std::byte* y = arguments.output.row[r] + column * arguments.output.pixel_bytes;
         Norm ? layer_norm_pixel<T, A>(n, x, y) : l2_pixel<T, A>(n, x, y);
       }
   });
@@ -112,8 +112,8 @@ bool accepts(const NormalizeShape& s) {
 }
 
 void run(const NormalizeArguments& n) {
-  n.shape->input == ElementType::u8 ? run_all<ElementType::u8, true>(n)
-                                    : run_all<ElementType::i16, true>(n);
+  n.constants->shape.input == ElementType::u8 ? run_all<ElementType::u8, true>(n)
+                                              : run_all<ElementType::i16, true>(n);
 }
 
 }  // namespace layer_norm
@@ -126,8 +126,8 @@ bool accepts(const NormalizeShape& s) {
 }
 
 void run(const NormalizeArguments& n) {
-  n.shape->input == ElementType::u8 ? run_all<ElementType::u8, false>(n)
-                                    : run_all<ElementType::i16, false>(n);
+  n.constants->shape.input == ElementType::u8 ? run_all<ElementType::u8, false>(n)
+                                              : run_all<ElementType::i16, false>(n);
 }
 
 }  // namespace l2

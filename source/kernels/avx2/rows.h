@@ -13,7 +13,9 @@ bool accepts(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);
 void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
           std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+size_t prepared_bytes(const ConvolutionShape& shape);
+void prepare(const ConvolutionConstants& constants, std::byte* prepared);
+size_t scratch_bytes(const ConvolutionShape& shape);
 void run(const ConvolutionArguments& arguments);
 }  // namespace depthwise
 

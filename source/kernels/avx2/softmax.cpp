@@ -14,7 +14,7 @@ OCTAVO_INLINE __m256i look_up(const uint16_t* table, __m256i index) {
 }
 
 template <ElementType T>
-OCTAVO_INLINE __m256i exponential(const NormalizeArguments& n, __m256i distance) {
+OCTAVO_INLINE __m256i exponential(const NormalizeConstants& n, __m256i distance) {
   const __m256i coarse = T == ElementType::u8
                              ? _mm256_set1_epi32(n.coarse[0])  // a byte's distance is below 256
                              : look_up(n.coarse, _mm256_srli_epi32(distance, 8));
@@ -44,8 +44,8 @@ int32_t largest_of(const std::byte* x, int32_t channels) {
 
 // Stores e[c] of all channels and returns their sum, at most 4096 * 2^15.
 template <ElementType T>
-int32_t sum_of(const NormalizeArguments& n, const std::byte* x, int32_t* e) {
-  const int32_t channels = n.shape->channels;
+int32_t sum_of(const NormalizeConstants& n, const std::byte* x, int32_t* e) {
+  const int32_t channels = n.shape.channels;
   const __m256i largest = _mm256_set1_epi32(largest_of<T>(x, channels));
   __m256i sum = _mm256_setzero_si256();
   for (int32_t c = 0; c < channels; c += 8) {
@@ -66,16 +66,16 @@ int32_t sum_of(const NormalizeArguments& n, const std::byte* x, int32_t* e) {
 
 template <ElementType T>
 void run_all(const NormalizeArguments& arguments) {
-  const NormalizeArguments n = arguments;  // or it is read again after every store
+  const NormalizeConstants n = *arguments.constants;  // or they are read after every store
   const EpilogueArrays& e = n.epilogue;
-  const int32_t channels = n.shape->channels;
+  const int32_t channels = n.shape.channels;
   alignas(32) int32_t exponentials[most_channels];
   with_activation(e.activation, [&]<Activation A>() {
-    for (int32_t r = 0; r < n.rows; ++r)
-      for (int32_t column = 0; column < n.width; ++column) {
-        std::byte* y = n.output.row[r] + column * n.output.pixel_bytes;
-        const int32_t sum =
-            sum_of<T>(n, n.input.row[r] + column * n.input.pixel_bytes, exponentials);
+    for (int32_t r = 0; r < arguments.rows; ++r)
+      for (int32_t column = 0; column < arguments.width; ++column) {
+        std::byte* y = arguments.output.row[r] + column * arguments.output.pixel_bytes;
+        const int32_t sum = sum_of<T>(
+            n, arguments.input.row[r] + column * arguments.input.pixel_bytes, exponentials);
         const __m256 divisor = _mm256_set1_ps(static_cast<float>(sum));
         for (int32_t c = 0; c < channels; c += 8) {
           const __m256 f = _mm256_mul_ps(_mm256_cvtepi32_ps(load(exponentials + c)),
@@ -94,7 +94,8 @@ bool accepts(const NormalizeShape& s) {
 }
 
 void run(const NormalizeArguments& n) {
-  n.shape->input == ElementType::u8 ? run_all<ElementType::u8>(n) : run_all<ElementType::i16>(n);
+  n.constants->shape.input == ElementType::u8 ? run_all<ElementType::u8>(n)
+                                              : run_all<ElementType::i16>(n);
 }
 
 }  // namespace octavo::kernels::avx2::softmax

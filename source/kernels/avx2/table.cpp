@@ -15,6 +15,8 @@ constexpr ConvolutionKernel depthwise = {"avx2_depthwise",
                                          16,
                                          avx2::depthwise::packed_bytes,
                                          avx2::depthwise::pack,
+                                         avx2::depthwise::prepared_bytes,
+                                         avx2::depthwise::prepare,
                                          avx2::depthwise::scratch_bytes,
                                          avx2::depthwise::run};
 
@@ -23,13 +25,15 @@ constexpr PoolKernel pools[] = {
 };
 
 constexpr ElementwiseKernel elementwises[] = {
-    {"avx2_elementwise", feature::avx2, avx2::elementwise::accepts, avx2::elementwise::run},
+    {"avx2_elementwise", feature::avx2, avx2::elementwise::accepts, nullptr, nullptr,
+     avx2::elementwise::run},
 };
 
 constexpr NormalizeKernel normalizes[] = {
-    {"avx2_layer_norm", feature::avx2, avx2::layer_norm::accepts, avx2::layer_norm::run},
-    {"avx2_l2", feature::avx2, avx2::l2::accepts, avx2::l2::run},
-    {"avx2_softmax", feature::avx2, avx2::softmax::accepts, avx2::softmax::run},
+    {"avx2_layer_norm", feature::avx2, avx2::layer_norm::accepts, nullptr, nullptr,
+     avx2::layer_norm::run},
+    {"avx2_l2", feature::avx2, avx2::l2::accepts, nullptr, nullptr, avx2::l2::run},
+    {"avx2_softmax", feature::avx2, avx2::softmax::accepts, nullptr, nullptr, avx2::softmax::run},
 };
 
 constexpr ResizeKernel resizes[] = {

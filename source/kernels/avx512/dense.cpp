@@ -53,7 +53,7 @@ void compute(const Tile& t) {
       });
     }
   }
-  if (t.saturates && t.epilogue->activation == Activation::none) {
+  if (t.proofs.saturates && t.epilogue->activation == Activation::none) {
     if (t.residual == nullptr) return finish_saturated<V, P, false>(t, acc);
     return finish_saturated<V, P, true>(t, acc);
   }
@@ -92,12 +92,12 @@ int32_t chunk_size(const ConvolutionShape& s, const Layout& l) {
 }
 
 Room take_room(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
-  return take_room(s, l, chunk_size(s, l), scratch);
+  return take_room(l, no_more_than_all(s, chunk_size(s, l)), scratch);
 }
 
 Chunk first_chunk(const ConvolutionArguments& a, const Layout& l) {
   Scratch scratch(a.scratch);
-  return chunk_of(a, l, take_room(*a.shape, l, scratch));
+  return chunk_of(a, l, take_room(a.constants->shape, l, scratch));
 }
 
 // At most 4 vectors of output channels, of all pixels of a chunk.
@@ -113,6 +113,7 @@ void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
 
 // Output channels [begin, end) of one group, counted from the group's first.
 void run_group(const Chunk& k, int32_t group, int32_t begin, int32_t end, Tile& t) {
+  set_group(k, group, t);
   each_block(begin, end, 4, [&](int32_t vector, int32_t vectors) {
     set_vectors(k, group, vector, vectors, end, t);
     run_vectors(k, vectors, t);
@@ -151,27 +152,35 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   pack_as(layout_of(s), s, weights, bias, packed);
 }
 
-size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
+size_t prepared_bytes(const ConvolutionShape& s) {
+  return proofs_bytes(s.groups);
+}
+
+void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
+  prepare_proofs(constants, constants.shape.groups, prepared);
+}
+
+size_t scratch_bytes(const ConvolutionShape& s) {
   Scratch scratch;
   take_room(s, layout_of(s), scratch);
   return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
-  const Layout l = layout_of(*a.shape);
+  const Layout l = layout_of(a.constants->shape);
   Chunk k = first_chunk(a, l);
   Tile t = tile_of(k);
-  set_epilogue(t, a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
   for (next_chunk(k); k.pixels > 0; next_chunk(k))
     run_group(k, 0, a.channel_begin, a.channel_end, t);
 }
 
 void run_grouped(const ConvolutionArguments& a) {
-  const Layout l = layout_of(*a.shape);
+  const Layout l = layout_of(a.constants->shape);
   Chunk k = first_chunk(a, l);
   Tile t = tile_of(k);
   for (next_chunk(k); k.pixels > 0; next_chunk(k))
-    each_group(k, t, [&](int32_t group) { run_group(k, group, 0, l.group_outputs, t); });
+    for (int32_t group = 0; group < a.constants->shape.groups; ++group)
+      run_group(k, group, 0, l.group_outputs, t);
 }
 
 }  // namespace octavo::kernels::avx512::dense

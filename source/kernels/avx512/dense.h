@@ -60,7 +60,7 @@ struct Runs {
 };
 
 inline Runs runs_of(const ConvolutionArguments& a, const Layout& l) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const int32_t quads = static_cast<int32_t>(l.quads);
   if (l.gathered) return {1, quads};
   const bool rows_are_runs =
@@ -79,16 +79,10 @@ struct Tile {
   ptrdiff_t vector_bytes;
   const int32_t* bias;
   const EpilogueArrays* epilogue;
-  bool saturates, fits, arguments_fit;  // see saturation_clamps, conversion_fits, arguments_fit
-  int32_t channel, channels;            // the group's first, and how many (of V * 16) exist
+  Proofs proofs;
+  int32_t channel, channels;  // the first, and how many (of V * 16) exist
   std::byte* const* output;
-  const std::byte* const* residual;          // null without
-  ptrdiff_t output_offset, residual_offset;  // of the group's first channel in a pixel
-
-  OCTAVO_INLINE std::byte* output_pixel(int p) const { return output[p] + output_offset; }
-  OCTAVO_INLINE const std::byte* residual_pixel(int p) const {
-    return residual == nullptr ? nullptr : residual[p] + residual_offset;
-  }
+  const std::byte* const* residual;  // null without
 };
 
 // Stores one pixel's channels from lane(s) `First` on of packed bytes.
@@ -141,7 +135,7 @@ OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&sum)[P][V]) {
       if constexpr (i == 0 || pixel != first || (i / V == 0)) {
         __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[pixel][v]), multiplier[v]);
         if constexpr (Residual) {
-          const __m512i x = load_stored(t.residual_pixel(pixel), ElementType::u8, c + 16 * v);
+          const __m512i x = load_stored(t.residual[pixel], ElementType::u8, c + 16 * v);
           value = add_residual(e, value, x, c + 16 * v);
         }
         q[i] = _mm512_cvtps_epi32(value);
@@ -156,7 +150,7 @@ OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&sum)[P][V]) {
         _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(words01, words23));
     unroll<together>([&](auto p) __attribute__((always_inline)) {
       constexpr int i = decltype(p)::value;
-      if constexpr (first + i < P) store_packed<V, i * V>(t, packed, t.output_pixel(first + i) + c);
+      if constexpr (first + i < P) store_packed<V, i * V>(t, packed, t.output[first + i] + c);
     });
   });
 }
@@ -170,7 +164,7 @@ void finish_activated(const Tile& t, const int32_t* sums, int32_t pixels) {
     __m512i q[4] = {};
     const auto stored = [&](__m512 value, int32_t c) __attribute__((always_inline)) {
       if (t.residual != nullptr)
-        value = add_residual(e, value, load_stored(t.residual_pixel(p), ElementType::u8, c), c);
+        value = add_residual(e, value, load_stored(t.residual[p], ElementType::u8, c), c);
       // At most 2^30 + 2^28: adding the zero point cannot wrap.
       return _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_loadu_si512(e.zero + c));
     };
@@ -180,27 +174,26 @@ void finish_activated(const Tile& t, const int32_t* sums, int32_t pixels) {
       const int32_t* sum = sums + p * V * 16;
       const Pair values = activate_pair<A>(e, scaled(e, _mm512_load_si512(sum + 16 * i), c),
                                            scaled(e, _mm512_load_si512(sum + 16 * next), c_next), c,
-                                           c_next, t.arguments_fit);
+                                           c_next, t.proofs.arguments_fit);
       q[i] = stored(values.first, c);
       if constexpr (next != i) q[next] = stored(values.second, c_next);
     });
     const __m512i packed =
         _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
-    store_packed<V, 0>(t, _mm512_permutexvar_epi32(in_order, packed),
-                       t.output_pixel(p) + t.channel);
+    store_packed<V, 0>(t, _mm512_permutexvar_epi32(in_order, packed), t.output[p] + t.channel);
   }
 }
 
 // Any epilogue.
 template <int V>
 void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
-  if (t.saturates) {
+  if (t.proofs.saturates) {
     with_activation(t.epilogue->activation,
                     [&]<Activation A>() { finish_activated<A, V>(t, sums, pixels); });
     return;
   }
-  finish_pixels(*t.epilogue, {sums, pixels, V, t.residual, t.residual_offset, t.output,
-                              t.output_offset, t.channel, t.channels, t.fits, t.arguments_fit});
+  finish_pixels(*t.epilogue,
+                {sums, pixels, V, t.residual, t.output, t.channel, t.channels, t.proofs});
 }
 
 // Whole vectors are copied, so that up to 15 bytes too many are written: the next part
@@ -217,7 +210,7 @@ inline void copy_parts(const uint8_t* from, ptrdiff_t from_step, int32_t part_by
 // The windows of `count` output pixels from (r, x) on, the taps of each side by side.
 inline void gather_windows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t x,
                            int32_t count, uint8_t* to) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const ptrdiff_t tap = s.dilation_w * a.input.pixel_bytes,
                   pixel = s.stride_w * a.input.pixel_bytes;
   const bool one_run = tap == s.input_channels;
@@ -231,28 +224,29 @@ inline void gather_windows(const ConvolutionArguments& a, const Layout& l, int32
 }
 
 // The parts of the scratch: tables of a chunk's pixels, where their runs begin and what they
-// are; its gathered windows; the arrays of one group.
+// are; its gathered windows.
 struct Room {
   int32_t pixels;          // of a chunk at most
   const uint8_t** inputs;  // [run][pixels]
   std::byte** output;
   const std::byte** residual;
   uint8_t* gathered;
-  float* arrays;
 };
 
+// Of so many pixels those that a run meets.
+inline int32_t no_more_than_all(const ConvolutionShape& s, int32_t pixels) {
+  const int64_t all = int64_t{s.output_height} * s.output_width;
+  return all < pixels ? static_cast<int32_t>(all) : pixels;
+}
+
 // For chunks of at most so many pixels.
-inline Room take_room(const ConvolutionShape& s, const Layout& l, int32_t pixels,
-                      Scratch& scratch) {
+inline Room take_room(const Layout& l, int32_t pixels, Scratch& scratch) {
   Room room{};
   room.pixels = pixels;
   room.inputs = scratch.take<const uint8_t*>(static_cast<int64_t>(l.taps) * room.pixels);
   room.output = scratch.take<std::byte*>(room.pixels);
   room.residual = scratch.take<const std::byte*>(room.pixels);
   if (l.gathered) room.gathered = scratch.take<uint8_t>(room.pixels * l.window_bytes);
-  if (s.groups > 1)
-    room.arrays = reinterpret_cast<float*>(
-        scratch.take<std::byte>(static_cast<int64_t>(group_arrays_bytes(l.group_outputs))));
   return room;
 }
 
@@ -278,7 +272,7 @@ inline Chunk chunk_of(const ConvolutionArguments& a, const Layout& l, const Room
 // `first` on.
 inline void place_pixels(const Chunk& k, int32_t first, int32_t count) {
   const ConvolutionArguments& a = *k.arguments;
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   std::byte* output = a.output.row[k.row] + k.column * a.output.pixel_bytes;
   for (int32_t i = 0; i < count; ++i) k.room.output[first + i] = output + i * a.output.pixel_bytes;
   if (s.has_residual) {
@@ -320,45 +314,24 @@ inline Tile tile_of(const Chunk& k) {
   t.run_step = k.room.pixels;
   t.runs = k.runs;
   t.vector_bytes = k.layout->vector_bytes;
+  t.epilogue = &k.arguments->constants->epilogue;
   return t;
 }
 
-// The epilogue of the channels [begin, end), and what is known of it.
-inline void set_epilogue(Tile& t, const EpilogueArrays& e, bool residual, int32_t begin,
-                         int32_t end) {
-  t.epilogue = &e;
-  t.saturates = saturation_clamps(e, residual, begin, end);
-  t.fits = conversion_fits(e, residual, begin, end);
-  t.arguments_fit = arguments_fit(e, begin, end);
+inline void set_group(const Chunk& k, int32_t group, Tile& t) {
+  t.proofs = proofs_of(k.arguments->constants->prepared, group);
+  t.input_offset = static_cast<ptrdiff_t>(group) * k.layout->group_inputs;
 }
 
-// Calls run(group) for each group, the tile being that of its first block.
-template <class Run>
-void each_group(const Chunk& k, Tile& t, const Run& run) {
-  const ConvolutionArguments& a = *k.arguments;
-  const ConvolutionShape& s = *a.shape;
-  const Layout& l = *k.layout;
-  for (int32_t group = 0; group < s.groups; ++group) {
-    const int32_t first = group * l.group_outputs;
-    const EpilogueArrays epilogue =
-        group_epilogue(a.epilogue, s.has_residual, first, l.group_outputs, k.room.arrays);
-    set_epilogue(t, epilogue, s.has_residual, 0, l.group_outputs);
-    t.input_offset = static_cast<ptrdiff_t>(group) * l.group_inputs;
-    t.output_offset = first * element_bytes(epilogue.output);
-    t.residual_offset = first * element_bytes(epilogue.residual);
-    run(group);
-  }
-}
-
-// A block of vectors of one group, its channels counted from the group's first.
+// A block of vectors of one group, `end` counted from the group's first channel.
 inline void set_vectors(const Chunk& k, int32_t group, int32_t vector, int32_t vectors, int32_t end,
                         Tile& t) {
   const Layout& l = *k.layout;
-  const std::byte* packed = k.arguments->packed;
+  const std::byte* packed = k.arguments->constants->packed;
   const ptrdiff_t index = static_cast<ptrdiff_t>(group) * l.group_vectors + vector;
   t.weights = bytes(packed) + l.bias_bytes + index * l.vector_bytes;
   t.bias = reinterpret_cast<const int32_t*>(packed) + 16 * index;
-  t.channel = vector * 16;
+  t.channel = group * l.group_outputs + vector * 16;
   t.channels = smaller(end - vector * 16, vectors * 16);
 }
 
@@ -366,7 +339,7 @@ inline void set_vectors(const Chunk& k, int32_t group, int32_t vector, int32_t v
 inline void set_pixels(const Chunk& k, int32_t from, Tile& t) {
   t.inputs = k.room.inputs + from;
   t.output = k.room.output + from;
-  if (k.arguments->shape->has_residual) t.residual = k.room.residual + from;
+  if (k.arguments->constants->shape.has_residual) t.residual = k.room.residual + from;
 }
 
 // Calls block(vector, vectors) for the output channels [begin, end) in blocks of at most `most`

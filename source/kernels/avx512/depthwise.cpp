@@ -252,7 +252,7 @@ void interleave(const uint8_t* const (&row)[4], ptrdiff_t pixel_bytes, int32_t c
 template <class Vec>
 void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows,
               uint8_t* columns, Strip<Vec>& strip) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const Tiles<Vec> tiles = choose_tiles<Vec>(s, l, rows);
   const int32_t channel = strip.epilogue->channel;
   const int32_t last_row = s.kernel_h - 1 + (rows - 1);
@@ -282,12 +282,13 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
   }
 }
 
-// Output rows r .. r + rows - 1 of the block whose epilogue is prepared.
+// Output rows r .. r + rows - 1 of one block.
 template <class Vec>
 void run_block(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows,
                uint8_t* columns, const BlockEpilogue<Vec>& epilogue) {
-  const ConvolutionShape& s = *a.shape;
-  const std::byte* packed = a.packed + epilogue.channel / Wide::channels * block_bytes<Wide>(l);
+  const ConvolutionShape& s = a.constants->shape;
+  const std::byte* packed =
+      a.constants->packed + epilogue.channel / Wide::channels * block_bytes<Wide>(l);
   Strip<Vec> strip{};
   strip.columns = columns;
   strip.column_bytes = static_cast<ptrdiff_t>(l.row_groups) * 4 * Vec::vector_bytes;
@@ -305,28 +306,14 @@ void run_block(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_
   run_rows<Vec>(a, l, r, rows, columns, strip);
 }
 
-// The epilogue of one block, wide or half.
-union Block {
-  BlockEpilogue<Wide> wide;
-  BlockEpilogue<Half> half;
-};
-
 bool is_half(const ConvolutionShape& s, int32_t channel) {
   return is_half_block(s.output_channels - channel);
 }
 
-// The parts of the scratch: a strip's interleaved columns, the epilogues of all blocks.
-struct Room {
-  uint8_t* columns;
-  Block* blocks;
-};
-
-Room take_room(const ConvolutionShape& s, const Layout& l, int32_t width, Scratch& scratch) {
-  Room room{};
-  const int64_t columns = input_columns(s, l, smaller(l.strip, width));
-  room.columns = scratch.take<uint8_t>(columns * l.row_groups * 256);
-  room.blocks = scratch.take<Block>(divide_up(s.output_channels, Wide::channels));
-  return room;
+// The scratch: a strip's interleaved columns. Tiles that interleave on the way use none.
+uint8_t* take_columns(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
+  const int64_t columns = input_columns(s, l, smaller(l.strip, s.output_width));
+  return scratch.take<uint8_t>(columns * l.row_groups * 256);
 }
 
 // Packs the channels [first, first + count) of one block.
@@ -379,34 +366,36 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
+size_t prepared_bytes(const ConvolutionShape& s) {
+  return block_epilogues_bytes(s.output_channels);
+}
+
+void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
+  prepare_blocks(constants, prepared);
+}
+
+size_t scratch_bytes(const ConvolutionShape& s) {
   Scratch scratch;
-  take_room(s, layout_of(s), output_width, scratch);
+  take_columns(s, layout_of(s), scratch);
   return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const Layout l = layout_of(s);
   Scratch scratch(a.scratch);
-  const auto [columns, blocks] = take_room(s, l, a.output_width, scratch);
+  uint8_t* columns = take_columns(s, l, scratch);
+  const std::byte* prepared = a.constants->prepared;
   const int32_t first = a.channel_begin / Wide::channels;
   const int32_t last = divide_up(a.channel_end, Wide::channels);
-  for (int32_t i = first; i < last; ++i) {
-    const int32_t c = i * Wide::channels, count = smaller(Wide::channels, a.channel_end - c);
-    if (is_half(s, c))
-      blocks[i].half.prepare(a.epilogue, s.has_residual, c, count);
-    else
-      blocks[i].wide.prepare(a.epilogue, s.has_residual, c, count);
-  }
   // Rows outside, so that the input passes through the caches once.
   for (int32_t r = 0; r < a.output_rows;) {
     const int32_t rows = l.pairs && r + 1 < a.output_rows ? 2 : 1;
     for (int32_t i = first; i < last; ++i) {
       if (is_half(s, i * Wide::channels))
-        run_block<Half>(a, l, r, rows, columns, blocks[i].half);
+        run_block<Half>(a, l, r, rows, columns, *block_epilogue_at<Half>(prepared, i));
       else
-        run_block<Wide>(a, l, r, rows, columns, blocks[i].wide);
+        run_block<Wide>(a, l, r, rows, columns, *block_epilogue_at<Wide>(prepared, i));
     }
     r += rows;
   }

@@ -35,7 +35,7 @@ struct Tile {
   std::byte* output;
   const std::byte* residual;  // null without
   ptrdiff_t output_bytes, residual_bytes;
-  bool fits, arguments_fit;  // see epilogue.h
+  Proofs proofs;
 };
 
 template <int P>
@@ -82,8 +82,8 @@ void compute(const Tile& t) {
     output[p] = t.output + p * t.output_bytes;
     if (t.residual != nullptr) residual[p] = t.residual + p * t.residual_bytes;
   }
-  finish_pixels(*t.epilogue, {sums, P, 2, t.residual == nullptr ? nullptr : residual, 0, output, 0,
-                              t.channel, t.channels, t.fits, t.arguments_fit});
+  finish_pixels(*t.epilogue, {sums, P, 2, t.residual == nullptr ? nullptr : residual, output,
+                              t.channel, t.channels, t.proofs});
 }
 
 using Compute = void (*)(const Tile&);
@@ -123,25 +123,32 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape&, int32_t) {
+size_t prepared_bytes(const ConvolutionShape&) {
+  return proofs_bytes(1);
+}
+
+void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
+  prepare_proofs(constants, 1, prepared);
+}
+
+size_t scratch_bytes(const ConvolutionShape&) {
   return 0;
 }
 
 void run(const ConvolutionArguments& a) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   Tile t{};
   t.shape = &s;
   t.pixel_bytes = a.input.pixel_bytes;
-  t.epilogue = &a.epilogue;
+  t.epilogue = &a.constants->epilogue;
   t.output_bytes = a.output.pixel_bytes;
   t.residual_bytes = a.residual.pixel_bytes;
-  t.fits = conversion_fits(a.epilogue, s.has_residual, a.channel_begin, a.channel_end);
-  t.arguments_fit = arguments_fit(a.epilogue, a.channel_begin, a.channel_end);
+  t.proofs = proofs_of(a.constants->prepared, 0);
   const int32_t tiles = divide_up(a.output_width, most_pixels);
   for (int32_t r = 0; r < a.output_rows; ++r) {
     t.rows = a.input.row + r * s.stride_h;
     for (int32_t c = a.channel_begin; c < a.channel_end; c += block) {
-      t.packed = a.packed + c / block * block_bytes(s);
+      t.packed = a.constants->packed + c / block * block_bytes(s);
       t.channel = c;
       t.channels = smaller(block, a.channel_end - c);
       for (int32_t i = 0; i < tiles; ++i) {

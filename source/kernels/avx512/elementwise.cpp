@@ -15,7 +15,7 @@ OCTAVO_INLINE __m512i centred(const std::byte* pixel, ElementType type, const in
 
 // f of the kernel's kind. K and the types are constants in the common cases.
 template <Kind K>
-OCTAVO_INLINE __m512 value(const ElementwiseArguments& e, ElementType a_type, ElementType b_type,
+OCTAVO_INLINE __m512 value(const ElementwiseConstants& e, ElementType a_type, ElementType b_type,
                            const std::byte* a, const std::byte* b, int32_t c) {
   const __m512 m = _mm512_loadu_ps(e.epilogue.multiplier + c);
   const __m512i left = centred(a, a_type, e.a_zero, c);
@@ -35,34 +35,33 @@ OCTAVO_INLINE __m512 value(const ElementwiseArguments& e, ElementType a_type, El
 }
 
 template <Kind K>
-OCTAVO_INLINE void run_pixel(const ElementwiseArguments& e, ElementType a_type, ElementType b_type,
+OCTAVO_INLINE void run_pixel(const ElementwiseConstants& e, ElementType a_type, ElementType b_type,
                              const std::byte* a, const std::byte* b, std::byte* output) {
-  for (int32_t c = 0; c < e.shape->channels; c += 16) {
+  for (int32_t c = 0; c < e.shape.channels; c += 16) {
     const __m512 f = value<K>(e, a_type, b_type, a, b, c);
-    store(e.epilogue, activate(e.epilogue, f, c), output, c, lanes16(e.shape->channels - c));
+    store(e.epilogue, activate(e.epilogue, f, c), output, c, lanes16(e.shape.channels - c));
   }
 }
 
 // The same where the clamp is done in 16 bits.
 template <Kind K, Activation A>
-OCTAVO_INLINE void run_pixel_in_words(const ElementwiseArguments& e, const PixelLimits& limits,
+OCTAVO_INLINE void run_pixel_in_words(const ElementwiseConstants& e, const WordLimits* limits,
                                       const std::byte* a, const std::byte* b, std::byte* output) {
-  const ElementType a_type = e.shape->a, b_type = e.shape->b;
-  const int32_t channels = e.shape->channels;
+  const ElementType a_type = e.shape.a, b_type = e.shape.b;
+  const int32_t channels = e.shape.channels;
   for (int32_t c = 0; c < channels; c += 32) {
     const int32_t next = c + 16 < channels ? c + 16 : c;
     const __m512 f0 = value<K>(e, a_type, b_type, a, b, c);
     const __m512 f1 = value<K>(e, a_type, b_type, a, b, next);
     const Pair t = activate_pair<A>(e.epilogue, f0, f1, c, next, true);
-    store_words(limits.of_block[c / 32], e.epilogue.output, t.first, t.second, output, c,
-                channels - c);
+    store_words(limits[c / 32], e.epilogue.output, t.first, t.second, output, c, channels - c);
   }
 }
 
 // V vectors from channel c on, `count` channels, where packing does the clamp; see
 // saturation_clamps.
 template <Kind K, int V>
-OCTAVO_INLINE void run_saturated(const ElementwiseArguments& e, const std::byte* a,
+OCTAVO_INLINE void run_saturated(const ElementwiseConstants& e, const std::byte* a,
                                  const std::byte* b, std::byte* output, int32_t c, int32_t count) {
   constexpr ElementType u8 = ElementType::u8;
   const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -86,7 +85,7 @@ OCTAVO_INLINE void run_saturated(const ElementwiseArguments& e, const std::byte*
 }
 
 template <Kind K>
-OCTAVO_INLINE void run_pixel_saturated(const ElementwiseArguments& e, const std::byte* a,
+OCTAVO_INLINE void run_pixel_saturated(const ElementwiseConstants& e, const std::byte* a,
                                        const std::byte* b, std::byte* output, int32_t channels) {
   int32_t c = 0;
   for (; c + 48 < channels; c += 64)
@@ -97,34 +96,38 @@ OCTAVO_INLINE void run_pixel_saturated(const ElementwiseArguments& e, const std:
 }
 
 template <Kind K, Activation A>
-void run_in_words(const ElementwiseArguments& arguments) {
-  const ElementwiseArguments e = arguments;  // or it is read again after every store
-  PixelLimits limits;
-  limits.prepare(e.epilogue, e.shape->channels);
-  for (int32_t r = 0; r < e.rows; ++r)
-    for (int32_t x = 0; x < e.width; ++x) {
+void run_in_words(const ElementwiseArguments& given) {
+  // Copies, or they are read again after every store.
+  const ElementwiseArguments arguments = given;
+  const ElementwiseConstants e = *given.constants;
+  const WordLimits* limits = short_cuts_of(e.prepared).limits();
+  for (int32_t r = 0; r < arguments.rows; ++r)
+    for (int32_t x = 0; x < arguments.width; ++x) {
       const std::byte* b = nullptr;
       if constexpr (K != Kind::rescale)
-        b = e.b.row[r] + (e.shape->b_is_one_pixel ? 0 : x) * e.b.pixel_bytes;
-      run_pixel_in_words<K, A>(e, limits, e.a.row[r] + x * e.a.pixel_bytes, b,
-                               e.output.row[r] + x * e.output.pixel_bytes);
+        b = arguments.b.row[r] + (e.shape.b_is_one_pixel ? 0 : x) * arguments.b.pixel_bytes;
+      run_pixel_in_words<K, A>(e, limits, arguments.a.row[r] + x * arguments.a.pixel_bytes, b,
+                               arguments.output.row[r] + x * arguments.output.pixel_bytes);
     }
 }
 
 template <Kind K>
-void run_all(const ElementwiseArguments& e, bool saturated) {
-  const ElementwiseShape& s = *e.shape;
+void run_all(const ElementwiseArguments& given, bool saturated) {
   const bool has_b = K != Kind::rescale;
-  const ElementwiseArguments local = e;  // or the compiler reads it again after every store
+  // Copies, or they are read again after every store.
+  const ElementwiseArguments arguments = given;
+  const ElementwiseConstants e = *given.constants;
+  const ElementwiseShape& s = e.shape;
   const int32_t channels = s.channels;
-  for (int32_t r = 0; r < e.rows; ++r)
-    for (int32_t x = 0; x < e.width; ++x) {
-      const std::byte* a = e.a.row[r] + x * e.a.pixel_bytes;
+  for (int32_t r = 0; r < arguments.rows; ++r)
+    for (int32_t x = 0; x < arguments.width; ++x) {
+      const std::byte* a = arguments.a.row[r] + x * arguments.a.pixel_bytes;
       const std::byte* b =
-          has_b ? e.b.row[r] + (s.b_is_one_pixel ? 0 : x) * e.b.pixel_bytes : nullptr;
-      std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
+          has_b ? arguments.b.row[r] + (s.b_is_one_pixel ? 0 : x) * arguments.b.pixel_bytes
+                : nullptr;
+      std::byte* output = arguments.output.row[r] + x * arguments.output.pixel_bytes;
       if (saturated)
-        run_pixel_saturated<K>(local, a, b, output, channels);
+        run_pixel_saturated<K>(e, a, b, output, channels);
       else
         run_pixel<K>(e, s.a, s.b, a, b, output);
     }
@@ -133,9 +136,9 @@ void run_all(const ElementwiseArguments& e, bool saturated) {
 // |f| stays below 2^30: 65535 * m for a difference, twice that for a quotient, 2^31 * m for a
 // product.
 template <Kind K>
-bool fits_words(const ElementwiseArguments& e) {
-  const int32_t channels = e.shape->channels;
-  if (channels > most_limited_channels || !activation_fits(e.epilogue, channels)) return false;
+bool fits_words(const ElementwiseConstants& e) {
+  const int32_t channels = e.shape.channels;
+  if (!activation_fits(e.epilogue, channels)) return false;
   if (!are_within(e.epilogue.multiplier, channels, K == Kind::multiply ? 0.25f : 4096.0f))
     return false;
   if constexpr (K == Kind::multiply || K == Kind::divide) return true;
@@ -143,16 +146,32 @@ bool fits_words(const ElementwiseArguments& e) {
   return are_within(e.offset, channels, 268435456.0f);
 }
 
+bool fits_words(const ElementwiseConstants& e) {
+  switch (e.shape.kind) {
+    case Kind::add:
+      return fits_words<Kind::add>(e);
+    case Kind::multiply:
+      return fits_words<Kind::multiply>(e);
+    case Kind::divide:
+      return fits_words<Kind::divide>(e);
+    case Kind::rescale:
+      return fits_words<Kind::rescale>(e);
+  }
+  return false;
+}
+
 template <Kind K>
-void run_kind(const ElementwiseArguments& e, bool saturated) {
-  if (saturated || !fits_words<K>(e)) return run_all<K>(e, saturated);
-  if (e.epilogue.activation == Activation::table) return run_in_words<K, Activation::table>(e);
+void run_kind(const ElementwiseArguments& e) {
+  const ShortCuts& cuts = short_cuts_of(e.constants->prepared);
+  if (!cuts.in_words) return run_all<K>(e, cuts.saturates);
+  if (e.constants->epilogue.activation == Activation::table)
+    return run_in_words<K, Activation::table>(e);
   run_in_words<K, Activation::none>(e);
 }
 
 // |f| stays far below 2^31: 255 * 255 * m, or the sum of two times 255 * 2^20.
-bool saturates(const ElementwiseArguments& e) {
-  const ElementwiseShape& s = *e.shape;
+bool saturates(const ElementwiseConstants& e) {
+  const ElementwiseShape& s = e.shape;
   if (s.a != ElementType::u8 || s.b != ElementType::u8) return false;
   if (s.activation != Activation::none) return false;
   if (!saturation_clamps(e.epilogue, false, 0, s.channels)) return false;
@@ -172,17 +191,27 @@ bool accepts(const ElementwiseShape& s) {
   return s.a != ElementType::f32 && s.b != ElementType::f32;
 }
 
+size_t prepared_bytes(const ElementwiseShape& s) {
+  return short_cuts_bytes(s.channels);
+}
+
+void prepare(const ElementwiseConstants& e, std::byte* prepared) {
+  ShortCuts cuts{};
+  cuts.saturates = saturates(e);
+  cuts.in_words = !cuts.saturates && fits_words(e);
+  write_short_cuts(cuts, e.epilogue, e.shape.channels, prepared);
+}
+
 void run(const ElementwiseArguments& e) {
-  const bool saturated = saturates(e);
-  switch (e.shape->kind) {
+  switch (e.constants->shape.kind) {
     case Kind::add:
-      return run_kind<Kind::add>(e, saturated);
+      return run_kind<Kind::add>(e);
     case Kind::multiply:
-      return run_kind<Kind::multiply>(e, saturated);
+      return run_kind<Kind::multiply>(e);
     case Kind::divide:
-      return run_kind<Kind::divide>(e, saturated);
+      return run_kind<Kind::divide>(e);
     case Kind::rescale:
-      return run_kind<Kind::rescale>(e, saturated);
+      return run_kind<Kind::rescale>(e);
   }
 }
 

@@ -129,33 +129,6 @@ OCTAVO_INLINE void store(const EpilogueArrays& e, __m512 t, std::byte* pixel, in
   _mm_mask_storeu_epi8(pixel + c, lanes, low);
 }
 
-// The channels first .. first + count - 1 of an epilogue, copied to where whole vectors may
-// be read: group_arrays_bytes at `arrays`.
-OCTAVO_INLINE size_t group_arrays_bytes(int32_t count) {
-  return 7 * static_cast<size_t>(divide_up(count, 16)) * 64;
-}
-__attribute__((unused)) EpilogueArrays group_epilogue(const EpilogueArrays& whole, bool residual,
-                                                      int32_t first, int32_t count, float* arrays) {
-  const size_t room = static_cast<size_t>(divide_up(count, 16)) * 16;
-  const size_t used = static_cast<size_t>(count) * sizeof(float);
-  const auto copy = [&](const auto*& array) {
-    float* to = arrays;
-    arrays += room;
-    __builtin_memset(to, 0, room * sizeof(float));
-    __builtin_memcpy(to, array + first, used);
-    array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(to);
-  };
-  EpilogueArrays e = whole;
-  copy(e.multiplier);
-  copy(e.lo);
-  copy(e.hi);
-  copy(e.zero);
-  if (e.activation != Activation::none) copy(e.output_multiplier);
-  if (residual) copy(e.residual_multiplier);
-  if (residual) copy(e.residual_zero);
-  return e;
-}
-
 // An upper bound of |t| before the residual, for the channels c .. c + 15.
 OCTAVO_INLINE __m512 largest_value(const EpilogueArrays& e, int32_t c) {
   const __m512 sum = _mm512_set1_ps(2147483648.0f);  // of |float(acc)|

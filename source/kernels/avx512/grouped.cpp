@@ -116,16 +116,14 @@ const Compute<Vec>* choose_computes(const ConvolutionShape& s) {
 }
 
 template <class Vec>
-void run_block(const ConvolutionArguments& a, int32_t channel, const std::byte* packed) {
-  const ConvolutionShape& s = *a.shape;
-  BlockEpilogue<Vec> epilogue;
-  epilogue.prepare(a.epilogue, s.has_residual, channel,
-                   smaller(Vec::channels, a.channel_end - channel));
+void run_block(const ConvolutionArguments& a, int32_t block) {
+  const ConvolutionShape& s = a.constants->shape;
+  const int32_t channel = block * Wide::channels;
   Tile<Vec> t{};
   t.shape = &s;
   t.pixel_bytes = a.input.pixel_bytes;
-  t.packed = bytes(packed);
-  t.epilogue = &epilogue;
+  t.packed = bytes(a.constants->packed) + block * block_bytes<Wide>(s);
+  t.epilogue = block_epilogue_at<Vec>(a.constants->prepared, block);
   t.output_bytes = a.output.pixel_bytes;
   t.residual_bytes = a.residual.pixel_bytes;
   const Compute<Vec>* chosen = choose_computes<Vec>(s);
@@ -190,18 +188,26 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape&, int32_t) {
+size_t prepared_bytes(const ConvolutionShape& s) {
+  return block_epilogues_bytes(s.output_channels);
+}
+
+void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
+  prepare_blocks(constants, prepared);
+}
+
+size_t scratch_bytes(const ConvolutionShape&) {
   return 0;
 }
 
 void run(const ConvolutionArguments& a) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   for (int32_t c = a.channel_begin; c < a.channel_end; c += Wide::channels) {
-    const std::byte* packed = a.packed + c / Wide::channels * block_bytes<Wide>(s);
+    const int32_t block = c / Wide::channels;
     if (is_half(s, c))
-      run_block<Half>(a, c, packed);
+      run_block<Half>(a, block);
     else
-      run_block<Wide>(a, c, packed);
+      run_block<Wide>(a, block);
   }
 }
 

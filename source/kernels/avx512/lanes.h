@@ -91,17 +91,21 @@ void from_lanes(const T* ordered, T* natural) {
       __builtin_memcpy(natural + 16 * j + 4 * v, ordered + (v * Vec::lanes + j) * 4, 4 * sizeof(T));
 }
 
-// The epilogue of one block, its arrays in lane order.
+// The epilogue of one block, its arrays in lane order. What a saturating one needs lies side by
+// side in front: each frame meets it anew, far from the core.
 template <class Vec>
-struct BlockEpilogue {
-  alignas(64) float multiplier[64], output_multiplier[64], residual_multiplier[64], lo[64], hi[64];
-  alignas(64) int32_t residual_zero[64], zero[64];
-  EpilogueArrays natural, ordered;
+struct alignas(64) BlockEpilogue {
+  static constexpr int n = Vec::channels;
   int32_t channel, channels;  // the first, and how many of the block exist
   bool saturates;             // without activation or residual: see Saturation
   bool packs;                 // whatever the activation
   bool fits, arguments_fit;   // see conversion_fits, arguments_fit
-  WordLimits limits[2];       // where it fits, in natural order
+  alignas(64) float multiplier[n];
+  alignas(64) int32_t zero[n];
+  alignas(64) float output_multiplier[n], residual_multiplier[n], lo[n], hi[n];
+  alignas(64) int32_t residual_zero[n];
+  EpilogueArrays natural, ordered;
+  WordLimits limits[n / 32];  // where it fits, in natural order
 
   void prepare(const EpilogueArrays& e, bool residual, int32_t first, int32_t count) {
     natural = ordered = e;
@@ -110,7 +114,7 @@ struct BlockEpilogue {
     packs = saturation_clamps(e, residual, first, first + count);
     fits = conversion_fits(e, residual, first, first + count);
     arguments_fit = avx512::arguments_fit(e, first, first + count);
-    for (int i = 0; fits && i < Vec::channels / 32; ++i)
+    for (int i = 0; fits && i < n / 32; ++i)
       limits[i] = word_limits(e, first + 32 * i, first + 32 * i + 16);
     saturates = packs && !residual && e.activation == Activation::none;
     to_lanes<Vec>(e.multiplier + first, multiplier);
@@ -134,6 +138,36 @@ struct BlockEpilogue {
     }
   }
 };
+
+// The epilogues of all blocks of a convolution, as `prepare` writes them: wide ones and, where half
+// of the last one's channels suffice, a half.
+OCTAVO_INLINE size_t block_epilogues_bytes(int32_t channels) {
+  const int32_t left = channels % Wide::channels;
+  const size_t last = left == 0             ? 0
+                      : is_half_block(left) ? sizeof(BlockEpilogue<Half>)
+                                            : sizeof(BlockEpilogue<Wide>);
+  return static_cast<size_t>(channels / Wide::channels) * sizeof(BlockEpilogue<Wide>) + last;
+}
+
+template <class Vec, class Byte>  // std::byte, const where it is read
+OCTAVO_INLINE auto* block_epilogue_at(Byte* prepared, int32_t block) {
+  prepared += block * static_cast<ptrdiff_t>(sizeof(BlockEpilogue<Wide>));
+  if constexpr (std::is_const_v<Byte>)
+    return reinterpret_cast<const BlockEpilogue<Vec>*>(prepared);
+  else
+    return reinterpret_cast<BlockEpilogue<Vec>*>(prepared);
+}
+
+__attribute__((unused)) void prepare_blocks(const ConvolutionConstants& k, std::byte* prepared) {
+  const int32_t channels = k.shape.output_channels;
+  for (int32_t c = 0, i = 0; c < channels; c += Wide::channels, ++i) {
+    const int32_t count = smaller(Wide::channels, channels - c);
+    if (is_half_block(count))
+      block_epilogue_at<Half>(prepared, i)->prepare(k.epilogue, k.shape.has_residual, c, count);
+    else
+      block_epilogue_at<Wide>(prepared, i)->prepare(k.epilogue, k.shape.has_residual, c, count);
+  }
+}
 
 // What a saturating epilogue needs, held in registers for a tile of pixels.
 template <class Vec>

@@ -14,6 +14,8 @@ struct Bytes {
   static constexpr auto bias = dense::packed_bias;
   static bool accepts(const ConvolutionShape& s) { return s.input == ElementType::u8; }
   static constexpr auto packed_bytes = dense::packed_bytes;
+  static constexpr auto prepared_bytes = dense::prepared_bytes;
+  static constexpr auto prepare = dense::prepare;
   static constexpr auto scratch_bytes = dense::scratch_bytes;
   static constexpr auto run = dense::run;
 };
@@ -24,6 +26,8 @@ struct Words {
   static constexpr auto bias = avx512::wide::packed_bias;
   static bool accepts(const ConvolutionShape& s) { return s.input == ElementType::i16; }
   static constexpr auto packed_bytes = avx512::wide::packed_bytes;
+  static constexpr auto prepared_bytes = avx512::wide::prepared_bytes;
+  static constexpr auto prepare = avx512::wide::prepare;
   static constexpr auto scratch_bytes = avx512::wide::scratch_bytes;
   static constexpr auto run = avx512::wide::run;
 };

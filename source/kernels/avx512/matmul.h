@@ -114,12 +114,13 @@ struct Right {
 
   static void pack(const MatMulArguments& m, int32_t r, const ConvolutionShape& s, const Room&,
                    std::byte* packed) {
-    const Columns b{bytes(m.b.row[r]), m.b.pixel_bytes, m.shape->depth, m.shape->channels};
+    const Columns b{bytes(m.b.row[r]), m.b.pixel_bytes, m.constants->shape.depth,
+                    m.constants->shape.channels};
     const int32_t depth = Packed::padded_depth(s);
-    const __m512i zero = _mm512_set1_epi32(-m.a_zero);
+    const __m512i zero = _mm512_set1_epi32(-m.constants->a_zero);
     for (int32_t c = 0; c < b.channels; c += 16) {
       std::byte* column = Packed::column(s, c / 16, packed);
-      const __m512i sum = m.shape->transpose_b
+      const __m512i sum = m.constants->shape.transpose_b
                               ? pack_columns<Packed::wide, true>(b, depth, c, column)
                               : pack_columns<Packed::wide, false>(b, depth, c, column);
       _mm512_storeu_si512(Packed::bias(s, c / 16, packed), _mm512_mullo_epi32(sum, zero));

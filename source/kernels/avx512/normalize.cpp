@@ -6,6 +6,8 @@
 namespace octavo::kernels::avx512 {
 namespace {
 
+constexpr int32_t most_channels_in_words = 4096;  // sqrt(C) * 2^23 + 2^28 stays below 2^30
+
 // Of x - z over the channels of a pixel.
 struct Moments {
   int64_t sum, squares;
@@ -46,9 +48,9 @@ Moments word_moments(const std::byte* x, int32_t channels) {
 }
 
 template <ElementType T>
-Moments moments(const NormalizeArguments& n, const std::byte* x) {
-  if constexpr (T == ElementType::u8) return byte_moments(x, n.input_zero, n.shape->channels);
-  return word_moments(x, n.shape->channels);
+Moments moments(const NormalizeConstants& n, const std::byte* x) {
+  if constexpr (T == ElementType::u8) return byte_moments(x, n.input_zero, n.shape.channels);
+  return word_moments(x, n.shape.channels);
 }
 
 float square_root(float x) {
@@ -62,7 +64,7 @@ OCTAVO_INLINE __m512i centred(const std::byte* x, __m512i zero, int32_t c) {
 
 // d and C * (x - z) fit into 32 bits, both factors into 16: see accepts.
 struct LayerNorm {
-  const NormalizeArguments& n;
+  const NormalizeConstants& n;
   const std::byte* x;
   __m512 scale;
   __m512i zero, count, sum;
@@ -78,10 +80,10 @@ struct LayerNorm {
 
 // limits: null where the clamp cannot be done in 16 bits.
 template <ElementType T, Activation A>
-void layer_norm_pixel(const NormalizeArguments& n, const PixelLimits* limits, const std::byte* x,
+void layer_norm_pixel(const NormalizeConstants& n, const WordLimits* limits, const std::byte* x,
                       std::byte* y) {
   const EpilogueArrays& e = n.epilogue;
-  const int32_t channels = n.shape->channels;
+  const int32_t channels = n.shape.channels;
   const Moments m = moments<T>(n, x);
   const int64_t variance = channels * m.squares - m.sum * m.sum;
   const float deviation = square_root(static_cast<float>(variance) + n.least);
@@ -98,16 +100,16 @@ void layer_norm_pixel(const NormalizeArguments& n, const PixelLimits* limits, co
   }
   for (int32_t c = 0; c < channels; c += 32) {
     const int32_t next = c + 16 < channels ? c + 16 : c;
-    store_words(limits->of_block[c / 32], e.output, activate_as<A>(e, norm.value<T>(c), c),
+    store_words(limits[c / 32], e.output, activate_as<A>(e, norm.value<T>(c), c),
                 activate_as<A>(e, norm.value<T>(next), next), y, c, channels - c);
   }
 }
 
 // One: all multipliers are one, and one quotient serves all channels.
 template <ElementType T, Activation A, bool One>
-void l2_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
+void l2_pixel(const NormalizeConstants& n, const std::byte* x, std::byte* y) {
   const EpilogueArrays& e = n.epilogue;
-  const int32_t channels = n.shape->channels;
+  const int32_t channels = n.shape.channels;
   const float root = square_root(static_cast<float>(moments<T>(n, x).squares));
   const float length = root > n.least ? root : n.least;
   const __m512 divisor = _mm512_set1_ps(length);
@@ -122,35 +124,29 @@ void l2_pixel(const NormalizeArguments& n, const std::byte* x, std::byte* y) {
 }
 
 template <class Pixel>
-OCTAVO_INLINE void each_pixel(const NormalizeArguments& n, const Pixel& pixel) {
-  for (int32_t r = 0; r < n.rows; ++r)
-    for (int32_t x = 0; x < n.width; ++x)
-      pixel(n.input.row[r] + x * n.input.pixel_bytes, n.output.row[r] + x * n.output.pixel_bytes);
+OCTAVO_INLINE void each_pixel(const NormalizeArguments& a, const Pixel& pixel) {
+  for (int32_t r = 0; r < a.rows; ++r)
+    for (int32_t x = 0; x < a.width; ++x)
+      pixel(a.input.row[r] + x * a.input.pixel_bytes, a.output.row[r] + x * a.output.pixel_bytes);
 }
 
 template <ElementType T>
 void layer_norm_all(const NormalizeArguments& arguments) {
-  const NormalizeArguments n = arguments;  // or it is read again after every store
-  const int32_t channels = n.shape->channels;
-  // |d| * scale is at most sqrt(C), a little more after rounding: 2^6 * 2^23 + 2^28 < 2^30.
-  const bool fits = channels <= most_limited_channels && activation_fits(n.epilogue, channels) &&
-                    are_within(n.epilogue.multiplier, channels, 8388608.0f) &&
-                    are_within(n.offset, channels, 268435456.0f);
-  PixelLimits all;
-  if (fits) all.prepare(n.epilogue, channels);
-  const PixelLimits* limits = fits ? &all : nullptr;
+  const NormalizeConstants n = *arguments.constants;  // or they are read after every store
+  const ShortCuts& cuts = short_cuts_of(n.prepared);
+  const WordLimits* limits = cuts.in_words ? cuts.limits() : nullptr;
   with_activation(n.epilogue.activation, [&]<Activation A>() {
-    each_pixel(n,
+    each_pixel(arguments,
                [&](const std::byte* x, std::byte* y) { layer_norm_pixel<T, A>(n, limits, x, y); });
   });
 }
 
 template <ElementType T>
 void l2_all(const NormalizeArguments& arguments) {
-  const NormalizeArguments n = arguments;
-  const bool one = is_one_value(n.epilogue.multiplier, n.shape->channels);
+  const NormalizeConstants n = *arguments.constants;
+  const bool one = short_cuts_of(n.prepared).one_multiplier;
   with_activation(n.epilogue.activation, [&]<Activation A>() {
-    each_pixel(n, [&](const std::byte* x, std::byte* y) {
+    each_pixel(arguments, [&](const std::byte* x, std::byte* y) {
       one ? l2_pixel<T, A, true>(n, x, y) : l2_pixel<T, A, false>(n, x, y);
     });
   });
@@ -169,9 +165,23 @@ bool accepts(const NormalizeShape& s) {
   return takes(s, NormalizeShape::Kind::layer_norm) && s.channels <= 32767;
 }
 
+size_t prepared_bytes(const NormalizeShape& s) {
+  return short_cuts_bytes(s.channels);
+}
+
+// |d| * scale is at most sqrt(C), a little more after rounding.
+void prepare(const NormalizeConstants& n, std::byte* prepared) {
+  const int32_t channels = n.shape.channels;
+  ShortCuts cuts{};
+  cuts.in_words = channels <= most_channels_in_words && activation_fits(n.epilogue, channels) &&
+                  are_within(n.epilogue.multiplier, channels, 8388608.0f) &&
+                  are_within(n.offset, channels, 268435456.0f);
+  write_short_cuts(cuts, n.epilogue, channels, prepared);
+}
+
 void run(const NormalizeArguments& n) {
-  n.shape->input == ElementType::u8 ? layer_norm_all<ElementType::u8>(n)
-                                    : layer_norm_all<ElementType::i16>(n);
+  n.constants->shape.input == ElementType::u8 ? layer_norm_all<ElementType::u8>(n)
+                                              : layer_norm_all<ElementType::i16>(n);
 }
 
 }  // namespace layer_norm
@@ -183,8 +193,19 @@ bool accepts(const NormalizeShape& s) {
   return takes(s, NormalizeShape::Kind::l2) && s.channels <= 65535;
 }
 
+size_t prepared_bytes(const NormalizeShape&) {
+  return short_cuts_bytes(0);
+}
+
+void prepare(const NormalizeConstants& n, std::byte* prepared) {
+  ShortCuts cuts{};
+  cuts.one_multiplier = is_one_value(n.epilogue.multiplier, n.shape.channels);
+  write_short_cuts(cuts, n.epilogue, 0, prepared);
+}
+
 void run(const NormalizeArguments& n) {
-  n.shape->input == ElementType::u8 ? l2_all<ElementType::u8>(n) : l2_all<ElementType::i16>(n);
+  n.constants->shape.input == ElementType::u8 ? l2_all<ElementType::u8>(n)
+                                              : l2_all<ElementType::i16>(n);
 }
 
 }  // namespace l2

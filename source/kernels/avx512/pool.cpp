@@ -18,9 +18,9 @@ struct Window {
 };
 
 Window window_of(const PoolArguments& a, int32_t r, int32_t x) {
-  const int32_t top = a.row_begin[r], left = a.column_begin[x];
+  const int32_t top = a.row_begin[r], left = a.constants->column_begin[x];
   return {a.input.row + top, left * a.input.pixel_bytes, a.input.pixel_bytes, a.row_end[r] - top,
-          a.column_end[x] - left};
+          a.constants->column_end[x] - left};
 }
 
 void maximum(const Window& w, int32_t begin, int32_t end, std::byte* output) {
@@ -86,9 +86,9 @@ Sums sum_window_of_words(const Window& w, int32_t c) {
 // From the sum of stored values of 16 channels to the stored average.
 void finish_average(const PoolArguments& a, __m512i sum, int32_t pixels, __m512 reciprocal,
                     std::byte* output, int32_t c) {
-  const EpilogueArrays& e = a.epilogue;
-  const __m512i zeros =
-      _mm512_mullo_epi32(_mm512_loadu_si512(a.input_zero + c), _mm512_set1_epi32(pixels));
+  const EpilogueArrays& e = a.constants->epilogue;
+  const __m512i zeros = _mm512_mullo_epi32(_mm512_loadu_si512(a.constants->input_zero + c),
+                                           _mm512_set1_epi32(pixels));
   const __m512 real = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, zeros));
   const __m512 f =
       _mm512_mul_ps(_mm512_mul_ps(real, _mm512_loadu_ps(e.multiplier + c)), reciprocal);
@@ -101,7 +101,7 @@ void average(const PoolArguments& a, const Window& w, int32_t count, std::byte* 
   const int32_t pixels = w.rows * w.columns;
   for (int32_t c = a.channel_begin; c < a.channel_end; c += 32) {
     const Sums sums =
-        a.shape->input == ElementType::u8 ? sum_window(w, c) : sum_window_of_words(w, c);
+        a.constants->shape.input == ElementType::u8 ? sum_window(w, c) : sum_window_of_words(w, c);
     finish_average(a, sums.low, pixels, reciprocal, output, c);
     if (c + 16 < a.channel_end) finish_average(a, sums.high, pixels, reciprocal, output, c + 16);
   }
@@ -120,9 +120,9 @@ void run(const PoolArguments& a) {
     for (int32_t x = 0; x < a.output_width; ++x) {
       const Window window = window_of(a, r, x);
       std::byte* output = a.output.row[r] + x * a.output.pixel_bytes;
-      if (a.shape->kind == PoolStep::Kind::average)
-        average(a, window, a.row_count[r] * a.column_count[x], output);
-      else if (a.shape->input == ElementType::u8)
+      if (a.constants->shape.kind == PoolStep::Kind::average)
+        average(a, window, a.row_count[r] * a.constants->column_count[x], output);
+      else if (a.constants->shape.input == ElementType::u8)
         maximum(window, a.channel_begin, a.channel_end, output);
       else
         maximum_of_words(window, a.channel_begin, a.channel_end, output);

@@ -15,7 +15,9 @@ bool accepts(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);
 void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
           std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+size_t prepared_bytes(const ConvolutionShape& shape);
+void prepare(const ConvolutionConstants& constants, std::byte* prepared);
+size_t scratch_bytes(const ConvolutionShape& shape);
 void run(const ConvolutionArguments& arguments);
 void run_grouped(const ConvolutionArguments& arguments);
 
@@ -29,7 +31,9 @@ bool accepts(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);
 void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
           std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+size_t prepared_bytes(const ConvolutionShape& shape);
+void prepare(const ConvolutionConstants& constants, std::byte* prepared);
+size_t scratch_bytes(const ConvolutionShape& shape);
 void run(const ConvolutionArguments& arguments);
 }  // namespace grouped
 
@@ -38,7 +42,9 @@ bool accepts(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);
 void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
           std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+size_t prepared_bytes(const ConvolutionShape& shape);
+void prepare(const ConvolutionConstants& constants, std::byte* prepared);
+size_t scratch_bytes(const ConvolutionShape& shape);
 void run(const ConvolutionArguments& arguments);
 }  // namespace depthwise
 
@@ -48,7 +54,9 @@ bool accepts_grouped(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);
 void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
           std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+size_t prepared_bytes(const ConvolutionShape& shape);
+void prepare(const ConvolutionConstants& constants, std::byte* prepared);
+size_t scratch_bytes(const ConvolutionShape& shape);
 void run(const ConvolutionArguments& arguments);
 void run_grouped(const ConvolutionArguments& arguments);
 
@@ -62,22 +70,30 @@ bool accepts(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);
 void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
           std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& shape, int32_t output_width);
+size_t prepared_bytes(const ConvolutionShape& shape);
+void prepare(const ConvolutionConstants& constants, std::byte* prepared);
+size_t scratch_bytes(const ConvolutionShape& shape);
 void run(const ConvolutionArguments& arguments);
 }  // namespace depthwise_wide
 
 namespace layer_norm {
 bool accepts(const NormalizeShape& shape);
+size_t prepared_bytes(const NormalizeShape& shape);
+void prepare(const NormalizeConstants& constants, std::byte* prepared);
 void run(const NormalizeArguments& arguments);
 }  // namespace layer_norm
 
 namespace l2 {
 bool accepts(const NormalizeShape& shape);
+size_t prepared_bytes(const NormalizeShape& shape);
+void prepare(const NormalizeConstants& constants, std::byte* prepared);
 void run(const NormalizeArguments& arguments);
 }  // namespace l2
 
 namespace softmax {
 bool accepts(const NormalizeShape& shape);
+size_t prepared_bytes(const NormalizeShape& shape);
+void prepare(const NormalizeConstants& constants, std::byte* prepared);
 void run(const NormalizeArguments& arguments);
 }  // namespace softmax
 
@@ -95,6 +111,8 @@ void run(const PoolArguments& arguments);
 
 namespace elementwise {
 bool accepts(const ElementwiseShape& shape);
+size_t prepared_bytes(const ElementwiseShape& shape);
+void prepare(const ElementwiseConstants& constants, std::byte* prepared);
 void run(const ElementwiseArguments& arguments);
 }  // namespace elementwise
 

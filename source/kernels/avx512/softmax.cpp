@@ -138,9 +138,9 @@ OCTAVO_INLINE int32_t sum_of_bytes(const std::byte* x, int32_t channels, uint16_
 // How shares are stored: by one quotient where all multipliers are one, and with the clamp in
 // 16 bits where that is the same.
 struct Shares {
-  const NormalizeArguments& n;
-  bool one_multiplier, in_words;
-  PixelLimits limits;
+  const NormalizeConstants& n;
+  bool one_multiplier;
+  const WordLimits* limits;  // null where the clamp is not done in 16 bits
 
   template <bool One>
   OCTAVO_INLINE __m512 value(const uint16_t* exponentials, __m512 sum, __m512 shared,
@@ -155,10 +155,10 @@ struct Shares {
   template <Activation A, bool One>
   OCTAVO_INLINE void store_as(const uint16_t* exponentials, int32_t total, std::byte* y) const {
     const EpilogueArrays& e = n.epilogue;
-    const int32_t channels = n.shape->channels;
+    const int32_t channels = n.shape.channels;
     const __m512 sum = _mm512_set1_ps(static_cast<float>(total));
     const __m512 shared = _mm512_set1_ps(e.multiplier[0] / static_cast<float>(total));
-    if (!in_words) {
+    if (limits == nullptr) {
       for (int32_t c = 0; c < channels; c += 16)
         store(e, activate_as<A>(e, value<One>(exponentials, sum, shared, c), c), y, c,
               lanes16(channels - c));
@@ -166,10 +166,9 @@ struct Shares {
     }
     for (int32_t c = 0; c < channels; c += 32) {
       const int32_t next = c + 16 < channels ? c + 16 : c;
-      store_words(limits.of_block[c / 32], e.output,
-                  activate_as<A>(e, value<One>(exponentials, sum, shared, c), c),
-                  activate_as<A>(e, value<One>(exponentials, sum, shared, next), next), y, c,
-                  channels - c);
+      store_words(
+          limits[c / 32], e.output, activate_as<A>(e, value<One>(exponentials, sum, shared, c), c),
+          activate_as<A>(e, value<One>(exponentials, sum, shared, next), next), y, c, channels - c);
     }
   }
 
@@ -182,38 +181,39 @@ struct Shares {
 
 // sum_pixel(x, e) stores the exponentials of a pixel and returns their sum.
 template <class SumPixel>
-OCTAVO_INLINE void run_all(const NormalizeArguments& n, const SumPixel& sum_pixel) {
+OCTAVO_INLINE void run_all(const NormalizeArguments& arguments, const NormalizeConstants& n,
+                           const SumPixel& sum_pixel) {
   alignas(64) uint16_t e[most_channels];
-  const int32_t channels = n.shape->channels;
-  // A share is at most 1, and f little more than its multiplier.
-  const bool fits = channels <= most_limited_channels && activation_fits(n.epilogue, channels) &&
-                    are_within(n.epilogue.multiplier, channels, 268435456.0f);
-  Shares shares{n, is_one_value(n.epilogue.multiplier, channels), fits, {}};
-  if (fits) shares.limits.prepare(n.epilogue, channels);
+  const ShortCuts& cuts = short_cuts_of(n.prepared);
+  const Shares shares{n, cuts.one_multiplier, cuts.in_words ? cuts.limits() : nullptr};
   with_activation(
       n.epilogue.activation, [&]<Activation A>() __attribute__((always_inline)) {
-        for (int32_t r = 0; r < n.rows; ++r)
-          for (int32_t column = 0; column < n.width; ++column) {
-            const int32_t sum = sum_pixel(n.input.row[r] + column * n.input.pixel_bytes, e);
-            shares.template store_pixel<A>(e, sum, n.output.row[r] + column * n.output.pixel_bytes);
+        for (int32_t r = 0; r < arguments.rows; ++r)
+          for (int32_t column = 0; column < arguments.width; ++column) {
+            const int32_t sum =
+                sum_pixel(arguments.input.row[r] + column * arguments.input.pixel_bytes, e);
+            shares.template store_pixel<A>(
+                e, sum, arguments.output.row[r] + column * arguments.output.pixel_bytes);
           }
       });
 }
 
-void run_bytes(const NormalizeArguments& n) {
+void run_bytes(const NormalizeArguments& arguments) {
+  const NormalizeConstants n = *arguments.constants;  // or they are read after every store
   const ByteTable table(n.fine);
   run_all(
-      n, [&](const std::byte* x, uint16_t* e) __attribute__((always_inline)) {
-        return sum_of_bytes(x, n.shape->channels, e, table);
+      arguments, n, [&](const std::byte* x, uint16_t* e) __attribute__((always_inline)) {
+        return sum_of_bytes(x, n.shape.channels, e, table);
       });
 }
 
-void run_words(const NormalizeArguments& n) {
+void run_words(const NormalizeArguments& arguments) {
+  const NormalizeConstants n = *arguments.constants;
   const Table coarse(n.coarse), fine(n.fine);
   run_all(
-      n, [&](const std::byte* x, uint16_t* e) __attribute__((always_inline)) {
+      arguments, n, [&](const std::byte* x, uint16_t* e) __attribute__((always_inline)) {
         return sum_of(
-            x, n.shape->channels, e, [&](__m512i d) __attribute__((always_inline)) {
+            x, n.shape.channels, e, [&](__m512i d) __attribute__((always_inline)) {
               const __m512i low = _mm512_and_si512(d, _mm512_set1_epi16(255));
               return rounded_product(coarse.at(_mm512_srli_epi16(d, 8)), fine.at(low));
             });
@@ -227,9 +227,22 @@ bool accepts(const NormalizeShape& s) {
          (s.input == ElementType::u8 || s.input == ElementType::i16);
 }
 
-void run(const NormalizeArguments& arguments) {
-  const NormalizeArguments n = arguments;  // or it is read again after every store
-  n.shape->input == ElementType::u8 ? run_bytes(n) : run_words(n);
+size_t prepared_bytes(const NormalizeShape& s) {
+  return short_cuts_bytes(s.channels);
+}
+
+// A share is at most 1, and f little more than its multiplier.
+void prepare(const NormalizeConstants& n, std::byte* prepared) {
+  const int32_t channels = n.shape.channels;
+  ShortCuts cuts{};
+  cuts.one_multiplier = is_one_value(n.epilogue.multiplier, channels);
+  cuts.in_words = activation_fits(n.epilogue, channels) &&
+                  are_within(n.epilogue.multiplier, channels, 268435456.0f);
+  write_short_cuts(cuts, n.epilogue, channels, prepared);
+}
+
+void run(const NormalizeArguments& n) {
+  n.constants->shape.input == ElementType::u8 ? run_bytes(n) : run_words(n);
 }
 
 }  // namespace octavo::kernels::avx512::softmax

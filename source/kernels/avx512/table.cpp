@@ -12,25 +12,30 @@ constexpr FeatureSet vnni = feature::avx512 | feature::avx512vnni;
 
 constexpr ConvolutionKernel convolutions[] = {
     {"avx512vnni_depthwise", vnni, avx512::depthwise::accepts, 64, avx512::depthwise::packed_bytes,
-     avx512::depthwise::pack, avx512::depthwise::scratch_bytes, avx512::depthwise::run},
+     avx512::depthwise::pack, avx512::depthwise::prepared_bytes, avx512::depthwise::prepare,
+     avx512::depthwise::scratch_bytes, avx512::depthwise::run},
     {"avx512vnni_depthwise_wide", vnni, avx512::depthwise_wide::accepts, 32,
      avx512::depthwise_wide::packed_bytes, avx512::depthwise_wide::pack,
+     avx512::depthwise_wide::prepared_bytes, avx512::depthwise_wide::prepare,
      avx512::depthwise_wide::scratch_bytes, avx512::depthwise_wide::run},
     {"avx512vnni_pointwise", vnni, avx512::dense::accepts_pointwise, 16,
-     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
-     avx512::dense::run},
+     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::prepared_bytes,
+     avx512::dense::prepare, avx512::dense::scratch_bytes, avx512::dense::run},
     {"avx512vnni_dense", vnni, avx512::dense::accepts, 16, avx512::dense::packed_bytes,
-     avx512::dense::pack, avx512::dense::scratch_bytes, avx512::dense::run},
+     avx512::dense::pack, avx512::dense::prepared_bytes, avx512::dense::prepare,
+     avx512::dense::scratch_bytes, avx512::dense::run},
     {"avx512vnni_grouped", vnni, avx512::grouped::accepts, 64, avx512::grouped::packed_bytes,
-     avx512::grouped::pack, avx512::grouped::scratch_bytes, avx512::grouped::run},
+     avx512::grouped::pack, avx512::grouped::prepared_bytes, avx512::grouped::prepare,
+     avx512::grouped::scratch_bytes, avx512::grouped::run},
     {"avx512vnni_groups", vnni, avx512::dense::accepts_grouped, avx512::dense::unsplit,
-     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::scratch_bytes,
-     avx512::dense::run_grouped},
+     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::prepared_bytes,
+     avx512::dense::prepare, avx512::dense::scratch_bytes, avx512::dense::run_grouped},
     {"avx512vnni_wide", vnni, avx512::wide::accepts, 16, avx512::wide::packed_bytes,
-     avx512::wide::pack, avx512::wide::scratch_bytes, avx512::wide::run},
+     avx512::wide::pack, avx512::wide::prepared_bytes, avx512::wide::prepare,
+     avx512::wide::scratch_bytes, avx512::wide::run},
     {"avx512vnni_wide_groups", vnni, avx512::wide::accepts_grouped, avx512::dense::unsplit,
-     avx512::wide::packed_bytes, avx512::wide::pack, avx512::wide::scratch_bytes,
-     avx512::wide::run_grouped},
+     avx512::wide::packed_bytes, avx512::wide::pack, avx512::wide::prepared_bytes,
+     avx512::wide::prepare, avx512::wide::scratch_bytes, avx512::wide::run_grouped},
 };
 
 constexpr PoolKernel pools[] = {
@@ -38,13 +43,17 @@ constexpr PoolKernel pools[] = {
 };
 
 constexpr ElementwiseKernel elementwises[] = {
-    {"avx512_elementwise", feature::avx512, avx512::elementwise::accepts, avx512::elementwise::run},
+    {"avx512_elementwise", feature::avx512, avx512::elementwise::accepts,
+     avx512::elementwise::prepared_bytes, avx512::elementwise::prepare, avx512::elementwise::run},
 };
 
 constexpr NormalizeKernel normalizes[] = {
-    {"avx512_layer_norm", feature::avx512, avx512::layer_norm::accepts, avx512::layer_norm::run},
-    {"avx512_l2", feature::avx512, avx512::l2::accepts, avx512::l2::run},
-    {"avx512_softmax", feature::avx512, avx512::softmax::accepts, avx512::softmax::run},
+    {"avx512_layer_norm", feature::avx512, avx512::layer_norm::accepts,
+     avx512::layer_norm::prepared_bytes, avx512::layer_norm::prepare, avx512::layer_norm::run},
+    {"avx512_l2", feature::avx512, avx512::l2::accepts, avx512::l2::prepared_bytes,
+     avx512::l2::prepare, avx512::l2::run},
+    {"avx512_softmax", feature::avx512, avx512::softmax::accepts, avx512::softmax::prepared_bytes,
+     avx512::softmax::prepare, avx512::softmax::run},
 };
 
 constexpr ResizeKernel resizes[] = {

@@ -42,11 +42,11 @@ struct Tile {
   const std::byte* packed;  // of the first vector
   ptrdiff_t vector_bytes;
   const EpilogueArrays* epilogue;
-  int32_t channel, channels;  // the first of the epilogue's, and how many (of V * 16) exist
-  std::byte* output;          // the first pixel, the group's first channel
+  int32_t channel, channels;  // the first, and how many (of V * 16) exist
+  std::byte* output;          // the first pixel
   const std::byte* residual;  // null without
   ptrdiff_t output_bytes, residual_bytes;
-  bool fits, arguments_fit;  // see epilogue.h
+  Proofs proofs;
 };
 
 template <int V, int P>
@@ -97,8 +97,8 @@ void compute(const Tile& t) {
     output[p] = t.output + p * t.output_bytes;
     if (t.residual != nullptr) residual[p] = t.residual + p * t.residual_bytes;
   }
-  finish_pixels(*t.epilogue, {sums, P, V, t.residual == nullptr ? nullptr : residual, 0, output, 0,
-                              t.channel, t.channels, t.fits, t.arguments_fit});
+  finish_pixels(*t.epilogue, {sums, P, V, t.residual == nullptr ? nullptr : residual, output,
+                              t.channel, t.channels, t.proofs});
 }
 
 using Compute = void (*)(const Tile&);
@@ -112,48 +112,37 @@ constexpr Compute computes[4][most_pixels] = {
 // Output channels [begin, end) of one group, counted from the group's first, of row r.
 void run_group(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t group,
                int32_t begin, int32_t end, Tile& t) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const ptrdiff_t first_input = ptrdiff_t{2} * group * l.group_inputs;
-  const ptrdiff_t first_output =
-      static_cast<ptrdiff_t>(group) * l.group_outputs * element_bytes(a.epilogue.output);
-  const ptrdiff_t first_residual =
-      static_cast<ptrdiff_t>(group) * l.group_outputs * element_bytes(a.epilogue.residual);
   t.rows = a.input.row + r * s.stride_h;
   const int32_t last = divide_up(end, 16);
   for (int32_t vector = begin / 16; vector < last;) {
     const int32_t blocks = divide_up(last - vector, 4);  // of nearly equal width
     const int32_t vectors = divide_up(last - vector, blocks);
     const ptrdiff_t index = static_cast<ptrdiff_t>(group) * l.group_vectors + vector;
-    t.packed = a.packed + index * l.vector_bytes;
-    t.channel = vector * 16;
+    t.packed = a.constants->packed + index * l.vector_bytes;
+    t.channel = group * l.group_outputs + vector * 16;
     t.channels = smaller(end - vector * 16, vectors * 16);
     const int32_t tiles = divide_up(a.output_width, most_pixels);
     for (int32_t i = 0; i < tiles; ++i) {
       const int32_t from = part_begin(i, a.output_width, tiles),
                     to = part_begin(i + 1, a.output_width, tiles);
       t.column = static_cast<ptrdiff_t>(from) * s.stride_w * t.pixel_bytes + first_input;
-      t.output = a.output.row[r] + from * t.output_bytes + first_output;
-      if (s.has_residual) t.residual = a.residual.row[r] + from * t.residual_bytes + first_residual;
+      t.output = a.output.row[r] + from * t.output_bytes;
+      if (s.has_residual) t.residual = a.residual.row[r] + from * t.residual_bytes;
       computes[vectors - 1][to - from - 1](t);
     }
     vector += vectors;
   }
 }
 
-// The scratch: the epilogue's arrays of one group.
-float* take_arrays(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
-  if (s.groups == 1) return nullptr;
-  return reinterpret_cast<float*>(
-      scratch.take<std::byte>(static_cast<int64_t>(group_arrays_bytes(l.group_outputs))));
-}
-
 Tile tile_of(const ConvolutionArguments& a, const Layout& l) {
   Tile t{};
-  t.shape = a.shape;
+  t.shape = &a.constants->shape;
   t.pixel_bytes = a.input.pixel_bytes;
   t.pairs = l.pairs;
   t.vector_bytes = l.vector_bytes;
-  t.epilogue = &a.epilogue;
+  t.epilogue = &a.constants->epilogue;
   t.output_bytes = a.output.pixel_bytes;
   t.residual_bytes = a.residual.pixel_bytes;
   return t;
@@ -201,33 +190,32 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
-  Scratch scratch;
-  take_arrays(s, layout_of(s), scratch);
-  return scratch.bytes();
+size_t prepared_bytes(const ConvolutionShape& s) {
+  return proofs_bytes(s.groups);
+}
+
+void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
+  prepare_proofs(constants, constants.shape.groups, prepared);
+}
+
+size_t scratch_bytes(const ConvolutionShape&) {
+  return 0;
 }
 
 void run(const ConvolutionArguments& a) {
-  const Layout l = layout_of(*a.shape);
+  const Layout l = layout_of(a.constants->shape);
   Tile t = tile_of(a, l);
-  t.fits = conversion_fits(a.epilogue, a.shape->has_residual, a.channel_begin, a.channel_end);
-  t.arguments_fit = arguments_fit(a.epilogue, a.channel_begin, a.channel_end);
+  t.proofs = proofs_of(a.constants->prepared, 0);
   for (int32_t r = 0; r < a.output_rows; ++r)
     run_group(a, l, r, 0, a.channel_begin, a.channel_end, t);
 }
 
 void run_grouped(const ConvolutionArguments& a) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const Layout l = layout_of(s);
   Tile t = tile_of(a, l);
-  Scratch scratch(a.scratch);
-  float* arrays = take_arrays(s, l, scratch);
   for (int32_t group = 0; group < s.groups; ++group) {
-    const EpilogueArrays epilogue = group_epilogue(
-        a.epilogue, s.has_residual, group * l.group_outputs, l.group_outputs, arrays);
-    t.epilogue = &epilogue;
-    t.fits = conversion_fits(epilogue, s.has_residual, 0, l.group_outputs);
-    t.arguments_fit = arguments_fit(epilogue, 0, l.group_outputs);
+    t.proofs = proofs_of(a.constants->prepared, group);
     for (int32_t r = 0; r < a.output_rows; ++r) run_group(a, l, r, group, 0, l.group_outputs, t);
   }
 }

@@ -31,17 +31,33 @@ OCTAVO_INLINE WordLimits word_limits(const EpilogueArrays& e, int32_t c, int32_t
   return {bound(e.lo), bound(e.hi), words_in_order(z0, z1)};
 }
 
-// The limits of all channels of a tensor, for kernels that finish a pixel at a time: kept for
-// tensors of up to so many channels.
-constexpr int32_t most_limited_channels = 1024;
-struct PixelLimits {
-  WordLimits of_block[most_limited_channels / 32];
+// What kernels that finish a pixel at a time prepare: which short cuts the numbers of an epilogue
+// allow and, behind that, the limits of all channels, 32 at a time.
+struct alignas(64) ShortCuts {
+  bool saturates;       // packing does the clamp: see saturation_clamps
+  bool in_words;        // the clamp is done in 16 bits: see WordLimits
+  bool one_multiplier;  // all multipliers are the first
 
-  void prepare(const EpilogueArrays& e, int32_t channels) {
-    for (int32_t c = 0; c < channels; c += 32)
-      of_block[c / 32] = word_limits(e, c, c + 16 < channels ? c + 16 : c);
+  OCTAVO_INLINE const WordLimits* limits() const {
+    return reinterpret_cast<const WordLimits*>(this + 1);
   }
 };
+
+OCTAVO_INLINE size_t short_cuts_bytes(int32_t channels) {
+  return sizeof(ShortCuts) + static_cast<size_t>(divide_up(channels, 32)) * sizeof(WordLimits);
+}
+
+OCTAVO_INLINE void write_short_cuts(const ShortCuts& cuts, const EpilogueArrays& e,
+                                    int32_t channels, std::byte* prepared) {
+  *reinterpret_cast<ShortCuts*>(prepared) = cuts;
+  auto* limits = reinterpret_cast<WordLimits*>(prepared + sizeof(ShortCuts));
+  for (int32_t c = 0; cuts.in_words && c < channels; c += 32)
+    *limits++ = word_limits(e, c, c + 16 < channels ? c + 16 : c);
+}
+
+OCTAVO_INLINE const ShortCuts& short_cuts_of(const std::byte* prepared) {
+  return *reinterpret_cast<const ShortCuts*>(prepared);
+}
 
 // Whether every |t| stays below 2^31 where every |f| does below 2^30.
 OCTAVO_INLINE bool activation_fits(const EpilogueArrays& e, int32_t channels) {
@@ -102,19 +118,42 @@ OCTAVO_INLINE bool arguments_fit(const EpilogueArrays& e, int32_t begin, int32_t
   return true;
 }
 
+// What convolutions prepare of an epilogue: see saturation_clamps, conversion_fits and
+// arguments_fit.
+struct Proofs {
+  bool saturates, fits, arguments_fit;
+};
+
+OCTAVO_INLINE size_t proofs_bytes(int32_t groups) {
+  return static_cast<size_t>(groups) * sizeof(Proofs);
+}
+
+// Of the channels of each of so many groups.
+__attribute__((unused)) void prepare_proofs(const ConvolutionConstants& k, int32_t groups,
+                                            std::byte* prepared) {
+  const int32_t channels = k.shape.output_channels / groups;
+  auto* proofs = reinterpret_cast<Proofs*>(prepared);
+  for (int32_t c = 0; c < k.shape.output_channels; c += channels)
+    *proofs++ = {saturation_clamps(k.epilogue, k.shape.has_residual, c, c + channels),
+                 conversion_fits(k.epilogue, k.shape.has_residual, c, c + channels),
+                 arguments_fit(k.epilogue, c, c + channels)};
+}
+
+OCTAVO_INLINE Proofs proofs_of(const std::byte* prepared, int32_t group) {
+  return reinterpret_cast<const Proofs*>(prepared)[group];
+}
+
 // Accumulators of some pixels, [pixel][vectors][16], and where they go.
 struct TileSums {
   const int32_t* values;
   int32_t pixels, vectors;
   const std::byte* const* residual;  // a pointer a pixel; null without
-  ptrdiff_t residual_offset;
   std::byte* const* output;
-  ptrdiff_t output_offset;
   int32_t channel, channels;  // the first, and how many exist
-  bool fits, arguments_fit;   // see conversion_fits, arguments_fit
+  Proofs proofs;
 
   OCTAVO_INLINE const std::byte* residual_pixel(int32_t p) const {
-    return residual == nullptr ? nullptr : residual[p] + residual_offset;
+    return residual == nullptr ? nullptr : residual[p];
   }
   OCTAVO_INLINE __m512i vector(int32_t p, int32_t v) const {
     return _mm512_load_si512(values + (p * vectors + v) * 16);
@@ -132,13 +171,13 @@ void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
   for (int32_t v = 0; 16 * v < sums.channels; v += 2) {
     const int32_t c = sums.channel + 16 * v, count = sums.channels - 16 * v;
     const int32_t upper = count > 16 ? 1 : 0;  // else nothing may be read there
-    if (!sums.fits) {
+    if (!sums.proofs.fits) {
       for (int32_t p = 0; p < sums.pixels; ++p)
         for (int32_t half = 0; half <= upper; ++half) {
           const int32_t at = c + 16 * half;
           const __m512 t = activate_as<A>(e, scaled(e, sums.vector(p, v + half), at), at);
-          store(e, with_residual(e, t, sums.residual_pixel(p), at),
-                sums.output[p] + sums.output_offset, at, lanes16(count - 16 * half));
+          store(e, with_residual(e, t, sums.residual_pixel(p), at), sums.output[p], at,
+                lanes16(count - 16 * half));
         }
       continue;
     }
@@ -146,12 +185,11 @@ void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
     const WordLimits limits = word_limits(e, c, next);
     for (int32_t p = 0; p < sums.pixels; ++p) {
       const std::byte* residual = sums.residual_pixel(p);
-      const Pair t =
-          activate_pair<A>(e, scaled(e, sums.vector(p, v), c),
-                           scaled(e, sums.vector(p, v + upper), next), c, next, sums.arguments_fit);
+      const Pair t = activate_pair<A>(e, scaled(e, sums.vector(p, v), c),
+                                      scaled(e, sums.vector(p, v + upper), next), c, next,
+                                      sums.proofs.arguments_fit);
       store_words(limits, e.output, with_residual(e, t.first, residual, c),
-                  with_residual(e, t.second, residual, next), sums.output[p] + sums.output_offset,
-                  c, count);
+                  with_residual(e, t.second, residual, next), sums.output[p], c, count);
     }
   }
 }

@@ -65,13 +65,16 @@ struct Operands {
 //   it place(k, lane, steps)    of a run's weight, the k-th of a lane's channel, in the packed run
 //   together                 that many weights of a channel lie side by side there
 //   needs_care(run, steps)   whether packed weights need another accumulation (Operands::careful)
-//   Copies, Outputs          what a tile writes: outputs_of(arguments), then for each of its blocks
-//                            set_channels(arguments, channel, count, copies, outputs)
+//   is_plain(constants, channel, count)  whether sums of up to `blocks` blocks are stored without
+//                            a detour: what these loops prepare, a byte for each
+//   Outputs                  what a tile writes: outputs_of(arguments), then for each of its blocks
+//                            set_channels(channel, count, is_plain, outputs)
 //   compute<V, P>(operands, outputs)  V blocks of P pixels, from the sums to what is stored
 template <class Dot>
 struct DenseLoops {
   static constexpr ptrdiff_t element = Dot::element_bytes;
   static constexpr int32_t block = Dot::block, step_weights = block * Dot::step;
+  static constexpr int32_t tile_channels = Dot::blocks * block;
 
   struct Layout {
     int32_t group_inputs, group_outputs;
@@ -123,14 +126,13 @@ struct DenseLoops {
 
   // Rows pass through the scratch to be gathered, because the Dot asks for it, or because a kernel
   // row's taps do not lie side by side in a slice of a wider tensor.
-  static Room take_room(const ConvolutionShape& s, const Layout& l, int32_t width,
-                        ptrdiff_t pixel_bytes, Scratch& scratch) {
+  static Room take_room(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
     Room room{};
     room.is_staged =
-        l.gathered || Dot::is_restaged(s.input) ||
-        (l.merged && s.kernel_w > 1 && pixel_bytes != s.input_channels * element_bytes(s.input));
-    room.rows = s.pointwise() ? larger(1, most_short_pixels / width) : 1;
-    room.columns = smaller(width, most_row_pixels);
+        l.gathered || Dot::is_restaged(s.input) || (l.merged && s.kernel_w > 1 && s.input_is_slice);
+    room.rows = s.pointwise() ? larger(1, most_short_pixels / s.output_width) : 1;
+    room.rows = smaller(room.rows, s.output_height);
+    room.columns = smaller(s.output_width, most_row_pixels);
     room.input_columns = input_columns(s, room.columns);
     room.pixels = room.rows * room.columns;
     room.row_bytes = l.gathered ? ptrdiff_t{room.columns} * l.steps * Dot::step * element
@@ -169,7 +171,7 @@ struct DenseLoops {
     int32_t row = 0, rows = 0, column = 0, columns = 0;
 
     const std::byte* input_row(int32_t output_row, int32_t ky) const {
-      const ConvolutionShape& s = *arguments->shape;
+      const ConvolutionShape& s = arguments->constants->shape;
       return arguments->input.row[output_row * s.stride_h + ky * s.dilation_h] +
              ptrdiff_t{column} * s.stride_w * arguments->input.pixel_bytes;
     }
@@ -178,15 +180,15 @@ struct DenseLoops {
   static Chunk chunk_of(const ConvolutionArguments& a) {
     Chunk k{};
     k.arguments = &a;
-    k.layout = layout_of(*a.shape);
+    k.layout = layout_of(a.constants->shape);
     Scratch scratch(a.scratch);
-    k.room = take_room(*a.shape, k.layout, a.output_width, a.input.pixel_bytes, scratch);
+    k.room = take_room(a.constants->shape, k.layout, scratch);
     return k;
   }
 
   static void place_pixels(const Chunk& k) {
     const ConvolutionArguments& a = *k.arguments;
-    const ConvolutionShape& s = *a.shape;
+    const ConvolutionShape& s = a.constants->shape;
     const Layout& l = k.layout;
     const int32_t columns = k.columns;
     const ptrdiff_t pixel = k.room.is_staged ? s.input_channels * element : a.input.pixel_bytes;
@@ -215,9 +217,9 @@ struct DenseLoops {
   // scratch's slack.
   static void stage_row(const Chunk& k, const std::byte* from, std::byte* to) {
     const ConvolutionArguments& a = *k.arguments;
-    const ElementType type = a.shape->input;
-    const ptrdiff_t channels = a.shape->input_channels;
-    const int32_t columns = input_columns(*a.shape, k.columns);
+    const ElementType type = a.constants->shape.input;
+    const ptrdiff_t channels = a.constants->shape.input_channels;
+    const int32_t columns = input_columns(a.constants->shape, k.columns);
     if (a.input.pixel_bytes == channels * element_bytes(type))
       return Dot::stage(type, from, columns * channels, to);
     for (int32_t x = 0; x < columns; ++x)
@@ -227,7 +229,7 @@ struct DenseLoops {
   // All taps of each pixel of an output row, one behind the other.
   static void gather_row(const Chunk& k, int32_t row, std::byte* to) {
     const ConvolutionArguments& a = *k.arguments;
-    const ConvolutionShape& s = *a.shape;
+    const ConvolutionShape& s = a.constants->shape;
     const ptrdiff_t pixel = a.input.pixel_bytes, channels = s.input_channels;
     const bool together = s.dilation_w == 1 && pixel == channels * element_bytes(s.input);
     const ptrdiff_t taps = together ? 1 : s.kernel_w,
@@ -244,7 +246,7 @@ struct DenseLoops {
   }
 
   static void stage_rows(const Chunk& k) {
-    const int32_t kernel_h = k.arguments->shape->kernel_h;
+    const int32_t kernel_h = k.arguments->constants->shape.kernel_h;
     std::byte* to = k.room.staged;
     for (int32_t r = 0; k.room.is_staged && r < k.rows; ++r) {
       if (k.layout.gathered) {
@@ -274,27 +276,27 @@ struct DenseLoops {
     const ConvolutionArguments& a = *k.arguments;
     const Layout& l = k.layout;
     Tile t{};
-    typename Dot::Copies copies;
     t.outputs = Dot::outputs_of(a);
     t.operands.runs = l.runs;
     t.operands.steps = l.steps;
     t.operands.run_bytes = l.run_bytes;
     t.operands.block_bytes = l.block_bytes;
     t.operands.run_step = k.room.pixels;
-    for (int32_t group = 0; group < a.shape->groups; ++group) {
+    for (int32_t group = 0; group < a.constants->shape.groups; ++group) {
       const int32_t first = group * l.group_outputs;
       const int32_t begin = larger(a.channel_begin - first, 0);
       const int32_t end = smaller(a.channel_end - first, l.group_outputs);
-      for (int32_t c = begin; c < end; c += Dot::blocks * block) {
-        const int32_t count = smaller(end - c, Dot::blocks * block),
-                      blocks = divide_up(count, block);
+      const std::byte* plain = a.constants->prepared + group * tiles_of(l);
+      for (int32_t c = begin; c < end; c += tile_channels) {
+        const int32_t count = smaller(end - c, tile_channels), blocks = divide_up(count, block);
         const ptrdiff_t index = ptrdiff_t{group} * l.group_blocks + c / block;
-        const std::byte* cares = a.packed + l.bias_bytes + l.blocks * l.block_bytes + index;
-        t.operands.weights = a.packed + l.bias_bytes + index * l.block_bytes;
-        t.operands.bias = reinterpret_cast<const int32_t*>(a.packed) + index * block;
+        const std::byte* cares =
+            a.constants->packed + l.bias_bytes + l.blocks * l.block_bytes + index;
+        t.operands.weights = a.constants->packed + l.bias_bytes + index * l.block_bytes;
+        t.operands.bias = reinterpret_cast<const int32_t*>(a.constants->packed) + index * block;
         t.operands.careful = cares[0] != std::byte{0} || cares[blocks - 1] != std::byte{0};
         t.operands.input_offset = ptrdiff_t{group} * l.group_inputs * element;
-        Dot::set_channels(a, first + c, count, copies, t.outputs);
+        Dot::set_channels(first + c, count, plain[c / tile_channels] != std::byte{0}, t.outputs);
         run_blocks(k, blocks, t);
       }
     }
@@ -342,12 +344,24 @@ struct DenseLoops {
     }
   }
 
-  static size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
-    // A narrower part of the output may be taken several rows at a time. An input in a wider
-    // tensor (its pixels not side by side) needs the most.
-    const int32_t width = s.pointwise() ? larger(output_width, most_short_pixels) : output_width;
+  // The channels of a group, as many at a time as a tile takes.
+  static ptrdiff_t tiles_of(const Layout& l) { return divide_up(l.group_outputs, tile_channels); }
+
+  static size_t prepared_bytes(const ConvolutionShape& s) {
+    return static_cast<size_t>(s.groups * tiles_of(layout_of(s)));
+  }
+
+  static void prepare(const ConvolutionConstants& k, std::byte* prepared) {
+    const Layout l = layout_of(k.shape);
+    for (int32_t first = 0; first < k.shape.output_channels; first += l.group_outputs)
+      for (int32_t c = 0; c < l.group_outputs; c += tile_channels)
+        *prepared++ = static_cast<std::byte>(
+            Dot::is_plain(k, first + c, smaller(l.group_outputs - c, tile_channels)));
+  }
+
+  static size_t scratch_bytes(const ConvolutionShape& s) {
     Scratch scratch;
-    take_room(s, layout_of(s), width, 0, scratch);
+    take_room(s, layout_of(s), scratch);
     return scratch.bytes();
   }
 
@@ -365,10 +379,12 @@ struct DenseLoops {
   }
 
   static constexpr ConvolutionKernel row(const char* name, FeatureSet features) {
-    return {name, features, accepts, 16, packed_bytes, pack, scratch_bytes, run};
+    return {name,           features, accepts,       16, packed_bytes, pack,
+            prepared_bytes, prepare,  scratch_bytes, run};
   }
   static constexpr ConvolutionKernel grouped_row(const char* name, FeatureSet features) {
-    return {name, features, accepts_grouped, unsplit, packed_bytes, pack, scratch_bytes, run};
+    return {name, features,       accepts_grouped, unsplit,       packed_bytes,
+            pack, prepared_bytes, prepare,         scratch_bytes, run};
   }
 };
 

@@ -14,14 +14,14 @@ struct Elementwise {
   using Int = typename V::Int;
 
   template <Kind K>
-  static OCTAVO_INLINE Float value_of(const ElementwiseArguments& e, const std::byte* a,
+  static OCTAVO_INLINE Float value_of(const ElementwiseConstants& e, const std::byte* a,
                                       const std::byte* b, int32_t c) {
     const Float m = V::load(e.epilogue.multiplier + c);
-    const Int left = V::load_stored(a, e.shape->a, c) - V::load(e.a_zero + c);
+    const Int left = V::load_stored(a, e.shape.a, c) - V::load(e.a_zero + c);
     if constexpr (K == Kind::rescale) {
       return V::to_float(left) * m + V::load(e.offset + c);
     } else {
-      const Int right = V::load_stored(b, e.shape->b, c) - V::load(e.b_zero + c);
+      const Int right = V::load_stored(b, e.shape.b, c) - V::load(e.b_zero + c);
       if constexpr (K == Kind::multiply) return V::to_float(left * right) * m;
       if constexpr (K == Kind::divide) return (V::to_float(left) * m) / V::divisor(right);
       if constexpr (K == Kind::add)
@@ -32,16 +32,16 @@ struct Elementwise {
   // A vector of channels through all pixels of a row: what belongs to channels stays where it is.
   template <Kind K, Activation A>
   static void run_all(const ElementwiseArguments& arguments) {
-    const ElementwiseArguments e = arguments;  // or it is read again after every store
+    const ElementwiseConstants e = *arguments.constants;  // or they are read after every store
     const Finish<A> finish(e.epilogue);
-    const int32_t channels = e.shape->channels;
-    for (int32_t r = 0; r < e.rows; ++r)
-      for (int32_t x = 0; x < e.width; ++x) {
-        const std::byte* a = e.a.row[r] + x * e.a.pixel_bytes;
+    const int32_t channels = e.shape.channels;
+    for (int32_t r = 0; r < arguments.rows; ++r)
+      for (int32_t x = 0; x < arguments.width; ++x) {
+        const std::byte* a = arguments.a.row[r] + x * arguments.a.pixel_bytes;
         const std::byte* b = nullptr;
         if constexpr (K != Kind::rescale)
-          b = e.b.row[r] + (e.shape->b_is_one_pixel ? 0 : x) * e.b.pixel_bytes;
-        std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
+          b = arguments.b.row[r] + (e.shape.b_is_one_pixel ? 0 : x) * arguments.b.pixel_bytes;
+        std::byte* output = arguments.output.row[r] + x * arguments.output.pixel_bytes;
         for (int32_t c = 0; c < channels; c += V::lanes)
           finish(value_of<K>(e, a, b, c), output, c, channels - c);
       }
@@ -52,8 +52,8 @@ struct Elementwise {
   }
 
   static void run(const ElementwiseArguments& e) {
-    with_activation(e.epilogue.activation, [&]<Activation A>() {
-      switch (e.shape->kind) {
+    with_activation(e.constants->epilogue.activation, [&]<Activation A>() {
+      switch (e.constants->shape.kind) {
         case Kind::add:
           return run_all<Kind::add, A>(e);
         case Kind::multiply:

@@ -24,6 +24,8 @@ struct MatMulLoops {
     s.output = m.output;
     s.activation = m.activation;
     s.has_residual = m.has_residual;
+    s.residual = m.residual;
+    s.output_width = m.width;
     return s;
   }
 
@@ -31,33 +33,45 @@ struct MatMulLoops {
     typename Right::Room right;
     std::byte *packed, *convolution;
   };
-  static Room take_room(const ConvolutionShape& s, int32_t width, Scratch& scratch) {
+  static Room take_room(const ConvolutionShape& s, Scratch& scratch) {
     Room room{};
     room.right = Right::take_room(s, scratch);
     room.packed =
         scratch.take<std::byte>(static_cast<int64_t>(Dense::packed_bytes(s)) + slack_bytes);
-    room.convolution =
-        scratch.take<std::byte>(static_cast<int64_t>(Dense::scratch_bytes(s, width)));
+    room.convolution = scratch.take<std::byte>(static_cast<int64_t>(Dense::scratch_bytes(s)));
     return room;
   }
 
   static bool accepts(const MatMulShape& m) { return Dense::accepts(convolution_of(m)); }
 
-  static size_t scratch_bytes(const MatMulShape& m, int32_t width) {
+  static size_t prepared_bytes(const MatMulShape& m) {
+    return Dense::prepared_bytes(convolution_of(m));
+  }
+  static void prepare(const MatMulConstants& m, std::byte* prepared) {
+    ConvolutionConstants k{};
+    k.shape = convolution_of(m.shape);
+    k.epilogue = m.epilogue;
+    Dense::prepare(k, prepared);
+  }
+
+  static size_t scratch_bytes(const MatMulShape& m) {
     Scratch scratch;
-    take_room(convolution_of(m), width, scratch);
+    take_room(convolution_of(m), scratch);
     return scratch.bytes();
   }
 
   static void run(const MatMulArguments& m) {
-    const ConvolutionShape s = convolution_of(*m.shape);
+    ConvolutionConstants k{};
+    k.shape = convolution_of(m.constants->shape);
+    k.epilogue = m.constants->epilogue;
+    k.prepared = m.constants->prepared;
+    const ConvolutionShape& s = k.shape;
     Scratch scratch(m.scratch);
-    const Room room = take_room(s, m.width, scratch);
+    const Room room = take_room(s, scratch);
+    k.packed = room.packed;
     ConvolutionArguments a{};
-    a.shape = &s;
-    a.packed = room.packed;
+    a.constants = &k;
     a.scratch = room.convolution;
-    a.epilogue = m.epilogue;
     a.output_rows = 1;
     a.output_width = m.width;
     a.channel_end = s.output_channels;
@@ -71,7 +85,7 @@ struct MatMulLoops {
   }
 
   static constexpr MatMulKernel row(const char* name, FeatureSet features) {
-    return {name, features, accepts, scratch_bytes, run};
+    return {name, features, accepts, prepared_bytes, prepare, scratch_bytes, run};
   }
 };
 

@@ -16,9 +16,9 @@ struct Normalize {
 
   // d and C * (x - z) fit into 32 bits: see accepts.
   template <ElementType T, Activation A>
-  static OCTAVO_INLINE void layer_norm(const NormalizeArguments& n, const Finish<A>& finish,
+  static OCTAVO_INLINE void layer_norm(const NormalizeConstants& n, const Finish<A>& finish,
                                        const std::byte* x, std::byte* y) {
-    const int32_t channels = n.shape->channels;
+    const int32_t channels = n.shape.channels;
     const auto m = V::template moments<T>(x, channels, n.input_zero);
     const int64_t variance = channels * m.squares - m.sum * m.sum;
     const Float scale = V::all(1.0f / V::square_root(static_cast<float>(variance) + n.least));
@@ -32,9 +32,9 @@ struct Normalize {
   }
 
   template <ElementType T, Activation A>
-  static OCTAVO_INLINE void l2(const NormalizeArguments& n, const Finish<A>& finish,
+  static OCTAVO_INLINE void l2(const NormalizeConstants& n, const Finish<A>& finish,
                                const std::byte* x, std::byte* y) {
-    const int32_t channels = n.shape->channels;
+    const int32_t channels = n.shape.channels;
     const auto m = V::template moments<T>(x, channels, n.input_zero);
     const float root = V::square_root(static_cast<float>(m.squares));
     const Float length = V::all(root > n.least ? root : n.least);
@@ -46,7 +46,7 @@ struct Normalize {
   }
 
   template <ElementType T>
-  static OCTAVO_INLINE uint32_t exponential(const NormalizeArguments& n, int32_t distance) {
+  static OCTAVO_INLINE uint32_t exponential(const NormalizeConstants& n, int32_t distance) {
     const uint32_t coarse = n.coarse[T == ElementType::u8 ? 0 : distance >> 8];
     return (coarse * uint32_t{n.fine[distance & 255]} + (1u << 14)) >> 15;  // of at most 2^30
   }
@@ -54,9 +54,9 @@ struct Normalize {
   // Exponentials one by one: without a gather nothing looks up 256 words faster. Their sum is
   // at most 4096 * 2^15.
   template <ElementType T, Activation A>
-  static OCTAVO_INLINE void softmax(const NormalizeArguments& n, const Finish<A>& finish,
+  static OCTAVO_INLINE void softmax(const NormalizeConstants& n, const Finish<A>& finish,
                                     const std::byte* x, std::byte* y) {
-    const int32_t channels = n.shape->channels;
+    const int32_t channels = n.shape.channels;
     alignas(64) int32_t exponentials[most_exponentials];
     const int32_t largest = V::template largest<T>(x, channels);
     int32_t sum = 0;
@@ -75,13 +75,13 @@ struct Normalize {
 
   template <Kind K, ElementType T>
   static void run_all(const NormalizeArguments& arguments) {
-    const NormalizeArguments n = arguments;  // or it is read again after every store
+    const NormalizeConstants n = *arguments.constants;  // or they are read after every store
     with_activation(n.epilogue.activation, [&]<Activation A>() {
       const Finish<A> finish(n.epilogue);
-      for (int32_t r = 0; r < n.rows; ++r)
-        for (int32_t column = 0; column < n.width; ++column) {
-          const std::byte* x = n.input.row[r] + column * n.input.pixel_bytes;
-          std::byte* y = n.output.row[r] + column * n.output.pixel_bytes;
+      for (int32_t r = 0; r < arguments.rows; ++r)
+        for (int32_t column = 0; column < arguments.width; ++column) {
+          const std::byte* x = arguments.input.row[r] + column * arguments.input.pixel_bytes;
+          std::byte* y = arguments.output.row[r] + column * arguments.output.pixel_bytes;
           if constexpr (K == Kind::layer_norm) layer_norm<T>(n, finish, x, y);
           if constexpr (K == Kind::l2) l2<T>(n, finish, x, y);
           if constexpr (K == Kind::softmax) softmax<T>(n, finish, x, y);
@@ -99,8 +99,8 @@ struct Normalize {
 
   template <Kind K>
   static void run(const NormalizeArguments& n) {
-    n.shape->input == ElementType::u8 ? run_all<K, ElementType::u8>(n)
-                                      : run_all<K, ElementType::i16>(n);
+    n.constants->shape.input == ElementType::u8 ? run_all<K, ElementType::u8>(n)
+                                                : run_all<K, ElementType::i16>(n);
   }
 };
 

@@ -23,9 +23,9 @@ struct Window {
 };
 
 OCTAVO_INLINE Window window_of(const PoolArguments& a, int32_t r, int32_t x) {
-  const int32_t top = a.row_begin[r], left = a.column_begin[x];
+  const int32_t top = a.row_begin[r], left = a.constants->column_begin[x];
   return {a.input.row + top, left * a.input.pixel_bytes, a.input.pixel_bytes, a.row_end[r] - top,
-          a.column_end[x] - left};
+          a.constants->column_end[x] - left};
 }
 
 template <class V, template <Activation> class Finish>
@@ -45,16 +45,16 @@ struct Pool {
   }
 
   template <ElementType T, Activation A>
-  static void average(const PoolArguments& a, const Finish<A>& finish, const Window& w,
-                      int32_t count, std::byte* output) {
+  static void average(const PoolArguments& a, const PoolConstants& k, const Finish<A>& finish,
+                      const Window& w, int32_t count, std::byte* output) {
     constexpr ptrdiff_t element = T == ElementType::u8 ? 1 : 2;
     const Float reciprocal = V::all(1.0f / static_cast<float>(count));
     const Int pixels = V::all(w.rows * w.columns);
     for (int32_t c = a.channel_begin; c < a.channel_end; c += V::lanes) {
       typename V::template Total<T> total;
       w.each([&](const std::byte* pixel) { total.add(pixel + c * element); });
-      const Int sum = total.sum() - V::load(a.input_zero + c) * pixels;
-      finish((V::to_float(sum) * V::load(a.epilogue.multiplier + c)) * reciprocal, output, c,
+      const Int sum = total.sum() - V::load(k.input_zero + c) * pixels;
+      finish((V::to_float(sum) * V::load(k.epilogue.multiplier + c)) * reciprocal, output, c,
              a.channel_end - c);
     }
   }
@@ -62,14 +62,15 @@ struct Pool {
   template <ElementType T>
   static void run_all(const PoolArguments& arguments) {
     const PoolArguments a = arguments;  // or it is read again after every store
-    with_activation(a.epilogue.activation, [&]<Activation A>() {
-      const Finish<A> finish(a.epilogue);
+    const PoolConstants k = *a.constants;
+    with_activation(k.epilogue.activation, [&]<Activation A>() {
+      const Finish<A> finish(k.epilogue);
       for (int32_t r = 0; r < a.output_rows; ++r)
         for (int32_t x = 0; x < a.output_width; ++x) {
           const Window window = window_of(a, r, x);
           std::byte* output = a.output.row[r] + x * a.output.pixel_bytes;
-          if (a.shape->kind == PoolStep::Kind::average)
-            average<T>(a, finish, window, a.row_count[r] * a.column_count[x], output);
+          if (k.shape.kind == PoolStep::Kind::average)
+            average<T>(a, k, finish, window, a.row_count[r] * k.column_count[x], output);
           else
             maximum<T>(window, a.channel_begin, a.channel_end, output);
         }
@@ -79,7 +80,8 @@ struct Pool {
   static bool accepts(const PoolShape& s) { return is_activation(s.input); }
 
   static void run(const PoolArguments& a) {
-    a.shape->input == ElementType::u8 ? run_all<ElementType::u8>(a) : run_all<ElementType::i16>(a);
+    a.constants->shape.input == ElementType::u8 ? run_all<ElementType::u8>(a)
+                                                : run_all<ElementType::i16>(a);
   }
 };
 

@@ -44,9 +44,9 @@ int32_t input_columns(const ConvolutionShape& s, const Layout& l, int32_t output
 }
 
 // And as many more as a tap is wide, for loads ahead.
-std::byte* take_columns(const ConvolutionShape& s, const Layout& l, int32_t width,
-                        Scratch& scratch) {
-  const int64_t columns = int64_t{input_columns(s, l, smaller(l.strip, width))} + s.dilation_w;
+std::byte* take_columns(const ConvolutionShape& s, const Layout& l, Scratch& scratch) {
+  const int64_t columns =
+      int64_t{input_columns(s, l, smaller(l.strip, s.output_width))} + s.dilation_w;
   return scratch.take<std::byte>(columns * l.column_bytes);
 }
 
@@ -144,7 +144,7 @@ void place(const ConvolutionArguments& a, int32_t row, int32_t rows, int32_t x, 
   for (int32_t r = 0; r < rows; ++r)
     for (int32_t i = 0; i < columns; ++i) {
       places.output[r * columns + i] = a.output.row[row + r] + (x + i) * a.output.pixel_bytes;
-      if (a.shape->has_residual)
+      if (a.constants->shape.has_residual)
         places.residual[r * columns + i] =
             a.residual.row[row + r] + (x + i) * a.residual.pixel_bytes;
     }
@@ -153,15 +153,14 @@ void place(const ConvolutionArguments& a, int32_t row, int32_t rows, int32_t x, 
 // Output rows r .. r + rows - 1 (one or two) of the block of 16 channels from c on.
 void run_rows(const ConvolutionArguments& a, const Layout& l, std::byte* columns, int32_t r,
               int32_t rows, int32_t c) {
-  const ConvolutionShape& shape = *a.shape;
+  const ConvolutionShape& shape = a.constants->shape;
   const int32_t last_row = shape.kernel_h - 1 + (rows - 1), most = most_columns[rows - 1];
-  const std::byte* packed = a.packed + c / strip_block * l.block_bytes;
+  const std::byte* packed = a.constants->packed + c / strip_block * l.block_bytes;
   Strip s{};
   s.row_quads = l.row_quads;
   s.kernel_w = shape.kernel_w;
   s.output_step = shape.stride_w * l.column_bytes;
   s.tap_step = shape.dilation_w * l.column_bytes;
-  ArrayCopies copies;
   Places places;
   for (int32_t x = 0; x < a.output_width; x += l.strip) {
     const int32_t width = smaller(l.strip, a.output_width - x);
@@ -180,7 +179,7 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, std::byte* columns
       s.bias = reinterpret_cast<const int32_t*>(packed) + half;
       s.weights[0] = packed + strip_block * 4 + half * 4;
       s.weights[1] = s.weights[0] + strip_block * 4 * l.taps;
-      Outputs o = outputs_of(a, c + half, smaller(a.channel_end - c - half, block), copies);
+      Outputs o = outputs_of(*a.constants, c + half, smaller(a.channel_end - c - half, block));
       o.output = places.output;
       o.residual = places.residual;
       for (int32_t i = 0; i < tiles; ++i) {
@@ -223,16 +222,16 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape& s, int32_t output_width) {
+size_t scratch_bytes(const ConvolutionShape& s) {
   Scratch scratch;
-  take_columns(s, layout_of(s), output_width, scratch);
+  take_columns(s, layout_of(s), scratch);
   return scratch.bytes();
 }
 
 void run(const ConvolutionArguments& a) {
-  const Layout l = layout_of(*a.shape);
+  const Layout l = layout_of(a.constants->shape);
   Scratch scratch(a.scratch);
-  std::byte* columns = take_columns(*a.shape, l, a.output_width, scratch);
+  std::byte* columns = take_columns(a.constants->shape, l, scratch);
   // Rows outside, so that the input passes through the caches once.
   for (int32_t r = 0; r < a.output_rows;) {
     const int32_t rows = l.two_rows && r + 1 < a.output_rows ? 2 : 1;
@@ -250,6 +249,8 @@ constinit const ConvolutionKernel depthwise = {"dotprod_depthwise",
                                                strip_block,
                                                packed_bytes,
                                                pack,
+                                               nullptr,
+                                               nullptr,
                                                scratch_bytes,
                                                run};
 

@@ -15,7 +15,6 @@ template <class Dot>
 struct Tiles : Dot {
   static constexpr int32_t block = neon::block, blocks = 1, step = 8;
   using Outputs = neon::Outputs;
-  using Copies = ArrayCopies;
 
   static constexpr bool takes(ElementType type) {
     return type == (Dot::element_bytes == 1 ? ElementType::u8 : ElementType::i16);
@@ -31,10 +30,16 @@ struct Tiles : Dot {
     }
   }
 
-  static Outputs outputs_of(const ConvolutionArguments&) { return {}; }
-  static void set_channels(const ConvolutionArguments& a, int32_t channel, int32_t count,
-                           Copies& copies, Outputs& outputs) {
-    outputs = neon::outputs_of(a, channel, count, copies);
+  static Outputs outputs_of(const ConvolutionArguments& a) {
+    return neon::outputs_of(*a.constants, 0, 0);
+  }
+  static void set_channels(int32_t channel, int32_t count, bool is_plain, Outputs& o) {
+    o.channel = channel;
+    o.count = count;
+    o.plain = is_plain;
+  }
+  static bool is_plain(const ConvolutionConstants& k, int32_t, int32_t count) {
+    return neon::is_plain(k, count);
   }
 
   template <int V, int P>

@@ -74,7 +74,7 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape&, int32_t) {
+size_t scratch_bytes(const ConvolutionShape&) {
   return 0;
 }
 
@@ -85,7 +85,7 @@ bool accepts(const ConvolutionShape& s) {
 
 template <ElementType T>
 void run(const ConvolutionArguments& a) {
-  const ConvolutionShape& shape = *a.shape;
+  const ConvolutionShape& shape = a.constants->shape;
   const int32_t tiles = divide_up(a.output_width, most_columns);
   Strip s{};
   s.column_step = shape.stride_w * a.input.pixel_bytes;
@@ -93,15 +93,14 @@ void run(const ConvolutionArguments& a) {
   s.kernel_h = shape.kernel_h;
   s.kernel_w = shape.kernel_w;
   s.dilation_h = shape.dilation_h;
-  ArrayCopies copies;
   std::byte* output[most_columns] = {};
   const std::byte* residual[most_columns] = {};
   // Rows outside, so that the input passes through the caches once.
   for (int32_t r = 0; r < a.output_rows; ++r) {
     s.row = a.input.row + r * shape.stride_h;
     for (int32_t c = a.channel_begin; c < a.channel_end; c += block) {
-      s.packed = a.packed + static_cast<size_t>(c / block) * block_bytes(shape);
-      Outputs o = outputs_of(a, c, smaller(a.channel_end - c, block), copies);
+      s.packed = a.constants->packed + static_cast<size_t>(c / block) * block_bytes(shape);
+      Outputs o = outputs_of(*a.constants, c, smaller(a.channel_end - c, block));
       o.output = output;
       o.residual = residual;
       for (int32_t i = 0; i < tiles; ++i) {
@@ -120,7 +119,8 @@ void run(const ConvolutionArguments& a) {
 
 template <ElementType T>
 constexpr ConvolutionKernel row(const char* name) {
-  return {name, feature::neon, accepts<T>, 16, packed_bytes, pack, scratch_bytes, run<T>};
+  return {name,    feature::neon, accepts<T>,    16,    packed_bytes, pack,
+          nullptr, nullptr,       scratch_bytes, run<T>};
 }
 
 }  // namespace

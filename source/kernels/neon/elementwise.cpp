@@ -10,7 +10,7 @@ using All = Elementwise<Vector, Finish>;
 
 }  // namespace
 
-constinit const ElementwiseKernel elementwise{"neon_elementwise", feature::neon, All::accepts,
-                                              All::run};
+constinit const ElementwiseKernel elementwise{
+    "neon_elementwise", feature::neon, All::accepts, nullptr, nullptr, All::run};
 
 }  // namespace octavo::kernels::neon

@@ -62,7 +62,7 @@ struct Right {
   static void pack(const MatMulArguments& m, int32_t r, const ConvolutionShape& s, const Room& room,
                    std::byte* packed) {
     const int32_t depth = s.input_channels, channels = s.output_channels;
-    if (m.shape->transpose_b) {
+    if (m.constants->shape.transpose_b) {
       for (int32_t c = 0; c < channels; ++c)
         __builtin_memcpy(room.weights + ptrdiff_t{c} * depth, m.b.row[r] + c * m.b.pixel_bytes,
                          static_cast<size_t>(depth));
@@ -70,7 +70,7 @@ struct Right {
       transpose(m.b.row[r], m.b.pixel_bytes, depth, channels, room.weights);
     }
     for (int32_t c = 0; c < channels; ++c)
-      room.bias[c] = -m.a_zero * sum_of(room.weights + ptrdiff_t{c} * depth, depth);
+      room.bias[c] = -m.constants->a_zero * sum_of(room.weights + ptrdiff_t{c} * depth, depth);
     Dense<Dot>::pack(s, room.weights, room.bias, packed);
   }
 };

@@ -12,10 +12,11 @@ using Kind = NormalizeShape::Kind;
 }  // namespace
 
 constinit const NormalizeKernel layer_norm{
-    "neon_layer_norm", feature::neon, All::accepts<Kind::layer_norm>, All::run<Kind::layer_norm>};
+    "neon_layer_norm", feature::neon, All::accepts<Kind::layer_norm>,
+    nullptr,           nullptr,       All::run<Kind::layer_norm>};
 constinit const NormalizeKernel l2{"neon_l2", feature::neon, All::accepts<Kind::l2>,
-                                   All::run<Kind::l2>};
+                                   nullptr,   nullptr,       All::run<Kind::l2>};
 constinit const NormalizeKernel softmax{"neon_softmax", feature::neon, All::accepts<Kind::softmax>,
-                                        All::run<Kind::softmax>};
+                                        nullptr,        nullptr,       All::run<Kind::softmax>};
 
 }  // namespace octavo::kernels::neon

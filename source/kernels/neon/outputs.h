@@ -1,8 +1,6 @@
 // What becomes of the sums of a convolution's tile: the same for dense and depthwise kernels.
 #pragma once
 
-#include <type_traits>
-
 #include "kernels/neon/epilogue.h"
 
 namespace octavo::kernels::neon {
@@ -17,56 +15,25 @@ struct Sums {
 };
 
 struct Outputs {
-  EpilogueArrays epilogue;
+  const EpilogueArrays* epilogue;
   int32_t channel, count;  // the first, and how many of the 8 exist
-  int32_t entry;           // of the epilogue's arrays, where the first channel is
-  bool has_residual;
+  bool plain, has_residual;
   std::byte* const* output;  // a pointer a pixel
   const std::byte* const* residual;
-
-  OCTAVO_INLINE std::byte* output_pixel(int32_t p) const {
-    return output[p] + channel * element_bytes(epilogue.output);
-  }
-  OCTAVO_INLINE const std::byte* residual_pixel(int32_t p) const {
-    return has_residual ? residual[p] + channel * element_bytes(epilogue.residual) : nullptr;
-  }
 };
 
-// The epilogue's arrays are read 8 channels at a time, and a group may end in the middle of
-// them, where the arrays end: copies of the last ones then.
-struct ArrayCopies {
-  float room[7][block] = {};
-};
-
-OCTAVO_INLINE EpilogueArrays copied(const EpilogueArrays& whole, bool residual, int32_t first,
-                                    int32_t readable, ArrayCopies& copies) {
-  int32_t next = 0;
-  const auto copy = [&](const auto*& array) {
-    float* to = copies.room[next++];
-    __builtin_memcpy(to, array + first, sizeof(float) * static_cast<size_t>(readable));
-    array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(to);
-  };
-  EpilogueArrays e = whole;
-  copy(e.multiplier);
-  copy(e.lo);
-  copy(e.hi);
-  copy(e.zero);
-  if (e.activation != Activation::none) copy(e.output_multiplier);
-  if (residual) copy(e.residual_multiplier);
-  if (residual) copy(e.residual_zero);
-  return e;
+// Whether sums become bytes by rounding and narrowing alone.
+OCTAVO_INLINE bool is_plain(const ConvolutionConstants& k, int32_t count) {
+  return k.epilogue.activation == Activation::none && k.epilogue.output == ElementType::u8 &&
+         count == block && !k.shape.has_residual;
 }
 
 // Of the channels channel .. channel + count - 1; the pixels are the caller's to set.
-OCTAVO_INLINE Outputs outputs_of(const ConvolutionArguments& a, int32_t channel, int32_t count,
-                                 ArrayCopies& copies) {
-  const int32_t readable =
-      divide_up(a.shape->output_channels, channel_round) * channel_round - channel;
+OCTAVO_INLINE Outputs outputs_of(const ConvolutionConstants& k, int32_t channel, int32_t count) {
   Outputs o{};
-  o.has_residual = a.shape->has_residual;
-  o.epilogue =
-      readable < block ? copied(a.epilogue, o.has_residual, channel, readable, copies) : a.epilogue;
-  o.entry = readable < block ? 0 : channel;
+  o.epilogue = &k.epilogue;
+  o.has_residual = k.shape.has_residual;
+  o.plain = is_plain(k, count);
   o.channel = channel;
   o.count = count;
   return o;
@@ -75,19 +42,23 @@ OCTAVO_INLINE Outputs outputs_of(const ConvolutionArguments& a, int32_t channel,
 // From the sums of pixels to what is stored, two pixels at a time.
 __attribute__((noinline)) void finish_any(const Outputs& outputs, const Int* sums, int32_t pixels) {
   const Outputs o = outputs;  // or it is read again after every store
-  const Channels channels(o.epilogue, o.entry, o.has_residual);
-  with_activation(o.epilogue.activation, [&]<Activation A>() {
-    const Activator<A> activator(o.epilogue);
+  const EpilogueArrays e = *o.epilogue;
+  const Channels channels(e, o.channel, o.has_residual);
+  const ptrdiff_t offset = o.channel * element_bytes(e.output);
+  const auto residual = [&](int32_t p) {
+    return o.has_residual ? o.residual[p] + o.channel * element_bytes(e.residual) : nullptr;
+  };
+  with_activation(e.activation, [&]<Activation A>() {
+    const Activator<A> activator(e);
     for (int32_t p = 0; p < pixels; p += 2) {
       const int32_t next = p + 1 < pixels ? p + 1 : p;
       const Float r = channels.output_multiplier;
-      const Pair t = activate<A>(activator, o.epilogue, channels.scaled(sums[p]),
-                                 channels.scaled(sums[next]), r, r);
-      channels.save(channels.with_residual(t.first, o.residual_pixel(p)), o.output_pixel(p),
-                    o.count);
+      const Pair t =
+          activate<A>(activator, e, channels.scaled(sums[p]), channels.scaled(sums[next]), r, r);
+      channels.save(channels.with_residual(t.first, residual(p)), o.output[p] + offset, o.count);
       if (next != p)
-        channels.save(channels.with_residual(t.second, o.residual_pixel(next)),
-                      o.output_pixel(next), o.count);
+        channels.save(channels.with_residual(t.second, residual(next)), o.output[next] + offset,
+                      o.count);
     }
   });
 }
@@ -95,10 +66,8 @@ __attribute__((noinline)) void finish_any(const Outputs& outputs, const Int* sum
 // The common case stays in registers.
 template <int P>
 OCTAVO_INLINE void finish(const Outputs& o, const Sums<P>& sums) {
-  const bool plain = o.epilogue.activation == Activation::none &&
-                     o.epilogue.output == ElementType::u8 && o.count == block && !o.has_residual;
-  if (!plain) return finish_any(o, sums.of, P);
-  const Channels channels(o.epilogue, o.entry, false);
+  if (!o.plain) return finish_any(o, sums.of, P);
+  const Channels channels(*o.epilogue, o.channel, false);
   unroll<P>([&](auto p) __attribute__((always_inline)) {
     constexpr int i = decltype(p)::value;
     vst1_u8(reinterpret_cast<uint8_t*>(o.output[i] + o.channel),

@@ -37,7 +37,7 @@ Room<T> take_room(const MatMulShape& s, Scratch& scratch) {
 
 template <class T>
 void stage_right(const MatMulArguments& m, int32_t r, T* right) {
-  const MatMulShape& s = *m.shape;
+  const MatMulShape& s = m.constants->shape;
   const int32_t pixels = s.transpose_b ? s.channels : s.depth;
   const int32_t entries = s.transpose_b ? s.depth : s.channels;
   for (int32_t pixel = 0; pixel < pixels; ++pixel) {
@@ -45,7 +45,7 @@ void stage_right(const MatMulArguments& m, int32_t r, T* right) {
     for (int32_t i = 0; i < entries; ++i) {
       const int64_t at =
           s.transpose_b ? int64_t{pixel} * s.depth + i : int64_t{i} * s.depth + pixel;
-      right[at] = static_cast<T>(stored(s.b, b, i) - m.b_zero);
+      right[at] = static_cast<T>(stored(s.b, b, i) - m.constants->b_zero);
     }
   }
 }
@@ -69,7 +69,7 @@ int64_t dot(const int32_t* a, const int32_t* b, int32_t count) {
 
 template <class T>
 void multiply(const MatMulArguments& m) {
-  const MatMulShape& s = *m.shape;
+  const MatMulShape& s = m.constants->shape;
   Scratch scratch(m.scratch);
   const Room<T> room = take_room<T>(s, scratch);
   for (int32_t r = 0; r < m.rows; ++r) {
@@ -77,14 +77,15 @@ void multiply(const MatMulArguments& m) {
     for (int32_t x = 0; x < m.width; ++x) {
       const std::byte* a = m.a.row[r] + x * m.a.pixel_bytes;
       for (int32_t k = 0; k < s.depth; ++k) {
-        room.left[k] = static_cast<T>(stored(s.a, a, k) - m.a_zero);
+        room.left[k] = static_cast<T>(stored(s.a, a, k) - m.constants->a_zero);
       }
       const std::byte* residual =
           s.has_residual ? m.residual.row[r] + x * m.residual.pixel_bytes : nullptr;
       std::byte* output = m.output.row[r] + x * m.output.pixel_bytes;
       for (int32_t c = 0; c < s.channels; ++c) {
         const int64_t acc = dot(room.left, room.right + int64_t{c} * s.depth, s.depth);
-        finish(m.epilogue, c, static_cast<float>(acc) * m.epilogue.multiplier[c], residual, output);
+        finish(m.constants->epilogue, c,
+               static_cast<float>(acc) * m.constants->epilogue.multiplier[c], residual, output);
       }
     }
   }
@@ -100,7 +101,7 @@ bool accepts(const MatMulShape&) {
   return true;
 }
 
-size_t scratch_bytes(const MatMulShape& s, int32_t) {
+size_t scratch_bytes(const MatMulShape& s) {
   Scratch scratch;
   if (fits_words(s)) {
     take_room<int16_t>(s, scratch);
@@ -111,7 +112,7 @@ size_t scratch_bytes(const MatMulShape& s, int32_t) {
 }
 
 void run(const MatMulArguments& m) {
-  fits_words(*m.shape) ? multiply<int16_t>(m) : multiply<int32_t>(m);
+  fits_words(m.constants->shape) ? multiply<int16_t>(m) : multiply<int32_t>(m);
 }
 
 }  // namespace octavo::kernels::portable::matmul

@@ -44,15 +44,15 @@ void shift_channels(const std::byte* x, int32_t channels, int16_t* words) {
 
 const std::byte* pixel_at(const ConvolutionArguments& a, int32_t row, int32_t column, int32_t ky,
                           int32_t kx) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   return a.input.row[row * s.stride_h + ky * s.dilation_h] +
          (ptrdiff_t{column} * s.stride_w + ptrdiff_t{kx} * s.dilation_w) * a.input.pixel_bytes;
 }
 
 void finish_pixel(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t o, float sum) {
   const std::byte* residual =
-      a.shape->has_residual ? a.residual.row[r] + x * a.residual.pixel_bytes : nullptr;
-  finish(a.epilogue, o, sum * a.epilogue.multiplier[o], residual,
+      a.constants->shape.has_residual ? a.residual.row[r] + x * a.residual.pixel_bytes : nullptr;
+  finish(a.constants->epilogue, o, sum * a.constants->epilogue.multiplier[o], residual,
          a.output.row[r] + x * a.output.pixel_bytes);
 }
 
@@ -73,7 +73,7 @@ int16_t* take_windows(const ConvolutionShape& s, Scratch& scratch) {
 
 void stage_window(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t first_channel,
                   int16_t* window) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const int32_t channels = group_channels(s);
   for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
     for (int32_t kx = 0; kx < s.kernel_w; ++kx, window += channels) {
@@ -97,15 +97,15 @@ int64_t dot(const int16_t* a, const int16_t* b, int32_t count) {
 // The outputs [begin, end) of one group, for up to `tile` pixels of a row.
 void run_group(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t pixels, int32_t begin,
                int32_t end, int16_t* windows) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const int32_t taps = taps_of(s), group = begin / (s.output_channels / s.groups);
   for (int32_t i = 0; i < pixels; ++i) {
     stage_window(a, r, x + i, group * group_channels(s), windows + ptrdiff_t{i} * taps);
   }
-  const auto* weights = reinterpret_cast<const int16_t*>(a.packed + bias_bytes(s));
+  const auto* weights = reinterpret_cast<const int16_t*>(a.constants->packed + bias_bytes(s));
   for (int32_t o = begin; o < end; ++o) {
     const int16_t* row = weights + ptrdiff_t{o} * taps;
-    const auto bias = load<int64_t>(a.packed, o);
+    const auto bias = load<int64_t>(a.constants->packed, o);
     for (int32_t i = 0; i < pixels; ++i) {
       const int64_t acc = bias + dot(windows + ptrdiff_t{i} * taps, row, taps);
       finish_pixel(a, r, x + i, o, static_cast<float>(acc));
@@ -135,7 +135,7 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
+size_t scratch_bytes(const ConvolutionShape& s) {
   Scratch scratch;
   take_windows(s, scratch);
   return scratch.bytes();
@@ -143,8 +143,8 @@ size_t scratch_bytes(const ConvolutionShape& s, int32_t) {
 
 void run(const ConvolutionArguments& a) {
   Scratch scratch(a.scratch);
-  int16_t* windows = take_windows(*a.shape, scratch);
-  const int32_t per_group = a.shape->output_channels / a.shape->groups;
+  int16_t* windows = take_windows(a.constants->shape, scratch);
+  const int32_t per_group = a.constants->shape.output_channels / a.constants->shape.groups;
   for (int32_t r = 0; r < a.output_rows; ++r) {
     for (int32_t x = 0; x < a.output_width; x += tile) {
       const int32_t pixels = std::min(tile, a.output_width - x);
@@ -169,8 +169,8 @@ constexpr int32_t lanes = 64;       // channels at a time
 // Of channels from `first` on; weights are packed as [taps, channels].
 void accumulate(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t first, int32_t count,
                 int32_t* acc) {
-  const ConvolutionShape& s = *a.shape;
-  const std::byte* words = a.packed + size_t(s.output_channels) * sizeof(int32_t);
+  const ConvolutionShape& s = a.constants->shape;
+  const std::byte* words = a.constants->packed + size_t(s.output_channels) * sizeof(int32_t);
   const auto* weights = reinterpret_cast<const int16_t*>(words) + first;
   std::fill(acc, acc + count, 0);
   for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
@@ -204,7 +204,7 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t scratch_bytes(const ConvolutionShape&, int32_t) {
+size_t scratch_bytes(const ConvolutionShape&) {
   return 0;
 }
 
@@ -216,7 +216,7 @@ void run(const ConvolutionArguments& a) {
         const int32_t count = std::min(lanes, a.channel_end - c);
         accumulate(a, r, x, c, count, acc);
         for (int32_t i = 0; i < count; ++i) {
-          const int64_t sum = int64_t{load<int32_t>(a.packed, c + i)} + acc[i];
+          const int64_t sum = int64_t{load<int32_t>(a.constants->packed, c + i)} + acc[i];
           finish_pixel(a, r, x, c + i, static_cast<float>(sum));
         }
       }

@@ -10,7 +10,7 @@ namespace dense {  // grouped too
 bool accepts(const ConvolutionShape& s);
 size_t packed_bytes(const ConvolutionShape& s);
 void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias, std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& s, int32_t width);
+size_t scratch_bytes(const ConvolutionShape& s);
 void run(const ConvolutionArguments& a);
 }  // namespace dense
 
@@ -18,13 +18,13 @@ namespace depthwise {
 bool accepts(const ConvolutionShape& s);
 size_t packed_bytes(const ConvolutionShape& s);
 void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias, std::byte* packed);
-size_t scratch_bytes(const ConvolutionShape& s, int32_t width);
+size_t scratch_bytes(const ConvolutionShape& s);
 void run(const ConvolutionArguments& a);
 }  // namespace depthwise
 
 namespace matmul {
 bool accepts(const MatMulShape& s);
-size_t scratch_bytes(const MatMulShape& s, int32_t width);
+size_t scratch_bytes(const MatMulShape& s);
 void run(const MatMulArguments& m);
 }  // namespace matmul
 

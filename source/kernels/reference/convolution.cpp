@@ -43,11 +43,12 @@ Sum<T> dot(const std::byte* x, const std::byte* w, int32_t channels) {
 // acc[o] of output pixel (r, x): the bias and the sum over the window.
 template <class T>
 Sum<T> accumulate(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t o) {
-  const ConvolutionShape& s = *a.shape;
+  const ConvolutionShape& s = a.constants->shape;
   const int32_t channels = s.input_channels / s.groups;
   const int32_t first_channel = o / (s.output_channels / s.groups) * channels;
-  const std::byte* w = a.packed + bias_bytes(s) + ptrdiff_t{o} * s.kernel_h * s.kernel_w * channels;
-  Sum<T> acc = load<int32_t>(a.packed, o);
+  const std::byte* w =
+      a.constants->packed + bias_bytes(s) + ptrdiff_t{o} * s.kernel_h * s.kernel_w * channels;
+  Sum<T> acc = load<int32_t>(a.constants->packed, o);
   for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
     const std::byte* row = a.input.row[r * s.stride_h + ky * s.dilation_h];
     for (int32_t kx = 0; kx < s.kernel_w; ++kx, w += channels) {
@@ -64,18 +65,20 @@ void convolve(const ConvolutionArguments& a) {
   for (int32_t r = 0; r < a.output_rows; ++r) {
     for (int32_t x = 0; x < a.output_width; ++x) {
       std::byte* pixel = a.output.row[r] + x * a.output.pixel_bytes;
-      const std::byte* residual =
-          a.shape->has_residual ? a.residual.row[r] + x * a.residual.pixel_bytes : nullptr;
+      const std::byte* residual = a.constants->shape.has_residual
+                                      ? a.residual.row[r] + x * a.residual.pixel_bytes
+                                      : nullptr;
       for (int32_t o = a.channel_begin; o < a.channel_end; ++o) {
-        const float f = static_cast<float>(accumulate<T>(a, r, x, o)) * a.epilogue.multiplier[o];
-        finish(a.epilogue, o, f, residual, pixel);
+        const float f =
+            static_cast<float>(accumulate<T>(a, r, x, o)) * a.constants->epilogue.multiplier[o];
+        finish(a.constants->epilogue, o, f, residual, pixel);
       }
     }
   }
 }
 
 void run(const ConvolutionArguments& a) {
-  switch (a.shape->input) {
+  switch (a.constants->shape.input) {
     case ElementType::u8:
       return convolve<uint8_t>(a);
     case ElementType::i8:
@@ -96,7 +99,9 @@ constexpr ConvolutionKernel rows[] = {
      .channel_step = 1,
      .packed_bytes = packed_bytes,
      .pack = pack,
-     .scratch_bytes = [](const ConvolutionShape&, int32_t) { return size_t{0}; },
+     .prepared_bytes = nullptr,
+     .prepare = nullptr,
+     .scratch_bytes = [](const ConvolutionShape&) { return size_t{0}; },
      .run = run,
      .takes_u16 = true},
 };

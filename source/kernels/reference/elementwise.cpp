@@ -8,8 +8,8 @@ namespace {
 using namespace reference;
 
 // f of channel c, before the epilogue.
-float value(const ElementwiseArguments& e, const std::byte* a, const std::byte* b, int32_t c) {
-  const ElementwiseShape& s = *e.shape;
+float value(const ElementwiseConstants& e, const std::byte* a, const std::byte* b, int32_t c) {
+  const ElementwiseShape& s = e.shape;
   const int32_t left = stored(s.a, a, c) - e.a_zero[c];
   switch (s.kind) {
     case ElementwiseShape::Kind::add: {
@@ -32,15 +32,17 @@ float value(const ElementwiseArguments& e, const std::byte* a, const std::byte* 
   return 0;
 }
 
-void run(const ElementwiseArguments& e) {
-  const bool has_b = e.shape->kind != ElementwiseShape::Kind::rescale;
-  for (int32_t r = 0; r < e.rows; ++r) {
-    for (int32_t x = 0; x < e.width; ++x) {
-      const std::byte* a = e.a.row[r] + x * e.a.pixel_bytes;
-      const ptrdiff_t b_column = e.shape->b_is_one_pixel ? 0 : x;
-      const std::byte* b = has_b ? e.b.row[r] + b_column * e.b.pixel_bytes : nullptr;
-      std::byte* output = e.output.row[r] + x * e.output.pixel_bytes;
-      for (int32_t c = 0; c < e.shape->channels; ++c) {
+void run(const ElementwiseArguments& arguments) {
+  const ElementwiseConstants& e = *arguments.constants;
+  const bool has_b = e.shape.kind != ElementwiseShape::Kind::rescale;
+  for (int32_t r = 0; r < arguments.rows; ++r) {
+    for (int32_t x = 0; x < arguments.width; ++x) {
+      const std::byte* a = arguments.a.row[r] + x * arguments.a.pixel_bytes;
+      const ptrdiff_t b_column = e.shape.b_is_one_pixel ? 0 : x;
+      const std::byte* b =
+          has_b ? arguments.b.row[r] + b_column * arguments.b.pixel_bytes : nullptr;
+      std::byte* output = arguments.output.row[r] + x * arguments.output.pixel_bytes;
+      for (int32_t c = 0; c < e.shape.channels; ++c) {
         finish(e.epilogue, c, value(e, a, b, c), nullptr, output);
       }
     }
@@ -51,6 +53,8 @@ constexpr ElementwiseKernel rows[] = {
     {.name = "reference_elementwise",
      .requires_features = 0,
      .accepts = [](const ElementwiseShape&) { return true; },
+     .prepared_bytes = nullptr,
+     .prepare = nullptr,
      .run = run,
      .takes_u16 = true},
 };

@@ -18,11 +18,11 @@ struct Window {
 Window visit(const PoolArguments& a, int32_t r, int32_t x, int32_t c) {
   Window window;
   for (int32_t y = a.row_begin[r]; y < a.row_end[r]; ++y) {
-    for (int32_t i = a.column_begin[x]; i < a.column_end[x]; ++i) {
+    for (int32_t i = a.constants->column_begin[x]; i < a.constants->column_end[x]; ++i) {
       const std::byte* pixel = a.input.row[y] + i * a.input.pixel_bytes;
-      const int32_t value = stored(a.shape->input, pixel, c);
+      const int32_t value = stored(a.constants->shape.input, pixel, c);
       window.maximum = std::max(window.maximum, value);
-      window.sum += value - a.input_zero[c];
+      window.sum += value - a.constants->input_zero[c];
     }
   }
   return window;
@@ -53,14 +53,14 @@ void run(const PoolArguments& a) {
       std::byte* pixel = a.output.row[r] + x * a.output.pixel_bytes;
       for (int32_t c = a.channel_begin; c < a.channel_end; ++c) {
         const Window window = visit(a, r, x, c);
-        if (a.shape->kind == PoolStep::Kind::maximum) {
-          save_stored(a.shape->output, pixel, c, window.maximum);
+        if (a.constants->shape.kind == PoolStep::Kind::maximum) {
+          save_stored(a.constants->shape.output, pixel, c, window.maximum);
           continue;
         }
-        const int32_t n = a.row_count[r] * a.column_count[x];
-        const float f = (static_cast<float>(window.sum) * a.epilogue.multiplier[c]) *
+        const int32_t n = a.row_count[r] * a.constants->column_count[x];
+        const float f = (static_cast<float>(window.sum) * a.constants->epilogue.multiplier[c]) *
                         (1.0f / static_cast<float>(n));
-        finish(a.epilogue, c, f, nullptr, pixel);
+        finish(a.constants->epilogue, c, f, nullptr, pixel);
       }
     }
   }

@@ -9,22 +9,23 @@ namespace {
 using namespace reference;
 
 void run(const ResizeArguments& z) {
-  const ElementType type = z.shape->input;
+  const ResizeConstants& k = *z.constants;
+  const ElementType type = k.shape.input;
   for (int32_t r = 0; r < z.rows; ++r) {
     for (int32_t x = 0; x < z.width; ++x) {
-      const ptrdiff_t left = z.column[x] * z.upper.pixel_bytes,
-                      right = z.next_column[x] * z.upper.pixel_bytes;
+      const ptrdiff_t left = k.column[x] * z.upper.pixel_bytes,
+                      right = k.next_column[x] * z.upper.pixel_bytes;
       const std::byte *upper = z.upper.row[r], *lower = z.lower.row[r];
-      const int32_t wy = z.row_weight[r], wx = z.column_weight[x];
+      const int32_t wy = z.row_weight[r], wx = k.column_weight[x];
       std::byte* output = z.output.row[r] + x * z.output.pixel_bytes;
-      for (int32_t c = 0; c < z.shape->channels; ++c) {
+      for (int32_t c = 0; c < k.shape.channels; ++c) {
         const auto value = [&](const std::byte* pixel) {
-          return stored(type, pixel, c) - z.input_zero[c];
+          return stored(type, pixel, c) - k.input_zero[c];
         };
         const int32_t above = (128 - wx) * value(upper + left) + wx * value(upper + right);
         const int32_t below = (128 - wx) * value(lower + left) + wx * value(lower + right);
         const int32_t acc = (128 - wy) * above + wy * below;
-        finish(z.epilogue, c, static_cast<float>(acc) * z.epilogue.multiplier[c], nullptr, output);
+        finish(k.epilogue, c, static_cast<float>(acc) * k.epilogue.multiplier[c], nullptr, output);
       }
     }
   }
