@@ -16,7 +16,7 @@ if(OCTAVO_PROGRAM)
   list(APPEND licences cli11=libcli11 fmt=libfmt nlohmann-json=nlohmann-json3)
 endif()
 if(NOT OCTAVO_RUNTIME_ONLY)
-  list(APPEND licences yaml-cpp=libyaml-cpp protozero=libprotozero libarchive=libarchive
+  list(APPEND licences openssl=libssl yaml-cpp=libyaml-cpp protozero=libprotozero libarchive=libarchive
        onednn=libdnnl libgomp=libgomp opencl-loader=ocl-icd-libopencl1)
   install(FILES /usr/share/common-licenses/GPL-3 RENAME libgomp-GPL-3.txt
           DESTINATION octavo/licences COMPONENT python)

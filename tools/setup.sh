@@ -5,7 +5,7 @@
 # demonstration makes its model and pictures in Python; tests need both besides their own.
 build_packages=(g++ cmake ninja-build pkg-config ccache libdnnl-dev libprotozero-dev
   libflatbuffers-dev flatbuffers-compiler libxxhash-dev libjpeg-dev libspng-dev
-  libwebp-dev libcli11-dev libfmt-dev nlohmann-json3-dev libarchive-dev
+  libwebp-dev libcli11-dev libfmt-dev nlohmann-json3-dev libssl-dev libarchive-dev
   libyaml-cpp-dev libcurl4-openssl-dev libtomlplusplus-dev)
 demo_packages=(python3 python3-venv)
 test_packages=(python3 python3-venv googletest clang lld libclang-rt-14-dev g++-aarch64-linux-gnu

@@ -1,5 +1,4 @@
-// SHA-256 (FIPS 180-4) in lower-case hex. Of plain C++: libcrypto, for this alone, would be 1.4 MiB
-// of every process.
+// SHA-256 (FIPS 180-4) in lower-case hex, by libcrypto.
 #pragma once
 
 #include <cstddef>

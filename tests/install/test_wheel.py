@@ -120,7 +120,7 @@ def test_what_it_bundles_brings_its_licences(python):
     texts = {path.stem for path in (site / "octavo/licences").iterdir()}
     for path in (site / "octavo.libs").iterdir():
         assert LICENCE_OF[re.match(r"[A-Za-z]+", path.name)[0]] in texts, path
-    assert {"yaml-cpp", "libarchive", "cli11", "nlohmann-json", "protozero", "flatbuffers", "xxhash",
+    assert {"openssl", "yaml-cpp", "libarchive", "cli11", "nlohmann-json", "protozero", "flatbuffers", "xxhash",
             "zlib", "libgomp-GPL-3"} <= texts
     assert "licenses/LICENSE" in done(python, "-c", "import importlib.metadata as m; print(*m.files('octavo'))",
                                       env=alone())
