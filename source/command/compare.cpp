@@ -289,7 +289,7 @@ int run(const Options& options) {
   if (!comparison) return fail(comparison.error());
   for (const std::string& text : comparison->unreadable)
     warning(options.output, "left out: " + text);
-  const auto advice = ask_for_advice(options, *model_options, plan->program->plan(), *samples);
+  const auto advice = ask_for_advice(options, *model_options, plan->program()->plan(), *samples);
   if (!advice) return fail(advice.error());
   size_t unreadable = comparison->unreadable.size(), all = samples->size();
   if (*advice) {

@@ -120,9 +120,9 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
               {"macs", inspected.macs},
               {"parameters", inspected.parameters},
               {"preprocess", preprocess_json(model)}};
-  if (model.program) {
-    const Provenance& from = model.program->plan().provenance;
-    out["isa"] = model.program->isa();
+  if (!model.is_float()) {
+    const Provenance& from = model.program()->plan().provenance;
+    out["isa"] = model.program()->isa();
     out["arena_bytes"] = inspected.arena_bytes;
     out["weight_bytes"] = inspected.weight_bytes;
     out["provenance"] = {{"tool_version", from.tool_version},
@@ -132,7 +132,7 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
                          {"options", from.options},
                          {"calibration_isa", from.calibration_isa}};
     out["report"] = Json::array();
-    for (const StepReport& r : model.program->plan().report) {
+    for (const StepReport& r : model.program()->plan().report) {
       out["report"].push_back({{"step", r.step},
                                {"cosine", r.cosine},
                                {"sqnr_db", r.sqnr_db},
@@ -168,11 +168,11 @@ void print_text(const Model& model, const Inspected& inspected) {
               interpolation_name(p.interpolation), p.height, p.width, color_name(p.color),
               p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
   }
-  if (model.program) {
-    const Provenance& from = model.program->plan().provenance;
+  if (!model.is_float()) {
+    const Provenance& from = model.program()->plan().provenance;
     print_out("memory       arena {:.2f} MB, weights {:.2f} MB ({})\n",
               static_cast<double>(inspected.arena_bytes) / 1e6,
-              static_cast<double>(inspected.weight_bytes) / 1e6, model.program->isa());
+              static_cast<double>(inspected.weight_bytes) / 1e6, model.program()->isa());
     const std::string pictures =
         from.calibration_pictures == 0
             ? std::string("no pictures")
@@ -197,9 +197,9 @@ int run(const Options& options) {
   for (const std::string& text : model->notes) note(options.output, text);
 #ifndef OCTAVO_RUNTIME_ONLY
   const Inspected inspected =
-      model->is_float() ? inspect_graph(*model->graph) : inspect_plan(*model->program);
+      model->is_float() ? inspect_graph(model->graph()) : inspect_plan(*model->program());
 #else
-  const Inspected inspected = inspect_plan(*model->program);
+  const Inspected inspected = inspect_plan(*model->program());
 #endif
   if (options.output.json) {
     print_json(to_json(options, *model, inspected));

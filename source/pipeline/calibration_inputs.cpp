@@ -217,7 +217,7 @@ std::vector<float> normalized(const Model& model, const std::vector<uint8_t>& pi
 Result<CheckedInputs> calibration_inputs(const Model& model, const BuildOptions& options) {
   if (options.synthetic) return synthetic_samples(model, options);
   if (!options.calibration.empty()) return calibration_samples(model, options);
-  if (has_roundings(*model.graph)) return CheckedInputs{};
+  if (has_roundings(model.graph())) return CheckedInputs{};
   return usage_error(
       "--calib DATA is required for a float model, or --config FILE.yaml (octavo build --help)");
 }
