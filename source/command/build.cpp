@@ -45,31 +45,6 @@ struct Options {
   bool given(const char* flag) const { return command->count(flag) > 0; }
 };
 
-// What flags say of the preprocessing goes before what a configuration says.
-PreprocessChoice over(PreprocessChoice below, const PreprocessChoice& flags) {
-  if (!flags.preset.empty()) {
-    below.preset = flags.preset;
-    below.mean = below.std = std::nullopt;
-    below.color = std::nullopt;
-  }
-  if (flags.size) below.size = flags.size;
-  if (flags.resize_short || flags.crop_pct) below.resize_exact = std::nullopt;
-  if (flags.resize_exact) {
-    below.resize_exact = flags.resize_exact;
-    below.resize_short = std::nullopt;
-    below.crop_pct = std::nullopt;
-  }
-  if (flags.resize_short) below.resize_short = flags.resize_short;
-  if (flags.crop_pct) below.crop_pct = flags.crop_pct;
-  if (flags.interpolation) below.interpolation = flags.interpolation;
-  if (flags.mean) below.mean = flags.mean;
-  if (flags.std) below.std = flags.std;
-  if (flags.color) below.color = flags.color;
-  if (flags.exif_rotate) below.exif_rotate = flags.exif_rotate;
-  if (flags.via_nv12) below.via_nv12 = flags.via_nv12;
-  return below;
-}
-
 Bounds bounds_of(const Options& options) {
   const auto bound = [&](const char* flag, double value) {
     return options.given(flag) ? std::optional(value) : std::nullopt;
@@ -82,7 +57,7 @@ Bounds bounds_of(const Options& options) {
 Status apply_flags(const Options& options, BuildOptions& build) {
   auto model = options.flags.parse();
   if (!model) return model.error();
-  model->preprocess = over(build.model.preprocess, model->preprocess);
+  model->preprocess = override_choice(build.model.preprocess, model->preprocess);
   model->feature_map = build.model.feature_map;
   if (model->output_node.empty()) model->output_node = build.model.output_node;
   build.model = *model;

@@ -37,6 +37,9 @@ struct PreprocessChoice {
   bool operator==(const PreprocessChoice&) const = default;
 };
 
+// What `above` says, and else what `below` does; a preset of `above` is whole.
+PreprocessChoice override_choice(PreprocessChoice below, const PreprocessChoice& above);
+
 const std::vector<std::string>& preset_names();
 // height, width, channels: of the network's input. `stored`: preprocessing that the
 // file carries, if any. A contradiction is a usage error.

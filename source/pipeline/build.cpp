@@ -123,7 +123,7 @@ Status check_bounds(const BuildOptions& options) {
     return usage_error(
         "bounds need pictures that judge, and --calib none has none: --eval-data DATA");
   }
-  if (options.calibration.empty() && !options.synthetic) {
+  if (!options.has_calibration()) {
     return usage_error("bounds are kept by folding anew, which needs --calib DATA");
   }
   if (options.bounds.max_drop && options.evaluation.empty()) {
@@ -216,7 +216,7 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
 
 Status check_cache_of(const BuildOptions& options) {
   if (options.cache.path.empty()) return {};
-  if (options.calibration.empty() && !options.synthetic) {
+  if (!options.has_calibration()) {
     return usage_error(
         "--calib-cache keeps what calibration pictures told: --calib DATA names them");
   }
@@ -379,7 +379,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
                                      " calibration pictures repeat another one"));
   }
   result.synthetic = checked->synthetic;
-  if (!result.synthetic) {
+  if (!result.synthetic && options.inputs.count == 0) {  // those have files
     const Status warned = warn_of_overlap(options, *model, files, result.warnings);
     if (!warned) return warned.error();
   }
@@ -389,7 +389,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   if (const Status named = name_int16(*model, options, how_to_quantize, result.notes); !named) {
     return named.error();
   }
-  InputFeed pictures(*model, *checked, options.dumps);
+  InputFeed pictures(*model, *checked, options);
   const CalibrationFeed feed = pictures.calibration();
   const Preprocess* how = model->picture_input ? &seen : nullptr;
   if (how && feed.count > 0 && !result.synthetic) {
@@ -453,7 +453,7 @@ Result<Advice> advise(const std::string& model_path, const Plan& plan,
     out.notes.push_back(
         "the plan was calibrated on other pictures; trials are calibrated on those named here");
   }
-  InputFeed pictures(model, *checked, options.dumps);
+  InputFeed pictures(model, *checked, options);
   const CalibrationFeed feed = pictures.calibration();
   const Preprocess seen = seen_by_graph(model);
   CacheReport cached;
