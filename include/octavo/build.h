@@ -9,7 +9,9 @@
  * while none runs; the child may build too.
  *
  * The float engine, liboctavo_float.so, is looked for beside liboctavo.so, in octavo/ beside it,
- * and where OCTAVO_FLOAT_ENGINE of the environment says.
+ * and where OCTAVO_FLOAT_ENGINE of the environment says. Memory that the system refuses is a
+ * status, but for one place: oneDNN, which the engine is made of, may crash where an allocation of
+ * its own fails.
  */
 #ifndef OCTAVO_BUILD_H
 #define OCTAVO_BUILD_H

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -372,6 +373,27 @@ TEST_F(OctavoBuild, ABoundThatIsNotKeptIsAStatusBesideThePlan) {
   EXPECT_EQ(info().missed, said);
   EXPECT_NE(said.find("a drop of at most -100"), std::string::npos) << said;
   EXPECT_EQ(std::filesystem::file_size(output_), info().plan_bytes);
+}
+
+TEST_F(OctavoBuild, BuildsRunSideBySide) {
+  options_.output = nullptr;
+  ASSERT_EQ(build(), OCTAVO_OK) << octavo_build_last_error();
+  const std::string alone = plan();
+  std::array<std::string, 3> plans;
+  std::vector<std::thread> builders;
+  for (std::string& made : plans) {
+    builders.emplace_back([&] {
+      octavo_built* built = nullptr;
+      if (octavo_build(&options_, &built) != OCTAVO_OK) return;
+      octavo_built_info info = {};
+      info.size = sizeof info;
+      octavo_built_describe(built, &info);
+      made.assign(static_cast<const char*>(info.plan), info.plan_bytes);
+      octavo_built_free(built);
+    });
+  }
+  for (std::thread& builder : builders) builder.join();
+  for (const std::string& made : plans) EXPECT_EQ(made, alone);
 }
 
 TEST_F(OctavoBuild, AForkedChildMayBuildToo) {
