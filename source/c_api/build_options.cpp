@@ -8,6 +8,8 @@
 #include "c_api/build.h"
 #include "evaluate/host.h"
 #include "pipeline/hb_options.h"
+#include "pipeline/method_words.h"
+#include "plan/preprocess_words.h"
 
 namespace octavo::c_api {
 
@@ -87,12 +89,11 @@ Result<std::optional<std::array<int, 2>>> pair(const char* fields, int32_t heigh
   return usage_error(concat("of octavo_build_options.", fields, " one is set alone"));
 }
 
-template <class Value>
-Status choose_into(const char* field, const char* word,
-                   const std::vector<std::pair<std::string, Value>>& known,
+template <class Value, size_t count>
+Status choose_into(const char* field, const char* word, const std::array<Word<Value>, count>& known,
                    std::optional<Value>& into) {
   if (text_of(word).empty()) return {};
-  auto chosen = choose<Value>(field, word, known);
+  auto chosen = choose(field, word, known);
   if (!chosen) return chosen.error();
   into = *chosen;
   return {};
@@ -109,16 +110,11 @@ Result<PreprocessChoice> to_choice(const octavo_build_options& given) {
   out.resize_exact = *exact;
   if (given.resize_short != 0) out.resize_short = std::max(given.resize_short, 0);
   if (given.crop_pct != 0) out.crop_pct = given.crop_pct;
-  const Status filter =
-      choose_into<Interpolation>("octavo_build_options.interpolation", given.interpolation,
-                                 {{"bilinear", Interpolation::bilinear},
-                                  {"bicubic", Interpolation::bicubic},
-                                  {"nearest", Interpolation::nearest}},
-                                 out.interpolation);
+  const Status filter = choose_into("octavo_build_options.interpolation", given.interpolation,
+                                    interpolation_words, out.interpolation);
   if (!filter) return filter.error();
-  const Status order = choose_into<ColorOrder>(
-      "octavo_build_options.color", given.color,
-      {{"rgb", ColorOrder::rgb}, {"bgr", ColorOrder::bgr}, {"gray", ColorOrder::gray}}, out.color);
+  const Status order =
+      choose_into("octavo_build_options.color", given.color, color_words, out.color);
   if (!order) return order.error();
   auto mean = triple("mean", given.mean), std = triple("std", given.std);
   if (!mean) return mean.error();
@@ -147,13 +143,8 @@ Status set_model_options(const octavo_build_options& given, ModelOptions& model)
 Status set_quantization(const octavo_build_options& given, BuildOptions& build) {
   QuantizeOptions& q = build.quantize;
   std::optional<RangeMethod> method;
-  const Status known = choose_into<RangeMethod>("octavo_build_options.method", given.method,
-                                                {{"auto", RangeMethod::automatic},
-                                                 {"max", RangeMethod::maximum},
-                                                 {"percentile", RangeMethod::percentile},
-                                                 {"mse", RangeMethod::mse},
-                                                 {"kl", RangeMethod::kl}},
-                                                method);
+  const Status known =
+      choose_into("octavo_build_options.method", given.method, method_words, method);
   if (!known) return known;
   if (method) q.method = *method;
   if (given.percentile != 0) q.percentile = static_cast<float>(given.percentile);

@@ -21,6 +21,7 @@
 #include "evaluate/host.h"
 #include "model/labels.h"
 #include "pipeline/hb_options.h"
+#include "pipeline/method_words.h"
 #include "pipeline/sha256.h"
 
 namespace octavo::command {
@@ -62,12 +63,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
   if (model->output_node.empty()) model->output_node = build.model.output_node;
   build.model = *model;
   if (options.given("--method")) {
-    auto method = choose<RangeMethod>("--method", options.method,
-                                      {{"auto", RangeMethod::automatic},
-                                       {"max", RangeMethod::maximum},
-                                       {"percentile", RangeMethod::percentile},
-                                       {"mse", RangeMethod::mse},
-                                       {"kl", RangeMethod::kl}});
+    auto method = choose("--method", options.method, method_words);
     if (!method) return method.error();
     build.quantize.method = *method;
   }

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/print.h"
+#include "plan/preprocess_words.h"
 #ifndef OCTAVO_RUNTIME_ONLY
 #include "graph/graph.h"
 #endif
@@ -73,37 +74,13 @@ Inspected inspect_graph(const Graph& graph) {
 }
 #endif
 
-const char* interpolation_name(Interpolation value) {
-  switch (value) {
-    case Interpolation::nearest:
-      return "nearest";
-    case Interpolation::bilinear:
-      return "bilinear";
-    case Interpolation::bicubic:
-      return "bicubic";
-  }
-  return "";
-}
-
-const char* color_name(ColorOrder value) {
-  switch (value) {
-    case ColorOrder::rgb:
-      return "rgb";
-    case ColorOrder::bgr:
-      return "bgr";
-    case ColorOrder::gray:
-      return "gray";
-  }
-  return "";
-}
-
 Json preprocess_json(const Model& model) {
   if (!model.picture_input) return Json();
   const Preprocess& p = model.preprocess;
   return {{"size", {p.height, p.width}},
           {"resize", p.squashes() ? Json(p.resize_exact) : Json(p.resize_short)},
-          {"interpolation", interpolation_name(p.interpolation)},
-          {"color", color_name(p.color)},
+          {"interpolation", word_of(p.interpolation, interpolation_words)},
+          {"color", word_of(p.color, color_words)},
           {"mean", p.mean},
           {"std", p.std},
           {"exif_rotate", p.exif_rotate},
@@ -165,8 +142,9 @@ void print_text(const Model& model, const Inspected& inspected) {
                                  ? fmt::format("to {}x{}", p.resize_exact[0], p.resize_exact[1])
                                  : fmt::format("short side {}", p.resize_short);
     print_out("pictures     {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n", size,
-              interpolation_name(p.interpolation), p.height, p.width, color_name(p.color),
-              p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
+              word_of(p.interpolation, interpolation_words), p.height, p.width,
+              word_of(p.color, color_words), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
+              p.std[2]);
   }
   if (!model.is_float()) {
     const Provenance& from = model.program()->plan().provenance;

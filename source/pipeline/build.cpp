@@ -17,6 +17,7 @@
 #include "model/labels.h"
 #include "pipeline/calibration_inputs.h"
 #include "pipeline/judge.h"
+#include "pipeline/method_words.h"
 #include "pipeline/sha256.h"
 #include "quantize/pictures.h"
 #include "quantize/prepare.h"
@@ -279,11 +280,10 @@ std::string search_json(const Bounds& bounds, const SearchReport& search) {
 
 std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
                          const std::optional<SearchReport>& search) {
-  constexpr const char* methods[] = {"auto", "max", "percentile", "mse", "kl"};
   std::string out =
-      concat("{\"method\":\"", methods[static_cast<int>(q.method)],
-             "\",\"percentile\":", q.percentile, ",\"per_channel\":", q.per_channel_weights,
-             ",\"auto_int16\":", q.auto_int16, ",\"seed\":", q.seed, ",\"int16\":[");
+      concat("{\"method\":\"", word_of(q.method, method_words), "\",\"percentile\":", q.percentile,
+             ",\"per_channel\":", q.per_channel_weights, ",\"auto_int16\":", q.auto_int16,
+             ",\"seed\":", q.seed, ",\"int16\":[");
   if (options.all_int16) out += "\"*\"";
   for (size_t i = 0; !options.all_int16 && i < q.int16_nodes.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(q.int16_nodes[i]), "\"");
