@@ -1,7 +1,9 @@
 # What `cmake --install` puts where, and the Debian packages that `cpack` makes of it:
 #   runtime      the shared library                                  liboctavo-runtime0
+#   build        the shared library that builds plans                liboctavo0
+#   modules      what it and the program load: float engine, archives  octavo-modules
 #   development  headers, archive, CMake package, pkg-config         liboctavo-dev
-#   program      octavo, its modules, manual page, completions       octavo
+#   program      octavo, its network module, manual page, completions  octavo
 #   gstreamer    the element octavoclassify, where it is built       gstreamer1.0-octavo
 #   python3      python/octavo, over the libraries and the program   python3-octavo
 #   python       what the wheel holds beside python/octavo           (where that is built)
@@ -12,10 +14,20 @@ install(TARGETS octavo_runtime_shared EXPORT octavo-runtime
         NAMELINK_COMPONENT development)
 install(TARGETS octavo_runtime EXPORT octavo-runtime_static
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-install(DIRECTORY include/octavo DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+set(OCTAVO_INSTALLED runtime runtime_static)  # components of find_package(octavo)
+set(OCTAVO_UNBUILT PATTERN build.h EXCLUDE)    # headers of what is not there
+if(TARGET octavo_build_shared)
+  install(TARGETS octavo_build_shared EXPORT octavo-build
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT build
+          NAMELINK_COMPONENT development)
+  list(APPEND OCTAVO_INSTALLED build)
+  set(OCTAVO_UNBUILT)
+endif()
+install(DIRECTORY include/octavo DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
+        ${OCTAVO_UNBUILT})
 
 set(OCTAVO_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/octavo)
-foreach(component runtime runtime_static)
+foreach(component IN LISTS OCTAVO_INSTALLED)
   install(EXPORT octavo-${component} FILE octavo-${component}-targets.cmake NAMESPACE octavo::
           DESTINATION ${OCTAVO_CMAKE_DIR} COMPONENT development)
 endforeach()
@@ -36,21 +48,29 @@ endif()
 set(OCTAVO_PC_FOLDER ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH OCTAVO_PC_LIBDIR ${OCTAVO_PC_FOLDER} ${CMAKE_INSTALL_FULL_LIBDIR})
 file(RELATIVE_PATH OCTAVO_PC_INCLUDEDIR ${OCTAVO_PC_FOLDER} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
-configure_file(cmake/octavo-runtime.pc.in octavo-runtime.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/octavo-runtime.pc
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+set(OCTAVO_PC_FILES octavo-runtime)
+if(TARGET octavo_build_shared)
+  list(APPEND OCTAVO_PC_FILES octavo-build)
+endif()
+foreach(name IN LISTS OCTAVO_PC_FILES)
+  configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc
+          DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+endforeach()
 
 set(OCTAVO_MODULES)
 if(NOT OCTAVO_RUNTIME_ONLY)
   set(OCTAVO_MODULES octavo_float octavo_archive)
+  install(TARGETS ${OCTAVO_MODULES} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
+          COMPONENT modules)
   if(OCTAVO_ZOO)
     list(APPEND OCTAVO_MODULES octavo_network)
   endif()
 endif()
 if(OCTAVO_PROGRAM)
   install(TARGETS octavo_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-  if(OCTAVO_MODULES)
-    install(TARGETS ${OCTAVO_MODULES} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
+  if(OCTAVO_ZOO)
+    install(TARGETS octavo_network LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/octavo
             COMPONENT program)
   endif()
   # What the program says of itself: the manual page, and what shells complete words from. A cross build may have nothing
@@ -97,6 +117,9 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_COMPONENTS_ALL runtime development)
+if(TARGET octavo_build_shared)
+  list(APPEND CPACK_COMPONENTS_ALL build modules)
+endif()
 if(OCTAVO_PROGRAM)
   list(APPEND CPACK_COMPONENTS_ALL program python3)
 endif()
@@ -114,10 +137,26 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)  # and with it the call of 
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "Quantized image classifiers on CPUs: shared library
  Runs plans of Octavo on camera frames, pictures and tensors, with the same
  bits on every CPU.")
+set(CPACK_DEBIAN_BUILD_PACKAGE_NAME liboctavo${PROJECT_VERSION_MAJOR})
+set(CPACK_DEBIAN_BUILD_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_BUILD_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_BUILD_PACKAGE_DEPENDS "octavo-modules (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_BUILD_DESCRIPTION "Quantized image classifiers on CPUs: library that builds plans
+ Calibrates and quantizes float ONNX classifiers to plans from other programs,
+ as the program octavo does.")
+set(CPACK_DEBIAN_MODULES_PACKAGE_NAME octavo-modules)
+set(CPACK_DEBIAN_MODULES_PACKAGE_SECTION libs)
+set(CPACK_COMPONENT_MODULES_DESCRIPTION "Quantized image classifiers on CPUs: modules
+ The float engine and the reader of archives, which octavo and liboctavo load.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME liboctavo-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "liboctavo-runtime${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
+if(TARGET octavo_build_shared)
+  string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
+         ", liboctavo${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
+  set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS "octavo-modules (= ${PROJECT_VERSION})")
+endif()
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libjpeg-dev, libspng-dev, libwebp-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Quantized image classifiers on CPUs: headers
@@ -143,12 +182,10 @@ set(CPACK_DEBIAN_GSTREAMER_PACKAGE_NAME gstreamer1.0-octavo)
 set(CPACK_DEBIAN_GSTREAMER_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_GSTREAMER_DESCRIPTION "Quantized image classifiers on CPUs: GStreamer element
  The element octavoclassify names what video frames show, by plans of Octavo.")
-foreach(component runtime development program gstreamer python3)
+foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   string(TOUPPER ${component} upper)
   set(except)
-  if(component STREQUAL gstreamer AND NOT OCTAVO_HAS_GSTREAMER)
-    continue()
-  elseif(component STREQUAL python3)
+  if(component STREQUAL python3)
     set(except EXCLUDE_FROM_ALL)
   endif()
   install(FILES LICENSE RENAME copyright COMPONENT ${component} ${except}

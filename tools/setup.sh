@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build pkg-config ccache libdnnl-dev libprotozero
   libyaml-cpp-dev libcurl4-openssl-dev libtomlplusplus-dev)
 demo_packages=(python3 python3-venv)
 test_packages=(python3 python3-venv googletest clang lld libclang-rt-14-dev g++-aarch64-linux-gnu
-  qemu-user chromium dpkg-dev file libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+  qemu-user chromium dpkg-dev abigail-tools file libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   gstreamer1.0-plugins-base gstreamer1.0-tools gstreamer1.0-x)
 
 say() { printf '\n== %s\n' "$*"; }

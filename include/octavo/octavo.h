@@ -39,10 +39,12 @@ extern "C" {
 /* The exit codes of the program `octavo` for the same faults. */
 typedef enum octavo_status {
   OCTAVO_OK = 0,
-  OCTAVO_FAILED = 1,     /* I/O or an internal fault */
-  OCTAVO_USAGE = 2,      /* the call itself is wrong */
-  OCTAVO_REJECTED = 3,   /* a plan or a picture is bad */
-  OCTAVO_UNSUPPORTED = 5 /* this machine cannot: ISA, memory */
+  OCTAVO_FAILED = 1,       /* I/O or an internal fault */
+  OCTAVO_USAGE = 2,        /* the call itself is wrong */
+  OCTAVO_REJECTED = 3,     /* a plan or a picture is bad */
+  OCTAVO_GATE_MISSED = 4,  /* of octavo/build.h alone: done, but a bound is not kept */
+  OCTAVO_UNSUPPORTED = 5,  /* this machine cannot: ISA, memory */
+  OCTAVO_INTERRUPTED = 130 /* of octavo/build.h alone: the caller said so */
 } octavo_status;
 
 typedef struct octavo_plan octavo_plan;

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
+import struct
 from ctypes import (CFUNCTYPE, POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t, c_uint8, c_uint64,
                     c_void_p)
 
@@ -83,18 +84,45 @@ _FUNCTIONS: dict[str, tuple[object, list[object]]] = {
 }
 
 
+def _is_cut_off(path: str) -> bool:
+    """Whether a file of 64-bit ELF ends before what the loader would map: the process would die of it later."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+            if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
+                return False  # the loader says what that is
+            offset, = struct.unpack_from("<Q", head, 32)
+            entry, count = struct.unpack_from("<HH", head, 54)
+            file.seek(offset)
+            table = file.read(entry * count)
+            size = os.fstat(file.fileno()).st_size
+    except OSError:
+        return False
+    if entry < 56 or len(table) < entry * count:
+        return True
+    segments = (struct.unpack_from("<IIQQQQ", table, i * entry) for i in range(count))
+    return any(kind == 1 and start + length > size for kind, _, start, _, _, length in segments)
+
+
 def _load() -> ctypes.CDLL:
     """The one that OCTAVO_LIBRARY names, the wheel's own, the system's."""
     named = os.environ.get("OCTAVO_LIBRARY")
     bundled = HERE / "lib" / NAME
     path = named or (str(bundled) if bundled.exists() else NAME)
+    advice = ("install the wheel octavo or the Debian package liboctavo-runtime0, or name the library by "
+              "OCTAVO_LIBRARY")
+    if _is_cut_off(path):
+        raise FailedError(f"the library {path} ends too early: a copy or download that was interrupted; {advice}")
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise FailedError(f"the library {NAME} cannot be loaded: {error}; install the wheel octavo or the Debian "
-                          "package liboctavo-runtime0, or name it by OCTAVO_LIBRARY") from None
+        raise FailedError(f"the library {NAME} cannot be loaded: {error}; {advice}") from None
     for name, (result, arguments) in _FUNCTIONS.items():
-        function = getattr(library, name)
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise FailedError(f"the library {path} has no function {name}: it is another one, or of an older version; "
+                              f"{advice}") from None
         function.argtypes = arguments
         function.restype = c_int if result is _STATUS else result
     # Void functions, and the two whose argument may already be freed at exit.

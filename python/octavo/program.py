@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable, Sequence, TypeVar
 
 from ._find import find
-from .errors import GateMissedError, UsageError, of_kind
+from .errors import FailedError, GateMissedError, UsageError, of_kind
 
 if TYPE_CHECKING:
     from .model import Model
@@ -77,7 +77,7 @@ _PROGRESS = re.compile(r"(.+) (\d+)/(\d+)")
 
 def _path(value: Any) -> str:
     """A path as the command line takes it; one that begins with '-' is no flag."""
-    text = os.fspath(value)
+    text = os.fsdecode(value)
     return f"./{text}" if text.startswith("-") else text
 
 
@@ -147,12 +147,30 @@ def _bar() -> tuple[Progress, Callable[[], None]]:
     return show, close
 
 
+def _start(words: list[str]) -> "subprocess.Popen[str]":
+    try:
+        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, encoding="utf-8", errors="replace")
+    except ValueError:
+        raise UsageError("an argument holds a NUL") from None
+    except OSError as error:
+        raise FailedError(f"the program {words[0]} cannot be started: {error.strerror}") from None
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
+
+
 def _ask(kind: type[_Any], words: Sequence[str], progress: Progress | bool | None) -> _Any:
     close: Callable[[], None] = lambda: None
     if progress is True:
         progress, close = _bar()
-    process = subprocess.Popen([find(), *words, "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
+    process = _start([find(), *words, "--json"])
     listener = _Listener(process.stderr, progress or None)
     listener.start()
     try:
@@ -171,10 +189,14 @@ def _ask(kind: type[_Any], words: Sequence[str], progress: Progress | bool | Non
                 stream.close()
     if listener.thrown is not None:
         raise listener.thrown
-    result = _result(kind, answer, listener) if answer else None
+    try:
+        result = _result(kind, answer, listener) if answer else None
+    except json.JSONDecodeError:
+        raise UsageError(f"octavo {words[0]} answered in no JSON, as --help does: leave that option to the command "
+                         "line") from None
     if code == 0 and result is not None:
         return result
-    error = of_kind(code, listener.error or f"octavo {words[0]} ended with {code}")
+    error = of_kind(code, listener.error or f"octavo {words[0]} {_how_it_ended(code)} and said nothing")
     if isinstance(error, GateMissedError):
         error.result = result
     raise error

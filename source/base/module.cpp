@@ -1,6 +1,7 @@
 #include "base/module.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <unistd.h>
 
 #include <climits>
@@ -15,18 +16,30 @@ namespace octavo {
 
 namespace {
 
-std::string folder_of_executable() {
+std::string path_of_executable() {
   char path[PATH_MAX];
   const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-  if (length <= 0 || static_cast<size_t>(length) >= sizeof path) return ".";
-  const std::string_view whole(path, static_cast<size_t>(length));
-  return std::string(whole.substr(0, whole.rfind('/')));
+  if (length <= 0 || static_cast<size_t>(length) >= sizeof path) return "./";
+  return {path, static_cast<size_t>(length)};
+}
+
+// The shared library that this code is linked into; "" where that is the program.
+std::string path_of_library() {
+  Dl_info unused;
+  void* found = nullptr;
+  const auto* here = reinterpret_cast<const void*>(&path_of_executable);
+  if (::dladdr1(here, &unused, &found, RTLD_DL_LINKMAP) == 0 || found == nullptr) return "";
+  const char* name = static_cast<const link_map*>(found)->l_name;
+  return name != nullptr ? name : "";
 }
 
 std::vector<std::string> places(const Module& module) {
-  const std::string folder = folder_of_executable();
-  std::vector<std::string> paths = {concat(folder, "/", module.file),
-                                    concat(folder, "/" OCTAVO_MODULE_FOLDER "/", module.file)};
+  const std::string library = path_of_library();
+  const std::string whole = library.empty() ? path_of_executable() : library;
+  const std::string folder = whole.substr(0, whole.rfind('/') + 1);
+  const char* installed = library.empty() ? OCTAVO_MODULE_FOLDER "/" : "octavo/";
+  std::vector<std::string> paths = {concat(folder, module.file),
+                                    concat(folder, installed, module.file)};
   if (const char* named = std::getenv(module.variable)) paths.emplace_back(named);
   return paths;
 }

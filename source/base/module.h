@@ -15,9 +15,10 @@ struct Module {
   const char* package;   // of Debian, with the library that the module brings
 };
 
-// The entry of the module beside the program (a build tree), where an installation puts it, or
-// where the variable says. It must be of this version. Never unloaded: libraries keep threads and
-// thread-local state. To be called once; a second call finds the same entry.
+// The entry of the module beside the program or shared library that this code is a part of (a build
+// tree), where an installation puts it, or where the variable says. It must be of this version.
+// Never unloaded: libraries keep threads and thread-local state. To be called once; a second call
+// finds the same entry.
 Result<const void*> load_module(const Module& module);
 
 }  // namespace octavo

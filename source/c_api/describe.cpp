@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "c_api/handles.h"
+#include "plan/preprocess_words.h"
 #include "plan/type_name.h"
 
 using namespace octavo;
@@ -9,34 +10,10 @@ using namespace octavo::c_api;
 
 namespace {
 
-const char* interpolation_name(Interpolation value) {
-  switch (value) {
-    case Interpolation::nearest:
-      return "nearest";
-    case Interpolation::bilinear:
-      return "bilinear";
-    case Interpolation::bicubic:
-      return "bicubic";
-  }
-  return "";
-}
-
-const char* color_name(ColorOrder value) {
-  switch (value) {
-    case ColorOrder::rgb:
-      return "rgb";
-    case ColorOrder::bgr:
-      return "bgr";
-    case ColorOrder::gray:
-      return "gray";
-  }
-  return "";
-}
-
 void describe_preprocess(const Preprocess& how, octavo_plan_info& info) {
   info.resize_short = how.resize_short;
-  info.interpolation = interpolation_name(how.interpolation);
-  info.color = color_name(how.color);
+  info.interpolation = word_of(how.interpolation, interpolation_words);
+  info.color = word_of(how.color, color_words);
   info.exif_rotate = how.exif_rotate ? 1 : 0;
   info.via_nv12 = how.via_nv12 ? 1 : 0;
   std::copy(how.mean.begin(), how.mean.end(), info.mean);

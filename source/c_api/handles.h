@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "c_api/plan_source.h"
+#include "image/image.h"
 #include "octavo/octavo.h"
 #include "runtime/program.h"
 
@@ -82,6 +83,10 @@ Status give_fields(Struct filled, Struct* to, const char* name) {
   return {};
 }
 
+// A caller's frame, checked; a view of the caller's memory.
+Result<Frame> to_frame(const octavo_frame& frame);
+// That exactly one of the four is set.
+Status check_one_kind(const octavo_input& input);
 // Which of the four an input of a session is, checked, run. The session is not in use elsewhere.
 octavo_status run_input(octavo_session& session, const octavo_input& input, float* logits,
                         size_t classes);

@@ -32,11 +32,16 @@ octavo_status report(ErrorKind kind, std::string_view message) {
       return OCTAVO_USAGE;
     case ErrorKind::rejected:
       return OCTAVO_REJECTED;
+    case ErrorKind::gate_missed:
+      return OCTAVO_GATE_MISSED;
     case ErrorKind::unsupported:
       return OCTAVO_UNSUPPORTED;
-    default:
-      return OCTAVO_FAILED;
+    case ErrorKind::interrupted:
+      return OCTAVO_INTERRUPTED;
+    case ErrorKind::failed:
+      break;
   }
+  return OCTAVO_FAILED;
 }
 
 octavo_status report(const Status& status) {

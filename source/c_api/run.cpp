@@ -2,52 +2,12 @@
 #include <string>
 
 #include "c_api/handles.h"
-#include "image/image.h"
 #include "plan/plan.h"
 
 using namespace octavo;
 using namespace octavo::c_api;
 
 namespace {
-
-Result<Frame> to_frame(const octavo_frame& frame) {
-  if (frame.format < OCTAVO_NV12 || frame.format > OCTAVO_GRAY8) {
-    return usage_error(concat("unknown frame format ", static_cast<int>(frame.format)));
-  }
-  Frame out;
-  out.format = static_cast<FrameFormat>(frame.format);
-  out.width = frame.width;
-  out.height = frame.height;
-  out.range = frame.video_range != 0 ? YuvRange::video : YuvRange::full;
-  out.matrix = frame.bt709 != 0 ? YuvMatrix::bt709 : YuvMatrix::bt601;
-  if (frame.width < 1 || frame.height < 1 || frame.width > 65536 || frame.height > 65536) {
-    return usage_error(
-        concat("a frame of ", frame.width, "x", frame.height, " is outside 1..65536"));
-  }
-  for (size_t p = 0; p < 3; ++p) {
-    if (frame.plane[p] == nullptr) continue;
-    const int64_t stride = frame.stride[p];
-    if (stride < 1 || stride > int64_t{1} << 20) {
-      return usage_error(concat("plane ", p, " has a stride of ", stride, " bytes"));
-    }
-    const bool halved =
-        p > 0 && (out.format == FrameFormat::nv12 || out.format == FrameFormat::i420);
-    const int64_t rows = halved ? frame.height / 2 : frame.height;
-    // The caller vouches for whole rows but the last one's padding.
-    const int64_t bytes_a_pixel =
-        out.format == FrameFormat::yuyv                                        ? 2
-        : out.format == FrameFormat::rgb24 || out.format == FrameFormat::bgr24 ? 3
-                                                                               : 1;
-    const int64_t row =
-        out.format == FrameFormat::i420 && p > 0 ? frame.width / 2 : frame.width * bytes_a_pixel;
-    if (stride < row)
-      return usage_error(
-          concat("plane ", p, " has a stride of ", stride, " bytes, a row needs ", row));
-    out.planes[p] = {frame.plane[p], static_cast<size_t>((rows - 1) * stride + row)};
-    out.strides[p] = stride;
-  }
-  return out;
-}
 
 Status run_pixels(octavo_session& session, std::span<const uint8_t> pixels,
                   std::span<float> logits) {
@@ -98,14 +58,55 @@ octavo_status exclusively(octavo_session& session, const auto& body) {
 
 namespace octavo::c_api {
 
-octavo_status run_input(octavo_session& session, const octavo_input& input, float* logits,
-                        size_t classes) {
+Result<Frame> to_frame(const octavo_frame& frame) {
+  if (frame.format < OCTAVO_NV12 || frame.format > OCTAVO_GRAY8) {
+    return usage_error(concat("unknown frame format ", static_cast<int>(frame.format)));
+  }
+  Frame out;
+  out.format = static_cast<FrameFormat>(frame.format);
+  out.width = frame.width;
+  out.height = frame.height;
+  out.range = frame.video_range != 0 ? YuvRange::video : YuvRange::full;
+  out.matrix = frame.bt709 != 0 ? YuvMatrix::bt709 : YuvMatrix::bt601;
+  if (frame.width < 1 || frame.height < 1 || frame.width > 65536 || frame.height > 65536) {
+    return usage_error(
+        concat("a frame of ", frame.width, "x", frame.height, " is outside 1..65536"));
+  }
+  for (size_t p = 0; p < 3; ++p) {
+    if (frame.plane[p] == nullptr) continue;
+    const int64_t stride = frame.stride[p];
+    if (stride < 1 || stride > int64_t{1} << 20) {
+      return usage_error(concat("plane ", p, " has a stride of ", stride, " bytes"));
+    }
+    const bool halved =
+        p > 0 && (out.format == FrameFormat::nv12 || out.format == FrameFormat::i420);
+    const int64_t rows = halved ? frame.height / 2 : frame.height;
+    // The caller vouches for whole rows but the last one's padding.
+    const int64_t bytes_a_pixel =
+        out.format == FrameFormat::yuyv                                        ? 2
+        : out.format == FrameFormat::rgb24 || out.format == FrameFormat::bgr24 ? 3
+                                                                               : 1;
+    const int64_t row =
+        out.format == FrameFormat::i420 && p > 0 ? frame.width / 2 : frame.width * bytes_a_pixel;
+    if (stride < row)
+      return usage_error(
+          concat("plane ", p, " has a stride of ", stride, " bytes, a row needs ", row));
+    out.planes[p] = {frame.plane[p], static_cast<size_t>((rows - 1) * stride + row)};
+    out.strides[p] = stride;
+  }
+  return out;
+}
+
+Status check_one_kind(const octavo_input& input) {
   const int given = (input.pixels != nullptr) + (input.values != nullptr) +
                     (input.frame != nullptr) + (input.picture != nullptr);
-  if (given != 1) {
-    return report(ErrorKind::usage,
-                  concat("an input has one of pixels, values, frame and picture, not ", given));
-  }
+  if (given == 1) return {};
+  return usage_error(concat("an input has one of pixels, values, frame and picture, not ", given));
+}
+
+octavo_status run_input(octavo_session& session, const octavo_input& input, float* logits,
+                        size_t classes) {
+  if (const Status one = check_one_kind(input); !one) return report(one);
   const std::span<float> out(logits, classes);
   return exclusively(session, [&]() -> Status {
     if (input.pixels != nullptr) return run_pixels(session, {input.pixels, input.count}, out);

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/print.h"
 #include "evaluate/host.h"
 #include "evaluate/latency.h"
-#include "model/input.h"
+#include "image/image.h"
 
 namespace octavo::command {
 
@@ -26,74 +25,20 @@ struct Options {
   Output output;
 };
 
-struct Setting {
-  int threads = 1, streams = 1;
-};
-
 // Of `asked`, what a model can do: the float engine takes one thread a picture.
-std::vector<Setting> possible(const Model& model, std::vector<Setting> asked) {
-  if (model.is_float()) std::erase_if(asked, [](const Setting& s) { return s.threads > 1; });
+std::vector<LatencySetting> possible(const Model& model, std::vector<LatencySetting> asked) {
+  if (model.is_float()) std::erase_if(asked, [](const LatencySetting& s) { return s.threads > 1; });
   return asked;
 }
 
 struct Row {
   const Model* model = nullptr;
-  Setting setting;
+  LatencySetting setting;
   LatencyRun run;
 };
 
-// One stream's classifier and its input: noise, or the file, decoded anew each frame.
-struct Stream {
-  Classifier classifier;
-  NetworkInput input;
-  std::vector<float> logits;
-};
-
-NetworkInput noise(const Model& model) {
-  const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
-  std::minstd_rand random(1);
-  NetworkInput input;
-  if (model.picture_input) {
-    input.pixels.resize(count);
-    for (uint8_t& pixel : input.pixels) pixel = static_cast<uint8_t>(random() >> 8);
-  } else {
-    input.values.resize(count);
-    for (float& value : input.values) value = static_cast<float>(random() % 2001) / 1000.0f - 1;
-  }
-  return input;
-}
-
-Result<LatencyRun> measure(const Model& model, const Setting& setting, const Options& options) {
-  std::vector<Stream> streams;
-  for (int s = 0; s < setting.streams; ++s) {
-    auto classifier = make_classifier(model, setting.threads);
-    if (!classifier) return classifier.error();
-    streams.push_back({std::move(*classifier), noise(model),
-                       std::vector<float>(static_cast<size_t>(model.outputs))});
-  }
-  std::optional<PictureSource> source;
-  if (!options.input.empty()) {
-    auto parsed = parse_source(options.input);
-    if (!parsed) return parsed.error();
-    source = *parsed;
-  }
-  const FrameFunction frame = [&](int index) -> Status {
-    Stream& stream = streams[static_cast<size_t>(index)];
-    if (!source) return classify(stream.classifier, stream.input, stream.logits);
-    auto input = load_network_input(model, *source);
-    if (!input) return input.error();
-    return classify(stream.classifier, *input, stream.logits);
-  };
-  LatencyOptions latency;
-  latency.seconds = options.seconds;
-  latency.frames = options.frames;
-  latency.warmup_seconds = options.warmup;
-  latency.frames_per_second = options.rate;
-  return measure_latency(frame, setting.streams, latency);
-}
-
 Result<Json> measure_layers(const Model& model, int threads, Table& table) {
-  const Plan& plan = model.program->plan();
+  const Plan& plan = model.program()->plan();
   const auto times = median_step_times(model, threads);
   if (!times) return times.error();
   Json layers = Json::array();
@@ -106,9 +51,9 @@ Result<Json> measure_layers(const Model& model, int threads, Table& table) {
                       {"op", op},
                       {"us", us},
                       {"gmacs", rate},
-                      {"kernel", model.program->kernel_name(i)}});
+                      {"kernel", model.program()->kernel_name(i)}});
     table.add(
-        {plan.steps[i].name, op, model.program->kernel_name(i), fixed(us, 1), fixed(rate, 1)});
+        {plan.steps[i].name, op, model.program()->kernel_name(i), fixed(us, 1), fixed(rate, 1)});
   }
   return layers;
 }
@@ -119,7 +64,7 @@ Json latency_json(const Latency& ms) {
 }
 
 std::string isa_of(const Model& model) {
-  return model.program ? model.program->isa() : "float32";
+  return model.is_float() ? "float32" : model.program()->isa();
 }
 
 Json rows_json(const std::vector<Row>& rows) {
@@ -160,8 +105,8 @@ void print_rows(const std::vector<Row>& rows, bool rate) {
   write_out(table.text());
 }
 
-Result<std::vector<Setting>> settings(const Options& options) {
-  std::vector<Setting> out;
+Result<std::vector<LatencySetting>> settings(const Options& options) {
+  std::vector<LatencySetting> out;
   auto threads = parse_counts("--threads", options.threads);
   if (!threads) return threads.error();
   for (const int t : *threads) out.push_back({t, 1});
@@ -169,7 +114,7 @@ Result<std::vector<Setting>> settings(const Options& options) {
   auto streams = parse_counts("--streams", options.streams);
   if (!streams) return streams.error();
   for (const int s : *streams) {
-    const bool known = std::any_of(out.begin(), out.end(), [s](const Setting& setting) {
+    const bool known = std::any_of(out.begin(), out.end(), [s](const LatencySetting& setting) {
       return setting.threads == 1 && setting.streams == s;
     });
     if (!known) out.push_back({1, s});
@@ -182,6 +127,12 @@ int run(const Options& options) {
   if (!model_options) return fail(model_options.error());
   auto asked = settings(options);
   if (!asked) return fail(asked.error());
+  std::optional<PictureSource> file;
+  if (!options.input.empty()) {
+    auto parsed = parse_source(options.input);
+    if (!parsed) return fail(parsed.error());
+    file = std::move(*parsed);
+  }
   auto opened = open_models(options.models, *model_options);
   if (!opened) return fail(opened.error());
   const std::vector<Model>& models = *opened;
@@ -192,10 +143,15 @@ int run(const Options& options) {
            model.path + ": a float model runs on one thread, settings of more are left out");
     }
   }
+  LatencyOptions latency;
+  latency.seconds = options.seconds;
+  latency.frames = options.frames;
+  latency.warmup_seconds = options.warmup;
+  latency.frames_per_second = options.rate;
   std::vector<Row> rows;
   for (const Model& model : models) {
-    for (const Setting& setting : possible(model, *asked)) {
-      auto run = measure(model, setting, options);
+    for (const LatencySetting& setting : possible(model, *asked)) {
+      auto run = measure_model(model, setting, file, latency);
       if (!run) return fail(run.error());
       rows.push_back({&model, setting, *run});
     }
@@ -217,8 +173,8 @@ int run(const Options& options) {
   Json out = {{"host", host_json()},
               {"runs", rows_json(rows)},
               {"load_ms", first.load_ms},
-              {"arena_bytes", first.program ? first.program->arena_bytes() : 0},
-              {"weight_bytes", first.program ? first.program->weight_bytes() : 0},
+              {"arena_bytes", first.is_float() ? 0 : first.program()->arena_bytes()},
+              {"weight_bytes", first.is_float() ? 0 : first.program()->weight_bytes()},
               {"peak_bytes", peak_resident_bytes()}};
   if (options.layers) out["layers"] = layers;
   print_json(out);

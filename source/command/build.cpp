@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <tuple>
 #include <utility>
 
 #include "base/file.h"
@@ -18,10 +17,11 @@
 #include "command/outputs.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
+#include "evaluate/beside_float.h"
 #include "evaluate/host.h"
-#include "evaluate/latency.h"
 #include "model/labels.h"
 #include "pipeline/hb_options.h"
+#include "pipeline/method_words.h"
 #include "pipeline/sha256.h"
 
 namespace octavo::command {
@@ -46,31 +46,6 @@ struct Options {
   bool given(const char* flag) const { return command->count(flag) > 0; }
 };
 
-// What flags say of the preprocessing goes before what a configuration says.
-PreprocessChoice over(PreprocessChoice below, const PreprocessChoice& flags) {
-  if (!flags.preset.empty()) {
-    below.preset = flags.preset;
-    below.mean = below.std = std::nullopt;
-    below.color = std::nullopt;
-  }
-  if (flags.size) below.size = flags.size;
-  if (flags.resize_short || flags.crop_pct) below.resize_exact = std::nullopt;
-  if (flags.resize_exact) {
-    below.resize_exact = flags.resize_exact;
-    below.resize_short = std::nullopt;
-    below.crop_pct = std::nullopt;
-  }
-  if (flags.resize_short) below.resize_short = flags.resize_short;
-  if (flags.crop_pct) below.crop_pct = flags.crop_pct;
-  if (flags.interpolation) below.interpolation = flags.interpolation;
-  if (flags.mean) below.mean = flags.mean;
-  if (flags.std) below.std = flags.std;
-  if (flags.color) below.color = flags.color;
-  if (flags.exif_rotate) below.exif_rotate = flags.exif_rotate;
-  if (flags.via_nv12) below.via_nv12 = flags.via_nv12;
-  return below;
-}
-
 Bounds bounds_of(const Options& options) {
   const auto bound = [&](const char* flag, double value) {
     return options.given(flag) ? std::optional(value) : std::nullopt;
@@ -83,17 +58,12 @@ Bounds bounds_of(const Options& options) {
 Status apply_flags(const Options& options, BuildOptions& build) {
   auto model = options.flags.parse();
   if (!model) return model.error();
-  model->preprocess = over(build.model.preprocess, model->preprocess);
+  model->preprocess = override_choice(build.model.preprocess, model->preprocess);
   model->feature_map = build.model.feature_map;
   if (model->output_node.empty()) model->output_node = build.model.output_node;
   build.model = *model;
   if (options.given("--method")) {
-    auto method = choose<RangeMethod>("--method", options.method,
-                                      {{"auto", RangeMethod::automatic},
-                                       {"max", RangeMethod::maximum},
-                                       {"percentile", RangeMethod::percentile},
-                                       {"mse", RangeMethod::mse},
-                                       {"kl", RangeMethod::kl}});
+    auto method = choose("--method", options.method, method_words);
     if (!method) return method.error();
     build.quantize.method = *method;
   }
@@ -155,49 +125,34 @@ struct Exported {
 
 // ---- the summary
 
-struct Measured {
-  Evaluation evaluation;
-  bool labelled = false;
-  double ms_one = 0, ms_all = 0, float_ms = 0;
-  int threads = 1;
-};
-
-Result<Measured> measure(const Options& options, const BuildResult& built) {
-  Measured out;
-  out.threads = options.flags.thread_count();
+Result<BesideFloat> measure(const Options& options, const BuildResult& built) {
   const Model& float_model = built.model;
-  Model integer = float_model;
-  integer.graph = nullptr;
-  auto program = Program::prepare(built.plan, options.flags.isa, options.flags.max_memory.bytes());
-  if (!program) return program.error();
-  integer.program = *program;
-  for (auto [model, threads, ms] : {std::tuple{&std::as_const(integer), 1, &out.ms_one},
-                                    std::tuple{&std::as_const(integer), out.threads, &out.ms_all},
-                                    std::tuple{&float_model, 1, &out.float_ms}}) {
-    auto measured = median_frame_ms(*model, threads);
-    if (!measured) return measured.error();
-    *ms = *measured;
+  ModelOptions how;
+  how.isa = options.flags.isa;
+  how.most_memory = options.flags.max_memory.bytes();
+  how.wait = float_model.wait;
+  how.clip = float_model.clip;
+  how.strict = float_model.strict;
+  const auto plan = model_of(built.plan, how);
+  if (!plan) return plan.error();
+  EvaluateOptions evaluate_options;
+  evaluate_options.threads = options.flags.thread_count();
+  evaluate_options.stop = &interrupted;
+  if (options.evaluation.empty()) {
+    return measure_beside_float(float_model, *plan, nullptr, evaluate_options);
   }
-  if (options.evaluation.empty()) return out;
   DataSetOptions data;
   data.limit = options.limit;
   data.class_offset = options.class_offset;
   data.classes = float_model.classes;
   data.notice = [&](const std::string& text) { warning(options.output, text); };
-  auto samples = open_dataset(options.evaluation, data);
+  const auto samples = open_dataset(options.evaluation, data);
   if (!samples) return samples.error();
   Progress progress(options.output);
-  EvaluateOptions evaluate_options;
-  evaluate_options.threads = out.threads;
-  evaluate_options.stop = &interrupted;
   evaluate_options.progress = [&](size_t done, size_t total) {
     progress.show(done, total, "evaluating");
   };
-  auto evaluation = evaluate({float_model, integer}, *samples, evaluate_options);
-  if (!evaluation) return evaluation.error();
-  out.evaluation = std::move(*evaluation);
-  out.labelled = true;
-  return out;
+  return measure_beside_float(float_model, *plan, &*samples, evaluate_options);
 }
 
 std::string accuracy_cell(const Evaluation& evaluation, size_t model, bool top1) {
@@ -217,11 +172,11 @@ std::vector<StepReport> most_to_blame(const Plan& plan, size_t count) {
   return report;
 }
 
-std::string verdict(const Measured& measured) {
-  if (!measured.labelled) {
+std::string verdict(const BesideFloat& measured) {
+  if (!measured.evaluation) {
     return "accuracy was not measured: --eval-data DATA with labelled pictures does it";
   }
-  const Paired& paired = measured.evaluation.paired.front();
+  const Paired& paired = measured.evaluation->paired.front();
   return fmt::format(
       "on {} pictures int8 loses {:.1f} points of Top-1, 95 % interval [{:.1f}, {:.1f}], and "
       "agrees with float on {:.1f} %: {}",
@@ -260,7 +215,7 @@ Json search_json(const SearchReport& search) {
   return out;
 }
 
-void print_summary(const Options& options, const BuildResult& built, const Measured& measured,
+void print_summary(const Options& options, const BuildResult& built, const BesideFloat& measured,
                    size_t plan_bytes, const std::string& sha256) {
   if (options.style == "hb" && built.output) {
     print_out("{}\n", hb_build_tables(built.plan, *built.output));
@@ -281,12 +236,12 @@ void print_summary(const Options& options, const BuildResult& built, const Measu
   Table table({"", "Top-1 [95 %]", "Top-5", "size", "ms, 1 thread",
                fmt::format("ms, {} threads", measured.threads)},
               {false, true, true, true, true, true});
-  const bool known = measured.labelled;
-  table.add({"float", known ? accuracy_cell(measured.evaluation, 0, true) : "-",
-             known ? accuracy_cell(measured.evaluation, 0, false) : "-",
+  const bool known = measured.evaluation.has_value();
+  table.add({"float", known ? accuracy_cell(*measured.evaluation, 0, true) : "-",
+             known ? accuracy_cell(*measured.evaluation, 0, false) : "-",
              megabytes(static_cast<double>(built.model_bytes)), fixed(measured.float_ms, 2), "-"});
-  table.add({"int8", known ? accuracy_cell(measured.evaluation, 1, true) : "-",
-             known ? accuracy_cell(measured.evaluation, 1, false) : "-",
+  table.add({"int8", known ? accuracy_cell(*measured.evaluation, 1, true) : "-",
+             known ? accuracy_cell(*measured.evaluation, 1, false) : "-",
              megabytes(static_cast<double>(plan_bytes)), fixed(measured.ms_one, 2),
              fixed(measured.ms_all, 2)});
   print_out("{}\n{}\n", table.text(), verdict(measured));
@@ -304,7 +259,7 @@ void print_summary(const Options& options, const BuildResult& built, const Measu
   }
 }
 
-Json summary_json(const Options& options, const BuildResult& built, const Measured& measured,
+Json summary_json(const Options& options, const BuildResult& built, const BesideFloat& measured,
                   size_t plan_bytes, const std::string& sha256) {
   Json out = {{"model", options.model},
               {"plan", options.dry_run ? Json() : Json(options.output_path)},
@@ -322,13 +277,13 @@ Json summary_json(const Options& options, const BuildResult& built, const Measur
                {{"float", measured.float_ms},
                 {"one_thread", measured.ms_one},
                 {"all_threads", measured.ms_all}}}};
-  if (measured.labelled) {
-    const Paired& p = measured.evaluation.paired.front();
+  if (measured.evaluation) {
+    const Paired& p = measured.evaluation->paired.front();
     out["accuracy"] = {{"n", p.n},
                        {"drop", p.drop},
                        {"agree", p.agree},
                        {"verdict", p.verdict},
-                       {"unreadable", measured.evaluation.unreadable}};
+                       {"unreadable", measured.evaluation->unreadable}};
   }
   if (built.search) out["search"] = search_json(*built.search);
   out["blame"] = Json::array();
@@ -454,9 +409,14 @@ int run(Options options) {
 
   auto measured = measure(options, built);
   if (!measured) return fail(measured.error());
-  for (const std::string& text : measured->evaluation.warnings) warning(options.output, text);
-  for (const std::string& text : measured->evaluation.unreadable) {
-    warning(options.output, "left out of the evaluation: " + text);
+  size_t unreadable = built.unreadable.size(), readable = built.pictures;
+  if (measured->evaluation) {
+    for (const std::string& text : measured->evaluation->warnings) warning(options.output, text);
+    for (const std::string& text : measured->evaluation->unreadable) {
+      warning(options.output, "left out of the evaluation: " + text);
+    }
+    unreadable += measured->evaluation->unreadable.size();
+    readable += measured->evaluation->pictures.size();
   }
   if (interrupted) return fail({ErrorKind::interrupted, "interrupted"});
   const std::vector<std::byte> bytes = serialize(built.plan);
@@ -475,13 +435,11 @@ int run(Options options) {
       print_out("wrote {}  {} bytes  sha256 {}\n", written.path, written.bytes, written.sha256);
     }
   }
-  const size_t unreadable = built.unreadable.size() + measured->evaluation.unreadable.size();
   if (unreadable == 0 && built.search && !built.search->missed.empty()) {
     return fail({ErrorKind::gate_missed, built.search->missed});
   }
   if (unreadable == 0) return exit_done;
-  return fail(unreadable_pictures(
-      unreadable, unreadable + built.pictures + measured->evaluation.pictures.size()));
+  return fail(unreadable_pictures(unreadable, unreadable + readable));
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ Result<Checked> check(const Options& options) {
     return out;
   }
   out.notes = model->notes;
-  out.graph = prepare_for_steps(*model->graph, model->picture_input);
+  out.graph = prepare_for_steps(model->graph(), model->picture_input);
   const Graph& graph = out.graph;
   Formation formation = form_what_can(graph);
   out.formed = std::move(formation.formed);

@@ -12,6 +12,7 @@
 #include "command/flags.h"
 #include "command/print.h"
 #include "pipeline/build.h"
+#include "pipeline/method_words.h"
 
 namespace octavo::command {
 
@@ -71,12 +72,7 @@ Result<BuildOptions> as_built(const Options& options, const ModelOptions& flags,
       !has("per_channel", &json::is_boolean) || !has("seed", &json::is_number_unsigned)) {
     return unknown();
   }
-  auto method = choose<RangeMethod>("method", built["method"].get<std::string>(),
-                                    {{"auto", RangeMethod::automatic},
-                                     {"max", RangeMethod::maximum},
-                                     {"percentile", RangeMethod::percentile},
-                                     {"mse", RangeMethod::mse},
-                                     {"kl", RangeMethod::kl}});
+  auto method = choose("method", built["method"].get<std::string>(), method_words);
   if (!method) return unknown();
   out.quantize.method = *method;
   out.quantize.percentile = built["percentile"].get<float>();
@@ -289,7 +285,7 @@ int run(const Options& options) {
   if (!comparison) return fail(comparison.error());
   for (const std::string& text : comparison->unreadable)
     warning(options.output, "left out: " + text);
-  const auto advice = ask_for_advice(options, *model_options, plan->program->plan(), *samples);
+  const auto advice = ask_for_advice(options, *model_options, plan->program()->plan(), *samples);
   if (!advice) return fail(advice.error());
   size_t unreadable = comparison->unreadable.size(), all = samples->size();
   if (*advice) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "evaluate/host.h"
+#include "plan/preprocess_words.h"
 
 namespace octavo::command {
 
@@ -164,17 +165,12 @@ Result<PreprocessChoice> PreprocessFlags::parse() const {
   if (resize >= 0) choice.resize_short = resize;
   if (crop_pct != 0) choice.crop_pct = crop_pct;
   if (!interpolation.empty()) {
-    auto parsed = choose<Interpolation>("--interpolation", interpolation,
-                                        {{"bilinear", Interpolation::bilinear},
-                                         {"bicubic", Interpolation::bicubic},
-                                         {"nearest", Interpolation::nearest}});
+    auto parsed = choose("--interpolation", interpolation, interpolation_words);
     if (!parsed) return parsed.error();
     choice.interpolation = *parsed;
   }
   if (!color.empty()) {
-    auto parsed = choose<ColorOrder>(
-        "--color", color,
-        {{"rgb", ColorOrder::rgb}, {"bgr", ColorOrder::bgr}, {"gray", ColorOrder::gray}});
+    auto parsed = choose("--color", color, color_words);
     if (!parsed) return parsed.error();
     choice.color = *parsed;
   }

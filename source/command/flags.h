@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/choose.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "command/command.h"
@@ -59,22 +60,6 @@ struct ModelFlags {
 // overflow pass.
 CLI::Validator whole_number(int64_t low, int64_t high);
 CLI::Validator real_number(double low, double high);
-
-// The value of a flag that takes one of a few words.
-template <class Value>
-Result<Value> choose(const char* flag, const std::string& text,
-                     const std::vector<std::pair<std::string, Value>>& known) {
-  std::vector<std::string> names;
-  std::string all;
-  for (const auto& [name, value] : known) {
-    if (name == text) return value;
-    names.push_back(name);
-    all += (all.empty() ? "" : ", ") + name;
-  }
-  const std::string near = nearest_name(text, names);
-  return usage_error(concat(flag, " ", quoted(text), ": known are ", all,
-                            near.empty() ? "" : concat("; did you mean ", near, "?")));
-}
 
 // "224x224" as height, width.
 Result<std::array<int, 2>> parse_size(const std::string& flag, const std::string& text);

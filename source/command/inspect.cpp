@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/print.h"
+#include "plan/preprocess_words.h"
 #ifndef OCTAVO_RUNTIME_ONLY
 #include "graph/graph.h"
 #endif
@@ -73,37 +74,13 @@ Inspected inspect_graph(const Graph& graph) {
 }
 #endif
 
-const char* interpolation_name(Interpolation value) {
-  switch (value) {
-    case Interpolation::nearest:
-      return "nearest";
-    case Interpolation::bilinear:
-      return "bilinear";
-    case Interpolation::bicubic:
-      return "bicubic";
-  }
-  return "";
-}
-
-const char* color_name(ColorOrder value) {
-  switch (value) {
-    case ColorOrder::rgb:
-      return "rgb";
-    case ColorOrder::bgr:
-      return "bgr";
-    case ColorOrder::gray:
-      return "gray";
-  }
-  return "";
-}
-
 Json preprocess_json(const Model& model) {
   if (!model.picture_input) return Json();
   const Preprocess& p = model.preprocess;
   return {{"size", {p.height, p.width}},
           {"resize", p.squashes() ? Json(p.resize_exact) : Json(p.resize_short)},
-          {"interpolation", interpolation_name(p.interpolation)},
-          {"color", color_name(p.color)},
+          {"interpolation", word_of(p.interpolation, interpolation_words)},
+          {"color", word_of(p.color, color_words)},
           {"mean", p.mean},
           {"std", p.std},
           {"exif_rotate", p.exif_rotate},
@@ -120,9 +97,9 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
               {"macs", inspected.macs},
               {"parameters", inspected.parameters},
               {"preprocess", preprocess_json(model)}};
-  if (model.program) {
-    const Provenance& from = model.program->plan().provenance;
-    out["isa"] = model.program->isa();
+  if (!model.is_float()) {
+    const Provenance& from = model.program()->plan().provenance;
+    out["isa"] = model.program()->isa();
     out["arena_bytes"] = inspected.arena_bytes;
     out["weight_bytes"] = inspected.weight_bytes;
     out["provenance"] = {{"tool_version", from.tool_version},
@@ -132,7 +109,7 @@ Json to_json(const Options& options, const Model& model, const Inspected& inspec
                          {"options", from.options},
                          {"calibration_isa", from.calibration_isa}};
     out["report"] = Json::array();
-    for (const StepReport& r : model.program->plan().report) {
+    for (const StepReport& r : model.program()->plan().report) {
       out["report"].push_back({{"step", r.step},
                                {"cosine", r.cosine},
                                {"sqnr_db", r.sqnr_db},
@@ -165,14 +142,15 @@ void print_text(const Model& model, const Inspected& inspected) {
                                  ? fmt::format("to {}x{}", p.resize_exact[0], p.resize_exact[1])
                                  : fmt::format("short side {}", p.resize_short);
     print_out("pictures     {} ({}), crop {}x{}, {}, mean {} {} {}, std {} {} {}\n", size,
-              interpolation_name(p.interpolation), p.height, p.width, color_name(p.color),
-              p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1], p.std[2]);
+              word_of(p.interpolation, interpolation_words), p.height, p.width,
+              word_of(p.color, color_words), p.mean[0], p.mean[1], p.mean[2], p.std[0], p.std[1],
+              p.std[2]);
   }
-  if (model.program) {
-    const Provenance& from = model.program->plan().provenance;
+  if (!model.is_float()) {
+    const Provenance& from = model.program()->plan().provenance;
     print_out("memory       arena {:.2f} MB, weights {:.2f} MB ({})\n",
               static_cast<double>(inspected.arena_bytes) / 1e6,
-              static_cast<double>(inspected.weight_bytes) / 1e6, model.program->isa());
+              static_cast<double>(inspected.weight_bytes) / 1e6, model.program()->isa());
     const std::string pictures =
         from.calibration_pictures == 0
             ? std::string("no pictures")
@@ -197,9 +175,9 @@ int run(const Options& options) {
   for (const std::string& text : model->notes) note(options.output, text);
 #ifndef OCTAVO_RUNTIME_ONLY
   const Inspected inspected =
-      model->is_float() ? inspect_graph(*model->graph) : inspect_plan(*model->program);
+      model->is_float() ? inspect_graph(model->graph()) : inspect_plan(*model->program());
 #else
-  const Inspected inspected = inspect_plan(*model->program);
+  const Inspected inspected = inspect_plan(*model->program());
 #endif
   if (options.output.json) {
     print_json(to_json(options, *model, inspected));

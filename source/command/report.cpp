@@ -153,11 +153,11 @@ int run(const Options& options) {
   out.plan_path = options.plan;
   out.sha256 = *sha256;
   out.plan_bytes = bytes->size();
-  out.plan = &plan->program->plan();
+  out.plan = &plan->program()->plan();
   out.cpu = host_facts().cpu;
-  out.isa = plan->program->isa();
+  out.isa = plan->program()->isa();
   for (size_t i = 0; i < times->size(); ++i)
-    out.times.push_back({(*times)[i], std::string(plan->program->kernel_name(i))});
+    out.times.push_back({(*times)[i], std::string(plan->program()->kernel_name(i))});
   out.float_path = options.model;
   out.data_path = options.data;
   out.command = repeated(options);

@@ -68,9 +68,9 @@ class Worker {
   static Result<Worker> create(const Model& float_model, const Model& plan,
                                const std::vector<TensorId>& tensors,
                                const CompareOptions& options) {
-    auto session = Session::create(plan.program, 1);
+    auto session = Session::create(plan.program(), 1);
     if (!session) return session.error();
-    auto floats = create_float_session(*float_model.graph);
+    auto floats = create_float_session(float_model.graph());
     if (!floats) return floats.error();
     return Worker(float_model, plan, tensors, options, std::move(*session), std::move(*floats));
   }
@@ -119,7 +119,7 @@ class Worker {
       }
     };
     if (const Status ran = floats_->run(values, float_logits, &keep); !ran) return ran;
-    const Plan& plan = plan_->program->plan();
+    const Plan& plan = plan_->program()->plan();
     out.steps.resize(tensors_->size());
     const Session::Observer observe = [&](size_t s, std::span<const std::byte> stored) {
       out.steps[s] = StepError(plan.tensors[plan.steps[s].output], stored, kept_[s]);
@@ -155,7 +155,7 @@ class Worker {
   // Rounds one step's output at a time in the float network.
   Status find_effects(const std::vector<float>& values, const std::vector<float>& expected,
                       PictureErrors& out) {
-    const Plan& plan = plan_->program->plan();
+    const Plan& plan = plan_->program()->plan();
     out.effect.resize(plan.steps.size());
     out.flips.resize(plan.steps.size());
     std::vector<float> logits(expected.size());
@@ -271,7 +271,7 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   if (!float_model.is_float() || plan.is_float()) {
     return usage_error("compare takes a float model (.onnx) first and a plan (.octavo) second");
   }
-  auto tensors = match_steps(*float_model.graph, plan.program->plan());
+  auto tensors = match_steps(float_model.graph(), plan.program()->plan());
   if (!tensors) return tensors.error();
   std::vector<Worker> workers;
   const auto wanted = static_cast<size_t>(std::max(options.threads, 1));
@@ -282,7 +282,7 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   }
   // What a picture leaves is as large as its histograms: a few at a time.
   const size_t batch = 4 * workers.size();
-  Totals totals(plan.program->plan());
+  Totals totals(plan.program()->plan());
   for (size_t first = 0; first < samples.size(); first += batch) {
     std::vector<PictureErrors> pictures(std::min(batch, samples.size() - first));
     Parallel how{static_cast<int>(workers.size()), options.stop, {}};

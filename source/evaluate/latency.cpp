@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cmath>
 #include <new>
+#include <random>
 #include <system_error>
 #include <thread>
 
 #include "base/memory_error.h"
 #include "base/text.h"
+#include "model/input.h"
 
 namespace octavo {
 
@@ -57,6 +59,20 @@ void run_stream(const FrameFunction& frame, int index, const LatencyOptions& opt
       stream.missed += after > due + period;
     }
   }
+}
+
+NetworkInput noise(const Model& model) {
+  const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
+  std::minstd_rand random(1);
+  NetworkInput input;
+  if (model.picture_input) {
+    input.pixels.resize(count);
+    for (uint8_t& pixel : input.pixels) pixel = static_cast<uint8_t>(random() >> 8);
+  } else {
+    input.values.resize(count);
+    for (float& value : input.values) value = static_cast<float>(random() % 2001) / 1000.0f - 1;
+  }
+  return input;
 }
 
 }  // namespace
@@ -133,9 +149,34 @@ Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
   return run;
 }
 
+Result<LatencyRun> measure_model(const Model& model, const LatencySetting& setting,
+                                 const std::optional<PictureSource>& file,
+                                 const LatencyOptions& options) {
+  struct Worker {
+    Classifier classifier;
+    std::vector<float> logits;
+  };
+  std::vector<Worker> workers;
+  for (int s = 0; s < setting.streams; ++s) {
+    auto classifier = make_classifier(model, setting.threads);
+    if (!classifier) return classifier.error();
+    workers.push_back(
+        {std::move(*classifier), std::vector<float>(static_cast<size_t>(model.outputs))});
+  }
+  const NetworkInput unchanging = noise(model);
+  const FrameFunction frame = [&](int stream) -> Status {
+    Worker& worker = workers[static_cast<size_t>(stream)];
+    if (!file) return classify(worker.classifier, unchanging, worker.logits);
+    const auto input = load_network_input(model, *file);
+    if (!input) return input.error();
+    return classify(worker.classifier, *input, worker.logits);
+  };
+  return measure_latency(frame, setting.streams, options);
+}
+
 Result<std::vector<double>> median_step_times(const Model& model, int threads) {
-  const Plan& plan = model.program->plan();
-  auto session = Session::create(model.program, {.threads = threads, .wait = model.wait});
+  const Plan& plan = model.program()->plan();
+  auto session = Session::create(model.program(), {.threads = threads, .wait = model.wait});
   if (!session) return session.error();
   std::vector<float> logits(static_cast<size_t>(model.outputs));
   constexpr size_t frames = 51;
@@ -155,21 +196,10 @@ Result<std::vector<double>> median_step_times(const Model& model, int threads) {
 }
 
 Result<double> median_frame_ms(const Model& model, int threads) {
-  auto classifier = make_classifier(model, threads);
-  if (!classifier) return classifier.error();
-  const size_t count = static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2];
-  std::vector<float> logits(static_cast<size_t>(model.outputs));
-  const std::vector<uint8_t> pixels(count, 128);
-  const std::vector<float> values(count, 0.0f);
   LatencyOptions options;
   options.seconds = 0.3;
   options.warmup_seconds = 0.05;
-  auto run = measure_latency(
-      [&](int) {
-        return model.picture_input ? classifier->pixels(pixels, logits)
-                                   : classifier->values(values, logits);
-      },
-      1, options);
+  const auto run = measure_model(model, {.threads = threads}, std::nullopt, options);
   if (!run) return run.error();
   return run->ms.p50;
 }

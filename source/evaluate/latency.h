@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/result.h"
+#include "image/image.h"
 #include "model/model.h"
 
 namespace octavo {
@@ -38,6 +40,15 @@ struct LatencyRun {
 using FrameFunction = std::function<Status(int stream)>;
 Result<LatencyRun> measure_latency(const FrameFunction& frame, int streams,
                                    const LatencyOptions& options);
+
+struct LatencySetting {
+  int threads = 1;  // of one frame
+  int streams = 1;  // of frames at once, each with a session of its own
+};
+// Frames of noise or, end to end, of a file that is read, decoded and preprocessed for each frame.
+Result<LatencyRun> measure_model(const Model& model, const LatencySetting& setting,
+                                 const std::optional<PictureSource>& file,
+                                 const LatencyOptions& options);
 
 // Of each step of a plan, the median microseconds over many frames of noise, in a pass of its own:
 // reading the clock at every step makes the whole slower.

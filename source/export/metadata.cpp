@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "plan/preprocess_words.h"
 
 namespace octavo {
 
@@ -15,30 +16,6 @@ std::string listed(const std::array<float, 3>& values, int32_t count) {
     out += concat(values[static_cast<size_t>(i)]);
   }
   return out;
-}
-
-std::string_view name_of(Interpolation interpolation) {
-  switch (interpolation) {
-    case Interpolation::nearest:
-      return "nearest";
-    case Interpolation::bilinear:
-      return "bilinear";
-    case Interpolation::bicubic:
-      return "bicubic";
-  }
-  return "";
-}
-
-std::string_view name_of(ColorOrder color) {
-  switch (color) {
-    case ColorOrder::rgb:
-      return "rgb";
-    case ColorOrder::bgr:
-      return "bgr";
-    case ColorOrder::gray:
-      return "gray";
-  }
-  return "";
 }
 
 std::string json_array(const std::vector<std::string>& texts) {
@@ -58,8 +35,8 @@ void add_preprocess(onnx_file::Writer& writer, const Preprocess& how) {
     writer.add_metadata("octavo.resize_exact",
                         concat(how.resize_exact[0], ",", how.resize_exact[1]));
   }
-  writer.add_metadata("octavo.interpolation", name_of(how.interpolation));
-  writer.add_metadata("octavo.color", name_of(how.color));
+  writer.add_metadata("octavo.interpolation", word_of(how.interpolation, interpolation_words));
+  writer.add_metadata("octavo.color", word_of(how.color, color_words));
   if (how.exif_rotate) writer.add_metadata("octavo.exif_rotate", "1");
   if (how.via_nv12) writer.add_metadata("octavo.via", "nv12");
 }

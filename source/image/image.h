@@ -81,9 +81,17 @@ Result<int64_t> raw_frame_bytes(const PictureSource& source);
 // The frame that so many bytes are.
 Frame raw_frame(const PictureSource& source, std::span<const std::byte> bytes);
 
-// Reads, decodes and preprocesses one input. A picture that cannot be read is
-// `rejected`, naming the file.
-Result<std::vector<uint8_t>> load_input(const PictureSource& source, const Preprocess& how);
+// One input as the network is fed it, and what its decoder met and went on from ("": nothing).
+struct InputPixels {
+  std::vector<uint8_t> pixels;  // [h, w, c]
+  std::string warning{};
+};
+// The door for pictures and frames: decodes `bytes`, the content of `source`, and preprocesses.
+// What cannot be read is `rejected`, naming the file.
+Result<InputPixels> decode_input(const PictureSource& source, std::span<const std::byte> bytes,
+                                 const Preprocess& how);
+// The same of a file that is still to be read.
+Result<InputPixels> load_input(const PictureSource& source, const Preprocess& how);
 
 // A tensor from .npy: shape and values (C order; little-endian float32, '<f4', or bytes, '|u1').
 struct NpyArray {

@@ -42,12 +42,11 @@ Status load_frame(const PictureSource& source, std::span<const std::byte> bytes,
   return preprocess(raw_frame(source, bytes), how, out);
 }
 
-Status load(const PictureSource& source, std::span<const std::byte> bytes, const Preprocess& how,
-            std::span<uint8_t> out) {
-  if (source.is_frame) return load_frame(source, bytes, how, out);
-  const Result<Picture> picture = decode_picture(bytes, how.exif_rotate);
+Status load_picture(std::span<const std::byte> bytes, const Preprocess& how, InputPixels& out) {
+  Result<Picture> picture = decode_picture(bytes, how.exif_rotate);
   if (!picture) return picture.error();
-  return preprocess(*picture, how, out);
+  out.warning = std::move(picture->warning);
+  return preprocess(*picture, how, out.pixels);
 }
 
 }  // namespace
@@ -119,19 +118,25 @@ Frame raw_frame(const PictureSource& source, std::span<const std::byte> bytes) {
   return frame;
 }
 
-Result<std::vector<uint8_t>> load_input(const PictureSource& source, const Preprocess& how) {
+Result<InputPixels> load_input(const PictureSource& source, const Preprocess& how) {
   const Result<std::vector<std::byte>> bytes = read_file(source.path, most_file_bytes);
   if (!bytes) return rejected(bytes.error().message);  // names the file
+  return decode_input(source, *bytes, how);
+}
+
+Result<InputPixels> decode_input(const PictureSource& source, std::span<const std::byte> bytes,
+                                 const Preprocess& how) {
   constexpr int32_t largest = image::longest_input_side;
   if (how.height < 1 || how.width < 1 || how.height > largest || how.width > largest) {
     return rejected(concat("preprocessing to ", how.height, "x", how.width,
                            " pixels; sides are 1 to ", largest));
   }
-  std::vector<uint8_t> out(static_cast<size_t>(how.height) * static_cast<size_t>(how.width) *
-                           static_cast<size_t>(how.channels()));
-  if (Status loaded = load(source, *bytes, how, out); !loaded) {
-    return rejected_file(source, loaded.error());
-  }
+  InputPixels out;
+  out.pixels.resize(static_cast<size_t>(how.height) * static_cast<size_t>(how.width) *
+                    static_cast<size_t>(how.channels()));
+  const Status loaded =
+      source.is_frame ? load_frame(source, bytes, how, out.pixels) : load_picture(bytes, how, out);
+  if (!loaded) return rejected_file(source, loaded.error());
   return out;
 }
 

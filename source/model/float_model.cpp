@@ -115,7 +115,6 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
     return Error{rewritten.error().kind, concat(quoted(path), ": ", rewritten.error().message)};
   }
   Model model;
-  model.path = path;
   model.notes = std::move(imported->notes);
   const Shape& output = graph->tensors[graph->output].shape;
   model.outputs = static_cast<int>(element_count(output));
@@ -153,7 +152,7 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
     model.graph_std = model.preprocess.std;
     absorb_input_affine(*graph, model.graph_mean, model.graph_std);
   }
-  model.graph = std::move(graph);
+  model.network = std::shared_ptr<const Graph>(std::move(graph));
   return model;
 }
 
@@ -169,7 +168,7 @@ void to_graph_input(const Model& model, std::span<float> values) {
 }
 
 Result<Classifier> float_classifier(const Model& model) {
-  auto created = create_float_session(*model.graph);
+  auto created = create_float_session(model.graph());
   if (!created) return created.error();
   const std::shared_ptr<FloatSession> session = std::move(*created);
   Classifier classifier;

@@ -12,7 +12,7 @@ namespace octavo {
 
 namespace {
 
-constexpr uint64_t largest_input_bytes = uint64_t{1} << 30;
+constexpr uint64_t largest_input_bytes = uint64_t{1} << 31;
 
 std::string extension(const std::string& path) {
   const size_t dot = path.rfind('.');
@@ -195,6 +195,23 @@ Result<NetworkInput> decode_tensor_input(const Model& model, const std::string& 
   return input;
 }
 
+// A picture or a frame.
+Result<NetworkInput> decode_pixels(const Model& model, const PictureSource& source,
+                                   std::span<const std::byte> bytes) {
+  if (!model.picture_input) {
+    return rejected(
+        concat(quoted(source.path), ": this network is not fed pictures but .npy tensors"));
+  }
+  auto decoded = decode_input(source, bytes, model.preprocess);
+  if (!decoded) return decoded.error();
+  NetworkInput input;
+  input.pixels = std::move(decoded->pixels);
+  if (decoded->warning.empty()) return input;
+  input.warning = concat(quoted(source.path), ": ", decoded->warning);
+  if (model.strict) return rejected(concat(input.warning, " (refused with --strict)"));
+  return input;
+}
+
 }  // namespace
 
 size_t frames_in(const Model& model, const std::string& path, std::span<const std::byte> bytes) {
@@ -207,38 +224,20 @@ Result<NetworkInput> decode_network_input(const Model& model, const std::string&
                                           std::span<const std::byte> bytes,
                                           std::optional<size_t> frame) {
   if (is_tensor_file(path)) return decode_tensor_input(model, path, bytes, frame);
-  NetworkInput input;
-  if (!model.picture_input) {
-    return rejected(concat(quoted(path), ": this network is not fed pictures but .npy tensors"));
-  }
-  auto picture = decode_picture(bytes, model.preprocess.exif_rotate);
-  if (!picture) return in_file(path, picture.error());
-  if (!picture->warning.empty()) {
-    input.warning = concat(quoted(path), ": ", picture->warning);
-    if (model.strict) return rejected(concat(input.warning, " (refused with --strict)"));
-  }
-  input.pixels.resize(static_cast<size_t>(model.input[0]) * model.input[1] * model.input[2]);
-  if (const Status done = preprocess(*picture, model.preprocess, input.pixels); !done) {
-    return in_file(path, done.error());
-  }
-  return input;
+  return decode_pixels(model, {.path = path}, bytes);
 }
 
 Result<std::vector<NetworkInput>> load_network_inputs(const Model& model,
                                                       const PictureSource& source) {
-  std::vector<NetworkInput> inputs;
-  if (source.is_frame) {
-    if (!model.picture_input) {
-      return rejected(
-          concat(quoted(source.path), ": this network is not fed pictures but .npy tensors"));
-    }
-    auto pixels = load_input(source, model.preprocess);
-    if (!pixels) return pixels.error();
-    inputs.emplace_back().pixels = std::move(*pixels);
-    return inputs;
-  }
   auto bytes = read_file(source.path, largest_input_bytes);
   if (!bytes) return rejected(bytes.error().message);
+  std::vector<NetworkInput> inputs;
+  if (source.is_frame) {
+    auto pixels = decode_pixels(model, source, *bytes);
+    if (!pixels) return pixels.error();
+    inputs.push_back(std::move(*pixels));
+    return inputs;
+  }
   const size_t frames = frames_in(model, source.path, *bytes);
   for (size_t frame = 0; frame < frames; ++frame) {
     auto input = decode_network_input(model, source.path, *bytes, frame);

@@ -37,6 +37,13 @@ Status refuse_float_options(const ModelOptions& options, const std::string& path
   return {};
 }
 
+// What is said of how a model is run, whatever it is.
+void apply_run_options(const ModelOptions& options, Model& model) {
+  model.clip = options.clip;
+  model.strict = options.strict;
+  model.wait = options.wait;
+}
+
 // What the user may still change of a plan: how a picture is cut, not what its numbers mean.
 Status override_preprocess(PreprocessChoice choice, Model& model) {
   choice.preset.clear();
@@ -55,21 +62,10 @@ Result<Model> open_plan(const std::string& path, Result<Plan> plan, const ModelO
     }
   }
   if (!plan) return Error{plan.error().kind, concat(quoted(path), ": ", plan.error().message)};
-  Model model;
-  model.path = path;
-  model.preprocess = plan->preprocess;
-  model.picture_input = plan->picture_input;
-  model.labels = plan->labels;
-  const PlanTensor& input = plan->tensors[plan->input];
-  model.input = {input.shape[1], input.shape[2], input.shape[3]};
-  model.outputs = plan->tensors[plan->output].shape[3];
-  model.output_kind = plan->output_kind;
-  model.classes = static_cast<int>(score_count(static_cast<size_t>(model.outputs)));
-  auto program = Program::prepare(std::move(*plan), options.isa, options.most_memory);
-  if (!program) return program.error();
-  model.program = std::move(*program);
-  if (model.picture_input) {
-    if (const Status changed = override_preprocess(options.preprocess, model); !changed) {
+  auto model = model_of(std::move(*plan), options);
+  if (!model) return model;
+  if (model->picture_input) {
+    if (const Status changed = override_preprocess(options.preprocess, *model); !changed) {
       return changed.error();
     }
   }
@@ -77,7 +73,7 @@ Result<Model> open_plan(const std::string& path, Result<Plan> plan, const ModelO
 }
 
 Result<Classifier> plan_classifier(const Model& model, int threads) {
-  auto created = Session::create(model.program, {.threads = threads, .wait = model.wait});
+  auto created = Session::create(model.program(), {.threads = threads, .wait = model.wait});
   if (!created) return created.error();
   const std::shared_ptr<Session> session = std::move(*created);
   Classifier classifier;
@@ -93,9 +89,8 @@ Result<Classifier> plan_classifier(const Model& model, int threads) {
 Result<Model> with_options(Result<Model> model, const std::string& path,
                            const ModelOptions& options) {
   if (!model) return model;
-  model->clip = options.clip;
-  model->strict = options.strict;
-  model->wait = options.wait;
+  model->path = path;
+  apply_run_options(options, *model);
   PreprocessChoice choice = options.preprocess;
   choice.size = std::nullopt;
   if (!model->picture_input && choice != PreprocessChoice{}) {
@@ -149,6 +144,23 @@ Result<Model> open_model(const std::string& path, std::span<const std::byte> byt
 #else
   return rejected(concat(quoted(path), " is no plan, and this build of Octavo reads plans only"));
 #endif
+}
+
+Result<Model> model_of(Plan plan, const ModelOptions& options) {
+  Model model;
+  model.preprocess = plan.preprocess;
+  model.picture_input = plan.picture_input;
+  model.labels = plan.labels;
+  const PlanTensor& input = plan.tensors[plan.input];
+  model.input = {input.shape[1], input.shape[2], input.shape[3]};
+  model.outputs = plan.tensors[plan.output].shape[3];
+  model.output_kind = plan.output_kind;
+  model.classes = static_cast<int>(score_count(static_cast<size_t>(model.outputs)));
+  apply_run_options(options, model);
+  auto program = Program::prepare(std::move(plan), options.isa, options.most_memory);
+  if (!program) return program.error();
+  model.network = std::move(*program);
+  return model;
 }
 
 Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,

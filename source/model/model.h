@@ -2,12 +2,15 @@
 // the same words, so that float and int8 are compared on equal terms.
 #pragma once
 
+#include <array>
+#include <cassert>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/output_kind.h"
@@ -33,6 +36,9 @@ struct PreprocessChoice {
 
   bool operator==(const PreprocessChoice&) const = default;
 };
+
+// What `above` says, and else what `below` does; a preset of `above` is whole.
+PreprocessChoice override_choice(PreprocessChoice below, const PreprocessChoice& above);
 
 const std::vector<std::string>& preset_names();
 // height, width, channels: of the network's input. `stored`: preprocessing that the
@@ -70,12 +76,21 @@ struct Model {
   bool clip = false, strict = false;  // as ModelOptions has them
   SessionOptions::Wait wait = SessionOptions::Wait::spin;  // and this
   std::array<int, 3> input{0, 0, 0};                       // h, w, c of what the network is fed
-  std::shared_ptr<const Program> program;                  // a plan ...
-  std::shared_ptr<const Graph> graph;                      // ... or a float graph, rewritten
-  std::vector<std::string> notes;                          // what was assumed, for stderr
-  double load_ms = 0;                                      // how long open_model took
+  // What runs: a plan, prepared, or a float graph, rewritten.
+  std::variant<std::shared_ptr<const Program>, std::shared_ptr<const Graph>> network;
+  std::vector<std::string> notes;  // what was assumed, for stderr
+  double load_ms = 0;              // how long open_model took
 
-  bool is_float() const { return graph != nullptr; }
+  bool is_float() const { return network.index() == 1; }
+  // Each of the kind that has it.
+  const std::shared_ptr<const Program>& program() const {
+    assert(!is_float());
+    return *std::get_if<0>(&network);
+  }
+  const Graph& graph() const {
+    assert(is_float());
+    return **std::get_if<1>(&network);
+  }
 };
 
 // By its first bytes or, where it is broken, by its name.
@@ -87,6 +102,9 @@ Result<Model> open_model(const std::string& path, const ModelOptions& options);
 Result<std::vector<std::byte>> read_model_file(const std::string& path);
 Result<Model> open_model(const std::string& path, std::span<const std::byte> bytes,
                          const ModelOptions& options);
+// A plan in memory as the model that open_model makes of its file. Of the options: isa,
+// most_memory, wait, clip and strict.
+Result<Model> model_of(Plan plan, const ModelOptions& options = {});
 // Several, to be compared: what only a float model takes is an error only where all are plans.
 Result<std::vector<Model>> open_models(const std::vector<std::string>& paths,
                                        const ModelOptions& options);

@@ -143,4 +143,28 @@ Result<Preprocess> resolve_preprocess(const PreprocessChoice& choice,
   return how;
 }
 
+PreprocessChoice override_choice(PreprocessChoice below, const PreprocessChoice& above) {
+  if (!above.preset.empty()) {
+    below.preset = above.preset;
+    below.mean = below.std = std::nullopt;
+    below.color = std::nullopt;
+  }
+  if (above.size) below.size = above.size;
+  if (above.resize_short || above.crop_pct) below.resize_exact = std::nullopt;
+  if (above.resize_exact) {
+    below.resize_exact = above.resize_exact;
+    below.resize_short = std::nullopt;
+    below.crop_pct = std::nullopt;
+  }
+  if (above.resize_short) below.resize_short = above.resize_short;
+  if (above.crop_pct) below.crop_pct = above.crop_pct;
+  if (above.interpolation) below.interpolation = above.interpolation;
+  if (above.mean) below.mean = above.mean;
+  if (above.std) below.std = above.std;
+  if (above.color) below.color = above.color;
+  if (above.exif_rotate) below.exif_rotate = above.exif_rotate;
+  if (above.via_nv12) below.via_nv12 = above.via_nv12;
+  return below;
+}
+
 }  // namespace octavo

@@ -1,6 +1,7 @@
 #include "pipeline/build.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <set>
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/dataset.h"
+#include "evaluate/golden.h"
 #include "graph/graph.h"
 #include "kernels/isa.h"
 #include "model/float_model.h"
@@ -15,12 +17,12 @@
 #include "model/labels.h"
 #include "pipeline/calibration_inputs.h"
 #include "pipeline/judge.h"
+#include "pipeline/method_words.h"
 #include "pipeline/sha256.h"
 #include "quantize/pictures.h"
 #include "quantize/prepare.h"
 #include "quantize/roundings.h"
 #include "quantize/warnings.h"
-#include "runtime/program.h"
 
 namespace octavo {
 
@@ -83,7 +85,7 @@ Preprocess seen_by_graph(const Model& model) {
 Status name_int16(const Model& model, const BuildOptions& options, QuantizeOptions& quantize,
                   std::vector<std::string>& notes) {
   if (options.int16.empty() && !options.all_int16) return {};
-  const Graph graph = prepare_for_steps(*model.graph, model.picture_input);
+  const Graph graph = prepare_for_steps(model.graph(), model.picture_input);
   auto resolved = resolve_int16(graph, options.int16);
   if (!resolved) return resolved.error();
   std::vector<std::string>& names = quantize.int16_nodes;
@@ -122,7 +124,7 @@ Status check_bounds(const BuildOptions& options) {
     return usage_error(
         "bounds need pictures that judge, and --calib none has none: --eval-data DATA");
   }
-  if (options.calibration.empty() && !options.synthetic) {
+  if (!options.has_calibration()) {
     return usage_error("bounds are kept by folding anew, which needs --calib DATA");
   }
   if (options.bounds.max_drop && options.evaluation.empty()) {
@@ -195,7 +197,7 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   const size_t pictures_there = feed.count / feed.views;
   const size_t judges = options.evaluation.empty() ? pictures_there : inputs->count;
   if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
-  const auto quantizer = Quantizer::create(*model.graph, how, feed, how_to_quantize, store);
+  const auto quantizer = Quantizer::create(model.graph(), how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
   if (options.evaluation.empty()) inputs = inputs_that_judge(pictures, *quantizer, pictures_there);
   const auto judge =
@@ -215,7 +217,7 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
 
 Status check_cache_of(const BuildOptions& options) {
   if (options.cache.path.empty()) return {};
-  if (options.calibration.empty() && !options.synthetic) {
+  if (!options.has_calibration()) {
     return usage_error(
         "--calib-cache keeps what calibration pictures told: --calib DATA names them");
   }
@@ -278,11 +280,10 @@ std::string search_json(const Bounds& bounds, const SearchReport& search) {
 
 std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
                          const std::optional<SearchReport>& search) {
-  constexpr const char* methods[] = {"auto", "max", "percentile", "mse", "kl"};
   std::string out =
-      concat("{\"method\":\"", methods[static_cast<int>(q.method)],
-             "\",\"percentile\":", q.percentile, ",\"per_channel\":", q.per_channel_weights,
-             ",\"auto_int16\":", q.auto_int16, ",\"seed\":", q.seed, ",\"int16\":[");
+      concat("{\"method\":\"", word_of(q.method, method_words), "\",\"percentile\":", q.percentile,
+             ",\"per_channel\":", q.per_channel_weights, ",\"auto_int16\":", q.auto_int16,
+             ",\"seed\":", q.seed, ",\"int16\":[");
   if (options.all_int16) out += "\"*\"";
   for (size_t i = 0; !options.all_int16 && i < q.int16_nodes.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(q.int16_nodes[i]), "\"");
@@ -335,30 +336,19 @@ Result<ModelFile> open_model_file(const std::string& path, const ModelOptions& o
   return ModelFile{std::move(*model), std::move(*sha256), bytes->size()};
 }
 
-Result<std::vector<float>> run_golden(const Plan& plan, const std::string& isa, uint64_t seed) {
-  auto program = Program::prepare(plan, isa);
-  if (!program) return program.error();
-  auto session = Session::create(*program, 1);
-  if (!session) return session.error();
-  std::vector<float> logits(static_cast<size_t>(plan.tensors[plan.output].shape[3]));
-  if (const Status ran = (*session)->run(golden_input(plan, seed), logits); !ran) {
-    return ran.error();
-  }
-  return logits;
-}
-
 Status attach_golden(Plan& plan) {
-  for (const uint64_t seed : {uint64_t{1}, uint64_t{2}}) {
-    auto reference = run_golden(plan, "reference", seed);
-    if (!reference) return reference.error();
-    plan.golden.push_back({seed, logits_digest(*reference)});
-    auto fast = run_golden(plan, "", seed);
-    if (!fast) return fast.error();
-    if (logits_digest(*fast) != plan.golden.back().logits_xxh3) {
+  constexpr std::array<uint64_t, 2> seeds{1, 2};
+  const auto reference = run_golden(plan, seeds, {.isa = "reference"});
+  if (!reference) return reference.error();
+  const auto fast = run_golden(plan, seeds, {});
+  if (!fast) return fast.error();
+  for (size_t i = 0; i < seeds.size(); ++i) {
+    if (fast->digests[i] != reference->digests[i]) {
       return failed(concat("this machine's ", best_isa_name(machine_features()),
-                           " kernels and the reference differ on golden input ", seed,
+                           " kernels and the reference differ on golden input ", seeds[i],
                            ": a fault in Octavo or in this machine; --isa reference avoids it"));
     }
+    plan.golden.push_back({seeds[i], reference->digests[i]});
   }
   return {};
 }
@@ -389,7 +379,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
                                      " calibration pictures repeat another one"));
   }
   result.synthetic = checked->synthetic;
-  if (!result.synthetic) {
+  if (!result.synthetic && options.inputs.count == 0) {  // those have files
     const Status warned = warn_of_overlap(options, *model, files, result.warnings);
     if (!warned) return warned.error();
   }
@@ -399,12 +389,12 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   if (const Status named = name_int16(*model, options, how_to_quantize, result.notes); !named) {
     return named.error();
   }
-  InputFeed pictures(*model, *checked, options.dumps);
+  InputFeed pictures(*model, *checked, options);
   const CalibrationFeed feed = pictures.calibration();
   const Preprocess* how = model->picture_input ? &seen : nullptr;
   if (how && feed.count > 0 && !result.synthetic) {
     const Status warned =
-        warn_of_color_order(*model->graph, *how, feed, options.quantize, result.warnings);
+        warn_of_color_order(model->graph(), *how, feed, options.quantize, result.warnings);
     if (!warned) return warned.error();
   }
   CacheReport cached;
@@ -415,7 +405,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   if (options.bounds.any()) result.search.emplace();
   auto quantized = result.search ? search_plan(*model, options, how_to_quantize, how, feed, kept,
                                                pictures, *result.search)
-                                 : quantize(*model->graph, how, feed, how_to_quantize, kept);
+                                 : quantize(model->graph(), how, feed, how_to_quantize, kept);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();
   result.calibration_kept = cached.kept;
@@ -448,7 +438,7 @@ Result<Advice> advise(const std::string& model_path, const Plan& plan,
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();
   const Model& model = file->model;
-  if (has_roundings(*model.graph)) {
+  if (has_roundings(model.graph())) {
     return usage_error("the file itself says how everything is stored: 16 bits cannot be tried");
   }
   auto checked = calibration_inputs(model, options);
@@ -463,14 +453,14 @@ Result<Advice> advise(const std::string& model_path, const Plan& plan,
     out.notes.push_back(
         "the plan was calibrated on other pictures; trials are calibrated on those named here");
   }
-  InputFeed pictures(model, *checked, options.dumps);
+  InputFeed pictures(model, *checked, options);
   const CalibrationFeed feed = pictures.calibration();
   const Preprocess seen = seen_by_graph(model);
   CacheReport cached;
   const auto store =
       calibration_store(model, file->sha256, *checked, options, feed, pictures, cached);
   if (!store) return store.error();
-  const auto quantizer = Quantizer::create(*model.graph, model.picture_input ? &seen : nullptr,
+  const auto quantizer = Quantizer::create(model.graph(), model.picture_input ? &seen : nullptr,
                                            feed, options.quantize, *store ? &**store : nullptr);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantizer) return quantizer.error();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,10 +28,18 @@ struct Dumps {
   bool pixels = true;  // 0..255 before mean and std; else what the network is fed
 };
 
+// Calibration inputs that the caller has in memory. `load` is called from several threads, for each
+// index more than once, and gives the same each time; the Error names the input.
+struct CallerInputs {
+  size_t count = 0;
+  std::function<Result<NetworkInput>(const Model& model, size_t i)> load;
+};
+
 struct BuildOptions {
   ModelOptions model;
   std::string calibration;  // DATA
   bool synthetic = false;   // in its place pictures that are made (synthetic_pictures.h)
+  CallerInputs inputs;      // or those of the caller, all of them
   size_t samples = 300;     // at most; 0: all
   CalibrationCache cache;   // no path: none
   std::string evaluation;   // DATA for the overlap warning; may be empty
@@ -43,6 +52,8 @@ struct BuildOptions {
   // Judged on `evaluation`, or else on calibration pictures that repairs are not made from.
   Bounds bounds;
   QuantizeOptions quantize;  // threads, progress and stop are used throughout
+
+  bool has_calibration() const { return synthetic || inputs.count > 0 || !calibration.empty(); }
 };
 
 // What a search for bounds tried (search.h).

@@ -58,7 +58,7 @@ Error about(const CalibrationCache& cache, const Error& error) {
 }  // namespace
 
 Result<CalibrationKey> calibration_key(const Model& model, const CalibrationSource& source) {
-  auto network = graph_digest(*model.graph);
+  auto network = graph_digest(model.graph());
   if (!network) return network.error();
   std::string disabled;
   for (const std::string& name : source.disabled_rewrites) disabled += concat(" ", name);

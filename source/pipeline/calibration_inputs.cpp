@@ -26,8 +26,15 @@ std::vector<uint8_t> to_pixels(const std::vector<float>& values) {
   return out;
 }
 
+// Memory, or the caller's wish: neither says anything of the input.
+bool ends_a_build(const Error& error) {
+  return error.kind == ErrorKind::unsupported || error.kind == ErrorKind::interrupted;
+}
+
 Result<NetworkInput> load_sample(const Model& model, const Sample& sample,
-                                 const std::optional<Dumps>& dumps) {
+                                 const BuildOptions& options) {
+  if (options.inputs.count > 0) return options.inputs.load(model, sample.frame.value_or(0));
+  const std::optional<Dumps>& dumps = options.dumps;
   auto bytes = read_sample(sample);
   if (!bytes) return bytes.error();
   const bool has_header = sample.path.ends_with(".npy");
@@ -68,8 +75,8 @@ Result<CheckedInputs> check_samples(std::vector<Sample> samples, const Model& mo
     how.progress = [&](size_t done) { options.progress(done, samples.size(), "reading pictures"); };
   }
   const Status read = for_each_index(samples.size(), how, [&](size_t i, size_t) -> Status {
-    auto input = load_sample(model, samples[i], build.dumps);
-    if (!input && input.error().kind == ErrorKind::unsupported) return input.error();  // memory
+    auto input = load_sample(model, samples[i], build);
+    if (!input && ends_a_build(input.error())) return input.error();
     if (!input) {
       problem[i] = input.error().message;
       return {};
@@ -153,7 +160,11 @@ Result<CheckedInputs> calibration_samples(const Model& model, const BuildOptions
   if (!options.dumps) *samples = one_input_each(model, std::move(*samples));
   const size_t count = options.samples == 0 ? samples->size() : options.samples;
   auto chosen = spread_samples(std::move(*samples), count, options.quantize.seed);
-  if (options.dumps) return check_samples(std::move(chosen), model, options);
+  if (options.dumps) {
+    auto checked = check_samples(std::move(chosen), model, options);
+    if (checked) checked->tensors = !options.dumps->pixels;
+    return checked;
+  }
   // A network is fed pictures or tensors, not both: the other kind is named, not dropped.
   const bool tensors = is_tensor_file(chosen.front().path);
   std::vector<std::string> others;
@@ -168,6 +179,37 @@ Result<CheckedInputs> calibration_samples(const Model& model, const BuildOptions
   auto checked = check_samples(std::move(chosen), model, options);
   if (!checked) return checked.error();
   checked->unreadable.insert(checked->unreadable.end(), others.begin(), others.end());
+  checked->tensors = tensors;
+  return checked;
+}
+
+// The caller's, of which the first that can be read says what they are.
+Result<CheckedInputs> caller_samples(const Model& model, const BuildOptions& options) {
+  std::optional<bool> known;
+  for (size_t i = 0; !known && i < options.inputs.count; ++i) {
+    const auto input = options.inputs.load(model, i);
+    if (input) {
+      known = input->pixels.empty();
+    } else if (ends_a_build(input.error())) {
+      return input.error();
+    }
+  }
+  const bool tensors = known.value_or(false);
+  BuildOptions of_one_kind = options;
+  of_one_kind.inputs.load = [&](const Model& asking, size_t i) -> Result<NetworkInput> {
+    auto input = options.inputs.load(asking, i);
+    if (!input || input->pixels.empty() == tensors) return input;
+    return rejected(
+        concat("calibration input ", i,
+               tensors ? " is a picture, among tensors" : " is a tensor, among pictures"));
+  };
+  std::vector<Sample> samples(options.inputs.count);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    samples[i].path = concat("calibration input ", i);
+    samples[i].frame = i;
+  }
+  auto checked = check_samples(std::move(samples), model, of_one_kind);
+  if (checked) checked->tensors = tensors;
   return checked;
 }
 
@@ -216,8 +258,9 @@ std::vector<float> normalized(const Model& model, const std::vector<uint8_t>& pi
 
 Result<CheckedInputs> calibration_inputs(const Model& model, const BuildOptions& options) {
   if (options.synthetic) return synthetic_samples(model, options);
+  if (options.inputs.count > 0) return caller_samples(model, options);
   if (!options.calibration.empty()) return calibration_samples(model, options);
-  if (has_roundings(*model.graph)) return CheckedInputs{};
+  if (has_roundings(model.graph())) return CheckedInputs{};
   return usage_error(
       "--calib DATA is required for a float model, or --config FILE.yaml (octavo build --help)");
 }
@@ -232,7 +275,7 @@ CalibrationFeed InputFeed::calibration() {
     feed.classes.insert(feed.classes.end(), feed.views, sample.label);
     feed.names.insert(feed.names.end(), feed.views, sample.path);
   }
-  if (feeds_values()) {
+  if (checked_.tensors) {
     feed.values = [this](size_t i) -> Result<std::vector<float>> {
       auto loaded = input(i);
       if (!loaded) return loaded.error();
@@ -253,20 +296,20 @@ CalibrationFeed InputFeed::calibration() {
 }
 
 size_t InputFeed::views() const {
-  if (checked_.synthetic || checked_.samples.empty() || feeds_values()) return 1;
+  if (checked_.synthetic || checked_.samples.empty() || checked_.tensors) return 1;
   return views_a_picture(checked_.samples.size());
 }
 
 Result<NetworkInput> InputFeed::input(size_t i) {
   if (checked_.synthetic) return synthetic_input(model_, i);
   const Sample& sample = checked_.samples[i];
-  auto loaded = load_sample(model_, sample, dumps_);
+  auto loaded = load_sample(model_, sample, options_);
   if (loaded) {
     const auto digest = digest_of(*loaded);
     if (!digest) return digest.error();
     if (*digest == checked_.digests[i]) return loaded;
-  } else if (loaded.error().kind == ErrorKind::unsupported) {
-    return loaded;  // memory says nothing of the file
+  } else if (ends_a_build(loaded.error())) {
+    return loaded;
   }
   Error changed =
       rejected(concat(quoted(sample.path), " changed while the plan was made from it",
@@ -280,11 +323,6 @@ Result<NetworkInput> InputFeed::input(size_t i) {
 Status InputFeed::unchanged() const {
   const std::lock_guard lock(mutex_);
   return changed_ ? Status(*changed_) : Status();
-}
-
-bool InputFeed::feeds_values() const {
-  if (checked_.synthetic) return false;
-  return dumps_ ? !dumps_->pixels : is_tensor_file(checked_.samples.front().path);
 }
 
 }  // namespace octavo

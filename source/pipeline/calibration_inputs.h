@@ -24,18 +24,20 @@ struct CheckedInputs {
   std::vector<std::string> warnings;  // of inputs that calibrate: one sentence each
   int brightest = 0;                  // pixel of all
   bool synthetic = false;             // made, not read
+  bool tensors = false;               // else pixels
 };
 
 // What options.calibration names, at most options.samples, spread over the classes; or made
-// pictures. None where the file itself says how everything is stored.
+// pictures, or the caller's. None where the file itself says how everything is stored.
 Result<CheckedInputs> calibration_inputs(const Model& model, const BuildOptions& options);
 
 // Reads the inputs anew for each pass, and finds out when one is no longer what it was when it
 // was hashed: the plan would claim pictures that it was not made from. Any thread.
 class InputFeed {
  public:
-  InputFeed(const Model& model, const CheckedInputs& checked, const std::optional<Dumps>& dumps)
-      : model_(model), checked_(checked), dumps_(dumps) {}
+  // All three outlive it.
+  InputFeed(const Model& model, const CheckedInputs& checked, const BuildOptions& options)
+      : model_(model), checked_(checked), options_(options) {}
 
   CalibrationFeed calibration();
   // Of each picture; those that are made are as many as are needed.
@@ -45,11 +47,9 @@ class InputFeed {
   Status unchanged() const;
 
  private:
-  bool feeds_values() const;
-
   const Model& model_;
   const CheckedInputs& checked_;
-  const std::optional<Dumps>& dumps_;
+  const BuildOptions& options_;
   mutable std::mutex mutex_;
   std::optional<Error> changed_;
 };

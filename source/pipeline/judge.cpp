@@ -52,14 +52,11 @@ Result<std::vector<int32_t>> PlanJudge::answers(const Model& model, const char* 
 }
 
 Result<Judgement> PlanJudge::judge(const Plan& plan) const {
-  Model integer = *float_model_;
-  auto program = Program::prepare(plan);
-  if (!program) return program.error();
-  integer.graph = nullptr;
-  integer.program = *program;
-  const auto answered = answers(integer, "judging the plan");
+  const auto integer = model_of(plan);
+  if (!integer) return integer.error();
+  const auto answered = answers(*integer, "judging the plan");
   if (!answered) return answered.error();
-  const auto ms = median_frame_ms(integer, 1);
+  const auto ms = median_frame_ms(*integer, 1);
   if (!ms) return ms.error();
 
   Judgement out;

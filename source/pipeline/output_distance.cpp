@@ -7,12 +7,9 @@ namespace octavo {
 
 Result<OutputDistance> measure_output(const Model& float_model, const Plan& plan, size_t count,
                                       const std::function<Result<NetworkInput>(size_t)>& load) {
-  auto program = Program::prepare(plan, "");
-  if (!program) return program.error();
-  Model integer = float_model;
-  integer.graph = nullptr;
-  integer.program = *program;
-  auto real = make_classifier(float_model, 1), quantized = make_classifier(integer, 1);
+  const auto integer = model_of(plan);
+  if (!integer) return integer.error();
+  auto real = make_classifier(float_model, 1), quantized = make_classifier(*integer, 1);
   if (!real) return real.error();
   if (!quantized) return quantized.error();
 

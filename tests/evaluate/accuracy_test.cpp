@@ -29,7 +29,7 @@ Model color_model(const std::string& name, std::vector<int64_t> order) {
       static_cast<int>(element_count(graph->tensors[graph->output].shape));
   model.preprocess.height = model.preprocess.width = 4;
   model.preprocess.resize_short = 0;
-  model.graph = std::move(graph);
+  model.network = std::shared_ptr<const Graph>(std::move(graph));
   return model;
 }
 

@@ -7,6 +7,8 @@
 #include <new>
 #include <vector>
 
+#include "runtime/selftest_plan.h"
+
 namespace octavo {
 namespace {
 
@@ -66,6 +68,24 @@ TEST(Latency, MemoryThatRunsOutInAStreamIsAnError) {
   const auto run = measure_latency(frame, 4, options);
   ASSERT_FALSE(run);
   EXPECT_EQ(run.error().kind, ErrorKind::unsupported);
+}
+
+// Three streams of a plan, each with a session of its own, give three times the frames; a file that
+// is not there is told by its name.
+TEST(Latency, StreamsOfAModelHaveSessionsOfTheirOwn) {
+  const auto model = model_of(*selftest_plan());
+  ASSERT_TRUE(model) << model.error().message;
+  LatencyOptions options;
+  options.frames = 5;
+  options.warmup_seconds = 0;
+  const auto run = measure_model(*model, {.streams = 3}, std::nullopt, options);
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_EQ(run->ms.frames, 15);
+  PictureSource absent;
+  absent.path = "/nowhere/cat.jpg";
+  const auto nothing = measure_model(*model, {}, absent, options);
+  ASSERT_FALSE(nothing);
+  EXPECT_NE(nothing.error().message.find("/nowhere/cat.jpg"), std::string::npos);
 }
 
 }  // namespace

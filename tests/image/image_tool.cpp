@@ -52,9 +52,9 @@ Status preprocess_file(const Words& words) {
           .at(words.at(6));
   const Result<PictureSource> source = parse_source(words.at(1));
   if (!source) return source.error();
-  const Result<std::vector<uint8_t>> pixels = load_input(*source, how);
-  if (!pixels) return pixels.error();
-  return save(words.at(7), how.width, how.height, how.channels(), *pixels);
+  const Result<InputPixels> input = load_input(*source, how);
+  if (!input) return input.error();
+  return save(words.at(7), how.width, how.height, how.channels(), input->pixels);
 }
 
 Status answer(const Words& words) {

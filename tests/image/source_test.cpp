@@ -71,7 +71,7 @@ class LoadInput : public testing::Test {
   void expect_rejected(const std::string& text, const std::string& path) {
     const Result<PictureSource> source = parse_source(text);
     ASSERT_TRUE(source);
-    const Result<std::vector<uint8_t>> input = load_input(*source, how_);
+    const Result<InputPixels> input = load_input(*source, how_);
     ASSERT_FALSE(input) << text;
     EXPECT_EQ(input.error().kind, ErrorKind::rejected);
     EXPECT_NE(input.error().message.find(path), std::string::npos) << input.error().message;
@@ -95,7 +95,7 @@ TEST_F(LoadInput, ReadsRawFramesOfExactlyTheirSize) {
     const std::string path = write(std::string("frame.") + c.extension, bytes);
     const Result<PictureSource> source = parse_source(path + ":24x18");
     ASSERT_TRUE(source);
-    const Result<std::vector<uint8_t>> input = load_input(*source, how_);
+    const Result<InputPixels> input = load_input(*source, how_);
     ASSERT_TRUE(input) << input.error().message;
     // Planes follow each other without gaps.
     Frame frame{source->format, 24, 18, {}, {}};
@@ -110,7 +110,7 @@ TEST_F(LoadInput, ReadsRawFramesOfExactlyTheirSize) {
     }
     std::vector<uint8_t> expected(16 * 16 * 3);
     ASSERT_TRUE(preprocess(frame, how_, expected));
-    EXPECT_EQ(*input, expected) << c.extension;
+    EXPECT_EQ(input->pixels, expected) << c.extension;
 
     std::vector<uint8_t> longer = bytes;
     longer.push_back(0);
@@ -124,11 +124,11 @@ TEST_F(LoadInput, ReadsAPicture) {
   const std::string header = "P6\n30 25\n255\n";
   std::vector<uint8_t> ppm(header.begin(), header.end());
   ppm.insert(ppm.end(), picture.pixels.begin(), picture.pixels.end());
-  const Result<std::vector<uint8_t>> input = load_input({write("a.jpg", ppm)}, how_);
+  const Result<InputPixels> input = load_input({write("a.jpg", ppm)}, how_);
   ASSERT_TRUE(input) << input.error().message;  // by content, whatever the name says
   std::vector<uint8_t> expected(16 * 16 * 3);
   ASSERT_TRUE(preprocess(picture, how_, expected));
-  EXPECT_EQ(*input, expected);
+  EXPECT_EQ(input->pixels, expected);
 }
 
 TEST_F(LoadInput, NamesTheFileThatItCannotRead) {

@@ -3,6 +3,7 @@ and what its shared library shows."""
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -12,8 +13,8 @@ import pytest
 from installing import BUILD, ROOT, done
 
 
-def functions_of_header():
-    text = (ROOT / "include/octavo/octavo.h").read_text()
+def functions_of_header(name):
+    text = (ROOT / "include/octavo" / name).read_text()
     return set(re.findall(r"^OCTAVO_API [\w \*]*?\*?(octavo_\w+)\(", text, re.M))
 
 
@@ -27,6 +28,17 @@ def test_an_example_says_what_is_wrong(examples, small, tmp_path):
     ran = subprocess.run([examples / "classify", small.plan, tmp_path / "not.jpg"], capture_output=True, text=True)
     assert ran.returncode == 1 and ran.stdout == ""
     assert ran.stderr.startswith(f"{tmp_path}/not.jpg: ") and len(ran.stderr.splitlines()) == 1
+
+
+def test_pkg_config_finds_what_builds(installed, small, tmp_path):
+    environment = dict(os.environ, PKG_CONFIG_LIBDIR=str(installed.lib / "pkgconfig"))
+    flags = done("pkg-config", "--cflags", "--libs", "octavo-build", env=environment).split()
+    done("cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", ROOT / "examples/build.c", "-o",
+         tmp_path / "build", *flags)
+    environment = dict(os.environ, LD_LIBRARY_PATH=str(installed.lib))
+    said = done(tmp_path / "build", small.folder / "model.onnx", small.folder / "pictures", tmp_path / "c.octavo",
+                env=environment)
+    assert said.startswith("wrote ")
 
 
 @pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
@@ -48,23 +60,49 @@ def test_an_unknown_component_is_refused_by_name(installed, tmp_path):
     ran = subprocess.run(["cmake", "-S", tmp_path, "-B", tmp_path / "build",
                           f"-DCMAKE_PREFIX_PATH={installed.prefix}"], capture_output=True, text=True)
     assert ran.returncode != 0
-    assert "octavo has no component engine; there are: runtime;runtime_static" in ran.stderr
+    assert "octavo has no component engine; there are: runtime;runtime_static;build" in ran.stderr
 
 
-def test_the_shared_library_shows_the_header_and_nothing_else(installed):
-    symbols = done("nm", "-D", "--defined-only", installed.lib / "liboctavo_runtime.so").splitlines()
+@pytest.mark.parametrize("library, header, expected", [
+    ("liboctavo_runtime.so", "octavo.h", {"OCTAVO_0", "OCTAVO_1", "OCTAVO_2"}),
+    ("liboctavo.so", "build.h", {"OCTAVO_BUILD_0"})])
+def test_a_shared_library_shows_its_header_and_nothing_else(installed, library, header, expected):
+    symbols = done("nm", "-D", "--defined-only", installed.lib / library).splitlines()
     shown = {line.split()[-1] for line in symbols if line.split()[-2] != "A"}  # A: the version's name
     versions = {name.partition("@")[2].strip("@") for name in shown}
-    assert versions == {"OCTAVO_0", "OCTAVO_1", "OCTAVO_2"}
-    assert {name.partition("@")[0] for name in shown} == functions_of_header()
+    assert versions == expected
+    assert {name.partition("@")[0] for name in shown} == functions_of_header(header)
 
 
-def test_the_shared_library_needs_nothing_unexpected(installed):
-    needed = re.findall(r"\(NEEDED\).*\[(.*?)\.so", done("readelf", "-d", installed.lib / "liboctavo_runtime.so"))
+@pytest.mark.parametrize("library, more", [("liboctavo_runtime.so", set()),
+                                           ("liboctavo.so", {"libcrypto", "libyaml-cpp"})])
+def test_a_shared_library_needs_nothing_unexpected(installed, library, more):
+    told = done("readelf", "-d", installed.lib / library)
+    needed = re.findall(r"\(NEEDED\).*\[(.*?)\.so", told)
     assert set(needed) <= {"libjpeg", "libspng", "libwebp", "libstdc++", "libm", "libgcc_s", "libc", "ld-linux-x86-64",
-                           "ld-linux-aarch64", "libpthread"}
-    soname = done("readelf", "-d", installed.lib / "liboctavo_runtime.so")
-    assert "[liboctavo_runtime.so.0]" in soname
+                           "ld-linux-aarch64", "libpthread", "libdl"} | more
+    assert f"[{library}.0]" in told
+
+
+def test_a_plan_is_built_as_by_the_program(examples, small, tmp_path):
+    """By the installed library, which finds its float engine in octavo/ beside it."""
+    done(BUILD / "octavo", "build", small.folder / "model.onnx", "-o", tmp_path / "program.octavo", "--calib",
+         small.folder / "pictures")
+    said = done(examples / "build", small.folder / "model.onnx", small.folder / "pictures", tmp_path / "c.octavo")
+    assert (tmp_path / "c.octavo").read_bytes() == (tmp_path / "program.octavo").read_bytes()
+    assert re.fullmatch(rf"wrote {tmp_path}/c.octavo  \d+ bytes  sha256 [0-9a-f]{{64}}\n", said)
+
+
+def test_a_build_that_is_interrupted_leaves_nothing(examples, small, tmp_path):
+    building = subprocess.Popen([examples / "build", small.folder / "model.onnx", small.folder / "pictures",
+                                 tmp_path / "c.octavo"], stderr=subprocess.PIPE, text=True)
+    building.stderr.readline()  # it has begun
+    building.send_signal(signal.SIGINT)
+    rest = building.communicate(timeout=60)[1]
+    if building.returncode == 0:
+        pytest.skip("it was done before the signal came")
+    assert building.returncode == 130 and "interrupted" in rest.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_installed_file_knows_the_build_tree(installed):
@@ -100,12 +138,18 @@ def test_debian_packages_hold_what_they_say(tmp_path):
     done("cpack", "-G", "DEB", "-B", tmp_path, cwd=BUILD)
     packages = {path.name.partition("_")[0]: path for path in tmp_path.glob("*.deb")}
     plugin = {"gstreamer1.0-octavo"} if (BUILD / "gstreamer-1.0/libgstoctavo.so").exists() else set()
-    assert set(packages) == {"octavo", "liboctavo-runtime0", "liboctavo-dev", "python3-octavo"} | plugin
+    assert set(packages) == {"octavo", "octavo-modules", "liboctavo-runtime0", "liboctavo0", "liboctavo-dev",
+                             "python3-octavo"} | plugin
     files = {name: done("dpkg-deb", "--contents", path) for name, path in packages.items()}
-    assert re.search(r"\./usr/bin/octavo$", files["octavo"], re.M) and "liboctavo_float.so" in files["octavo"]
+    assert re.search(r"\./usr/bin/octavo$", files["octavo"], re.M)
+    modules = set(re.findall(r"/octavo/(liboctavo_\w+\.so)$", files["octavo-modules"], re.M))
+    assert modules == {"liboctavo_float.so", "liboctavo_archive.so"}
+    assert re.search(r"liboctavo\.so\.0 -> ", files["liboctavo0"])
     assert re.search(r"liboctavo_runtime\.so\.0 -> ", files["liboctavo-runtime0"])
-    assert "octavo.hpp" in files["liboctavo-dev"] and "octavo-runtime.pc" in files["liboctavo-dev"]
+    for name in ["octavo.hpp", "build.h", "octavo-runtime.pc", "octavo-build.pc"]:
+        assert name in files["liboctavo-dev"]
     assert re.search(r"liboctavo_runtime\.so -> ", files["liboctavo-dev"])
+    assert re.search(r"liboctavo\.so -> ", files["liboctavo-dev"])
     for page in ["man/man1/octavo.1", "bash-completion/completions/octavo", "zsh/vendor-completions/_octavo",
                  "fish/vendor_completions.d/octavo.fish"]:
         assert re.search(rf"\./usr/share/{page}(\.gz)?$", files["octavo"], re.M), page
@@ -119,8 +163,10 @@ def test_debian_packages_hold_what_they_say(tmp_path):
         assert f"./usr/share/doc/{name}/copyright" in listing
         assert not re.search(r"\./(?!usr)[a-z]", listing), listing
     depends = {name: done("dpkg-deb", "--field", path, "Depends") for name, path in packages.items()}
-    assert "libjpeg62-turbo" in depends["liboctavo-runtime0"] and "libdnnl2" in depends["octavo"]
-    assert depends["liboctavo-dev"].strip() == "liboctavo-runtime0 (= 0.1.0)"
+    assert "libjpeg62-turbo" in depends["liboctavo-runtime0"] and "libdnnl2" in depends["octavo-modules"]
+    assert "octavo-modules (= 0.1.0)" in depends["octavo"] and "octavo-modules (= 0.1.0)" in depends["liboctavo0"]
+    assert "libdnnl2" not in depends["octavo"] and "libdnnl2" not in depends["liboctavo0"]
+    assert depends["liboctavo-dev"].strip() == "liboctavo-runtime0 (= 0.1.0), liboctavo0 (= 0.1.0)"
     assert depends["python3-octavo"].strip() == ("python3 (>= 3.10), python3-numpy, "
                                                  "liboctavo-runtime0 (= 0.1.0)")
     assert done("dpkg-deb", "--field", packages["python3-octavo"], "Architecture").strip() == "all"

@@ -42,17 +42,18 @@ TEST(OutputDistance, TheFourWordsAreWhatTheyAreDefinedAs) {
   model.graph_std = how.std;
   model.outputs = model.classes = 5;
   model.input = {side, side, 3};
-  model.graph = std::make_shared<const Graph>(b.graph);
+  model.network = std::make_shared<const Graph>(b.graph);
   const auto found = measure_output(model, quantized->plan, inputs, [](size_t i) {
     return Result<NetworkInput>(NetworkInput{noise(i), {}});
   });
   ASSERT_TRUE(found) << found.error().message;
 
   // The same from the logits of both, one vector over all inputs.
-  Model integer = model;
-  integer.graph = nullptr;
-  integer.program = *Program::prepare(quantized->plan, "reference");
-  auto real = make_classifier(model, 1), whole = make_classifier(integer, 1);
+  ModelOptions reference;
+  reference.isa = "reference";
+  const auto integer = model_of(quantized->plan, reference);
+  ASSERT_TRUE(integer) << integer.error().message;
+  auto real = make_classifier(model, 1), whole = make_classifier(*integer, 1);
   ASSERT_TRUE(real && whole);
   std::vector<float> x(5), y(5);
   double xx = 0, yy = 0, xy = 0, sum = 0, lengths = 0, most = 0;

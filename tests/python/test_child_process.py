@@ -90,6 +90,21 @@ def test_control_c_ends_the_program_too(small, monkeypatch):
         os.kill(started[0].pid, 0)
 
 
+def test_control_c_ends_a_build_without_a_file(small, tmp_path):
+    program.make_network(str(tmp_path / "model.onnx"), size=192)
+    (tmp_path / "out").mkdir()
+    asked = []
+
+    def progress(done, total, what):
+        if not asked:
+            asked.append(what)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        octavo.build(tmp_path / "model.onnx", tmp_path / "out/model.octavo", small.folder / "pictures", progress=progress)
+    assert asked and list((tmp_path / "out").iterdir()) == []
+
+
 def test_python_m_octavo_is_the_command_line(small):
     environment = dict(os.environ, PYTHONPATH=str(ROOT / "python"))
 

@@ -1,11 +1,17 @@
 """Whatever a caller hands over: an exception with one line, never a crash or an answer to something else."""
 
+import os
+import subprocess
+import sys
+
 import numpy
 import octavo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
+
+from conftest import LIBRARY, ROOT
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True,
                  suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -112,3 +118,58 @@ def test_each_kind_of_failure_has_its_exception(model, small):
 def test_a_bad_picture_of_a_batch_is_named(model, small):
     with pytest.raises(octavo.RejectedError, match="^input 2: "):
         model([small.pictures[0], small.pictures[1], b"no picture", small.pictures[2]], threads=2)
+
+
+VALUES = some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=8) \
+    | some.lists(some.text(max_size=4), max_size=3)
+NAMES = some.sampled_from(["method", "samples", "int16", "size", "seed", "mean", "overwrite", "labels", "json", "help", "o",
+                           "config", "threads"]) | some.text(max_size=6)
+
+
+@settings(QUICK, max_examples=60)
+@given(options=some.dictionaries(NAMES, VALUES, max_size=4))
+def test_any_option_of_a_command_is_taken_or_refused(options):
+    """The model is not there, so that nothing is built whatever they say."""
+    options = {name: value for name, value in options.items() if name not in ("model", "output", "calib", "progress")}
+    with pytest.raises(octavo.Error) as failed:
+        octavo.build("/nowhere.onnx", "/nowhere.octavo", "/nowhere", **options)
+    assert "\n" not in str(failed.value) and "said nothing" not in str(failed.value)
+
+
+@pytest.mark.parametrize("words", [("a\0b", "c"), ("a", "\0"), ("a" * 3_000_000, "c")], ids=["model", "output", "length"])
+def test_what_no_command_line_holds_is_refused(words):
+    with pytest.raises(octavo.Error):
+        octavo.build(*words)
+
+
+def last_line(code, **environment):
+    """Of what a fresh interpreter says, which ends by an exception and not by a signal."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env=dict(os.environ, PYTHONPATH=str(ROOT / "python"), **environment))
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.6])
+def test_a_library_that_was_cut_off_is_refused(tmp_path, share):
+    """A copy or a download that was interrupted: the loader maps it, and the process would die of its first page."""
+    whole = LIBRARY.read_bytes()
+    (tmp_path / "cut.so").write_bytes(whole[:int(share * len(whole))])
+    said = last_line("import octavo; octavo.load('x')", OCTAVO_LIBRARY=str(tmp_path / "cut.so"))
+    assert said.startswith("octavo.errors.FailedError: the library ") and "OCTAVO_LIBRARY" in said
+
+
+def test_another_library_is_refused():
+    said = last_line("import octavo; octavo.load('x')", OCTAVO_LIBRARY="libc.so.6")
+    assert "the library libc.so.6 has no function octavo_" in said
+
+
+def test_a_program_that_is_none_is_told(tmp_path, monkeypatch):
+    for name, content, said in [("text", b"hello", "cannot be started: Exec format error"),
+                                ("silent", b"#!/bin/sh\n", "ended with 0 and said nothing"),
+                                ("killed", b"#!/bin/sh\nkill -SEGV $$\n", "was ended by SIGSEGV")]:
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o755)
+        monkeypatch.setenv("OCTAVO_PROGRAM", str(tmp_path / name))
+        with pytest.raises(octavo.FailedError, match=said):
+            octavo.bench("x")

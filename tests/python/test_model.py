@@ -5,8 +5,10 @@ import copy
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import threading
 
 import numpy
 import octavo
@@ -144,6 +146,36 @@ def test_a_fork_goes_on(small, threads):
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert numpy.array_equal(model.run(pixels), expected)
+
+
+def test_a_fork_while_other_threads_classify_goes_on(small):
+    model = octavo.load(small.plan)
+    pixels = random_pixels(model, 1)
+    expected = model.run(pixels)
+    ended = threading.Event()
+
+    def busy():
+        while not ended.is_set():
+            model.run(pixels)
+
+    others = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in others:
+        thread.start()
+    try:
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    signal.alarm(60)
+                    code = 0 if numpy.array_equal(model.run(pixels), expected) else 2
+                finally:
+                    os._exit(code)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        ended.set()
+        for thread in others:
+            thread.join()
 
 
 def modules_after(code):
