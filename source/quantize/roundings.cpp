@@ -64,8 +64,9 @@ class Teller {
   }
 
   void see(TensorId t, double lo, double hi) {
-    see_channels(t,
-                 [&](size_t) { return RealRange{static_cast<float>(lo), static_cast<float>(hi)}; });
+    see_channels(t, [&](size_t) {
+      return RealRange{static_cast<float>(lo), static_cast<float>(hi)};
+    });
   }
 
   void see(TensorId t, const std::optional<GivenRounding>& given) {
@@ -126,8 +127,7 @@ std::string text_of(const GivenRounding& rounding) {
 
 }  // namespace
 
-Status check_ties(const Graph& graph, const FormedSteps& formed) {
-  const ChannelFlow flow = trace_channels(graph, formed);
+Status check_ties(const Graph& graph, const FormedSteps& formed, const ChannelFlow& flow) {
   std::vector<std::optional<GivenRounding>> given(graph.tensors.size());
   given[graph.input] = formed.input_rounding;
   for (const auto& step : formed.steps) given[step.output] = step.rounding;
