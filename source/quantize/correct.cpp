@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/simulate.h"
+
 namespace octavo {
 
 namespace {

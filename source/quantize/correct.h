@@ -6,7 +6,7 @@
 // whole simulated shift at once overshoot: every layer would answer for those before it.)
 #pragma once
 
-#include "quantize/simulate.h"
+#include "quantize/pass.h"
 
 namespace octavo {
 

@@ -64,9 +64,8 @@ class Teller {
   }
 
   void see(TensorId t, double lo, double hi) {
-    see_channels(t, [&](size_t) {
-      return RealRange{static_cast<float>(lo), static_cast<float>(hi)};
-    });
+    see_channels(t,
+                 [&](size_t) { return RealRange{static_cast<float>(lo), static_cast<float>(hi)}; });
   }
 
   void see(TensorId t, const std::optional<GivenRounding>& given) {
