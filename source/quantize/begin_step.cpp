@@ -40,17 +40,16 @@ class Beginner {
     if (!constant(at.inputs[1]) || (at.inputs.size() > 2 && !constant(at.inputs[2]))) {
       return "weights are computed";
     }
-    step.kind = StepKind::convolution;
-    step.whole_weights = wiring_.has_roundings &&
-                         has_whole_rows(*tensor(at.inputs[1]).values, tensor(at.inputs[1]).shape);
+    const Tensor& weight = tensor(at.inputs[1]);
+    step.form =
+        form::Convolution{wiring_.has_roundings && has_whole_rows(*weight.values, weight.shape)};
     step.inputs = {at.inputs[0]};
     return "";
   }
 
   std::string begin(const Pool2d& op, const Node& at, FormedStep& step) const {
     if (op.dilation != std::array<int, 2>{1, 1}) return "dilation";
-    step.kind = StepKind::pool;
-    step.pool = op;
+    step.form = form::Pool{op};
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -63,10 +62,11 @@ class Beginner {
     if (op.kind != Reduce::Kind::mean || !(of_map || of_tokens)) {
       return "only a mean over height and width, or over tokens, can";
     }
-    step.kind = StepKind::pool;
-    step.pool.kind = Pool2d::Kind::average;
-    step.pool.kernel = {of_map ? static_cast<int>(shape[1]) : 1,
-                        static_cast<int>(shape[of_map ? 2 : 1])};
+    Pool2d pool;
+    pool.kind = Pool2d::Kind::average;
+    pool.kernel = {of_map ? static_cast<int>(shape[1]) : 1,
+                   static_cast<int>(shape[of_map ? 2 : 1])};
+    step.form = form::Pool{pool};
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -96,8 +96,7 @@ class Beginner {
     }
     if (x == graph_.input) return "of the network's input";
     if (auto problem = too_long(x, longest_row); !problem.empty()) return problem;
-    step.kind = StepKind::l2_normalize;
-    step.epsilon = floor;
+    step.form = form::L2Normalize{floor};
     step.inputs = {x};
     return "";
   }
@@ -106,11 +105,9 @@ class Beginner {
     if (at.inputs[0] == graph_.input) return "of the network's input";
     if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
     if (auto problem = too_long(at.inputs[0], longest_row); !problem.empty()) return problem;
-    step.kind = StepKind::layer_norm;
-    step.epsilon = op.epsilon;
     const auto channels = channel_count(tensor(at.output));
-    step.factor = by_channel(tensor(at.inputs[1]), channels);
-    step.offset = by_channel(tensor(at.inputs[2]), channels);
+    step.form = form::LayerNorm{op.epsilon, by_channel(tensor(at.inputs[1]), channels),
+                                by_channel(tensor(at.inputs[2]), channels)};
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -123,7 +120,7 @@ class Beginner {
     if (auto problem = too_long(at.inputs[0], plan_limit::softmax_channels); !problem.empty()) {
       return problem;
     }
-    step.kind = StepKind::softmax;
+    step.form = form::Softmax{};
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -137,9 +134,8 @@ class Beginner {
     const bool batches = left.size() >= 3 && left.size() == right.size() &&
                          std::equal(left.begin(), left.end() - 2, right.begin());
     if (!batches) return concat("of shapes ", list_text(left), " and ", list_text(right));
-    step.kind = StepKind::matmul;
-    step.transpose_b = op.transpose_b;
-    step.factor.assign(static_cast<size_t>(channel_count(tensor(at.output))), 1.0);
+    const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
+    step.form = form::MatMul{op.transpose_b, std::vector<double>(channels, 1.0)};
     step.inputs = {a, b};
     return "";
   }
@@ -148,7 +144,7 @@ class Beginner {
     if (op.mode == Resize::Mode::cubic)
       return "by cubic interpolation; export it with linear interpolation";
     if (at.inputs[0] == graph_.input) return "of the network's input";
-    step.kind = StepKind::resize;
+    step.form = form::Resize{};
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -157,11 +153,12 @@ class Beginner {
     const Shape& shape = tensor(at.inputs[0]).shape;
     if (op.axis != static_cast<int>(shape.size()) - 1) return concat("along axis ", op.axis);
     if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
-    step.kind = StepKind::rescale;
-    step.factor = by_channel(tensor(at.inputs[1]), shape.back());
-    step.offset = by_channel(tensor(at.inputs[2]), shape.back());
+    form::Rescale rescale{by_channel(tensor(at.inputs[1]), shape.back()),
+                          by_channel(tensor(at.inputs[2]), shape.back())};
+    if (rescale.factor.empty() || rescale.offset.empty()) return "scale or shift of another size";
+    step.form = std::move(rescale);
     step.inputs = {at.inputs[0]};
-    return step.factor.empty() || step.offset.empty() ? "scale or shift of another size" : "";
+    return "";
   }
 
   std::string begin(const Unary& op, const Node& at, FormedStep& step) const {
@@ -195,10 +192,13 @@ class Beginner {
     if (!is_whole(a) || (!is_whole(b) && stored_shape(tensor(b).shape) != gate)) {
       return concat("of shapes ", list_text(tensor(a).shape), " and ", list_text(tensor(b).shape));
     }
-    step.kind = op.kind == Kind::multiply ? StepKind::multiply
-                : op.kind == Kind::divide ? StepKind::divide
-                                          : StepKind::add;
-    step.subtract = op.kind == Kind::subtract;
+    if (op.kind == Kind::multiply) {
+      step.form = form::Multiply{};
+    } else if (op.kind == Kind::divide) {
+      step.form = form::Divide{};
+    } else {
+      step.form = form::Add{op.kind == Kind::subtract};
+    }
     step.inputs = {a, b};
     return "";
   }
@@ -211,31 +211,30 @@ class Beginner {
     }
     const auto value = by_channel(tensor(k), channel_count(tensor(x)));
     if (value.empty()) return begin_with_whole_constant(op, x, k, first_constant, step);
-    step.kind = StepKind::rescale;
     step.inputs = {x};
-    step.factor.assign(value.size(), 1.0);
-    step.offset.assign(value.size(), 0.0);
+    std::vector<double> factor(value.size(), 1.0), offset(value.size(), 0.0);
     for (size_t c = 0; c < value.size(); ++c) {
       switch (op.kind) {
         case Binary::Kind::add:
-          step.offset[c] = value[c];
+          offset[c] = value[c];
           break;
         case Binary::Kind::subtract:
-          step.factor[c] = first_constant ? -1.0 : 1.0;
-          step.offset[c] = first_constant ? value[c] : -value[c];
+          factor[c] = first_constant ? -1.0 : 1.0;
+          offset[c] = first_constant ? value[c] : -value[c];
           break;
         case Binary::Kind::multiply:
-          step.factor[c] = value[c];
+          factor[c] = value[c];
           break;
         case Binary::Kind::divide:
           if (first_constant) return "a constant divided by a tensor";
           if (value[c] == 0) return "division by zero";
-          step.factor[c] = 1.0 / value[c];
+          factor[c] = 1.0 / value[c];
           break;
         default:
           return "-";
       }
     }
+    step.form = form::Rescale{std::move(factor), std::move(offset)};
     return "";
   }
 
@@ -247,8 +246,11 @@ class Beginner {
     if (!fits || tensor(k).shape != tensor(x).shape || x == graph_.input) {
       return concat("a constant of shape ", list_text(tensor(k).shape));
     }
-    step.kind = op.kind == Kind::multiply ? StepKind::multiply : StepKind::add;
-    step.subtract = op.kind == Kind::subtract;
+    if (op.kind == Kind::multiply) {
+      step.form = form::Multiply{};
+    } else {
+      step.form = form::Add{op.kind == Kind::subtract};
+    }
     step.inputs = {x, k};
     return "";
   }
@@ -257,9 +259,10 @@ class Beginner {
     if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1) {
       return concat("along axis ", op.axis);
     }
-    step.kind = StepKind::gather;
+    form::Gather gather;
+    for (const int64_t index : op.indices) gather.channels.push_back(static_cast<int32_t>(index));
+    step.form = std::move(gather);
     step.inputs = {at.inputs[0]};
-    for (const int64_t index : op.indices) step.channels.push_back(static_cast<int32_t>(index));
     return "";
   }
 
@@ -268,30 +271,31 @@ class Beginner {
     for (size_t axis = 0; axis + 1 < shape.size(); ++axis) {
       if (op.sizes[axis] != shape[axis]) return "not of channels";
     }
-    step.kind = StepKind::gather;
-    step.inputs = {at.inputs[0]};
+    form::Gather gather;
     for (int64_t i = 0; i < op.sizes.back(); ++i) {
-      step.channels.push_back(static_cast<int32_t>(op.starts.back() + i * op.steps.back()));
+      gather.channels.push_back(static_cast<int32_t>(op.starts.back() + i * op.steps.back()));
     }
+    step.form = std::move(gather);
+    step.inputs = {at.inputs[0]};
     return "";
   }
 
   std::string begin(const Concat& op, const Node& at, FormedStep& step) const {
     if (op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1) return "not of channels";
-    step.kind = StepKind::concat;
+    step.form = form::Concat{};
     step.inputs = at.inputs;
     return "";
   }
 
   std::string begin(const Reshape&, const Node& at, FormedStep& step) const {
-    step.kind = StepKind::reshape;
+    step.form = form::Reshape{};
     step.inputs = {at.inputs[0]};
     return "";
   }
 
   std::string begin(const Transpose& op, const Node& at, FormedStep& step) const {
     if (op.perm.size() > most_axes) return concat("of ", op.perm.size(), " axes");
-    step.kind = StepKind::reshape;  // extend_move makes more of it
+    step.form = form::Reshape{};  // extend_move makes more of it
     step.inputs = {at.inputs[0]};
     return "";
   }
@@ -304,10 +308,9 @@ class Beginner {
 
   // x * 1 + 0.
   void begin_copy(const Node& at, FormedStep& step) const {
-    step.kind = StepKind::rescale;
     const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
-    step.factor.assign(channels, 1.0);
-    step.offset.assign(channels, 0.0);
+    step.form =
+        form::Rescale{std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
     step.inputs = {at.inputs[0]};
   }
 

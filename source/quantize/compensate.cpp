@@ -166,7 +166,7 @@ Result<std::vector<std::vector<int8_t>>> compensate_weights(const PassInputs& in
   std::vector<std::vector<int8_t>> out(steps.size());
   const auto work = [&](size_t s, size_t, size_t) -> Status {
     const FormedStep& step = steps[s];
-    if (step.kind == StepKind::convolution && !step.whole_weights && (*moments)[s].taps != 0) {
+    if (step.is<form::Convolution>() && !keeps_weights(step) && (*moments)[s].taps != 0) {
       out[s] = compensate_step(in.network.graph, step, (*moments)[s], q.tensors[step.inputs[0]],
                                q.convolution(s));
     }

@@ -25,7 +25,7 @@ Result<std::vector<ChannelMoments>> local_means(const PassInputs& in,
   const size_t tensors = graph.tensors.size();
   std::vector<uint8_t> measured(tensors, 0), stored(tensors, 0);
   for (const auto& step : network.formed.steps) {
-    if (step.kind == StepKind::convolution) measured[step.accumulated] = 1;
+    if (step.is<form::Convolution>()) measured[step.accumulated] = 1;
     stored[step.output] = 1;
   }
   const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
@@ -76,7 +76,7 @@ Result<std::vector<std::vector<double>>> correct_biases(const PassInputs& in,
   std::vector<std::vector<double>> out(steps.size());
   for (size_t s = 0; s < steps.size(); ++s) {
     const FormedStep& step = steps[s];
-    if (step.kind != StepKind::convolution || step.whole_weights) continue;
+    if (!step.is<form::Convolution>() || keeps_weights(step)) continue;
     const StoredConvolution conv = q.convolution(s);
     for (size_t o = 0; o < conv.outputs(); ++o) {
       const auto channel = static_cast<int64_t>(o);

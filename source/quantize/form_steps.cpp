@@ -89,10 +89,10 @@ class Former {
     for (const TensorId input : step.inputs) {
       if (constant(input)) store_constant(input, !moves_only(step));
     }
-    if (step.kind == StepKind::reshape) extend_move(step);
-    if (step.kind == StepKind::l2_normalize) take_quotient(step);
-    if (step.kind == StepKind::matmul) extend_factor(step);
-    if (step.kind == StepKind::rescale && !rounds(n)) {
+    if (step.is<form::Reshape>()) extend_move(step);
+    if (step.is<form::L2Normalize>()) take_quotient(step);
+    if (auto* product = std::get_if<form::MatMul>(&step.form)) extend_factor(step, *product);
+    if (step.is<form::Rescale>() && !rounds(n)) {
       if (const auto* unary = std::get_if<Unary>(&at.op)) {
         set_activation(step, *unary);
         step.accumulated = at.inputs[0];
@@ -130,22 +130,18 @@ class Former {
 
   void form_lookup(const std::vector<uint32_t>& nodes) {
     FormedStep step;
-    step.kind = StepKind::rescale;
-    step.looked_up = true;
+    step.form = form::Lookup{};
     step.node = nodes.front();
     step.inputs = {*pointwise_operand(graph_, node(step.node))};
     for (const uint32_t n : nodes) take(step, n);
     step.accumulated = step.activated = step.output;
-    const auto channels = static_cast<size_t>(channel_count(tensor(step.output)));
-    step.factor.assign(channels, 1.0);
-    step.offset.assign(channels, 0.0);
     step.rounding = rounding_at(nodes.back());
     formed_.steps.push_back(std::move(step));
   }
 
   // A rounding that the file states ends the step.
   void finish(FormedStep& step) {
-    if (!moves_only(step) && step.kind != StepKind::constant && !step.rounding) {
+    if (!moves_only(step) && !step.is<form::Constant>() && !step.rounding) {
       const uint32_t reader = next(step);
       if (reader != no_node && rounds(reader) && is_by_channel(reader)) {
         step.rounding = rounding_at(reader);
@@ -282,7 +278,7 @@ class Former {
   }
 
   static bool takes_residual(const FormedStep& step) {
-    return step.kind == StepKind::convolution || step.kind == StepKind::matmul;
+    return step.is<form::Convolution>() || step.is<form::MatMul>();
   }
 
   // The convolution or product whose unrounded result an addition takes: its output (after its
@@ -324,24 +320,23 @@ class Former {
     if (!std::holds_alternative<ChannelAffine>(at.op)) return {};
     FormedStep step;
     if (!begin_step(wiring_, n, step).empty()) return {};
+    const auto& [factor, offset] = std::get<form::Rescale>(step.form);
     const auto is_zero = [](double value) { return value == 0; };
-    return std::all_of(step.offset.begin(), step.offset.end(), is_zero) ? step.factor
-                                                                        : std::vector<double>{};
+    return std::all_of(offset.begin(), offset.end(), is_zero) ? factor : std::vector<double>{};
   }
 
   // A product of two activations -> [factor a channel]: part of its multiplier.
-  void extend_factor(FormedStep& step) {
+  void extend_factor(FormedStep& step, form::MatMul& product) {
     for (uint32_t reader = next(step); reader != no_node; reader = next(step)) {
       const auto factor = factor_of(reader);
-      if (factor.size() != step.factor.size()) return;
-      for (size_t c = 0; c < factor.size(); ++c) step.factor[c] *= factor[c];
+      if (factor.size() != product.factor.size()) return;
+      for (size_t c = 0; c < factor.size(); ++c) product.factor[c] *= factor[c];
       take(step, reader);
     }
   }
 
   // reshapes -> [transpose] -> reshapes: one step, whatever ranks lie between.
   void extend_move(FormedStep& step) {
-    step.dims = to_int32(tensor(step.output).shape);
     const auto take_reshapes = [&] {
       uint32_t reader = sole_reader(step.output);
       while (reader != no_node && std::holds_alternative<Reshape>(node(reader).op)) {
@@ -364,9 +359,7 @@ class Former {
   }
 
   static void turn(FormedStep& step, const Transpose& transpose, const Shape& shape) {
-    step.kind = StepKind::permute;
-    step.dims = to_int32(shape);
-    step.perm.assign(transpose.perm.begin(), transpose.perm.end());
+    step.form = form::Permute{to_int32(shape), {transpose.perm.begin(), transpose.perm.end()}};
   }
 
   static std::vector<int32_t> to_int32(const Shape& shape) {
@@ -388,7 +381,7 @@ class Former {
     if (constant_stored_[t]) return;
     constant_stored_[t] = true;
     FormedStep step;
-    step.kind = StepKind::constant;
+    step.form = form::Constant{};
     step.output = step.accumulated = step.activated = t;
     if (computed_with && wiring_.has_roundings)
       step.rounding = rounding_of_constant(*tensor(t).values);

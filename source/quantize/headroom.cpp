@@ -32,10 +32,10 @@ std::optional<int32_t> room_for(const PassInputs& in, const std::vector<StoredTe
   if (normalizes(step)) {
     return static_cast<int32_t>(std::min<int64_t>(most_levels, plan_limit::normalized_sum / row));
   }
-  if (step.kind == StepKind::matmul && tensors[step.inputs[1]].type == ElementType::i8) {
+  if (step.is<form::MatMul>() && tensors[step.inputs[1]].type == ElementType::i8) {
     return static_cast<int32_t>(std::min<int64_t>(most_levels, INT32_MAX / (127 * row)));
   }
-  if (step.kind != StepKind::convolution) return std::nullopt;
+  if (!step.is<form::Convolution>()) return std::nullopt;
   const IntegerConvolution integers = round_convolution(in, tensors, step);
   return static_cast<int32_t>(room_of_convolution({&integers, integers.weights.values, {}, 0}));
 }

@@ -201,8 +201,8 @@ class Lowering {
   // file that keeps biases in float: less than half a unit a channel, or nothing.
   std::vector<double> bias_rest(size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    const bool free = step.kind == StepKind::convolution && step.whole_weights && step.rounding &&
-                      !step.has_residual && !step.activation && !to_logits(step) &&
+    const bool free = keeps_weights(step) && step.rounding && !step.has_residual &&
+                      !step.activation && !to_logits(step) &&
                       quantized_.convolutions[s].identity.empty();
     if (!free) return {};
     const StoredConvolution convolution = quantized_.convolution(s);
@@ -250,49 +250,15 @@ class Lowering {
   }
 
   StepOperator operation(size_t s) const {
-    const FormedStep& step = formed_.steps[s];
-    switch (step.kind) {
-      case StepKind::convolution:
-        return convolution(s);
-      case StepKind::pool:
-        return pool(s);
-      case StepKind::add:
-        return add(s);
-      case StepKind::multiply:
-        return multiply(s);
-      case StepKind::divide:
-        return divide(s);
-      case StepKind::rescale:
-        return rescale(s);
-      case StepKind::layer_norm:
-        return layer_norm(s);
-      case StepKind::l2_normalize:
-        return l2_normalize(s);
-      case StepKind::softmax:
-        return softmax(s);
-      case StepKind::matmul:
-        return matmul(s);
-      case StepKind::resize:
-        return resize(s);
-      case StepKind::permute:
-        return PermuteStep{step.dims, step.perm};
-      case StepKind::constant:
-        return constant(s);
-      case StepKind::gather:
-        return GatherStep{step.channels};
-      case StepKind::concat:
-        return ConcatStep{};
-      case StepKind::reshape:
-        return ReshapeStep{};
-    }
-    return ReshapeStep{};
+    return std::visit([&](const auto& form) -> StepOperator { return lowered(form, s); },
+                      formed_.steps[s].form);
   }
 
   size_t output_channels(const FormedStep& step) const {
     return static_cast<size_t>(channel_count(graph_.tensors[step.output]));
   }
 
-  StepOperator convolution(size_t s) const {
+  StepOperator lowered(const form::Convolution&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const Node& node = graph_.nodes[step.node];
     const auto& conv = std::get<Conv2d>(node.op);
@@ -325,9 +291,9 @@ class Lowering {
     out.residual_multiplier = to_floats(multiplier);
   }
 
-  StepOperator pool(size_t s) const {
+  StepOperator lowered(const form::Pool& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    const Pool2d& pool = step.pool;
+    const Pool2d& pool = form.op;
     PoolStep out;
     out.kind =
         pool.kind == Pool2d::Kind::maximum ? PoolStep::Kind::maximum : PoolStep::Kind::average;
@@ -345,14 +311,14 @@ class Lowering {
     return out;
   }
 
-  StepOperator add(size_t s) const {
+  StepOperator lowered(const form::Add& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     AddStep out;
     out.epilogue = epilogue(s, input_scales(step, 0));
     // b in the units that a's multiplier leads to.
     std::vector<double> b = input_scales(step, 1);
     for (size_t c = 0; c < b.size(); ++c) {
-      if (step.subtract) b[c] = -b[c];
+      if (form.subtract) b[c] = -b[c];
       if (out.epilogue.activation == Activation::none) b[c] *= per_real(step, c);
       if (quantized_.tables[s]) b[c] /= quantized_.tables[s]->argument_unit;
     }
@@ -360,14 +326,14 @@ class Lowering {
     return out;
   }
 
-  StepOperator multiply(size_t s) const {
+  StepOperator lowered(const form::Multiply&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     std::vector<double> real = input_scales(step, 0);
     for (size_t c = 0; c < real.size(); ++c) real[c] *= input_scale(step, 1, c);
     return MultiplyStep{epilogue(s, real)};
   }
 
-  StepOperator divide(size_t s) const {
+  StepOperator lowered(const form::Divide&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     std::vector<double> real = input_scales(step, 0);
     for (size_t c = 0; c < real.size(); ++c) real[c] /= input_scale(step, 1, c);
@@ -384,7 +350,8 @@ class Lowering {
     return static_cast<float>(code - stored.zero_point[c]) * static_cast<float>(stored.scale[c]);
   }
 
-  StepOperator lookup(const FormedStep& step) const {
+  StepOperator lowered(const form::Lookup&, size_t s) const {
+    const FormedStep& step = formed_.steps[s];
     const StoredTensor& from = quantized_.tensors[step.inputs[0]];
     const bool one_table = is_alike_for_all_channels(graph_, step.nodes) && has_one_scale(from) &&
                            !(how_ != nullptr && step.inputs[0] == graph_.input);
@@ -403,20 +370,19 @@ class Lowering {
     return out;
   }
 
-  StepOperator rescale(size_t s) const {
+  StepOperator lowered(const form::Rescale& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    if (step.looked_up) return lookup(step);
     RescaleStep out;
-    std::vector<double> real = input_scales(step, 0), offset = step.offset;
+    std::vector<double> real = input_scales(step, 0), offset = form.offset;
     for (size_t c = 0; c < real.size(); ++c) {
       // A picture's zero is its mean, which the integer zero point only comes near.
       if (how_ != nullptr && step.inputs[0] == graph_.input) {
         const double mean = how_->mean[std::min<size_t>(c, 2)];
         offset[c] +=
-            step.factor[c] * real[c] * (quantized_.tensors[graph_.input].zero_point[c] - mean);
+            form.factor[c] * real[c] * (quantized_.tensors[graph_.input].zero_point[c] - mean);
       }
       // A factor of zero leaves the offset alone; multipliers are never zero.
-      const double factor = step.factor[c];
+      const double factor = form.factor[c];
       real[c] *= std::fabs(factor) < 1e-12 ? std::copysign(1e-12, factor) : factor;
     }
     out.epilogue = epilogue(s, real);
@@ -437,32 +403,32 @@ class Lowering {
   }
 
   // The sums are in the input's units, where the network's epsilon is C^2 / scale^2 as large.
-  StepOperator layer_norm(size_t s) const {
+  StepOperator lowered(const form::LayerNorm& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    const double channels = static_cast<double>(step.factor.size());
+    const double channels = static_cast<double>(form.factor.size());
     const double unit = input_scale(step, 0, 0);
     LayerNormStep out;
     out.epsilon = static_cast<float>(
-        std::clamp(step.epsilon * channels * channels / (unit * unit), 0x1p-100, 0x1p80));
-    std::vector<double> real = step.factor;
+        std::clamp(form.epsilon * channels * channels / (unit * unit), 0x1p-100, 0x1p80));
+    std::vector<double> real = form.factor;
     for (double& factor : real) {  // multipliers are never zero
       if (std::fabs(factor) < 1e-12) factor = std::copysign(1e-12, factor);
     }
     out.epilogue = epilogue(s, real);
-    out.offset = to_argument_units(s, out.epilogue, step.offset);
+    out.offset = to_argument_units(s, out.epilogue, form.offset);
     return out;
   }
 
-  StepOperator l2_normalize(size_t s) const {
+  StepOperator lowered(const form::L2Normalize& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     L2NormalizeStep out;
     out.floor =
-        static_cast<float>(std::clamp(step.epsilon / input_scale(step, 0, 0), 0x1p-80, 0x1p20));
+        static_cast<float>(std::clamp(form.least_norm / input_scale(step, 0, 0), 0x1p-80, 0x1p20));
     out.epilogue = epilogue(s, std::vector<double>(output_channels(step), 1.0));
     return out;
   }
 
-  StepOperator softmax(size_t s) const {
+  StepOperator lowered(const form::Softmax&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const double unit = input_scale(step, 0, 0);
     SoftmaxStep out;
@@ -474,21 +440,21 @@ class Lowering {
     return out;
   }
 
-  StepOperator matmul(size_t s) const {
+  StepOperator lowered(const form::MatMul& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    std::vector<double> real = step.factor;
+    std::vector<double> real = form.factor;
     for (size_t c = 0; c < real.size(); ++c) {
       double& factor = real[c];
       if (std::fabs(factor) < 1e-12) factor = std::copysign(1e-12, factor);
-      factor *= input_scale(step, 0, 0) * input_scale(step, 1, step.transpose_b ? 0 : c);
+      factor *= input_scale(step, 0, 0) * input_scale(step, 1, form.transpose_b ? 0 : c);
     }
     MatMulStep out;
-    out.transpose_b = step.transpose_b;
+    out.transpose_b = form.transpose_b;
     out.epilogue = epilogue(s, real);
     return out;
   }
 
-  StepOperator resize(size_t s) const {
+  StepOperator lowered(const form::Resize&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const auto& op = std::get<Resize>(graph_.nodes[step.node].op);
     const auto in = *stored_shape(graph_.tensors[step.inputs[0]].shape);
@@ -511,7 +477,14 @@ class Lowering {
     }
   }
 
-  StepOperator constant(size_t s) const {
+  StepOperator lowered(const form::Gather& form, size_t) const { return GatherStep{form.channels}; }
+  StepOperator lowered(const form::Concat&, size_t) const { return ConcatStep{}; }
+  StepOperator lowered(const form::Reshape&, size_t) const { return ReshapeStep{}; }
+  StepOperator lowered(const form::Permute& form, size_t) const {
+    return PermuteStep{form.dims, form.perm};
+  }
+
+  StepOperator lowered(const form::Constant&, size_t s) const {
     const TensorId t = formed_.steps[s].output;
     const StoredTensor& stored = quantized_.tensors[t];
     ConstantStep out;

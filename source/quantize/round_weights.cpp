@@ -122,7 +122,7 @@ Rounded round_rows(const PassInputs& in, const std::vector<StoredTensor>& tensor
                              integers.identity);
   const Node& node = graph.nodes[step.node];
   const Tensor& weight = graph.tensors[node.inputs[1]];
-  const auto row_scales = step.whole_weights
+  const auto row_scales = keeps_weights(step)
                               ? scales_of_rows(weight, std::get<Conv2d>(node.op).groups, input)
                               : std::nullopt;
   integers.weights = row_scales ? whole_weights(weight, *row_scales)
@@ -144,7 +144,7 @@ std::vector<IntegerConvolution> round_weights(const PassInputs& in, const Quanti
   const std::vector<FormedStep>& steps = in.network.formed.steps;
   std::vector<IntegerConvolution> out(steps.size());
   for (size_t s = 0; s < steps.size(); ++s) {
-    if (steps[s].kind != StepKind::convolution) continue;
+    if (!steps[s].is<form::Convolution>()) continue;
     const StoredTensor& input = q.tensors[steps[s].inputs[0]];
     Rounded rounded = round_rows(in, q.tensors, steps[s]);
     const StoredConvolution view{&rounded.integers, {}, {}, 0};

@@ -122,7 +122,7 @@ class Chooser {
 
   static RealRange bounds_of(const FormedStep& step) {
     RealRange bounds{step.lo, step.hi};
-    if (step.kind == StepKind::softmax) return {0, 1};
+    if (step.is<form::Softmax>()) return {0, 1};
     if (step.activation && !step.has_residual) {
       const auto [lo, hi] = activation_bounds(*step.activation);
       bounds = {std::max(bounds.lo, lo), std::min(bounds.hi, hi)};
@@ -179,7 +179,7 @@ class Chooser {
   }
 
   void build_model(const FormedStep& step, ConvolutionModel& model) {
-    if (step.kind != StepKind::convolution) return;
+    if (!step.is<form::Convolution>()) return;
     const Node& node = graph_.nodes[step.node];
     const auto& conv = std::get<Conv2d>(node.op);
     const Tensor& weight = graph_.tensors[node.inputs[1]];
@@ -275,7 +275,7 @@ class Chooser {
     for (const uint32_t reader : flow_.readers[root]) {
       const FormedStep& step = formed_.steps[reader];
       const bool weighted =
-          step.kind == StepKind::convolution &&
+          step.is<form::Convolution>() &&
           std::any_of(models_[reader].inputs.begin(), models_[reader].inputs.end(),
                       [&](const auto& origin) { return origin.root == root; });
       sum += weighted ? convolution_error(models_[reader], root, tried)

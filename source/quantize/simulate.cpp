@@ -108,7 +108,7 @@ Simulation make_simulation(const StepNetwork& network, const Quantization& q) {
   }
   for (size_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];
-    if (step.kind == StepKind::constant) {
+    if (step.is<form::Constant>()) {
       Tensor& constant = out.graph.tensors[step.output];
       std::vector<float> values = *constant.values;
       rounding_of(&step, q.tensors[step.output]).apply(values);
@@ -117,23 +117,26 @@ Simulation make_simulation(const StepNetwork& network, const Quantization& q) {
     }
     const StoredTensor& from = q.tensors[step.inputs[0]];
     const bool from_picture = network.is_picture(step.inputs[0]);
-    if (step.kind == StepKind::convolution) {
+    if (step.is<form::Convolution>()) {
       const std::vector<double> one(from.scale.size(), 1.0);
       put_integer_weights(out.graph, step, q.convolution(s), from_picture ? one : from.scale,
                           from.zero_point);
     } else if (from_picture && std::holds_alternative<ChannelAffine>(graph.nodes[step.node].op)) {
-      std::vector<float> factor(step.factor.size()), offset(step.factor.size());
+      const Node& affine = graph.nodes[step.node];
+      const auto channels = static_cast<int64_t>(mapping.std.size());
+      const auto scale = by_channel(graph.tensors[affine.inputs[1]], channels);
+      const auto shift = by_channel(graph.tensors[affine.inputs[2]], channels);
+      std::vector<float> factor(scale.size()), offset(shift.size());
       for (size_t c = 0; c < factor.size(); ++c) {
-        factor[c] = static_cast<float>(step.factor[c] / mapping.std[c]);
-        offset[c] = static_cast<float>(step.offset[c] + step.factor[c] *
-                                                            (from.zero_point[c] - mapping.mean[c]) /
-                                                            mapping.std[c]);
+        factor[c] = static_cast<float>(scale[c] / mapping.std[c]);
+        offset[c] = static_cast<float>(
+            shift[c] + scale[c] * (from.zero_point[c] - mapping.mean[c]) / mapping.std[c]);
       }
       const Shape shape{static_cast<int64_t>(factor.size())};
       put_constant(out.graph, out.graph.nodes[step.node], 1, shape, std::move(factor));
       put_constant(out.graph, out.graph.nodes[step.node], 2, shape, std::move(offset));
     }
-    if (step.kind == StepKind::divide) {
+    if (step.is<form::Divide>()) {
       std::vector<float> half;
       for (const double scale : q.tensors[step.inputs[1]].scale) {
         half.push_back(static_cast<float>(scale / 2));

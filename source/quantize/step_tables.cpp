@@ -49,10 +49,10 @@ StepTables make_tables(const PassInputs& in, const Quantization& q) {
     const auto lo = std::min_element(seen.minimum.begin(), seen.minimum.end());
     const auto hi = std::max_element(seen.maximum.begin(), seen.maximum.end());
     TableSpan span{*lo, std::min<double>(*hi, useful_argument(in.network, q, step))};
-    const bool convolves = step.kind == StepKind::convolution;
+    const bool convolves = step.is<form::Convolution>();
     // A quantized file's biases are whole numbers of the accumulator and stay so.
-    span.centred = !(convolves && !step.rounding && !step.whole_weights) &&
-                   step.kind != StepKind::rescale && step.kind != StepKind::layer_norm;
+    span.centred = !(convolves && !step.rounding && !keeps_weights(step)) &&
+                   !step.is<form::Rescale>() && !step.is<form::LayerNorm>();
     tables[s] = make_table(*step.activation, span);
     if (!convolves || span.centred) continue;
     if (can_shift(q.convolution(s), q.tensors[step.inputs[0]], tables[s]->centre)) continue;

@@ -139,7 +139,7 @@ Result<std::vector<TapMoments>> collect_tap_moments(const PassInputs& in,
   const FarPictures& far = in.calibration.far;
   uint64_t moments_bytes = 0;
   for (const FormedStep& step : formed.steps) {
-    if (step.kind != StepKind::convolution) continue;
+    if (!step.is<form::Convolution>()) continue;
     const TapMoments empty = empty_moments(graph, step);
     moments_bytes +=
         empty.products.size() * sizeof empty.products[0] + empty.sums.size() * sizeof empty.sums[0];
@@ -151,7 +151,7 @@ Result<std::vector<TapMoments>> collect_tap_moments(const PassInputs& in,
   std::vector<Rounder> rounders(formed.steps.size());
   for (uint32_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];
-    if (step.kind != StepKind::convolution) continue;
+    if (!step.is<form::Convolution>()) continue;
     readers[graph.nodes[step.node].inputs[0]].push_back(s);
     rounders[s] = rounder_of(tensors[step.inputs[0]], in.network.is_picture(step.inputs[0]),
                              in.network.mapping);

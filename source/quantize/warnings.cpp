@@ -77,7 +77,7 @@ std::vector<std::string> weight_warnings(const Graph& graph, const FormedSteps& 
   size_t count = 0;
   std::string first;
   for (const auto& step : formed.steps) {
-    if (step.kind != StepKind::convolution || step.whole_weights) continue;
+    if (!step.is<form::Convolution>() || keeps_weights(step)) continue;
     if (count++ == 0) first = graph.nodes[step.node].name;
   }
   if (count == 0) return {};

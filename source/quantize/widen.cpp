@@ -61,7 +61,7 @@ Candidates find_candidates(const StepNetwork& network, const std::vector<StoredT
     own.elements += elements;
     out.total_elements += elements;
     if (!moves_only(step)) own.rounded.push_back(step.output);
-    if (step.kind != StepKind::convolution && step.kind != StepKind::matmul) {
+    if (!step.is<form::Convolution>() && !step.is<form::MatMul>()) {
       // A gate of one pixel is read for each of the map.
       for (const TensorId t : step.inputs) of(t).elements += moves_only(step) ? 0 : elements;
       continue;
