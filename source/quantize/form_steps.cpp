@@ -65,7 +65,7 @@ class Former {
 
   uint32_t sole_reader(TensorId t) const { return wiring_.sole_reader(t); }
 
-  void refuse(uint32_t n, const std::string& why) { refused_.push_back({n, why}); }
+  void refuse(uint32_t n, Obstacle obstacle) { refused_.push_back({n, std::move(obstacle)}); }
 
   void form(uint32_t n) {
     const Node& at = node(n);
@@ -74,7 +74,7 @@ class Former {
       return;
     }
     if (!stored_shape(tensor(at.output).shape)) {
-      return refuse(n, concat("output of shape ", list_text(tensor(at.output).shape)));
+      return refuse(n, {Obstacle::Why::output_shape, tensor(at.output).shape});
     }
     if (is_no_change_of_storage(graph_, at)) {
       formed_.stored_as[at.output] = formed_.stored_as[at.inputs[0]];
@@ -83,8 +83,7 @@ class Former {
     if (const auto nodes = function_at(n); !nodes.empty()) return form_lookup(nodes);
     FormedStep step;
     step.node = n;
-    const std::string problem = begin_step(wiring_, n, step);
-    if (!problem.empty()) return refuse(n, problem);
+    if (auto obstacle = begin_step(wiring_, n, step)) return refuse(n, *std::move(obstacle));
     take(step, n);
     for (const TensorId input : step.inputs) {
       if (constant(input)) store_constant(input, !moves_only(step));
@@ -319,7 +318,7 @@ class Former {
     const Node& at = node(n);
     if (!std::holds_alternative<ChannelAffine>(at.op)) return {};
     FormedStep step;
-    if (!begin_step(wiring_, n, step).empty()) return {};
+    if (begin_step(wiring_, n, step)) return {};
     const auto& [factor, offset] = std::get<form::Rescale>(step.form);
     const auto is_zero = [](double value) { return value == 0; };
     return std::all_of(offset.begin(), offset.end(), is_zero) ? factor : std::vector<double>{};
@@ -407,14 +406,14 @@ class Former {
       if (formed_.stored_as[graph_.output] != step.output) continue;
       const bool clamped = std::isfinite(step.lo) || std::isfinite(step.hi);
       if (moves_only(step) || (clamped && (step.has_residual || step.activation))) {
-        refuse(step.nodes.back(), "it cannot be the network's output");
+        refuse(step.nodes.back(), {Obstacle::Why::last_output});
       }
       return;
     }
     if (!graph_.nodes.empty()) {
-      refuse(static_cast<uint32_t>(graph_.nodes.size() - 1), "the network's output is its input");
+      refuse(static_cast<uint32_t>(graph_.nodes.size() - 1), {Obstacle::Why::input_is_output});
     } else {
-      refused_.push_back({std::nullopt, "a network without nodes"});
+      refused_.push_back({std::nullopt, {Obstacle::Why::no_nodes}});
     }
   }
 
@@ -430,23 +429,6 @@ class Former {
 
 Formation form_what_can(const Graph& graph) {
   return Former(graph).run();
-}
-
-Status all_formed(const Graph& graph, const std::vector<Refusal>& refused) {
-  if (refused.empty()) return {};
-  std::string text = concat(refused.size(), refused.size() == 1 ? " node" : " nodes",
-                            " cannot become integer steps: ");
-  for (size_t i = 0; i < refused.size(); ++i) {
-    const std::string separator = i == 0 ? "" : "; ";
-    if (refused[i].node) {
-      const Node& node = graph.nodes[*refused[i].node];
-      text +=
-          concat(separator, quoted(node.name), " (", operator_name(node.op), "): ", refused[i].why);
-    } else {
-      text += separator + refused[i].why;
-    }
-  }
-  return rejected(std::move(text));
 }
 
 Result<FormedSteps> form_steps(const Graph& graph) {

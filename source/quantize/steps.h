@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "graph/graph.h"
 #include "plan/plan.h"
+#include "quantize/refusal.h"
 
 namespace octavo {
 
@@ -129,12 +130,6 @@ struct FormedSteps {
   std::optional<GivenRounding> input_rounding;  // of the network's input, if it is no picture
 };
 
-// A node that cannot be integers yet.
-struct Refusal {
-  std::optional<uint32_t> node;  // none: the graph as a whole
-  std::string why;               // "there is no integer matmul", ...
-};
-
 struct Formation {
   FormedSteps formed;  // of the nodes that can, where others are refused
   std::vector<Refusal> refused;
@@ -143,8 +138,6 @@ struct Formation {
 // Partitions a verified graph that has been through the rewrites and prepare_for_steps.
 Formation form_what_can(const Graph& graph);
 // `rejected`, naming all that are refused, where any is.
-Status all_formed(const Graph& graph, const std::vector<Refusal>& refused);
-// Both.
 Result<FormedSteps> form_steps(const Graph& graph);
 
 // The four dimensions [n, h, w, c] under which a tensor is stored; rank 2 is [n, 1, 1, c], and
