@@ -15,6 +15,7 @@
 #include "command/flags.h"
 #include "command/hb_style.h"
 #include "command/outputs.h"
+#include "command/passes.h"
 #include "command/print.h"
 #include "evaluate/accuracy.h"
 #include "evaluate/beside_float.h"
@@ -38,6 +39,7 @@ struct Options {
   double percentile = 99.999;
   double min_agreement = 0, max_drop = 0, max_slowdown = 1, max_ms = 0;
   bool per_channel = true, auto_int16 = true, all_int16 = false, overwrite = false, dry_run = false;
+  bool show_passes = false;
   ModelFlags flags;
   Output output;
   bool given_output = false;  // by a flag
@@ -62,6 +64,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
   model->feature_map = build.model.feature_map;
   if (model->output_node.empty()) model->output_node = build.model.output_node;
   build.model = *model;
+  build.quantize.disabled_passes = take_passes(build.model.disabled_rewrites);
   if (options.given("--method")) {
     auto method = choose("--method", options.method, method_words);
     if (!method) return method.error();
@@ -390,6 +393,8 @@ int run(Options options) {
   BuildOptions build = std::move(*parsed);
   if (const Status possible = check_output(options); !possible) return fail(possible.error());
   BuildResult built;
+  PassLog log;
+  if (options.show_passes) build.quantize.ran = [&log](const PassRun& run) { log.add(run); };
   {
     Progress progress(options.output);
     build.quantize.progress = [&progress](size_t done, size_t total, const char* what) {
@@ -427,9 +432,11 @@ int run(Options options) {
   if (options.output.json) {
     Json summary = summary_json(options, built, *measured, bytes.size(), *sha256);
     if (*exported) summary["export"] = export_json((*exported)->made, (*exported)->written);
+    if (options.show_passes) summary["passes"] = log.json();
     print_json(std::move(summary));
   } else if (!options.output.quiet) {
     print_summary(options, built, *measured, bytes.size(), *sha256);
+    if (options.show_passes) print_out("\n{}", log.table());
     if (*exported) {
       const WrittenExport& written = (*exported)->written;
       print_out("wrote {}  {} bytes  sha256 {}\n", written.path, written.bytes, written.sha256);
@@ -521,10 +528,17 @@ void add_build(CLI::App& program, Action& action) {
                    "write also an ONNX file for other runtimes (octavo export)")
       ->value("FILE.onnx");
   command->add_flag("--dry-run,!--no-dry-run", o->dry_run, "do everything but write");
+  command->add_flag("--passes,!--no-passes", o->show_passes,
+                    "also what each pass of the quantizer did and how long it took");
   command->add_option("--style", o->style, "hb: also the tables that hb_mapper prints")
       ->choices({"hb"});
   o->flags.add(*command);
   o->flags.add_output_name(*command);
+  command->remove_option("--disable");
+  command
+      ->add_option("--disable", o->flags.disable,
+                   "rewrites of the graph and passes of the quantizer to leave out, by name")
+      ->value("NAME");
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

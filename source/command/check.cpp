@@ -64,7 +64,7 @@ TextByNode precisions(const Graph& graph, const FormedSteps& formed,
 TextByNode refusals(const Graph& graph, const std::vector<Refusal>& refused) {
   TextByNode out;
   for (const Refusal& refusal : refused) {
-    if (refusal.node) set_text(graph.nodes[*refusal.node], refusal.why, out);
+    if (refusal.node) set_text(graph.nodes[*refusal.node], reason(graph, refusal), out);
   }
   return out;
 }

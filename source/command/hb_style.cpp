@@ -35,58 +35,47 @@ std::string ruled(std::vector<std::vector<std::string>> rows) {
   return out;
 }
 
-// The name under which its users know what a step does.
-std::string hb_type(StepKind kind, bool maximum) {
-  switch (kind) {
-    case StepKind::convolution:
-      return "Conv";
-    case StepKind::pool:
-      return maximum ? "MaxPool" : "AveragePool";
-    case StepKind::add:
-      return "Add";
-    case StepKind::multiply:
-      return "Mul";
-    case StepKind::divide:
-      return "Div";
-    case StepKind::rescale:
-      return "BatchNormalization";
-    case StepKind::layer_norm:
-      return "LayerNormalization";
-    case StepKind::l2_normalize:
-      return "LpNormalization";
-    case StepKind::softmax:
-      return "Softmax";
-    case StepKind::matmul:
-      return "MatMul";
-    case StepKind::resize:
-      return "Resize";
-    case StepKind::gather:
-      return "Gather";
-    case StepKind::concat:
-      return "Concat";
-    case StepKind::reshape:
-      return "Reshape";
-    case StepKind::permute:
-      return "Transpose";
-    case StepKind::constant:
-      return "Constant";
+// The name under which its users know what a step does, as it is formed and as a plan has it.
+struct HbType {
+  const char* operator()(const form::Pool& pool) const {
+    return pool.op.kind == Pool2d::Kind::maximum ? "MaxPool" : "AveragePool";
   }
-  return "";
-}
-
-std::string type_of(const StepOperator& op) {
-  // In the order of the variant.
-  constexpr StepKind kinds[] = {StepKind::convolution,  StepKind::pool,    StepKind::add,
-                                StepKind::multiply,     StepKind::rescale, StepKind::gather,
-                                StepKind::concat,       StepKind::reshape, StepKind::layer_norm,
-                                StepKind::l2_normalize, StepKind::softmax, StepKind::matmul,
-                                StepKind::resize,       StepKind::permute, StepKind::constant,
-                                StepKind::rescale,  // a lookup
-                                StepKind::divide};
-  static_assert(std::size(kinds) == std::variant_size_v<StepOperator>);
-  const auto* pool = std::get_if<PoolStep>(&op);
-  return hb_type(kinds[op.index()], pool != nullptr && pool->kind == PoolStep::Kind::maximum);
-}
+  const char* operator()(const PoolStep& pool) const {
+    return pool.kind == PoolStep::Kind::maximum ? "MaxPool" : "AveragePool";
+  }
+  const char* operator()(const form::Convolution&) const { return "Conv"; }
+  const char* operator()(const ConvolutionStep&) const { return "Conv"; }
+  const char* operator()(const form::Add&) const { return "Add"; }
+  const char* operator()(const AddStep&) const { return "Add"; }
+  const char* operator()(const form::Multiply&) const { return "Mul"; }
+  const char* operator()(const MultiplyStep&) const { return "Mul"; }
+  const char* operator()(const form::Divide&) const { return "Div"; }
+  const char* operator()(const DivideStep&) const { return "Div"; }
+  const char* operator()(const form::Rescale&) const { return "BatchNormalization"; }
+  const char* operator()(const RescaleStep&) const { return "BatchNormalization"; }
+  const char* operator()(const form::Lookup&) const { return "BatchNormalization"; }
+  const char* operator()(const LookupStep&) const { return "BatchNormalization"; }
+  const char* operator()(const form::LayerNorm&) const { return "LayerNormalization"; }
+  const char* operator()(const LayerNormStep&) const { return "LayerNormalization"; }
+  const char* operator()(const form::L2Normalize&) const { return "LpNormalization"; }
+  const char* operator()(const L2NormalizeStep&) const { return "LpNormalization"; }
+  const char* operator()(const form::Softmax&) const { return "Softmax"; }
+  const char* operator()(const SoftmaxStep&) const { return "Softmax"; }
+  const char* operator()(const form::MatMul&) const { return "MatMul"; }
+  const char* operator()(const MatMulStep&) const { return "MatMul"; }
+  const char* operator()(const form::Resize&) const { return "Resize"; }
+  const char* operator()(const ResizeStep&) const { return "Resize"; }
+  const char* operator()(const form::Gather&) const { return "Gather"; }
+  const char* operator()(const GatherStep&) const { return "Gather"; }
+  const char* operator()(const form::Concat&) const { return "Concat"; }
+  const char* operator()(const ConcatStep&) const { return "Concat"; }
+  const char* operator()(const form::Reshape&) const { return "Reshape"; }
+  const char* operator()(const ReshapeStep&) const { return "Reshape"; }
+  const char* operator()(const form::Permute&) const { return "Transpose"; }
+  const char* operator()(const PermuteStep&) const { return "Transpose"; }
+  const char* operator()(const form::Constant&) const { return "Constant"; }
+  const char* operator()(const ConstantStep&) const { return "Constant"; }
+};
 
 const char* data_type(ElementType type) {
   switch (type) {
@@ -139,7 +128,7 @@ std::string hb_check_table(const Graph& graph, const FormedSteps& formed, bool w
     if (step.nodes.empty()) continue;  // a constant
     const char* read = step.inputs.empty() ? "--" : data_type(types[step.inputs.front()]);
     cells.push_back({graph.nodes[step.nodes.back()].name, "CPU", "id(0)",
-                     hb_type(step.kind, step.pool.kind == Pool2d::Kind::maximum),
+                     std::visit(HbType{}, step.form),
                      concat(read, "/", data_type(types[step.output]))});
   }
   for (const HbNode& node : others) {
@@ -159,8 +148,8 @@ std::string hb_build_tables(const Plan& plan, const OutputDistance& output) {
     const PlanTensor& made = plan.tensors[step.output];
     const char* read =
         step.inputs.empty() ? "--" : data_type(plan.tensors[step.inputs.front()].type);
-    cells.push_back({step.name, "CPU", "id(0)", type_of(step.op), cosine[i], threshold(made),
-                     concat(read, "/", data_type(made.type))});
+    cells.push_back({step.name, "CPU", "id(0)", std::visit(HbType{}, step.op), cosine[i],
+                     threshold(made), concat(read, "/", data_type(made.type))});
   }
   const std::string name = plan.steps.empty() ? "output" : plan.steps.back().name;
   return concat(

@@ -289,8 +289,10 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
     out += concat(i ? "," : "", "\"", json_escaped(q.int16_nodes[i]), "\"");
   }
   out += "],\"disabled\":[";
-  for (size_t i = 0; i < options.model.disabled_rewrites.size(); ++i) {
-    out += concat(i ? "," : "", "\"", json_escaped(options.model.disabled_rewrites[i]), "\"");
+  std::vector<std::string> disabled = options.model.disabled_rewrites;
+  disabled.insert(disabled.end(), q.disabled_passes.begin(), q.disabled_passes.end());
+  for (size_t i = 0; i < disabled.size(); ++i) {
+    out += concat(i ? "," : "", "\"", json_escaped(disabled[i]), "\"");
   }
   out += "]";
   if (options.synthetic) out += ",\"calibration\":\"none\"";
@@ -358,6 +360,7 @@ Status attach_golden(Plan& plan) {
 Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   if (const Status possible = check_bounds(options); !possible) return possible.error();
+  if (const Status possible = check_options(options.quantize); !possible) return possible.error();
   if (const Status possible = check_cache_of(options); !possible) return possible.error();
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();

@@ -1,12 +1,15 @@
 // File -> Plan. The bytes may be anything: nothing is read before it is known to lie in
 // the file, and nothing is allocated that the file does not pay for byte by byte.
 #include <cstring>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "base/text.h"
 #include "plan/file_header.h"
 #include "plan/limits.h"
 #include "plan/plan.h"
+#include "plan/step_traits.h"
 #include "plan_generated.h"
 
 namespace octavo {
@@ -24,6 +27,8 @@ class PlanReader {
   Result<Plan> read();
 
  private:
+  class FieldReader;
+
   void fail(std::string message) {
     if (fault_.empty()) fault_ = std::move(message);
   }
@@ -44,8 +49,11 @@ class PlanReader {
 
   PlanTensor tensor(const format::Tensor& stored);
   Epilogue epilogue(const format::Epilogue& stored);
-  ConvolutionStep convolution(const format::Convolution& stored);
-  PoolStep pool(const format::Pool& stored);
+  template <class Step>
+  Step fields_of(const flatbuffers::Table& stored);
+  template <size_t... kind>
+  StepOperator step_at(size_t index, const flatbuffers::Table& stored,
+                       std::index_sequence<kind...>);
   StepOperator step_operator(const format::Step& stored);
   Step step(const format::Step& stored, std::vector<std::string>& merged, size_t& merged_done);
   Preprocess preprocess(const format::Preprocess& stored);
@@ -167,96 +175,95 @@ std::array<float, 3> triple(const format::Triple& stored) {
   return {stored.a(), stored.b(), stored.c()};
 }
 
-ConvolutionStep PlanReader::convolution(const format::Convolution& stored) {
-  ConvolutionStep value;
-  value.kernel = extent(*stored.kernel());
-  value.stride = extent(*stored.stride());
-  value.dilation = extent(*stored.dilation());
-  value.pads = pads(*stored.pads());
-  value.groups = stored.groups();
-  value.weights = constant<int8_t>(*stored.weights(), "weights");
-  value.bias = constant<int32_t>(*stored.bias(), "bias");
-  value.epilogue = epilogue(*stored.epilogue());
+// Fields of a step by their place in its table, of which the verifier has made sure that each is
+// what the schema says: the types of serialize.cpp's arguments are those of the schema.
+class PlanReader::FieldReader {
+ public:
+  FieldReader(PlanReader& reader, const flatbuffers::Table& stored)
+      : reader_(reader), stored_(stored) {}
+
+  template <class... Fields>
+  void read(const std::tuple<Fields...>& fields) {
+    std::apply([&](auto&... each) { (next(each), ...); }, fields);
+  }
+  bool has_epilogue() const { return has_epilogue_; }
+
+ private:
+  template <class Field>
+  void next(Field& field) {
+    get(field);
+    place_ = static_cast<flatbuffers::voffset_t>(place_ + sizeof(flatbuffers::voffset_t));
+  }
+  void get(int32_t& value) { value = stored_.GetField<int32_t>(place_, 0); }
+  void get(float& value) { value = stored_.GetField<float>(place_, 0); }
+  void get(bool& value) { value = stored_.GetField<uint8_t>(place_, 0) != 0; }
+  void get(PoolStep::Kind& kind) {
+    kind = reader_.known(stored_.GetField<uint8_t>(place_, 0), PoolStep::Kind::average,
+                         "kind of pool");
+  }
+  void get(std::array<int32_t, 2>& value) {
+    value = extent(*stored_.GetStruct<const format::Extent*>(place_));
+  }
+  void get(std::array<int32_t, 4>& value) {
+    value = pads(*stored_.GetStruct<const format::Pads*>(place_));
+  }
+  template <class T>
+  void get(std::vector<T>& values) {
+    values = reader_.copied(stored_.GetPointer<const flatbuffers::Vector<T>*>(place_));
+  }
+  template <class T>
+  void get(const InConstants<std::vector<T>>& array) {
+    array.values =
+        reader_.constant<T>(*stored_.GetStruct<const format::Constant*>(place_), array.what);
+  }
+  void get(Epilogue& value) {
+    const auto* epilogue = stored_.GetPointer<const format::Epilogue*>(place_);
+    has_epilogue_ = epilogue != nullptr;
+    if (has_epilogue_) value = reader_.epilogue(*epilogue);
+  }
+
+  PlanReader& reader_;
+  const flatbuffers::Table& stored_;
+  flatbuffers::voffset_t place_ = flatbuffers::FieldIndexToOffset(0);
+  bool has_epilogue_ = false;
+};
+
+template <class Step>
+Step PlanReader::fields_of(const flatbuffers::Table& stored) {
+  Step value;
+  FieldReader fields(*this, stored);
+  fields.read(StepTraits<Step>::fields(value));
+  if constexpr (std::is_same_v<Step, PoolStep>) {
+    const bool is_average = value.kind == PoolStep::Kind::average;
+    if (is_average != fields.has_epilogue()) {
+      fail(concat(place(), is_average ? ": an average pool without an epilogue"
+                                      : ": a maximum pool with an epilogue"));
+    }
+  }
   return value;
 }
 
-PoolStep PlanReader::pool(const format::Pool& stored) {
-  PoolStep value;
-  value.kind = known(stored.kind(), PoolStep::Kind::average, "kind of pool");
-  value.kernel = extent(*stored.kernel());
-  value.stride = extent(*stored.stride());
-  value.pads = pads(*stored.pads());
-  value.count_include_pad = stored.count_include_pad();
-  const bool is_average = value.kind == PoolStep::Kind::average;
-  if (is_average != (stored.epilogue() != nullptr)) {
-    fail(concat(place(), is_average ? ": an average pool without an epilogue"
-                                    : ": a maximum pool with an epilogue"));
-  } else if (is_average) {
-    value.epilogue = epilogue(*stored.epilogue());
-  }
-  return value;
+template <size_t... kind>
+StepOperator PlanReader::step_at(size_t index, const flatbuffers::Table& stored,
+                                 std::index_sequence<kind...>) {
+  StepOperator out = ReshapeStep{};
+  const auto read = [&]<size_t here>(std::integral_constant<size_t, here>) {
+    if (index == here) out = fields_of<std::variant_alternative_t<here, StepOperator>>(stored);
+  };
+  (read(std::integral_constant<size_t, kind>{}), ...);
+  return out;
 }
 
 StepOperator PlanReader::step_operator(const format::Step& stored) {
-  switch (stored.op_type()) {
-    case format::Operator::Convolution:
-      return convolution(*stored.op_as_Convolution());
-    case format::Operator::Pool:
-      return pool(*stored.op_as_Pool());
-    case format::Operator::Add: {
-      const format::Add& add = *stored.op_as_Add();
-      return AddStep{copied(add.b_multiplier()), epilogue(*add.epilogue())};
-    }
-    case format::Operator::Multiply:
-      return MultiplyStep{epilogue(*stored.op_as_Multiply()->epilogue())};
-    case format::Operator::Rescale: {
-      const format::Rescale& rescale = *stored.op_as_Rescale();
-      return RescaleStep{copied(rescale.offset()), epilogue(*rescale.epilogue())};
-    }
-    case format::Operator::Gather:
-      return GatherStep{copied(stored.op_as_Gather()->channels())};
-    case format::Operator::Concat:
-      return ConcatStep{};
-    case format::Operator::Reshape:
-      return ReshapeStep{};
-    case format::Operator::LayerNorm: {
-      const format::LayerNorm& norm = *stored.op_as_LayerNorm();
-      return LayerNormStep{norm.epsilon(), copied(norm.offset()), epilogue(*norm.epilogue())};
-    }
-    case format::Operator::L2Normalize: {
-      const format::L2Normalize& norm = *stored.op_as_L2Normalize();
-      return L2NormalizeStep{norm.floor(), epilogue(*norm.epilogue())};
-    }
-    case format::Operator::Softmax: {
-      const format::Softmax& softmax = *stored.op_as_Softmax();
-      return SoftmaxStep{copied(softmax.coarse()), copied(softmax.fine()),
-                         epilogue(*softmax.epilogue())};
-    }
-    case format::Operator::MatMul: {
-      const format::MatMul& product = *stored.op_as_MatMul();
-      return MatMulStep{product.transpose_b(), epilogue(*product.epilogue())};
-    }
-    case format::Operator::Resize: {
-      const format::Resize& resize = *stored.op_as_Resize();
-      return ResizeStep{copied(resize.row()), copied(resize.row_weight()), copied(resize.column()),
-                        copied(resize.column_weight()), epilogue(*resize.epilogue())};
-    }
-    case format::Operator::Permute: {
-      const format::Permute& permute = *stored.op_as_Permute();
-      return PermuteStep{copied(permute.dims()), copied(permute.perm())};
-    }
-    case format::Operator::ConstantTensor:
-      return ConstantStep{constant<int16_t>(*stored.op_as_ConstantTensor()->values(), "values")};
-    case format::Operator::Lookup:
-      return LookupStep{copied(stored.op_as_Lookup()->table())};
-    case format::Operator::Divide:
-      return DivideStep{epilogue(*stored.op_as_Divide()->epilogue())};
-    case format::Operator::NONE:
-      break;
+  constexpr size_t kinds = std::variant_size_v<StepOperator>;
+  const auto type = static_cast<size_t>(stored.op_type());
+  if (type < 1 || type > kinds) {
+    fail(concat(place(), " is of an unknown type, number ", type,
+                "; a newer version of Octavo may read it"));
+    return ReshapeStep{};
   }
-  fail(concat(place(), " is of an unknown type, number ", static_cast<unsigned>(stored.op_type()),
-              "; a newer version of Octavo may read it"));
-  return ReshapeStep{};
+  return step_at(type - 1, *static_cast<const flatbuffers::Table*>(stored.op()),
+                 std::make_index_sequence<kinds>());
 }
 
 Step PlanReader::step(const format::Step& stored, std::vector<std::string>& merged,

@@ -1,23 +1,18 @@
 #include "plan/plan.h"
 
-#include <array>
-
 #include "base/file.h"
 #include "base/text.h"
 #include "plan/limits.h"
+#include "plan/step_traits.h"
 #include "plan/type_name.h"
 
 namespace octavo {
 
 std::string_view step_operator_name(const StepOperator& op) {
-  static constexpr std::array<std::string_view, std::variant_size_v<StepOperator>> names{
-      "convolution", "",        "add",        "multiply",     "rescale", "gather",
-      "concat",      "reshape", "layer_norm", "l2_normalize", "softmax", "matmul",
-      "resize",      "permute", "constant",   "lookup",       "divide"};
   if (const auto* pool = std::get_if<PoolStep>(&op)) {
     return pool->kind == PoolStep::Kind::maximum ? "max_pool" : "average_pool";
   }
-  return names[op.index()];
+  return with_traits(op, [](auto traits) { return traits.name; });
 }
 
 namespace {

@@ -36,6 +36,8 @@ struct PlanTensor {
   // padding holds. i8, i16 and f32 have zero point 0.
   std::vector<float> scale{1.0f};
   std::vector<int32_t> zero_point{0};
+
+  bool operator==(const PlanTensor&) const = default;
 };
 
 enum class Activation : uint8_t {
@@ -62,6 +64,8 @@ struct Epilogue {
   bool has_residual = false;               // then the step's last input is the residual
   std::vector<float> residual_multiplier;  // empty without residual
   std::vector<int32_t> lo{0}, hi{255};     // within the output's type
+
+  bool operator==(const Epilogue&) const = default;
 };
 
 // inputs: x, [residual]. acc[o] = bias[o] + sum w * stored(x); zero points are folded
@@ -73,6 +77,8 @@ struct ConvolutionStep {
   std::vector<int8_t> weights;  // [o, kh, kw, c / groups]
   std::vector<int32_t> bias;    // [o]
   Epilogue epilogue;            // f = float(acc[o]) * multiplier[o]
+
+  bool operator==(const ConvolutionStep&) const = default;
 };
 
 // inputs: x. Output channels have x's zero points for maximum (the stored maximum
@@ -84,6 +90,8 @@ struct PoolStep {
   std::array<int32_t, 4> pads{0, 0, 0, 0};  // the overhang of ceil_mode is not padding
   bool count_include_pad = false;
   Epilogue epilogue;  // maximum: unused
+
+  bool operator==(const PoolStep&) const = default;
 };
 
 // inputs: a, b of one shape, or b [n, 1, 1, c].
@@ -91,38 +99,52 @@ struct PoolStep {
 struct AddStep {
   std::vector<float> b_multiplier{1.0f};
   Epilogue epilogue;
+
+  bool operator==(const AddStep&) const = default;
 };
 
 // inputs: a, b of one shape, or b [n, 1, 1, c] (a gate).
 // f = float((a - za[c]) * (b - zb[c])) * multiplier[c], the product exact (int32 without u16).
 struct MultiplyStep {
   Epilogue epilogue;
+
+  bool operator==(const MultiplyStep&) const = default;
 };
 
 // inputs: a, b of one shape, or b [n, 1, 1, c].
 // f = (float(a - za[c]) * multiplier[c]) / (b == zb[c] ? 0.5f : float(b - zb[c])).
 struct DivideStep {
   Epilogue epilogue;
+
+  bool operator==(const DivideStep&) const = default;
 };
 
 // inputs: x. f = float(x - zx[c]) * multiplier[c] + offset[c].
 struct RescaleStep {
   std::vector<float> offset{0.0f};
   Epilogue epilogue;
+
+  bool operator==(const RescaleStep&) const = default;
 };
 
 // inputs: x. out[..., i] = x[..., channels[i]]; scales and zero points move along.
 // Channel shuffle, split and slice.
 struct GatherStep {
   std::vector<int32_t> channels;
+
+  bool operator==(const GatherStep&) const = default;
 };
 
 // inputs: one or more of equal n, h, w. Along channels; scales and zero points move along.
-struct ConcatStep {};
+struct ConcatStep {
+  bool operator==(const ConcatStep&) const = default;
+};
 
 // input: x. Same elements in the same row-major order under another shape; only
 // where scale and zero point are one a tensor or the channel count stays.
-struct ReshapeStep {};
+struct ReshapeStep {
+  bool operator==(const ReshapeStep&) const = default;
+};
 
 // input: x, one scale and zero point a tensor. Over the channels of each pixel, C of them:
 // d[c] = C * (x[c] - z) - S1, V = C * S2 - S1 * S1, with S1 and S2 the sums of x - z and of
@@ -131,6 +153,8 @@ struct LayerNormStep {
   float epsilon = 1;  // the network's, times C^2 / scale^2
   std::vector<float> offset{0.0f};
   Epilogue epilogue;
+
+  bool operator==(const LayerNormStep&) const = default;
 };
 
 // input: x, one scale and zero point a tensor. With S2 as above,
@@ -138,6 +162,8 @@ struct LayerNormStep {
 struct L2NormalizeStep {
   float floor = 1;  // the network's, divided by the scale
   Epilogue epilogue;
+
+  bool operator==(const L2NormalizeStep&) const = default;
 };
 
 // input: x, one scale and zero point a tensor. d = max x - x[c] over the channels of the
@@ -146,6 +172,8 @@ struct L2NormalizeStep {
 struct SoftmaxStep {
   std::vector<uint16_t> coarse, fine;  // 256 entries: rint(2^15 exp(-256 i scale)), (-i scale)
   Epilogue epilogue;
+
+  bool operator==(const SoftmaxStep&) const = default;
 };
 
 // inputs: a [n, h, w, k] of one scale and zero point, b [n, h, k, c], or [n, h, c, k] where
@@ -155,6 +183,8 @@ struct SoftmaxStep {
 struct MatMulStep {
   bool transpose_b = false;
   Epilogue epilogue;
+
+  bool operator==(const MatMulStep&) const = default;
 };
 
 // input: x. Two neighbours a direction: rows row[y] and min(row[y] + 1, h - 1) with the weights
@@ -164,6 +194,8 @@ struct ResizeStep {
   std::vector<int32_t> row, row_weight;        // one entry an output row
   std::vector<int32_t> column, column_weight;  // one entry an output column
   Epilogue epilogue;
+
+  bool operator==(const ResizeStep&) const = default;
 };
 
 // input: x. Its values in row-major order under the dimensions `dims` (1 to 6 of them); axis i
@@ -171,19 +203,26 @@ struct ResizeStep {
 // point are one a tensor, or the channels stay the last axis.
 struct PermuteStep {
   std::vector<int32_t> dims, perm;
+
+  bool operator==(const PermuteStep&) const = default;
 };
 
 // No input. The stored values of the output, row-major; those of u16 as the int16 of the same bits.
 struct ConstantStep {
   std::vector<int16_t> values;
+
+  bool operator==(const ConstantStep&) const = default;
 };
 
 // input: x, u8 or u16. out[..., c] = table[256 * c + x], or table[x] where one of 256 entries
 // (65536 for u16, always) serves all channels; entries as in ConstantStep.
 struct LookupStep {
   std::vector<int16_t> table;
+
+  bool operator==(const LookupStep&) const = default;
 };
 
+// Each is described once more in step_traits.h: its name, operands and fields.
 using StepOperator =
     std::variant<ConvolutionStep, PoolStep, AddStep, MultiplyStep, RescaleStep, GatherStep,
                  ConcatStep, ReshapeStep, LayerNormStep, L2NormalizeStep, SoftmaxStep, MatMulStep,
@@ -195,6 +234,8 @@ struct Step {
   StepOperator op;
   std::vector<uint32_t> inputs;  // indices into Plan::tensors
   uint32_t output = 0;
+
+  bool operator==(const Step&) const = default;
 };
 
 // Where a plan comes from. Hashes are lower-case hex; no paths, no time stamps.
@@ -204,6 +245,8 @@ struct Provenance {
   int32_t calibration_pictures = 0;
   std::string options;          // of `build`, as canonical JSON
   std::string calibration_isa;  // float statistics may differ from ISA to ISA
+
+  bool operator==(const Provenance&) const = default;
 };
 
 // What quantization cost at one step, measured on calibration pictures.
@@ -213,12 +256,16 @@ struct StepReport {
   float sqnr_db = 0;       // the same, as signal over noise
   float cosine_alone = 1;  // only this step quantized
   float sqnr_alone_db = 0;
+
+  bool operator==(const StepReport&) const = default;
 };
 
 // A picture of noise from a seed, and the digest of the reference's logits for it.
 struct Golden {
   uint64_t seed = 0;
   uint64_t logits_xxh3 = 0;
+
+  bool operator==(const Golden&) const = default;
 };
 
 struct Plan {
@@ -234,6 +281,8 @@ struct Plan {
   Provenance provenance;
   std::vector<StepReport> report;
   std::vector<Golden> golden;
+
+  bool operator==(const Plan&) const = default;
 };
 
 std::string_view step_operator_name(const StepOperator& op);  // "convolution", "add", ...

@@ -3,10 +3,12 @@
 // the compiler's choice.
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 #include <type_traits>
 
 #include "plan/file_header.h"
 #include "plan/plan.h"
+#include "plan/step_traits.h"
 #include "plan_generated.h"
 
 namespace octavo {
@@ -73,121 +75,66 @@ Offset<format::Epilogue> epilogue(FlatBufferBuilder& builder, const Epilogue& va
       value.beta, output_multiplier, table, value.has_residual, residual_multiplier, lo, hi);
 }
 
-// One overload a step.
+// A step as a table of the schema, by its traits.
 class OperatorWriter {
  public:
   OperatorWriter(FlatBufferBuilder& builder, ConstantsWriter& constants)
       : builder_(builder), constants_(constants) {}
 
-  Offset<void> operator()(const ConvolutionStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    const auto kernel = extent(step.kernel), stride = extent(step.stride),
-               dilation = extent(step.dilation);
-    const auto around = pads(step.pads);
-    const auto weights = constants_.add(step.weights);
-    const auto bias = constants_.add(step.bias);
-    return format::CreateConvolution(builder_, &kernel, &stride, &dilation, &around, step.groups,
-                                     &weights, &bias, end)
-        .Union();
-  }
-  Offset<void> operator()(const PoolStep& step) {
-    Offset<format::Epilogue> end;
-    if (step.kind == PoolStep::Kind::average) end = epilogue(builder_, step.epilogue);
-    const auto kernel = extent(step.kernel), stride = extent(step.stride);
-    const auto around = pads(step.pads);
-    return format::CreatePool(builder_, static_cast<format::PoolKind>(step.kind), &kernel, &stride,
-                              &around, step.count_include_pad, end)
-        .Union();
-  }
-  Offset<void> operator()(const AddStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    const auto b_multiplier = builder_.CreateVector(step.b_multiplier);
-    return format::CreateAdd(builder_, b_multiplier, end).Union();
-  }
-  Offset<void> operator()(const MultiplyStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    return format::CreateMultiply(builder_, end).Union();
-  }
-  Offset<void> operator()(const RescaleStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    const auto offset = builder_.CreateVector(step.offset);
-    return format::CreateRescale(builder_, offset, end).Union();
-  }
-  Offset<void> operator()(const GatherStep& step) {
-    const auto channels = builder_.CreateVector(step.channels);
-    return format::CreateGather(builder_, channels).Union();
-  }
-  Offset<void> operator()(const ConcatStep&) { return format::CreateConcat(builder_).Union(); }
-  Offset<void> operator()(const ReshapeStep&) { return format::CreateReshape(builder_).Union(); }
-  Offset<void> operator()(const LayerNormStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    const auto offset = builder_.CreateVector(step.offset);
-    return format::CreateLayerNorm(builder_, step.epsilon, offset, end).Union();
-  }
-  Offset<void> operator()(const L2NormalizeStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    return format::CreateL2Normalize(builder_, step.floor, end).Union();
-  }
-  Offset<void> operator()(const SoftmaxStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    const auto coarse = builder_.CreateVector(step.coarse);
-    const auto fine = builder_.CreateVector(step.fine);
-    return format::CreateSoftmax(builder_, coarse, fine, end).Union();
-  }
-  Offset<void> operator()(const MatMulStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    return format::CreateMatMul(builder_, step.transpose_b, end).Union();
-  }
-  Offset<void> operator()(const ResizeStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    const auto row = builder_.CreateVector(step.row);
-    const auto row_weight = builder_.CreateVector(step.row_weight);
-    const auto column = builder_.CreateVector(step.column);
-    const auto column_weight = builder_.CreateVector(step.column_weight);
-    return format::CreateResize(builder_, row, row_weight, column, column_weight, end).Union();
-  }
-  Offset<void> operator()(const PermuteStep& step) {
-    const auto dims = builder_.CreateVector(step.dims);
-    const auto perm = builder_.CreateVector(step.perm);
-    return format::CreatePermute(builder_, dims, perm).Union();
-  }
-  Offset<void> operator()(const ConstantStep& step) {
-    const auto values = constants_.add(step.values);
-    return format::CreateConstantTensor(builder_, &values).Union();
-  }
-  Offset<void> operator()(const LookupStep& step) {
-    const auto table = builder_.CreateVector(step.table);
-    return format::CreateLookup(builder_, table).Union();
-  }
-  Offset<void> operator()(const DivideStep& step) {
-    const auto end = epilogue(builder_, step.epilogue);
-    return format::CreateDivide(builder_, end).Union();
+  template <class Step>
+  Offset<void> operator()(const Step& step) {
+    using Traits = typename StepTraits<Step>::Table::Traits;
+    if (const Epilogue* end = epilogue_of(step)) epilogue_ = epilogue(builder_, *end);
+    const auto put_all = [&](const auto&... fields) {
+      // Braces: one after the other.
+      const std::tuple<decltype(put(fields))...> made{put(fields)...};
+      return std::apply(
+          [&](const auto&... each) { return Traits::Create(builder_, argument(each)...); }, made);
+    };
+    return std::apply(put_all, StepTraits<Step>::fields(step)).Union();
   }
 
  private:
+  // As the schema's functions take them: structs by pointer.
+  static const format::Extent* argument(const format::Extent& made) { return &made; }
+  static const format::Pads* argument(const format::Pads& made) { return &made; }
+  static const format::Constant* argument(const format::Constant& made) { return &made; }
+  template <class T>
+  static T argument(const T& made) {
+    return made;
+  }
+
+  int32_t put(int32_t value) { return value; }
+  bool put(bool value) { return value; }
+  float put(float value) { return value; }
+  format::PoolKind put(PoolStep::Kind kind) { return static_cast<format::PoolKind>(kind); }
+  format::Extent put(const std::array<int32_t, 2>& value) { return extent(value); }
+  format::Pads put(const std::array<int32_t, 4>& value) { return pads(value); }
+  Offset<format::Epilogue> put(const Epilogue&) { return epilogue_; }
+  template <class T>
+  Offset<flatbuffers::Vector<T>> put(const std::vector<T>& values) {
+    return builder_.CreateVector(values);
+  }
+  template <class Array>
+  format::Constant put(const InConstants<Array>& array) {
+    return constants_.add(array.values);
+  }
+
   FlatBufferBuilder& builder_;
   ConstantsWriter& constants_;
+  Offset<format::Epilogue> epilogue_;  // of the step at hand, before what else it has
 };
 
 // The schema's union lists the steps in StepOperator's order, after NONE.
+template <class... Steps>
+constexpr bool is_in_order(const std::variant<Steps...>*) {
+  size_t place = 0;
+  return ((format::OperatorTraits<typename StepTraits<Steps>::Table>::enum_value ==
+           static_cast<format::Operator>(++place)) &&
+          ...);
+}
+static_assert(is_in_order(static_cast<const StepOperator*>(nullptr)));
 static_assert(static_cast<size_t>(format::Operator::MAX) == std::variant_size_v<StepOperator>);
-static_assert(static_cast<int>(format::Operator::Convolution) == 1 &&
-              static_cast<int>(format::Operator::Pool) == 2 &&
-              static_cast<int>(format::Operator::Add) == 3 &&
-              static_cast<int>(format::Operator::Multiply) == 4 &&
-              static_cast<int>(format::Operator::Rescale) == 5 &&
-              static_cast<int>(format::Operator::Gather) == 6 &&
-              static_cast<int>(format::Operator::Concat) == 7 &&
-              static_cast<int>(format::Operator::Reshape) == 8 &&
-              static_cast<int>(format::Operator::LayerNorm) == 9 &&
-              static_cast<int>(format::Operator::L2Normalize) == 10 &&
-              static_cast<int>(format::Operator::Softmax) == 11 &&
-              static_cast<int>(format::Operator::MatMul) == 12 &&
-              static_cast<int>(format::Operator::Resize) == 13 &&
-              static_cast<int>(format::Operator::Permute) == 14 &&
-              static_cast<int>(format::Operator::ConstantTensor) == 15 &&
-              static_cast<int>(format::Operator::Lookup) == 16 &&
-              static_cast<int>(format::Operator::Divide) == 17);
 
 // Plans of the first format's steps and types are files that its readers take.
 FormatVersion minimum_reader(const Plan& plan) {

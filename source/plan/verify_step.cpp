@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "plan/step_traits.h"
 #include "plan/verify_parts.h"
 
 namespace octavo::plan_check {
@@ -357,40 +358,15 @@ struct OperatorVerifier {
   }
 };
 
-// Null for a step that moves stored values.
-struct EpilogueOf {
-  const Epilogue* operator()(const PoolStep& step) const {
-    return step.kind == PoolStep::Kind::average ? &step.epilogue : nullptr;
-  }
-  const Epilogue* operator()(const GatherStep&) const { return nullptr; }
-  const Epilogue* operator()(const ConcatStep&) const { return nullptr; }
-  const Epilogue* operator()(const ReshapeStep&) const { return nullptr; }
-  const Epilogue* operator()(const PermuteStep&) const { return nullptr; }
-  const Epilogue* operator()(const ConstantStep&) const { return nullptr; }
-  const Epilogue* operator()(const LookupStep&) const { return nullptr; }
-  template <class Step>
-  const Epilogue* operator()(const Step& step) const {
-    return &step.epilogue;
-  }
-};
-
-template <class... Steps>
-bool is_one_of(const StepOperator& op) {
-  return (std::holds_alternative<Steps>(op) || ...);
-}
-
 Status verify_operand_count(const StepPlace& at, const Epilogue* epilogue) {
   const size_t count = at.step().inputs.size();
-  const StepOperator& op = at.step().op;
-  if (is_one_of<ConcatStep>(op)) {
-    if (count >= 1) return {};
-    return at.error("it has no input");
+  const int expected = with_traits(at.step().op, [&](auto traits) {
+    return traits.operands + (traits.takes_residual && epilogue->has_residual ? 1 : 0);
+  });
+  if (expected == UsualStep::any_number) {
+    return count >= 1 ? Status{} : at.error("it has no input");
   }
-  size_t expected = is_one_of<ConstantStep>(op)                                    ? 0
-                    : is_one_of<AddStep, MultiplyStep, DivideStep, MatMulStep>(op) ? 2
-                                                                                   : 1;
-  if (is_one_of<ConvolutionStep, MatMulStep>(op) && epilogue->has_residual) ++expected;
-  if (count == expected) return {};
+  if (count == static_cast<size_t>(expected)) return {};
   return at.error("it has ", count, " inputs; ", expected, " are expected");
 }
 
@@ -398,8 +374,8 @@ Status verify_operand_count(const StepPlace& at, const Epilogue* epilogue) {
 // store floats: the logits.
 Status verify_types(const StepPlace& at, const Epilogue* epilogue) {
   const StepOperator& op = at.step().op;
-  const bool is_product = is_one_of<MatMulStep>(op);
-  const bool moves = is_one_of<GatherStep, ConcatStep, ReshapeStep, PermuteStep>(op);
+  const bool is_product = std::holds_alternative<MatMulStep>(op);
+  const bool moves = with_traits(op, [](auto traits) { return traits.moves; });
   for (size_t i = 0; i < at.step().inputs.size(); ++i) {
     const ElementType type = at.input(i).type;
     const bool may_be_i8 = moves || (is_product && i == 1);
@@ -439,7 +415,7 @@ int32_t largest_of_output(const StepPlace& at, const Epilogue* epilogue,
 }  // namespace
 
 Status verify_step(const StepPlace& at, std::vector<int32_t>& largest_stored) {
-  const Epilogue* epilogue = std::visit(EpilogueOf{}, at.step().op);
+  const Epilogue* epilogue = epilogue_of(at.step().op);
   if (const Status count = verify_operand_count(at, epilogue); !count) return count;
   if (const Status types = verify_types(at, epilogue); !types) return types;
   if (const Status valid = std::visit(OperatorVerifier{at, largest_stored}, at.step().op); !valid) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <span>
 
-#include "base/text.h"
 #include "plan/limits.h"
 #include "quantize/roundings.h"
 #include "quantize/weights.h"
@@ -25,64 +24,66 @@ bool has_whole_rows(const std::vector<float>& weights, const Shape& shape) {
   return true;
 }
 
-// One overload an operator: "" if the node can be a step, "-" if this operator cannot, else why
-// this instance of it cannot.
+using Why = Obstacle::Why;
+using Obstructed = std::optional<Obstacle>;
+
+// One overload an operator: nothing if the node can be a step.
 class Beginner {
  public:
   explicit Beginner(const Wiring& wiring) : wiring_(wiring), graph_(wiring.graph) {}
 
   template <class Other>
-  std::string begin(const Other&, const Node&, FormedStep&) const {
-    return "-";
+  Obstructed begin(const Other&, const Node&, FormedStep&) const {
+    return Obstacle{Why::operator_itself};
   }
 
-  std::string begin(const Conv2d&, const Node& at, FormedStep& step) const {
+  Obstructed begin(const Conv2d&, const Node& at, FormedStep& step) const {
     if (!constant(at.inputs[1]) || (at.inputs.size() > 2 && !constant(at.inputs[2]))) {
-      return "weights are computed";
+      return Obstacle{Why::computed_weights};
     }
-    step.kind = StepKind::convolution;
-    step.whole_weights = wiring_.has_roundings &&
-                         has_whole_rows(*tensor(at.inputs[1]).values, tensor(at.inputs[1]).shape);
+    const Tensor& weight = tensor(at.inputs[1]);
+    step.form =
+        form::Convolution{wiring_.has_roundings && has_whole_rows(*weight.values, weight.shape)};
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
-  std::string begin(const Pool2d& op, const Node& at, FormedStep& step) const {
-    if (op.dilation != std::array<int, 2>{1, 1}) return "dilation";
-    step.kind = StepKind::pool;
-    step.pool = op;
+  Obstructed begin(const Pool2d& op, const Node& at, FormedStep& step) const {
+    if (op.dilation != std::array<int, 2>{1, 1}) return Obstacle{Why::dilation};
+    step.form = form::Pool{op};
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
-  std::string begin(const Reduce& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const Reduce& op, const Node& at, FormedStep& step) const {
     if (op.kind == Reduce::Kind::l2) return begin_l2_normalize(op, at, step);
     const auto& shape = tensor(at.inputs[0]).shape;
     const bool of_map = shape.size() == 4 && op.axes == std::vector<int>{1, 2};
     const bool of_tokens = shape.size() == 3 && op.axes == std::vector<int>{1};
     if (op.kind != Reduce::Kind::mean || !(of_map || of_tokens)) {
-      return "only a mean over height and width, or over tokens, can";
+      return Obstacle{Why::reduced_axes};
     }
-    step.kind = StepKind::pool;
-    step.pool.kind = Pool2d::Kind::average;
-    step.pool.kernel = {of_map ? static_cast<int>(shape[1]) : 1,
-                        static_cast<int>(shape[of_map ? 2 : 1])};
+    Pool2d pool;
+    pool.kind = Pool2d::Kind::average;
+    pool.kernel = {of_map ? static_cast<int>(shape[1]) : 1,
+                   static_cast<int>(shape[of_map ? 2 : 1])};
+    step.form = form::Pool{pool};
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
   // Only as x / max(norm of x, floor) over the channels: the norm itself is never stored.
-  std::string begin_l2_normalize(const Reduce& op, const Node& at, FormedStep& step) const {
+  Obstructed begin_l2_normalize(const Reduce& op, const Node& at, FormedStep& step) const {
     const TensorId x = at.inputs[0];
     const auto last = static_cast<int>(tensor(x).shape.size()) - 1;
-    if (op.axes != std::vector<int>{last}) return "a norm over other axes than the last";
+    if (op.axes != std::vector<int>{last}) return Obstacle{Why::norm_axes};
     TensorId norm = at.output;
     uint32_t reader = wiring_.sole_reader(norm);
     double floor = 0;
     if (reader != no_node) {
       if (const auto* unary = std::get_if<Unary>(&node(reader).op)) {
         if (unary->kind != Unary::Kind::clip || activation_bounds(*unary).hi < infinity) {
-          return "a norm that does not divide what it was taken from";
+          return Obstacle{Why::norm_alone};
         }
         floor = std::max(0.0f, unary->alpha);
         norm = node(reader).output;
@@ -92,100 +93,97 @@ class Beginner {
     const auto* binary = reader == no_node ? nullptr : std::get_if<Binary>(&node(reader).op);
     if (binary == nullptr || binary->kind != Binary::Kind::divide || node(reader).inputs[0] != x ||
         node(reader).inputs[1] != norm) {
-      return "a norm that does not divide what it was taken from";
+      return Obstacle{Why::norm_alone};
     }
-    if (x == graph_.input) return "of the network's input";
-    if (auto problem = too_long(x, longest_row); !problem.empty()) return problem;
-    step.kind = StepKind::l2_normalize;
-    step.epsilon = floor;
+    if (x == graph_.input) return Obstacle{Why::network_input};
+    if (auto problem = too_long(x, longest_row); problem) return problem;
+    step.form = form::L2Normalize{floor};
     step.inputs = {x};
-    return "";
+    return {};
   }
 
-  std::string begin(const LayerNorm& op, const Node& at, FormedStep& step) const {
-    if (at.inputs[0] == graph_.input) return "of the network's input";
-    if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
-    if (auto problem = too_long(at.inputs[0], longest_row); !problem.empty()) return problem;
-    step.kind = StepKind::layer_norm;
-    step.epsilon = op.epsilon;
+  Obstructed begin(const LayerNorm& op, const Node& at, FormedStep& step) const {
+    if (at.inputs[0] == graph_.input) return Obstacle{Why::network_input};
+    if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return Obstacle{Why::computed_affine};
+    if (auto problem = too_long(at.inputs[0], longest_row); problem) return problem;
     const auto channels = channel_count(tensor(at.output));
-    step.factor = by_channel(tensor(at.inputs[1]), channels);
-    step.offset = by_channel(tensor(at.inputs[2]), channels);
+    step.form = form::LayerNorm{op.epsilon, by_channel(tensor(at.inputs[1]), channels),
+                                by_channel(tensor(at.inputs[2]), channels)};
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
-  std::string begin(const Softmax& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const Softmax& op, const Node& at, FormedStep& step) const {
     if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1) {
-      return concat("along axis ", op.axis);
+      return along(op.axis);
     }
-    if (at.inputs[0] == graph_.input) return "of the network's input";
-    if (auto problem = too_long(at.inputs[0], plan_limit::softmax_channels); !problem.empty()) {
+    if (at.inputs[0] == graph_.input) return Obstacle{Why::network_input};
+    if (auto problem = too_long(at.inputs[0], plan_limit::softmax_channels); problem) {
       return problem;
     }
-    step.kind = StepKind::softmax;
+    step.form = form::Softmax{};
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
-  std::string begin(const MatMul& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const MatMul& op, const Node& at, FormedStep& step) const {
     const TensorId a = at.inputs[0], b = at.inputs[1];
-    if (constant(a) || constant(b)) return "one side is a constant";
-    if (at.inputs.size() > 2) return "with a bias";
-    if (a == graph_.input || b == graph_.input) return "of the network's input";
+    if (constant(a) || constant(b)) return Obstacle{Why::constant_side};
+    if (at.inputs.size() > 2) return Obstacle{Why::bias};
+    if (a == graph_.input || b == graph_.input) return Obstacle{Why::network_input};
     const Shape &left = tensor(a).shape, &right = tensor(b).shape;
     const bool batches = left.size() >= 3 && left.size() == right.size() &&
                          std::equal(left.begin(), left.end() - 2, right.begin());
-    if (!batches) return concat("of shapes ", list_text(left), " and ", list_text(right));
-    step.kind = StepKind::matmul;
-    step.transpose_b = op.transpose_b;
-    step.factor.assign(static_cast<size_t>(channel_count(tensor(at.output))), 1.0);
+    if (!batches) return Obstacle{Why::shapes, left, right};
+    const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
+    step.form = form::MatMul{op.transpose_b, std::vector<double>(channels, 1.0)};
     step.inputs = {a, b};
-    return "";
+    return {};
   }
 
-  std::string begin(const Resize& op, const Node& at, FormedStep& step) const {
-    if (op.mode == Resize::Mode::cubic)
-      return "by cubic interpolation; export it with linear interpolation";
-    if (at.inputs[0] == graph_.input) return "of the network's input";
-    step.kind = StepKind::resize;
+  Obstructed begin(const Resize& op, const Node& at, FormedStep& step) const {
+    if (op.mode == Resize::Mode::cubic) return Obstacle{Why::cubic};
+    if (at.inputs[0] == graph_.input) return Obstacle{Why::network_input};
+    step.form = form::Resize{};
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
-  std::string begin(const ChannelAffine& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const ChannelAffine& op, const Node& at, FormedStep& step) const {
     const Shape& shape = tensor(at.inputs[0]).shape;
-    if (op.axis != static_cast<int>(shape.size()) - 1) return concat("along axis ", op.axis);
-    if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return "scale or shift is computed";
-    step.kind = StepKind::rescale;
-    step.factor = by_channel(tensor(at.inputs[1]), shape.back());
-    step.offset = by_channel(tensor(at.inputs[2]), shape.back());
+    if (op.axis != static_cast<int>(shape.size()) - 1) return along(op.axis);
+    if (!constant(at.inputs[1]) || !constant(at.inputs[2])) return Obstacle{Why::computed_affine};
+    form::Rescale rescale{by_channel(tensor(at.inputs[1]), shape.back()),
+                          by_channel(tensor(at.inputs[2]), shape.back())};
+    if (rescale.factor.empty() || rescale.offset.empty()) return Obstacle{Why::affine_size};
+    step.form = std::move(rescale);
     step.inputs = {at.inputs[0]};
-    return step.factor.empty() || step.offset.empty() ? "scale or shift of another size" : "";
+    return {};
   }
 
-  std::string begin(const Unary& op, const Node& at, FormedStep& step) const {
-    if (!is_activation(op)) return "-";
+  Obstructed begin(const Unary& op, const Node& at, FormedStep& step) const {
+    if (!is_activation(op)) return Obstacle{Why::operator_itself};
     begin_copy(at, step);
-    return "";
+    return {};
   }
 
-  std::string begin(const FakeQuantize& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const FakeQuantize& op, const Node& at, FormedStep& step) const {
     if (op.by_axis() && op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1) {
-      return concat("with a scale for each entry of axis ", op.axis, ", not of the channels");
+      return Obstacle{Why::rounding_axis, {}, {}, op.axis};
     }
     step.rounding = rounding_of(op);
     begin_copy(at, step);
-    return "";
+    return {};
   }
 
-  std::string begin(const Binary& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const Binary& op, const Node& at, FormedStep& step) const {
     const bool first_constant = constant(at.inputs[0]), second_constant = constant(at.inputs[1]);
-    if (first_constant && second_constant) return "both operands are constants";
+    if (first_constant && second_constant) return Obstacle{Why::constants};
     if (first_constant || second_constant) return begin_with_constant(op, at, first_constant, step);
     using Kind = Binary::Kind;
     const bool ordered = op.kind == Kind::subtract || op.kind == Kind::divide;
-    if (!ordered && op.kind != Kind::add && op.kind != Kind::multiply) return "-";
+    if (!ordered && op.kind != Kind::add && op.kind != Kind::multiply)
+      return Obstacle{Why::operator_itself};
     auto a = at.inputs[0], b = at.inputs[1];
     const auto whole = *stored_shape(tensor(at.output).shape);
     const auto is_whole = [&](TensorId t) { return stored_shape(tensor(t).shape) == whole; };
@@ -193,121 +191,132 @@ class Beginner {
     auto gate = whole;
     gate[1] = gate[2] = 1;
     if (!is_whole(a) || (!is_whole(b) && stored_shape(tensor(b).shape) != gate)) {
-      return concat("of shapes ", list_text(tensor(a).shape), " and ", list_text(tensor(b).shape));
+      return Obstacle{Why::shapes, tensor(a).shape, tensor(b).shape};
     }
-    step.kind = op.kind == Kind::multiply ? StepKind::multiply
-                : op.kind == Kind::divide ? StepKind::divide
-                                          : StepKind::add;
-    step.subtract = op.kind == Kind::subtract;
+    if (op.kind == Kind::multiply) {
+      step.form = form::Multiply{};
+    } else if (op.kind == Kind::divide) {
+      step.form = form::Divide{};
+    } else {
+      step.form = form::Add{op.kind == Kind::subtract};
+    }
     step.inputs = {a, b};
-    return "";
+    return {};
   }
 
-  std::string begin_with_constant(const Binary& op, const Node& at, bool first_constant,
-                                  FormedStep& step) const {
+  Obstructed begin_with_constant(const Binary& op, const Node& at, bool first_constant,
+                                 FormedStep& step) const {
     const TensorId x = at.inputs[first_constant ? 1 : 0], k = at.inputs[first_constant ? 0 : 1];
     if (stored_shape(tensor(x).shape) != stored_shape(tensor(at.output).shape)) {
-      return "a constant larger than the tensor";
+      return Obstacle{Why::larger_constant};
     }
     const auto value = by_channel(tensor(k), channel_count(tensor(x)));
     if (value.empty()) return begin_with_whole_constant(op, x, k, first_constant, step);
-    step.kind = StepKind::rescale;
     step.inputs = {x};
-    step.factor.assign(value.size(), 1.0);
-    step.offset.assign(value.size(), 0.0);
+    std::vector<double> factor(value.size(), 1.0), offset(value.size(), 0.0);
     for (size_t c = 0; c < value.size(); ++c) {
       switch (op.kind) {
         case Binary::Kind::add:
-          step.offset[c] = value[c];
+          offset[c] = value[c];
           break;
         case Binary::Kind::subtract:
-          step.factor[c] = first_constant ? -1.0 : 1.0;
-          step.offset[c] = first_constant ? value[c] : -value[c];
+          factor[c] = first_constant ? -1.0 : 1.0;
+          offset[c] = first_constant ? value[c] : -value[c];
           break;
         case Binary::Kind::multiply:
-          step.factor[c] = value[c];
+          factor[c] = value[c];
           break;
         case Binary::Kind::divide:
-          if (first_constant) return "a constant divided by a tensor";
-          if (value[c] == 0) return "division by zero";
-          step.factor[c] = 1.0 / value[c];
+          if (first_constant) return Obstacle{Why::constant_quotient};
+          if (value[c] == 0) return Obstacle{Why::division_by_zero};
+          factor[c] = 1.0 / value[c];
           break;
         default:
-          return "-";
+          return Obstacle{Why::operator_itself};
       }
     }
-    return "";
+    step.form = form::Rescale{std::move(factor), std::move(offset)};
+    return {};
   }
 
-  std::string begin_with_whole_constant(const Binary& op, TensorId x, TensorId k,
-                                        bool first_constant, FormedStep& step) const {
+  Obstructed begin_with_whole_constant(const Binary& op, TensorId x, TensorId k,
+                                       bool first_constant, FormedStep& step) const {
     using Kind = Binary::Kind;
     const bool fits = op.kind == Kind::add || op.kind == Kind::multiply ||
                       (op.kind == Kind::subtract && !first_constant);
     if (!fits || tensor(k).shape != tensor(x).shape || x == graph_.input) {
-      return concat("a constant of shape ", list_text(tensor(k).shape));
+      return Obstacle{Why::constant_shape, tensor(k).shape};
     }
-    step.kind = op.kind == Kind::multiply ? StepKind::multiply : StepKind::add;
-    step.subtract = op.kind == Kind::subtract;
+    if (op.kind == Kind::multiply) {
+      step.form = form::Multiply{};
+    } else {
+      step.form = form::Add{op.kind == Kind::subtract};
+    }
     step.inputs = {x, k};
-    return "";
+    return {};
   }
 
-  std::string begin(const Gather& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const Gather& op, const Node& at, FormedStep& step) const {
     if (op.axis != static_cast<int>(tensor(at.inputs[0]).shape.size()) - 1) {
-      return concat("along axis ", op.axis);
+      return along(op.axis);
     }
-    step.kind = StepKind::gather;
+    form::Gather gather;
+    for (const int64_t index : op.indices) gather.channels.push_back(static_cast<int32_t>(index));
+    step.form = std::move(gather);
     step.inputs = {at.inputs[0]};
-    for (const int64_t index : op.indices) step.channels.push_back(static_cast<int32_t>(index));
-    return "";
+    return {};
   }
 
-  std::string begin(const Slice& op, const Node& at, FormedStep& step) const {
+  Obstructed begin(const Slice& op, const Node& at, FormedStep& step) const {
     const Shape& shape = tensor(at.inputs[0]).shape;
     for (size_t axis = 0; axis + 1 < shape.size(); ++axis) {
-      if (op.sizes[axis] != shape[axis]) return "not of channels";
+      if (op.sizes[axis] != shape[axis]) return Obstacle{Why::other_axes};
     }
-    step.kind = StepKind::gather;
-    step.inputs = {at.inputs[0]};
+    form::Gather gather;
     for (int64_t i = 0; i < op.sizes.back(); ++i) {
-      step.channels.push_back(static_cast<int32_t>(op.starts.back() + i * op.steps.back()));
+      gather.channels.push_back(static_cast<int32_t>(op.starts.back() + i * op.steps.back()));
     }
-    return "";
+    step.form = std::move(gather);
+    step.inputs = {at.inputs[0]};
+    return {};
   }
 
-  std::string begin(const Concat& op, const Node& at, FormedStep& step) const {
-    if (op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1) return "not of channels";
-    step.kind = StepKind::concat;
+  Obstructed begin(const Concat& op, const Node& at, FormedStep& step) const {
+    if (op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1)
+      return Obstacle{Why::other_axes};
+    step.form = form::Concat{};
     step.inputs = at.inputs;
-    return "";
+    return {};
   }
 
-  std::string begin(const Reshape&, const Node& at, FormedStep& step) const {
-    step.kind = StepKind::reshape;
+  Obstructed begin(const Reshape&, const Node& at, FormedStep& step) const {
+    step.form = form::Reshape{};
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
-  std::string begin(const Transpose& op, const Node& at, FormedStep& step) const {
-    if (op.perm.size() > most_axes) return concat("of ", op.perm.size(), " axes");
-    step.kind = StepKind::reshape;  // extend_move makes more of it
+  Obstructed begin(const Transpose& op, const Node& at, FormedStep& step) const {
+    if (op.perm.size() > most_axes)
+      return Obstacle{Why::axes, {}, {}, static_cast<int64_t>(op.perm.size())};
+    step.form = form::Reshape{};  // extend_move makes more of it
     step.inputs = {at.inputs[0]};
-    return "";
+    return {};
   }
 
  private:
-  std::string too_long(TensorId x, int64_t most) const {
+  static Obstructed along(int axis) { return Obstacle{Why::axis, {}, {}, axis}; }
+
+  Obstructed too_long(TensorId x, int64_t most) const {
     const int64_t row = channel_count(tensor(x));
-    return row <= most ? "" : concat("of a row of ", row, " values; the most is ", most);
+    if (row <= most) return {};
+    return Obstacle{Why::row, {}, {}, row, most};
   }
 
   // x * 1 + 0.
   void begin_copy(const Node& at, FormedStep& step) const {
-    step.kind = StepKind::rescale;
     const auto channels = static_cast<size_t>(channel_count(tensor(at.output)));
-    step.factor.assign(channels, 1.0);
-    step.offset.assign(channels, 0.0);
+    step.form =
+        form::Rescale{std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
     step.inputs = {at.inputs[0]};
   }
 
@@ -327,13 +336,10 @@ Wiring::Wiring(const Graph& from)
       consumers(octavo::consumers(from)),
       has_roundings(octavo::has_roundings(from)) {}
 
-std::string begin_step(const Wiring& wiring, uint32_t node, FormedStep& step) {
+std::optional<Obstacle> begin_step(const Wiring& wiring, uint32_t node, FormedStep& step) {
   const Node& at = wiring.graph.nodes[node];
   const Beginner beginner(wiring);
-  std::string problem =
-      std::visit([&](const auto& op) { return beginner.begin(op, at, step); }, at.op);
-  if (problem == "-") problem = concat("there is no integer ", operator_name(at.op));
-  return problem;
+  return std::visit([&](const auto& op) { return beginner.begin(op, at, step); }, at.op);
 }
 
 GivenRounding rounding_of(const FakeQuantize& op) {

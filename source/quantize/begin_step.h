@@ -2,7 +2,7 @@
 // same step is form_steps.cpp's.
 #pragma once
 
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "quantize/steps.h"
@@ -24,8 +24,8 @@ struct Wiring {
   bool has_roundings;  // a quantized file's
 };
 
-// Sets kind, inputs and what the kind needs. "" or why the node cannot be integers.
-std::string begin_step(const Wiring& wiring, uint32_t node, FormedStep& step);
+// Sets form and inputs, or says what keeps the node from being integers.
+std::optional<Obstacle> begin_step(const Wiring& wiring, uint32_t node, FormedStep& step);
 
 // As the file states it, along the channels.
 GivenRounding rounding_of(const FakeQuantize& op);

@@ -193,7 +193,7 @@ Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputM
                            result.unreadable.empty() ? "(none given)" : result.unreadable[0]));
   }
   for (const auto& step : formed.steps) {
-    if (step.kind == StepKind::constant) see_constant(graph, step.output, result);
+    if (step.is<form::Constant>()) see_constant(graph, step.output, result);
   }
   for (auto& of_worker : histograms) {
     for (size_t t = 0; t < tensors; ++t) {
@@ -245,7 +245,7 @@ Status check_calibration(const Calibration& calibration, const Graph& graph,
   }
   std::vector<uint8_t> wants = wanted(graph, formed), constant(tensors, 0);
   for (const auto& step : formed.steps) {
-    if (step.kind != StepKind::constant) continue;
+    if (!step.is<form::Constant>()) continue;
     constant[step.output] = 1;
     wants[step.output] = wants_moments | wants_histogram;
   }

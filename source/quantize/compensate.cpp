@@ -118,15 +118,16 @@ void round_compensated(const InverseFactor& factor, std::span<const double> valu
 
 namespace {
 
-void compensate_step(const Graph& graph, const FormedStep& step, const TapMoments& moments,
-                     const StoredTensor& input, IntegerConvolution& conv) {
+std::vector<int8_t> compensate_step(const Graph& graph, const FormedStep& step,
+                                    const TapMoments& moments, const StoredTensor& input,
+                                    const StoredConvolution& conv) {
   const Node& node = graph.nodes[step.node];
   const Tensor& weight = graph.tensors[node.inputs[1]];
-  const std::vector<float> real = weights_without(graph, step, conv.identity);
+  const std::vector<float> real = weights_without(graph, step, conv.integers->identity);
   const auto taps = static_cast<size_t>(moments.taps);
   const auto group_channels = static_cast<size_t>(weight.shape[3]);
-  const auto per_group = static_cast<size_t>(conv.outputs_per_group);
-  std::vector<int8_t> rounded = conv.weights.values;
+  const auto per_group = static_cast<size_t>(conv.integers->outputs_per_group);
+  std::vector<int8_t> rounded(conv.weights.begin(), conv.weights.end());
   for (int64_t g = 0; g < moments.groups; ++g) {
     for (int64_t b = 0; b < moments.blocks(); ++b) {
       const InverseFactor factor = inverse_factor(moments, g, b);
@@ -139,39 +140,42 @@ void compensate_step(const Graph& graph, const FormedStep& step, const TapMoment
           const size_t c = static_cast<size_t>(g) * group_channels + (first + k) % group_channels;
           values[k] = real[o * taps + first + k] * input.scale[c];
         }
-        round_compensated(factor, values, conv.weights.unit[o],
+        round_compensated(factor, values, conv.unit(o),
                           std::span(rounded).subspan(o * taps + first, values.size()));
       }
     }
   }
   const bool bytes = input.type == ElementType::u8;
-  for (size_t o = 0; o < conv.weights.unit.size(); ++o) {
+  for (size_t o = 0; o < conv.outputs(); ++o) {
     const auto row = std::span(rounded).subspan(o * taps, taps);
-    const int64_t bias = fold_bias(row, conv.weights.unit[o], conv.terms(static_cast<int64_t>(o)));
-    if (!fits_accumulator(row, bias, input.levels.hi, bytes)) continue;
-    std::copy(row.begin(), row.end(),
-              conv.weights.values.begin() + static_cast<ptrdiff_t>(o * taps));
+    const int64_t bias = fold_bias(row, conv.unit(o), conv.terms(o));
+    if (fits_accumulator(row, bias, input.levels.hi, bytes)) continue;
+    std::copy(conv.row(o).begin(), conv.row(o).end(), row.begin());
   }
+  return rounded;
 }
 
 }  // namespace
 
-Status compensate_weights(const Graph& graph, const FormedSteps& formed,
-                          const Calibration& calibration, const InputMapping& mapping,
-                          const CalibrationFeed& feed, const Sweep& sweep, Choice& choice) {
-  auto moments = collect_tap_moments(graph, formed, choice, mapping, calibration.repair,
-                                     calibration.far, feed, sweep);
+Result<std::vector<std::vector<int8_t>>> compensate_weights(const PassInputs& in,
+                                                            const Quantization& q) {
+  const Sweep sweep = in.sweep_for("rounding weights");
+  auto moments = collect_tap_moments(in, q.tensors, sweep);
   if (!moments) return moments.error();
+  const std::vector<FormedStep>& steps = in.network.formed.steps;
+  std::vector<std::vector<int8_t>> out(steps.size());
   const auto work = [&](size_t s, size_t, size_t) -> Status {
-    const FormedStep& step = formed.steps[s];
-    if (step.kind == StepKind::convolution && !step.whole_weights && (*moments)[s].taps != 0) {
-      compensate_step(graph, step, (*moments)[s], choice.tensors[step.inputs[0]],
-                      choice.convolutions[s]);
+    const FormedStep& step = steps[s];
+    if (step.is<form::Convolution>() && !keeps_weights(step) && (*moments)[s].taps != 0) {
+      out[s] = compensate_step(in.network.graph, step, (*moments)[s], q.tensors[step.inputs[0]],
+                               q.convolution(s));
     }
     (*moments)[s] = {};
     return {};
   };
-  return for_pictures(sweep, formed.steps.size(), work, [](size_t, size_t) {});
+  const Status done = for_pictures(sweep, steps.size(), work, [](size_t, size_t) {});
+  if (!done) return done.error();
+  return out;
 }
 
 }  // namespace octavo

@@ -20,10 +20,9 @@ InverseFactor inverse_factor(const TapMoments& moments, int64_t group, int64_t b
 void round_compensated(const InverseFactor& factor, std::span<const double> values, double unit,
                        std::span<int8_t> row);
 
-// Every convolution's weights with the units that `choice` has for them. A row that would
-// no longer fit its accumulator stays as it is.
-Status compensate_weights(const Graph& graph, const FormedSteps& formed,
-                          const Calibration& calibration, const InputMapping& mapping,
-                          const CalibrationFeed& feed, const Sweep& sweep, Choice& choice);
+// By step: the weights of every convolution, in its units. A row that would no longer fit its
+// accumulator stays as it is. Empty where a file's own integers stay, and for other steps.
+Result<std::vector<std::vector<int8_t>>> compensate_weights(const PassInputs& inputs,
+                                                            const Quantization& q);
 
 }  // namespace octavo

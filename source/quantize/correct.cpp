@@ -3,27 +3,29 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/simulate.h"
+
 namespace octavo {
 
 namespace {
 
 // By tensor: the mean of every convolution's accumulated output where each step reads the
 // float network's values, rounded.
-Result<std::vector<ChannelMoments>> local_means(const Graph& graph, const FormedSteps& formed,
-                                                const Simulation& simulation,
-                                                const std::vector<size_t>& pictures,
-                                                const FarPictures& far, const CalibrationFeed& feed,
-                                                const Sweep& wanted) {
-  const Sweep sweep =
-      bounded_sweep(wanted, pictures.size(), 2 * session_bytes(graph) + activation_bytes(graph));
+Result<std::vector<ChannelMoments>> local_means(const PassInputs& in,
+                                                const Simulation& simulation) {
+  const StepNetwork& network = in.network;
+  const Graph& graph = network.graph;
+  const std::vector<size_t>& pictures = in.calibration.repair;
+  const Sweep sweep = bounded_sweep(in.sweep_for("correcting biases"), pictures.size(),
+                                    2 * session_bytes(graph) + activation_bytes(graph));
   auto float_sessions = create_sessions(graph, sweep.threads);
   if (!float_sessions) return float_sessions.error();
   auto sessions = create_sessions(simulation.graph, sweep.threads);
   if (!sessions) return sessions.error();
   const size_t tensors = graph.tensors.size();
   std::vector<uint8_t> measured(tensors, 0), stored(tensors, 0);
-  for (const auto& step : formed.steps) {
-    if (step.kind == StepKind::convolution) measured[step.accumulated] = 1;
+  for (const auto& step : network.formed.steps) {
+    if (step.is<form::Convolution>()) measured[step.accumulated] = 1;
     stored[step.output] = 1;
   }
   const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
@@ -32,7 +34,7 @@ Result<std::vector<ChannelMoments>> local_means(const Graph& graph, const Formed
   std::vector<ChannelMoments> sum(tensors);
 
   const auto work = [&](size_t i, size_t slot, size_t worker) -> Status {
-    auto values = load_values(feed, pictures[i], simulation.mapping, inputs);
+    auto values = load_values(*in.feed, pictures[i], network.mapping, inputs);
     if (!values) return values.error();
     std::vector<float> logits(outputs);
     std::vector<std::vector<float>> exact(tensors);
@@ -53,7 +55,7 @@ Result<std::vector<ChannelMoments>> local_means(const Graph& graph, const Formed
   };
   const auto merge = [&](size_t i, size_t slot) {
     for (size_t t = 0; t < tensors; ++t) {
-      if (records[slot][t].count != 0 && !far.contains(t, pictures[i]))
+      if (records[slot][t].count != 0 && !in.calibration.far.contains(t, pictures[i]))
         sum[t].merge(records[slot][t]);
     }
   };
@@ -65,27 +67,27 @@ Result<std::vector<ChannelMoments>> local_means(const Graph& graph, const Formed
 
 }  // namespace
 
-Status correct_biases(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
-                      const StepTables& tables, const InputMapping& mapping,
-                      const CalibrationFeed& feed, const Sweep& sweep, Choice& choice) {
-  const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
-  auto means =
-      local_means(graph, formed, simulation, calibration.repair, calibration.far, feed, sweep);
+Result<std::vector<std::vector<double>>> correct_biases(const PassInputs& in,
+                                                        const Quantization& q) {
+  const Simulation simulation = make_simulation(in.network, q);
+  const auto means = local_means(in, simulation);
   if (!means) return means.error();
-  for (size_t s = 0; s < formed.steps.size(); ++s) {
-    const FormedStep& step = formed.steps[s];
-    if (step.kind != StepKind::convolution || step.whole_weights) continue;
-    IntegerConvolution& conv = choice.convolutions[s];
-    for (size_t o = 0; o < conv.real_bias.size(); ++o) {
+  const std::vector<FormedStep>& steps = in.network.formed.steps;
+  std::vector<std::vector<double>> out(steps.size());
+  for (size_t s = 0; s < steps.size(); ++s) {
+    const FormedStep& step = steps[s];
+    if (!step.is<form::Convolution>() || keeps_weights(step)) continue;
+    const StoredConvolution conv = q.convolution(s);
+    for (size_t o = 0; o < conv.outputs(); ++o) {
       const auto channel = static_cast<int64_t>(o);
-      const double shift = calibration.accumulated[step.accumulated].mean(channel) -
+      const double shift = in.calibration.accumulated[step.accumulated].mean(channel) -
                            (*means)[step.accumulated].mean(channel);
       // The proof of the accumulator left this much room.
-      const double most = conv.weights.unit[o] * (1 << 24);
-      conv.real_bias[o] += std::clamp(shift, -most, most);
+      const double most = conv.unit(o) * (1 << 24);
+      out[s].push_back(std::clamp(shift, -most, most));
     }
   }
-  return {};
+  return out;
 }
 
 }  // namespace octavo

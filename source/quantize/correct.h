@@ -6,14 +6,14 @@
 // whole simulated shift at once overshoot: every layer would answer for those before it.)
 #pragma once
 
-#include "quantize/simulate.h"
+#include "quantize/pass.h"
 
 namespace octavo {
 
-// Moves real_bias of every convolution so that, over the pictures of calibration.repair and
-// with rounded float values as input, the mean of each output channel is the float network's.
-Status correct_biases(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
-                      const StepTables& tables, const InputMapping& mapping,
-                      const CalibrationFeed& feed, const Sweep& sweep, Choice& choice);
+// By step: what brings the mean of each output channel of a convolution back to the float
+// network's, over the pictures of calibration.repair and with rounded float values as input. Empty
+// where a file's own integers stay, and for other steps.
+Result<std::vector<std::vector<double>>> correct_biases(const PassInputs& inputs,
+                                                        const Quantization& q);
 
 }  // namespace octavo

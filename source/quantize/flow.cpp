@@ -58,11 +58,14 @@ Origins seen_as(const Origins& from, int64_t channels, ChannelFlow& flow) {
   return to;
 }
 
-Origins permuted(const Graph& graph, const FormedStep& step, ChannelFlow& flow) {
-  const auto last = static_cast<int32_t>(step.perm.size()) - 1;
+Origins permuted(const Graph& graph, const FormedStep& step, const form::Permute& permute,
+                 ChannelFlow& flow) {
+  const auto last = static_cast<int32_t>(permute.perm.size()) - 1;
   const int64_t channels = channel_count(graph.tensors[step.output]);
   const Origins& from = flow.origins[step.inputs[0]];
-  if (step.perm.back() == last) return seen_as(seen_as(from, step.dims.back(), flow), channels, flow);
+  if (permute.perm.back() == last) {
+    return seen_as(seen_as(from, permute.dims.back(), flow), channels, flow);
+  }
   tie_scales(from, flow);
   return Origins(static_cast<size_t>(channels), from[0]);
 }
@@ -71,12 +74,12 @@ void move_channels(const Graph& graph, const FormedStep& step, ChannelFlow& flow
   auto& to = flow.origins[step.output];
   for (const TensorId input : step.inputs) {
     const auto& from = flow.origins[input];
-    if (step.kind == StepKind::gather) {
-      for (const int32_t c : step.channels) to.push_back(from[static_cast<size_t>(c)]);
-    } else if (step.kind == StepKind::reshape) {
+    if (const auto* gather = step.as<form::Gather>()) {
+      for (const int32_t c : gather->channels) to.push_back(from[static_cast<size_t>(c)]);
+    } else if (step.is<form::Reshape>()) {
       to = seen_as(from, channel_count(graph.tensors[step.output]), flow);
-    } else if (step.kind == StepKind::permute) {
-      to = permuted(graph, step, flow);
+    } else if (const auto* permute = step.as<form::Permute>()) {
+      to = permuted(graph, step, *permute, flow);
     } else {
       to.insert(to.end(), from.begin(), from.end());
     }

@@ -65,7 +65,7 @@ class Former {
 
   uint32_t sole_reader(TensorId t) const { return wiring_.sole_reader(t); }
 
-  void refuse(uint32_t n, const std::string& why) { refused_.push_back({n, why}); }
+  void refuse(uint32_t n, Obstacle obstacle) { refused_.push_back({n, std::move(obstacle)}); }
 
   void form(uint32_t n) {
     const Node& at = node(n);
@@ -74,7 +74,7 @@ class Former {
       return;
     }
     if (!stored_shape(tensor(at.output).shape)) {
-      return refuse(n, concat("output of shape ", list_text(tensor(at.output).shape)));
+      return refuse(n, {Obstacle::Why::output_shape, tensor(at.output).shape});
     }
     if (is_no_change_of_storage(graph_, at)) {
       formed_.stored_as[at.output] = formed_.stored_as[at.inputs[0]];
@@ -83,16 +83,15 @@ class Former {
     if (const auto nodes = function_at(n); !nodes.empty()) return form_lookup(nodes);
     FormedStep step;
     step.node = n;
-    const std::string problem = begin_step(wiring_, n, step);
-    if (!problem.empty()) return refuse(n, problem);
+    if (auto obstacle = begin_step(wiring_, n, step)) return refuse(n, *std::move(obstacle));
     take(step, n);
     for (const TensorId input : step.inputs) {
       if (constant(input)) store_constant(input, !moves_only(step));
     }
-    if (step.kind == StepKind::reshape) extend_move(step);
-    if (step.kind == StepKind::l2_normalize) take_quotient(step);
-    if (step.kind == StepKind::matmul) extend_factor(step);
-    if (step.kind == StepKind::rescale && !rounds(n)) {
+    if (step.is<form::Reshape>()) extend_move(step);
+    if (step.is<form::L2Normalize>()) take_quotient(step);
+    if (auto* product = std::get_if<form::MatMul>(&step.form)) extend_factor(step, *product);
+    if (step.is<form::Rescale>() && !rounds(n)) {
       if (const auto* unary = std::get_if<Unary>(&at.op)) {
         set_activation(step, *unary);
         step.accumulated = at.inputs[0];
@@ -130,22 +129,18 @@ class Former {
 
   void form_lookup(const std::vector<uint32_t>& nodes) {
     FormedStep step;
-    step.kind = StepKind::rescale;
-    step.looked_up = true;
+    step.form = form::Lookup{};
     step.node = nodes.front();
     step.inputs = {*pointwise_operand(graph_, node(step.node))};
     for (const uint32_t n : nodes) take(step, n);
     step.accumulated = step.activated = step.output;
-    const auto channels = static_cast<size_t>(channel_count(tensor(step.output)));
-    step.factor.assign(channels, 1.0);
-    step.offset.assign(channels, 0.0);
     step.rounding = rounding_at(nodes.back());
     formed_.steps.push_back(std::move(step));
   }
 
   // A rounding that the file states ends the step.
   void finish(FormedStep& step) {
-    if (!moves_only(step) && step.kind != StepKind::constant && !step.rounding) {
+    if (!moves_only(step) && !step.is<form::Constant>() && !step.rounding) {
       const uint32_t reader = next(step);
       if (reader != no_node && rounds(reader) && is_by_channel(reader)) {
         step.rounding = rounding_at(reader);
@@ -282,7 +277,7 @@ class Former {
   }
 
   static bool takes_residual(const FormedStep& step) {
-    return step.kind == StepKind::convolution || step.kind == StepKind::matmul;
+    return step.is<form::Convolution>() || step.is<form::MatMul>();
   }
 
   // The convolution or product whose unrounded result an addition takes: its output (after its
@@ -323,25 +318,24 @@ class Former {
     const Node& at = node(n);
     if (!std::holds_alternative<ChannelAffine>(at.op)) return {};
     FormedStep step;
-    if (!begin_step(wiring_, n, step).empty()) return {};
+    if (begin_step(wiring_, n, step)) return {};
+    const auto& [factor, offset] = std::get<form::Rescale>(step.form);
     const auto is_zero = [](double value) { return value == 0; };
-    return std::all_of(step.offset.begin(), step.offset.end(), is_zero) ? step.factor
-                                                                        : std::vector<double>{};
+    return std::all_of(offset.begin(), offset.end(), is_zero) ? factor : std::vector<double>{};
   }
 
   // A product of two activations -> [factor a channel]: part of its multiplier.
-  void extend_factor(FormedStep& step) {
+  void extend_factor(FormedStep& step, form::MatMul& product) {
     for (uint32_t reader = next(step); reader != no_node; reader = next(step)) {
       const auto factor = factor_of(reader);
-      if (factor.size() != step.factor.size()) return;
-      for (size_t c = 0; c < factor.size(); ++c) step.factor[c] *= factor[c];
+      if (factor.size() != product.factor.size()) return;
+      for (size_t c = 0; c < factor.size(); ++c) product.factor[c] *= factor[c];
       take(step, reader);
     }
   }
 
   // reshapes -> [transpose] -> reshapes: one step, whatever ranks lie between.
   void extend_move(FormedStep& step) {
-    step.dims = to_int32(tensor(step.output).shape);
     const auto take_reshapes = [&] {
       uint32_t reader = sole_reader(step.output);
       while (reader != no_node && std::holds_alternative<Reshape>(node(reader).op)) {
@@ -364,9 +358,7 @@ class Former {
   }
 
   static void turn(FormedStep& step, const Transpose& transpose, const Shape& shape) {
-    step.kind = StepKind::permute;
-    step.dims = to_int32(shape);
-    step.perm.assign(transpose.perm.begin(), transpose.perm.end());
+    step.form = form::Permute{to_int32(shape), {transpose.perm.begin(), transpose.perm.end()}};
   }
 
   static std::vector<int32_t> to_int32(const Shape& shape) {
@@ -388,7 +380,7 @@ class Former {
     if (constant_stored_[t]) return;
     constant_stored_[t] = true;
     FormedStep step;
-    step.kind = StepKind::constant;
+    step.form = form::Constant{};
     step.output = step.accumulated = step.activated = t;
     if (computed_with && wiring_.has_roundings)
       step.rounding = rounding_of_constant(*tensor(t).values);
@@ -414,14 +406,14 @@ class Former {
       if (formed_.stored_as[graph_.output] != step.output) continue;
       const bool clamped = std::isfinite(step.lo) || std::isfinite(step.hi);
       if (moves_only(step) || (clamped && (step.has_residual || step.activation))) {
-        refuse(step.nodes.back(), "it cannot be the network's output");
+        refuse(step.nodes.back(), {Obstacle::Why::last_output});
       }
       return;
     }
     if (!graph_.nodes.empty()) {
-      refuse(static_cast<uint32_t>(graph_.nodes.size() - 1), "the network's output is its input");
+      refuse(static_cast<uint32_t>(graph_.nodes.size() - 1), {Obstacle::Why::input_is_output});
     } else {
-      refused_.push_back({std::nullopt, "a network without nodes"});
+      refused_.push_back({std::nullopt, {Obstacle::Why::no_nodes}});
     }
   }
 
@@ -437,23 +429,6 @@ class Former {
 
 Formation form_what_can(const Graph& graph) {
   return Former(graph).run();
-}
-
-Status all_formed(const Graph& graph, const std::vector<Refusal>& refused) {
-  if (refused.empty()) return {};
-  std::string text = concat(refused.size(), refused.size() == 1 ? " node" : " nodes",
-                            " cannot become integer steps: ");
-  for (size_t i = 0; i < refused.size(); ++i) {
-    const std::string separator = i == 0 ? "" : "; ";
-    if (refused[i].node) {
-      const Node& node = graph.nodes[*refused[i].node];
-      text +=
-          concat(separator, quoted(node.name), " (", operator_name(node.op), "): ", refused[i].why);
-    } else {
-      text += separator + refused[i].why;
-    }
-  }
-  return rejected(std::move(text));
 }
 
 Result<FormedSteps> form_steps(const Graph& graph) {

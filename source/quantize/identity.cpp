@@ -11,8 +11,8 @@ namespace {
 // A residual comes after the activation, so only a clamp may follow; and the step's rows
 // and columns have to be its input's.
 bool can_take_itself(const Graph& graph, const FormedStep& step) {
-  if (step.kind != StepKind::convolution || step.has_residual || step.activation) return false;
-  if (step.whole_weights) return false;
+  if (!step.is<form::Convolution>() || step.has_residual || step.activation) return false;
+  if (keeps_weights(step)) return false;
   const Node& node = graph.nodes[step.node];
   const auto& conv = std::get<Conv2d>(node.op);
   // The first tensor may be a picture, the last result logits: neither can be a residual's.

@@ -40,14 +40,13 @@ struct Units {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const FormedSteps& formed, const Choice& choice,
-           const StepTables& tables, const Preprocess* how)
-      : graph_(graph),
-        formed_(formed),
-        choice_(choice),
-        tables_(tables),
-        how_(how),
-        index_(graph.tensors.size(), UINT32_MAX) {}
+  Lowering(const PassInputs& inputs, const Quantization& quantized)
+      : network_(inputs.network),
+        graph_(network_.graph),
+        formed_(network_.formed),
+        quantized_(quantized),
+        how_(inputs.how),
+        index_(graph_.tensors.size(), UINT32_MAX) {}
 
   Result<Plan> run() {
     plan_.picture_input = how_ != nullptr;
@@ -56,7 +55,7 @@ class Lowering {
     plan_.output_kind = graph_.output_kind;
     plan_.input = tensor(graph_.input);
     for (size_t s = 0; s < formed_.steps.size(); ++s) lower_step(s);
-    plan_.output = index_[choice_.logits];
+    plan_.output = index_[network_.logits()];
     if (const Status status = verify(plan_); !status) {
       return failed(
           concat("the quantizer made a plan that does not verify: ", status.error().message));
@@ -70,11 +69,11 @@ class Lowering {
     PlanTensor out;
     out.name = graph_.tensors[t].name;
     out.shape = *stored_shape(graph_.tensors[t].shape);
-    if (t == choice_.logits) {
+    if (t == network_.logits()) {
       out.type = ElementType::f32;
       out.shape = {1, 1, 1, static_cast<int32_t>(element_count(graph_.tensors[t].shape))};
     } else {
-      const StoredTensor& stored = choice_.tensors[t];
+      const StoredTensor& stored = quantized_.tensors[t];
       out.type = stored.type;
       out.scale = to_floats(stored.scale);
       out.zero_point = shortest(stored.zero_point);
@@ -83,11 +82,11 @@ class Lowering {
     return index_[t] = static_cast<uint32_t>(plan_.tensors.size() - 1);
   }
 
-  bool to_logits(const FormedStep& step) const { return step.output == choice_.logits; }
+  bool to_logits(const FormedStep& step) const { return step.output == network_.logits(); }
 
   // In output units a real 1 is this much.
   double per_real(const FormedStep& step, size_t c) const {
-    return to_logits(step) ? 1.0 : 1.0 / choice_.tensors[step.output].scale[c];
+    return to_logits(step) ? 1.0 : 1.0 / quantized_.tensors[step.output].scale[c];
   }
 
   // A real value in output units. Where the file says both scales, with the roundings to float
@@ -95,11 +94,11 @@ class Lowering {
   // multiplier off by its last bit moves logits by several of their steps.
   double output_units(const FormedStep& step, double real, size_t c) const {
     if (!step.rounding || to_logits(step)) return real * per_real(step, c);
-    return static_cast<float>(real) / static_cast<float>(choice_.tensors[step.output].scale[c]);
+    return static_cast<float>(real) / static_cast<float>(quantized_.tensors[step.output].scale[c]);
   }
 
   double input_scale(const FormedStep& step, size_t input, size_t c) const {
-    return choice_.tensors[step.inputs[input]].scale[c];
+    return quantized_.tensors[step.inputs[input]].scale[c];
   }
 
   // real[c]: the real value of one unit of what the step counts, in output channel c.
@@ -140,10 +139,10 @@ class Lowering {
     }
     if (!step.activation) return {};
     const Unary& unary = *step.activation;
-    if (tables_[s]) {
+    if (quantized_.tables[s]) {
       out.activation = Activation::table;
-      out.table.assign(tables_[s]->knots.begin(), tables_[s]->knots.end());
-      return {tables_[s]->argument_unit, tables_[s]->result_unit};
+      out.table.assign(quantized_.tables[s]->knots.begin(), quantized_.tables[s]->knots.end());
+      return {quantized_.tables[s]->argument_unit, quantized_.tables[s]->result_unit};
     }
     switch (unary.kind) {
       case Unary::Kind::hard_swish:
@@ -168,7 +167,7 @@ class Lowering {
 
   void set_clamp(Epilogue& out, const FormedStep& step, size_t channels) const {
     if (to_logits(step)) return;
-    const StoredTensor& stored = choice_.tensors[step.output];
+    const StoredTensor& stored = quantized_.tensors[step.output];
     out.lo.clear();
     out.hi.clear();
     for (size_t c = 0; c < channels; ++c) {
@@ -193,7 +192,7 @@ class Lowering {
                                   : graph_.nodes[step.nodes.back()].name;
     for (const TensorId input : step.inputs) out.inputs.push_back(tensor(input));
     add_bias_rest(s, out);
-    if (!choice_.convolutions[s].identity.empty()) out.inputs.push_back(out.inputs[0]);
+    if (!quantized_.convolutions[s].identity.empty()) out.inputs.push_back(out.inputs[0]);
     out.output = tensor(step.output);
     plan_.steps.push_back(std::move(out));
   }
@@ -202,22 +201,20 @@ class Lowering {
   // file that keeps biases in float: less than half a unit a channel, or nothing.
   std::vector<double> bias_rest(size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    const IntegerConvolution& convolution = choice_.convolutions[s];
-    const bool free = step.kind == StepKind::convolution && step.whole_weights && step.rounding &&
-                      !step.has_residual && !step.activation && !to_logits(step) &&
-                      convolution.identity.empty();
+    const bool free = keeps_weights(step) && step.rounding && !step.has_residual &&
+                      !step.activation && !to_logits(step) &&
+                      quantized_.convolutions[s].identity.empty();
     if (!free) return {};
+    const StoredConvolution convolution = quantized_.convolution(s);
     const std::vector<int32_t> stored = stored_bias(convolution);
-    const size_t taps = convolution.offsets[0].size();
     std::vector<double> rest;
     bool any = false;
     for (size_t o = 0; o < stored.size(); ++o) {
-      const BiasTerms terms = convolution.terms(static_cast<int64_t>(o));
-      const double real = terms.real_bias / convolution.weights.unit[o];
+      const BiasTerms terms = convolution.terms(o);
+      const auto row = convolution.row(o);
+      const double real = terms.real_bias / convolution.unit(o);
       double exact = real;
-      for (size_t k = 0; k < taps; ++k) {
-        exact -= convolution.weights.values[o * taps + k] * terms.offsets[k];
-      }
+      for (size_t k = 0; k < row.size(); ++k) exact -= row[k] * terms.offsets[k];
       rest.push_back(std::clamp(exact - stored[o], -0.5, 0.5));
       // A whole number that was rounded to float is one still.
       any = any || std::fabs(rest.back()) > 1e-4 + 3e-7 * std::fabs(real);
@@ -253,49 +250,15 @@ class Lowering {
   }
 
   StepOperator operation(size_t s) const {
-    const FormedStep& step = formed_.steps[s];
-    switch (step.kind) {
-      case StepKind::convolution:
-        return convolution(s);
-      case StepKind::pool:
-        return pool(s);
-      case StepKind::add:
-        return add(s);
-      case StepKind::multiply:
-        return multiply(s);
-      case StepKind::divide:
-        return divide(s);
-      case StepKind::rescale:
-        return rescale(s);
-      case StepKind::layer_norm:
-        return layer_norm(s);
-      case StepKind::l2_normalize:
-        return l2_normalize(s);
-      case StepKind::softmax:
-        return softmax(s);
-      case StepKind::matmul:
-        return matmul(s);
-      case StepKind::resize:
-        return resize(s);
-      case StepKind::permute:
-        return PermuteStep{step.dims, step.perm};
-      case StepKind::constant:
-        return constant(s);
-      case StepKind::gather:
-        return GatherStep{step.channels};
-      case StepKind::concat:
-        return ConcatStep{};
-      case StepKind::reshape:
-        return ReshapeStep{};
-    }
-    return ReshapeStep{};
+    return std::visit([&](const auto& form) -> StepOperator { return lowered(form, s); },
+                      formed_.steps[s].form);
   }
 
   size_t output_channels(const FormedStep& step) const {
     return static_cast<size_t>(channel_count(graph_.tensors[step.output]));
   }
 
-  StepOperator convolution(size_t s) const {
+  StepOperator lowered(const form::Convolution&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const Node& node = graph_.nodes[step.node];
     const auto& conv = std::get<Conv2d>(node.op);
@@ -306,10 +269,11 @@ class Lowering {
     out.dilation = {conv.dilation[0], conv.dilation[1]};
     out.pads = {conv.pads.top, conv.pads.left, conv.pads.bottom, conv.pads.right};
     out.groups = conv.groups;
-    out.weights = choice_.convolutions[s].weights.values;
-    out.bias = stored_bias(choice_.convolutions[s]);
-    out.epilogue = epilogue(s, choice_.convolutions[s].weights.unit);
-    add_identity(step, choice_.convolutions[s].identity, out.epilogue);
+    const StoredConvolution stored = quantized_.convolution(s);
+    out.weights.assign(stored.weights.begin(), stored.weights.end());
+    out.bias = stored_bias(stored);
+    out.epilogue = epilogue(s, stored.integers->weights.unit);
+    add_identity(step, stored.integers->identity, out.epilogue);
     return out;
   }
 
@@ -327,9 +291,9 @@ class Lowering {
     out.residual_multiplier = to_floats(multiplier);
   }
 
-  StepOperator pool(size_t s) const {
+  StepOperator lowered(const form::Pool& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    const Pool2d& pool = step.pool;
+    const Pool2d& pool = form.op;
     PoolStep out;
     out.kind =
         pool.kind == Pool2d::Kind::maximum ? PoolStep::Kind::maximum : PoolStep::Kind::average;
@@ -347,29 +311,29 @@ class Lowering {
     return out;
   }
 
-  StepOperator add(size_t s) const {
+  StepOperator lowered(const form::Add& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     AddStep out;
     out.epilogue = epilogue(s, input_scales(step, 0));
     // b in the units that a's multiplier leads to.
     std::vector<double> b = input_scales(step, 1);
     for (size_t c = 0; c < b.size(); ++c) {
-      if (step.subtract) b[c] = -b[c];
+      if (form.subtract) b[c] = -b[c];
       if (out.epilogue.activation == Activation::none) b[c] *= per_real(step, c);
-      if (tables_[s]) b[c] /= tables_[s]->argument_unit;
+      if (quantized_.tables[s]) b[c] /= quantized_.tables[s]->argument_unit;
     }
     out.b_multiplier = to_floats(b);
     return out;
   }
 
-  StepOperator multiply(size_t s) const {
+  StepOperator lowered(const form::Multiply&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     std::vector<double> real = input_scales(step, 0);
     for (size_t c = 0; c < real.size(); ++c) real[c] *= input_scale(step, 1, c);
     return MultiplyStep{epilogue(s, real)};
   }
 
-  StepOperator divide(size_t s) const {
+  StepOperator lowered(const form::Divide&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     std::vector<double> real = input_scales(step, 0);
     for (size_t c = 0; c < real.size(); ++c) real[c] /= input_scale(step, 1, c);
@@ -382,12 +346,13 @@ class Lowering {
       const size_t colour = std::min<size_t>(c, 2);
       return (static_cast<float>(code) - how_->mean[colour]) / how_->std[colour];
     }
-    const StoredTensor& stored = choice_.tensors[step.inputs[0]];
+    const StoredTensor& stored = quantized_.tensors[step.inputs[0]];
     return static_cast<float>(code - stored.zero_point[c]) * static_cast<float>(stored.scale[c]);
   }
 
-  StepOperator lookup(const FormedStep& step) const {
-    const StoredTensor& from = choice_.tensors[step.inputs[0]];
+  StepOperator lowered(const form::Lookup&, size_t s) const {
+    const FormedStep& step = formed_.steps[s];
+    const StoredTensor& from = quantized_.tensors[step.inputs[0]];
     const bool one_table = is_alike_for_all_channels(graph_, step.nodes) && has_one_scale(from) &&
                            !(how_ != nullptr && step.inputs[0] == graph_.input);
     LookupStep out;
@@ -405,20 +370,19 @@ class Lowering {
     return out;
   }
 
-  StepOperator rescale(size_t s) const {
+  StepOperator lowered(const form::Rescale& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    if (step.looked_up) return lookup(step);
     RescaleStep out;
-    std::vector<double> real = input_scales(step, 0), offset = step.offset;
+    std::vector<double> real = input_scales(step, 0), offset = form.offset;
     for (size_t c = 0; c < real.size(); ++c) {
       // A picture's zero is its mean, which the integer zero point only comes near.
       if (how_ != nullptr && step.inputs[0] == graph_.input) {
         const double mean = how_->mean[std::min<size_t>(c, 2)];
         offset[c] +=
-            step.factor[c] * real[c] * (choice_.tensors[graph_.input].zero_point[c] - mean);
+            form.factor[c] * real[c] * (quantized_.tensors[graph_.input].zero_point[c] - mean);
       }
       // A factor of zero leaves the offset alone; multipliers are never zero.
-      const double factor = step.factor[c];
+      const double factor = form.factor[c];
       real[c] *= std::fabs(factor) < 1e-12 ? std::copysign(1e-12, factor) : factor;
     }
     out.epilogue = epilogue(s, real);
@@ -431,38 +395,40 @@ class Lowering {
                                        std::vector<double> offset) const {
     for (size_t c = 0; c < offset.size(); ++c) {
       if (epilogue.activation == Activation::none) offset[c] *= per_real(formed_.steps[s], c);
-      if (tables_[s]) offset[c] = (offset[c] - tables_[s]->centre) / tables_[s]->argument_unit;
+      if (quantized_.tables[s])
+        offset[c] =
+            (offset[c] - quantized_.tables[s]->centre) / quantized_.tables[s]->argument_unit;
     }
     return to_floats(offset);
   }
 
   // The sums are in the input's units, where the network's epsilon is C^2 / scale^2 as large.
-  StepOperator layer_norm(size_t s) const {
+  StepOperator lowered(const form::LayerNorm& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    const double channels = static_cast<double>(step.factor.size());
+    const double channels = static_cast<double>(form.factor.size());
     const double unit = input_scale(step, 0, 0);
     LayerNormStep out;
     out.epsilon = static_cast<float>(
-        std::clamp(step.epsilon * channels * channels / (unit * unit), 0x1p-100, 0x1p80));
-    std::vector<double> real = step.factor;
+        std::clamp(form.epsilon * channels * channels / (unit * unit), 0x1p-100, 0x1p80));
+    std::vector<double> real = form.factor;
     for (double& factor : real) {  // multipliers are never zero
       if (std::fabs(factor) < 1e-12) factor = std::copysign(1e-12, factor);
     }
     out.epilogue = epilogue(s, real);
-    out.offset = to_argument_units(s, out.epilogue, step.offset);
+    out.offset = to_argument_units(s, out.epilogue, form.offset);
     return out;
   }
 
-  StepOperator l2_normalize(size_t s) const {
+  StepOperator lowered(const form::L2Normalize& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     L2NormalizeStep out;
     out.floor =
-        static_cast<float>(std::clamp(step.epsilon / input_scale(step, 0, 0), 0x1p-80, 0x1p20));
+        static_cast<float>(std::clamp(form.least_norm / input_scale(step, 0, 0), 0x1p-80, 0x1p20));
     out.epilogue = epilogue(s, std::vector<double>(output_channels(step), 1.0));
     return out;
   }
 
-  StepOperator softmax(size_t s) const {
+  StepOperator lowered(const form::Softmax&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const double unit = input_scale(step, 0, 0);
     SoftmaxStep out;
@@ -474,21 +440,21 @@ class Lowering {
     return out;
   }
 
-  StepOperator matmul(size_t s) const {
+  StepOperator lowered(const form::MatMul& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    std::vector<double> real = step.factor;
+    std::vector<double> real = form.factor;
     for (size_t c = 0; c < real.size(); ++c) {
       double& factor = real[c];
       if (std::fabs(factor) < 1e-12) factor = std::copysign(1e-12, factor);
-      factor *= input_scale(step, 0, 0) * input_scale(step, 1, step.transpose_b ? 0 : c);
+      factor *= input_scale(step, 0, 0) * input_scale(step, 1, form.transpose_b ? 0 : c);
     }
     MatMulStep out;
-    out.transpose_b = step.transpose_b;
+    out.transpose_b = form.transpose_b;
     out.epilogue = epilogue(s, real);
     return out;
   }
 
-  StepOperator resize(size_t s) const {
+  StepOperator lowered(const form::Resize&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const auto& op = std::get<Resize>(graph_.nodes[step.node].op);
     const auto in = *stored_shape(graph_.tensors[step.inputs[0]].shape);
@@ -511,9 +477,16 @@ class Lowering {
     }
   }
 
-  StepOperator constant(size_t s) const {
+  StepOperator lowered(const form::Gather& form, size_t) const { return GatherStep{form.channels}; }
+  StepOperator lowered(const form::Concat&, size_t) const { return ConcatStep{}; }
+  StepOperator lowered(const form::Reshape&, size_t) const { return ReshapeStep{}; }
+  StepOperator lowered(const form::Permute& form, size_t) const {
+    return PermuteStep{form.dims, form.perm};
+  }
+
+  StepOperator lowered(const form::Constant&, size_t s) const {
     const TensorId t = formed_.steps[s].output;
-    const StoredTensor& stored = choice_.tensors[t];
+    const StoredTensor& stored = quantized_.tensors[t];
     ConstantStep out;
     size_t c = 0;
     for (const float value : *graph_.tensors[t].values) {
@@ -525,103 +498,19 @@ class Lowering {
     return out;
   }
 
+  const StepNetwork& network_;
   const Graph& graph_;
   const FormedSteps& formed_;
-  const Choice& choice_;
-  const StepTables& tables_;
+  const Quantization& quantized_;
   const Preprocess* how_;
   std::vector<uint32_t> index_;
   Plan plan_;
 };
 
-// Functions that follow their argument need not go on where the stored result ends.
-double useful_argument(const FormedStep& step, const Choice& choice) {
-  using Kind = Unary::Kind;
-  const Kind kind = step.activation->kind;
-  const bool follows = kind == Kind::silu || kind == Kind::gelu || kind == Kind::gelu_tanh ||
-                       kind == Kind::mish || kind == Kind::softplus;
-  const StoredTensor& stored = choice.tensors[step.output];
-  if (!follows || step.has_residual || stored.scale.empty() || step.output == choice.logits) {
-    return std::numeric_limits<double>::infinity();
-  }
-  constexpr double lag = 0.32;  // none of them is farther below its argument
-  double highest = 0;
-  for (size_t c = 0; c < stored.scale.size(); ++c) {
-    highest = std::max(highest, (stored.levels.hi - stored.zero_point[c]) * stored.scale[c]);
-  }
-  return highest + lag;
-}
-
-// Whether the convolution's sums stay in int32 with a bias that has the centre taken off.
-bool can_shift(const IntegerConvolution& convolution, const StoredTensor& input, double centre) {
-  const size_t taps = convolution.offsets[0].size();
-  for (size_t o = 0; o < convolution.weights.unit.size(); ++o) {
-    const auto row = std::span(convolution.weights.values).subspan(o * taps, taps);
-    BiasTerms terms = convolution.terms(static_cast<int64_t>(o));
-    terms.real_bias -= centre;
-    const int64_t bias = fold_bias(row, convolution.weights.unit[o], terms);
-    const bool bytes = input.type == ElementType::u8;
-    if (!fits_accumulator(row, bias, counted_magnitude(input), bytes)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
-StepTables make_tables(const FormedSteps& formed, const Calibration& calibration, Choice& choice) {
-  StepTables tables(formed.steps.size());
-  for (size_t s = 0; s < tables.size(); ++s) {
-    const FormedStep& step = formed.steps[s];
-    if (!step.activation || is_written_out(*step.activation)) continue;
-    const auto& seen = calibration.stored[step.accumulated].moments;
-    const auto lo = std::min_element(seen.minimum.begin(), seen.minimum.end());
-    const auto hi = std::max_element(seen.maximum.begin(), seen.maximum.end());
-    TableSpan span{*lo, std::min<double>(*hi, useful_argument(step, choice))};
-    const bool convolves = step.kind == StepKind::convolution;
-    // A quantized file's biases are whole numbers of the accumulator and stay so.
-    span.centred = !(convolves && !step.rounding && !step.whole_weights) &&
-                   step.kind != StepKind::rescale && step.kind != StepKind::layer_norm;
-    tables[s] = make_table(*step.activation, span);
-    if (!convolves || span.centred) continue;
-    IntegerConvolution& convolution = choice.convolutions[s];
-    if (can_shift(convolution, choice.tensors[step.inputs[0]], tables[s]->centre)) {
-      convolution.centre = tables[s]->centre;
-    } else {
-      span.centred = true;
-      tables[s] = make_table(*step.activation, span);
-    }
-  }
-  return tables;
-}
-
-StoredLevels stored_clamp(const FormedStep& step, const StoredTensor& tensor, size_t channel) {
-  const double scale = tensor.scale[channel];
-  const int32_t zero = tensor.zero_point[channel];
-  const auto stored = [&](double real) {
-    const double value = std::clamp(std::rint(real / scale) + zero, -1e9, 1e9);
-    return std::clamp(static_cast<int32_t>(value), tensor.levels.lo, tensor.levels.hi);
-  };
-  StoredLevels clamp = tensor.levels;
-  if (std::isfinite(step.lo)) clamp.lo = stored(step.lo);
-  if (std::isfinite(step.hi)) clamp.hi = std::max(clamp.lo, stored(step.hi));
-  return clamp;
-}
-
-std::vector<int32_t> stored_bias(const IntegerConvolution& convolution) {
-  const size_t taps = convolution.offsets[0].size();
-  std::vector<int32_t> out(convolution.weights.unit.size());
-  for (size_t o = 0; o < out.size(); ++o) {
-    const auto row = std::span(convolution.weights.values).subspan(o * taps, taps);
-    const int64_t bias =
-        fold_bias(row, convolution.weights.unit[o], convolution.terms(static_cast<int64_t>(o)));
-    out[o] = static_cast<int32_t>(std::clamp<int64_t>(bias, -2147483647, 2147483647));
-  }
-  return out;
-}
-
-Result<Plan> lower(const Graph& graph, const FormedSteps& formed, const Choice& choice,
-                   const StepTables& tables, const Preprocess* how) {
-  return Lowering(graph, formed, choice, tables, how).run();
+Result<Plan> lower(const PassInputs& inputs, const Quantization& q) {
+  return Lowering(inputs, q).run();
 }
 
 }  // namespace octavo

@@ -5,6 +5,7 @@
 
 #include "base/fixed.h"
 #include "base/text.h"
+#include "quantize/passes.h"
 #include "quantize/quantizer.h"
 #include "quantize/roundings.h"
 #include "quantize/warnings.h"
@@ -15,18 +16,17 @@ namespace {
 
 Result<Quantized> quantize_by_file(const Graph& original, const Preprocess* how,
                                    const QuantizeOptions& options) {
-  const auto network = cut_into_steps(original, how, options);
+  const auto network = cut_as_asked(original, how, options);
   if (!network) return network.error();
-  const auto& [graph, mapping, formed, types] = *network;
-  ChooseOptions choice_options = choose_options(*network, options);
-  choice_options.method = RangeMethod::maximum;  // pairs tell extremes; there are no histograms
+  const auto& [graph, mapping, formed, types, flow] = *network;
   if (const Status status = check_rounded(graph, formed, mapping); !status) return status.error();
   const Calibration calibration = calibration_of_roundings(graph, formed, mapping);
-  Choice choice = choose(graph, formed, calibration, mapping, choice_options);
-  const StepTables tables = make_tables(formed, calibration, choice);
-  auto plan = lower(graph, formed, choice, tables, how);
-  if (!plan) return plan.error();
-  return Quantized{std::move(*plan), weight_warnings(graph, formed)};
+  PassInputs inputs{*network, calibration, how, nullptr, types.of};
+  inputs.method = RangeMethod::maximum;  // pairs tell extremes; there are no histograms
+  inputs.per_channel_weights = options.per_channel_weights;
+  auto made = run_passes(inputs, options.disabled_passes, options.ran);
+  if (!made) return made.error();
+  return Quantized{std::move(made->plan), weight_warnings(graph, formed)};
 }
 
 // "'a', 'b' and 7 more": a warning is a line, not a list.
@@ -41,12 +41,12 @@ std::string first_names(const Graph& graph, const std::vector<TensorId>& tensors
 
 // Folds again with 16 bits where they tell most: for a small share of the work, and for more as
 // long as the logits are too far off. What is worse than before is dropped.
-Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
-                          std::vector<std::string>& warnings) {
+Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
+                                std::vector<std::string>& warnings) {
   const auto candidates = quantizer.wide_candidates(first);
   if (!candidates) return candidates.error();
-  const double by_bytes = first.logits_cosine;
-  Folded best = std::move(first);
+  const double by_bytes = first.report.logits_cosine;
+  Quantization best = std::move(first);
   Widening wide, of_best;
   double cosine = by_bytes;
   for (const double share : wide_macs_shares) {
@@ -56,8 +56,8 @@ Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
     if (wide.tensors.size() == before) continue;
     auto wider = quantizer.fold(wide.tensors);
     if (!wider) return wider.error();
-    cosine = wider->logits_cosine;
-    if (cosine <= best.logits_cosine) continue;
+    cosine = wider->report.logits_cosine;
+    if (cosine <= best.report.logits_cosine) continue;
     best = std::move(*wider);
     of_best = wide;
   }
@@ -68,24 +68,38 @@ Result<Folded> fold_wider(const Quantizer& quantizer, Folded first,
       "with bytes alone the cosine of the logits to the float network's is ", fixed(by_bytes, 3),
       "; with 16 bits for ", of_best.tensors.size(), " tensors, which ",
       std::lround(100 * macs_share), " % of the multiply-accumulates read, it is ",
-      fixed(best.logits_cosine, 3),
+      fixed(best.report.logits_cosine, 3),
       " (--no-auto-int16 leaves them bytes): ", first_names(quantizer.graph(), of_best.tensors)));
   return best;
 }
 
 // The same where nothing is short of anything: the few tensors that disturb the logits far more
 // than 16 bits for them cost.
-Result<Folded> fold_cheaply_wider(const Quantizer& quantizer, Folded first) {
+Result<Quantization> fold_cheaply_wider(const Quantizer& quantizer, Quantization first) {
   const auto candidates = quantizer.wide_candidates(first);
   if (!candidates) return candidates.error();
   const Widening widening = cheap_to_widen(*candidates);
   if (widening.tensors.empty()) return first;
   auto wider = quantizer.fold(widening.tensors);
-  if (wider && wider->logits_cosine <= first.logits_cosine) return first;
+  if (wider && wider->report.logits_cosine <= first.report.logits_cosine) return first;
   return wider;
 }
 
 }  // namespace
+
+Status check_options(const QuantizeOptions& options) {
+  if (!(options.percentile > 50 && options.percentile <= 100)) {
+    return usage_error(
+        concat("a percentile of ", options.percentile, "; more than 50, up to 100 is expected"));
+  }
+  const std::vector<std::string>& disabled = options.disabled_passes;
+  if (const Status possible = check_disabled_passes(disabled); !possible) return possible;
+  const bool measures = std::find(disabled.begin(), disabled.end(), "report") == disabled.end();
+  if (!options.auto_int16 || measures) return {};
+  return usage_error(
+      "the pass 'report' cannot be left out where 16 bits are found by what it measures: "
+      "--no-auto-int16 goes with it");
+}
 
 Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
                            const QuantizeOptions& options, const CalibrationStore* store) {
@@ -95,8 +109,8 @@ Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const Cali
   auto folded = quantizer->fold();
   if (!folded) return folded.error();
   std::vector<std::string> warnings;
-  if (options.auto_int16 && folded->logits_cosine < ample_logits_cosine) {
-    folded = folded->logits_cosine < least_logits_cosine
+  if (options.auto_int16 && folded->report.logits_cosine < ample_logits_cosine) {
+    folded = folded->report.logits_cosine < least_logits_cosine
                  ? fold_wider(*quantizer, std::move(*folded), warnings)
                  : fold_cheaply_wider(*quantizer, std::move(*folded));
     if (!folded) return folded.error();

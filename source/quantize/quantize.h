@@ -1,9 +1,14 @@
-// Float graph + calibration pictures -> plan. Four stages, each testable alone:
+// Float graph + calibration pictures -> plan. Three stages, each testable alone:
 //
-//   form_steps   which nodes make one step (bias, activation, residual, gate): the rounding points
-//   calibrate    stream the pictures through the float graph, keep statistics of every rounding
-//   point choose       ranges, scales a channel, integer weights, bias correction lower integer
-//   steps: a Plan
+//   cut_into_steps   which nodes make one step (bias, activation, residual, gate): the rounding
+//                    points, and which of them have 16 bits                          (network.h)
+//   calibrate        streams the pictures through the float graph, keeps statistics of every
+//                    rounding point                                                (calibrate.h)
+//   run_passes       scales, integer weights, what makes good for rounding, the plan and its
+//                    report: a table of passes, each with a field of its own in a Quantization
+//                                                                    (passes.h, quantization.h)
+//
+// Where bytes turn out too few, the passes run again with more 16 bits (widen.h).
 //
 // It knows neither kernels nor files. The same pictures in the same order give the
 // same plan at any thread count: statistics merge in the order of the pictures.
@@ -14,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -23,6 +29,15 @@
 namespace octavo {
 
 enum class RangeMethod : uint8_t { automatic, maximum, percentile, mse, kl };
+
+// One run of a pass, or of what comes before and between them.
+struct PassRun {
+  std::string_view name;
+  size_t changed = 0;       // how many
+  std::string_view counts;  // of what: "rows of weights"
+  double milliseconds = 0;
+};
+using PassObserver = std::function<void(const PassRun&)>;
 
 struct QuantizeOptions {
   RangeMethod method = RangeMethod::automatic;
@@ -34,12 +49,17 @@ struct QuantizeOptions {
   // may read 16 bits (widen.h); `warnings` says of which tensors. And for tensors that disturb the
   // logits far more than it costs, as far as the logits are not exact enough anyway.
   bool auto_int16 = true;
+  std::vector<std::string> disabled_passes;  // by name (passes.h)
+  PassObserver ran;                          // called after each
   uint64_t seed = 1;
   int threads = 1;
   // Called from one thread at a time: done of total, and what is being done.
   std::function<void(size_t done, size_t total, const char* what)> progress;
   const std::atomic<bool>* stop = nullptr;  // set by an interrupt: Error `interrupted`
 };
+
+// Usage errors: a percentile out of range, a pass that is unknown or that another needs.
+Status check_options(const QuantizeOptions& options);
 
 // The calibration pictures, already decoded to the network's input; `load` is called
 // from several threads, possibly more than once an index, and is deterministic.

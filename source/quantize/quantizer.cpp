@@ -2,16 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <set>
 #include <string_view>
 
+#include "base/stopwatch.h"
 #include "base/text.h"
-#include "quantize/compensate.h"
-#include "quantize/correct.h"
-#include "quantize/prepare.h"
-#include "quantize/report.h"
-#include "quantize/roundings.h"
+#include "quantize/passes.h"
 #include "quantize/warnings.h"
 
 namespace octavo {
@@ -19,31 +15,6 @@ namespace octavo {
 namespace {
 
 constexpr size_t repair_pictures = 64;
-constexpr size_t report_pictures = 16;
-constexpr size_t widen_pictures = 8;
-
-Status check_options(const Graph& graph, const Preprocess* how, const QuantizeOptions& options) {
-  if (!(options.percentile > 50 && options.percentile <= 100)) {
-    return usage_error(
-        concat("a percentile of ", options.percentile, "; more than 50, up to 100 is expected"));
-  }
-  if (how == nullptr) return {};
-  const Shape& input = graph.tensors[graph.input].shape;
-  const Shape expected{1, how->height, how->width, how->channels()};
-  if (input != expected) {
-    return rejected(concat("the network takes ", list_text(input),
-                           " where the preprocessing gives ", list_text(expected)));
-  }
-  for (int c = 0; c < how->channels(); ++c) {
-    const float mean = how->mean[static_cast<size_t>(c)],
-                deviation = how->std[static_cast<size_t>(c)];
-    if (!std::isfinite(mean) || !std::isfinite(deviation) || std::fabs(deviation) < 1e-6f) {
-      return rejected(
-          concat("mean ", mean, " and std ", deviation, " cannot preprocess a picture"));
-    }
-  }
-  return {};
-}
 
 Status check_feed(const Preprocess* how, const CalibrationFeed& feed) {
   if (feed.pixels && feed.values) {
@@ -56,27 +27,21 @@ Status check_feed(const Preprocess* how, const CalibrationFeed& feed) {
   return {};
 }
 
+void tell(const QuantizeOptions& options, const PassRun& run) {
+  if (options.ran) options.ran(run);
+}
+
 }  // namespace
 
-Result<StepNetwork> cut_into_steps(const Graph& original, const Preprocess* how,
-                                   const QuantizeOptions& options) {
-  if (const Status good = check_options(original, how, options); !good) return good.error();
-  Graph graph = prepare_for_steps(original, how != nullptr);
-  auto formed = form_steps(graph);
-  if (!formed) return formed.error();
-  if (const Status status = check_ties(graph, *formed); !status) return status.error();
-  auto types = stored_types(graph, *formed, options.int16_nodes);
-  if (!types) return types.error();
-  InputMapping mapping = input_mapping(graph, how);
-  return StepNetwork{std::move(graph), std::move(mapping), std::move(*formed), std::move(*types)};
-}
-
-ChooseOptions choose_options(const StepNetwork& network, const QuantizeOptions& options) {
-  return {options.method, options.percentile, options.per_channel_weights, network.types.of};
-}
-
-Sweep Quantizer::sweep(const char* what) const {
-  return {options_.threads, what, options_.progress, options_.stop};
+Result<StepNetwork> cut_as_asked(const Graph& graph, const Preprocess* how,
+                                 const QuantizeOptions& options) {
+  if (const Status good = check_options(options); !good) return good.error();
+  const Stopwatch watch;
+  auto network = cut_into_steps(graph, how, options.int16_nodes);
+  if (network) {
+    tell(options, {"steps", network->formed.steps.size(), "steps formed", watch.milliseconds()});
+  }
+  return network;
 }
 
 Result<Quantizer> Quantizer::create(const Graph& graph, const Preprocess* how,
@@ -84,66 +49,68 @@ Result<Quantizer> Quantizer::create(const Graph& graph, const Preprocess* how,
                                     const CalibrationStore* store) {
   if (const Status good = check_feed(how, feed); !good) return good.error();
   Quantizer out(how, feed, options);
-  auto network = cut_into_steps(graph, how, options);
+  auto network = cut_as_asked(graph, how, options);
   if (!network) return network.error();
   out.network_ = std::make_unique<const StepNetwork>(*std::move(network));
-  const CalibrateOptions calibrate_options{repair_pictures,
-                                           store != nullptr || options.method == RangeMethod::kl};
+  const Stopwatch watch;
+  auto calibration = out.calibrated(store);
+  if (!calibration) return calibration.error();
+  out.calibration_ = *std::move(calibration);
+  tell(options, {"calibration", out.calibration_->readable.size(), "inputs", watch.milliseconds()});
+  return out;
+}
+
+Result<std::shared_ptr<const Calibration>> Quantizer::calibrated(
+    const CalibrationStore* store) const {
+  const auto& [graph, mapping, formed, types, flow] = *network_;
+  const CalibrateOptions how{repair_pictures,
+                             store != nullptr || options_.method == RangeMethod::kl};
   if (store != nullptr) {
     auto kept = store->load();
-    if (!kept) return kept.error();
+    if (!kept) return kept;
     if (*kept != nullptr) {
-      const Status fits = check_calibration(**kept, out.network_->graph, out.network_->formed,
-                                            feed.count, calibrate_options);
-      if (!fits) return fits.error();
-      out.calibration_ = *std::move(kept);
-      return out;
+      const Status fits = check_calibration(**kept, graph, formed, feed_->count, how);
+      return fits ? kept : fits.error();
     }
   }
-  auto calibration = calibrate(out.network_->graph, out.network_->formed, out.network_->mapping,
-                               feed, out.sweep("calibrating"), calibrate_options);
-  if (!calibration) return calibration.error();
-  out.calibration_ = std::make_shared<const Calibration>(*std::move(calibration));
+  auto made = calibrate(graph, formed, mapping, *feed_, sweep("calibrating"), how);
+  if (!made) return made.error();
+  auto out = std::make_shared<const Calibration>(*std::move(made));
   if (store != nullptr) {
-    if (const Status kept = store->save(*out.calibration_); !kept) return kept.error();
+    if (const Status kept = store->save(*out); !kept) return kept.error();
   }
   return out;
 }
 
-Result<Folded> Quantizer::fold(std::span<const TensorId> wide) const {
-  const auto& [graph, mapping, formed, types] = *network_;
-  const Calibration& statistics = *calibration_;
-  ChooseOptions options = choose_options(*network_, options_);
-  for (const TensorId t : wide) options.types[t] = ElementType::i16;
-  Folded out{choose(graph, formed, statistics, mapping, options), {}, {}, 1};
-  if (const Status status = compensate_weights(graph, formed, statistics, mapping, *feed_,
-                                               sweep("rounding weights"), out.choice);
-      !status) {
-    return status.error();
-  }
-  out.tables = make_tables(formed, statistics, out.choice);
-  if (const Status status = correct_biases(graph, formed, statistics, out.tables, mapping, *feed_,
-                                           sweep("correcting biases"), out.choice);
-      !status) {
-    return status.error();
-  }
-  auto plan = lower(graph, formed, out.choice, out.tables, how_);
-  if (!plan) return plan.error();
-  auto report = report_steps(graph, formed, out.choice, out.tables, mapping, *feed_,
-                             spread_indices(statistics.readable, report_pictures), statistics.far,
-                             sweep("measuring"));
-  if (!report) return report.error();
-  out.plan = std::move(*plan);
-  out.plan.report = std::move(report->steps);
-  out.logits_cosine = report->logits_cosine;
+Sweep Quantizer::sweep(const char* what) const {
+  return {options_.threads, what, options_.progress, options_.stop};
+}
+
+PassInputs Quantizer::inputs(std::span<const TensorId> wide) const {
+  PassInputs out{*network_,
+                 *calibration_,
+                 how_,
+                 feed_,
+                 network_->types.of,
+                 options_.method,
+                 options_.percentile,
+                 options_.per_channel_weights,
+                 sweep("")};
+  for (const TensorId t : wide) out.types[t] = ElementType::i16;
   return out;
 }
 
-Result<WideCandidates> Quantizer::wide_candidates(const Folded& folded) const {
-  return rank_wide_candidates(network_->graph, network_->formed, folded.choice, folded.tables,
-                              network_->mapping, *feed_,
-                              spread_indices(calibration_->readable, widen_pictures),
-                              sweep("looking for tensors that need 16 bits"));
+Result<Quantization> Quantizer::fold(std::span<const TensorId> wide) const {
+  return run_passes(inputs(wide), options_.disabled_passes, options_.ran);
+}
+
+Result<WideCandidates> Quantizer::wide_candidates(const Quantization& folded) const {
+  const Stopwatch watch;
+  auto out = rank_wide_candidates(inputs({}), folded);
+  if (out) {
+    tell(options_, {"widen", out->ranked.size(), "tensors ranked", watch.milliseconds()});
+  }
+  return out;
 }
 
 Widened Quantizer::widened_in(const Plan& plan) const {
@@ -174,14 +141,15 @@ std::vector<size_t> Quantizer::held_out() const {
   return out;
 }
 
-Quantized Quantizer::finish(Folded folded) const {
+Quantized Quantizer::finish(Quantization folded) const {
   const Graph& graph = network_->graph;
-  Quantized out{std::move(folded.plan), calibration_warnings(graph, network_->formed, *calibration_,
-                                                             folded.choice, *feed_)};
+  Quantized out{std::move(folded.plan),
+                calibration_warnings(*network_, *calibration_, folded.tensors, *feed_)};
+  out.plan.report = std::move(folded.report.steps);
   const auto of_weights = weight_warnings(graph, network_->formed);
   out.warnings.insert(out.warnings.end(), of_weights.begin(), of_weights.end());
   for (const TensorId t : network_->types.named) {
-    const int32_t most = folded.choice.tensors[t].levels.hi;
+    const int32_t most = folded.tensors[t].levels.hi;
     if (most == 32767) continue;
     out.warnings.push_back(concat("tensor ", quoted(graph.tensors[t].name), " keeps to ",
                                   std::bit_width(static_cast<uint32_t>(most)),

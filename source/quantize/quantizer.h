@@ -7,39 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "quantize/calibrate.h"
-#include "quantize/choose.h"
-#include "quantize/lower.h"
-#include "quantize/quantize.h"
-#include "quantize/types.h"
+#include "quantize/pass.h"
 #include "quantize/widen.h"
 
 namespace octavo {
-
-// A network cut into steps.
-struct StepNetwork {
-  Graph graph;
-  InputMapping mapping;
-  FormedSteps formed;
-  StoredTypes types;
-};
-// `graph` has been through run_rewrites. The errors of form_steps and stored_types, and those of
-// a preprocessing that does not fit the network.
-Result<StepNetwork> cut_into_steps(const Graph& graph, const Preprocess* how,
-                                   const QuantizeOptions& options);
-ChooseOptions choose_options(const StepNetwork& network, const QuantizeOptions& options);
-
-struct Folded {
-  Choice choice;
-  StepTables tables;
-  Plan plan;                 // with its report
-  double logits_cosine = 1;  // QuantizationReport's
-};
 
 struct Widened {
   std::vector<TensorId> tensors;
   std::vector<std::string> nodes;  // that ask for it as `int16_nodes`
 };
+
+// cut_into_steps (network.h) for what the options name, which are checked.
+Result<StepNetwork> cut_as_asked(const Graph& graph, const Preprocess* how,
+                                 const QuantizeOptions& options);
 
 class Quantizer {
  public:
@@ -50,13 +30,13 @@ class Quantizer {
                                   const CalibrationStore* store = nullptr);
 
   // With 16 bits for `wide`, beside those that the options and the network itself ask for.
-  Result<Folded> fold(std::span<const TensorId> wide = {}) const;
+  Result<Quantization> fold(std::span<const TensorId> wide = {}) const;
   // `folded` is fold()'s.
-  Result<WideCandidates> wide_candidates(const Folded& folded) const;
+  Result<WideCandidates> wide_candidates(const Quantization& folded) const;
   // What `plan`, made from this network, stores with 16 bits and fold() would not.
   Widened widened_in(const Plan& plan) const;
-  // Its plan, and what calibration warns of.
-  Quantized finish(Folded folded) const;
+  // Its plan with its report, and what calibration warns of.
+  Quantized finish(Quantization folded) const;
 
   const Graph& graph() const { return network_->graph; }
   // Pictures whose values repairs are not made from: they judge.
@@ -66,6 +46,8 @@ class Quantizer {
   Quantizer(const Preprocess* how, const CalibrationFeed& feed, const QuantizeOptions& options)
       : how_(how), feed_(&feed), options_(options) {}
   Sweep sweep(const char* what) const;
+  Result<std::shared_ptr<const Calibration>> calibrated(const CalibrationStore* store) const;
+  PassInputs inputs(std::span<const TensorId> wide) const;
 
   const Preprocess* how_;
   const CalibrationFeed* feed_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/simulate.h"
+
 namespace octavo {
 
 void Agreement::add(std::span<const float> a, std::span<const float> b) {
@@ -27,6 +29,8 @@ double Agreement::sqnr_db() const {
 
 namespace {
 
+constexpr size_t most_pictures = 16;
+
 struct PictureAgreement {
   std::vector<Agreement> together, alone;  // by tensor
 };
@@ -36,14 +40,13 @@ using Reference = std::vector<std::vector<float>>;
 
 }  // namespace
 
-Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& formed,
-                                        const Choice& choice, const StepTables& tables,
-                                        const InputMapping& mapping, const CalibrationFeed& feed,
-                                        const std::vector<size_t>& pictures, const FarPictures& far,
-                                        const Sweep& all) {
-  const Sweep sweep =
-      bounded_sweep(all, pictures.size(), 2 * session_bytes(graph) + activation_bytes(graph));
-  const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
+Result<QuantizationReport> report_steps(const PassInputs& in, const Quantization& q) {
+  const StepNetwork& network = in.network;
+  const Graph& graph = network.graph;
+  const std::vector<size_t> pictures = spread_indices(in.calibration.readable, most_pictures);
+  const Sweep sweep = bounded_sweep(in.sweep_for("measuring"), pictures.size(),
+                                    2 * session_bytes(graph) + activation_bytes(graph));
+  const Simulation simulation = make_simulation(network, q);
   auto float_sessions = create_sessions(graph, sweep.threads);
   if (!float_sessions) return float_sessions.error();
   auto sessions = create_sessions(simulation.graph, sweep.threads);
@@ -52,7 +55,7 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
   const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
   const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
   std::vector<uint8_t> wanted(tensors, 0);
-  for (const auto& step : formed.steps) wanted[step.output] = 1;
+  for (const auto& step : network.formed.steps) wanted[step.output] = 1;
   std::vector<PictureAgreement> records(sweep_slots(sweep));
   PictureAgreement sum{std::vector<Agreement>(tensors), std::vector<Agreement>(tensors)};
 
@@ -60,7 +63,7 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
     PictureAgreement& record = records[slot];
     record.together.assign(tensors, {});
     record.alone.assign(tensors, {});
-    auto values = load_values(feed, pictures[i], mapping, inputs);
+    auto values = load_values(*in.feed, pictures[i], network.mapping, inputs);
     if (!values) return values.error();
     std::vector<float> logits(outputs);
     Reference reference(tensors);
@@ -84,7 +87,7 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
   };
   double sum_of_cosines = 0;
   const auto merge = [&](size_t i, size_t slot) {
-    sum_of_cosines += records[slot].together[choice.logits].cosine();
+    sum_of_cosines += records[slot].together[network.logits()].cosine();
     const auto add = [](Agreement& to, const Agreement& from) {
       to.aa += from.aa;
       to.bb += from.bb;
@@ -92,7 +95,7 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
       to.noise += from.noise;
     };
     for (size_t t = 0; t < tensors; ++t) {
-      if (far.contains(t, pictures[i])) continue;  // alone it would be the sum
+      if (in.calibration.far.contains(t, pictures[i])) continue;  // alone it would be the sum
       add(sum.together[t], records[slot].together[t]);
       add(sum.alone[t], records[slot].alone[t]);
     }
@@ -104,8 +107,8 @@ Result<QuantizationReport> report_steps(const Graph& graph, const FormedSteps& f
   if (!pictures.empty()) {
     report.logits_cosine = sum_of_cosines / static_cast<double>(pictures.size());
   }
-  for (size_t s = 0; s < formed.steps.size(); ++s) {
-    const TensorId t = formed.steps[s].output;
+  for (size_t s = 0; s < network.formed.steps.size(); ++s) {
+    const TensorId t = network.formed.steps[s].output;
     report.steps.push_back({static_cast<uint32_t>(s), static_cast<float>(sum.together[t].cosine()),
                             static_cast<float>(sum.together[t].sqnr_db()),
                             static_cast<float>(sum.alone[t].cosine()),

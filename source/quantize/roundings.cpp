@@ -20,12 +20,12 @@ Status check_rounded(const Graph& graph, const FormedSteps& formed, const InputM
   bool any = formed.input_rounding.has_value();
   for (const auto& step : formed.steps) {
     any = any || step.rounding;
-    const bool stored = !moves_only(step) && step.kind != StepKind::constant && !is_copy(step) &&
+    const bool stored = !moves_only(step) && !step.is<form::Constant>() && !is_copy(step) &&
                         step.output != formed.stored_as[graph.output];
     if (stored && !step.rounding) open.push_back(step.output);
     // The reach of a table is that of its argument, which only a rounding in front of it tells.
     const bool by_table = step.activation && !is_written_out(*step.activation);
-    if (by_table && step.kind != StepKind::rescale) open.push_back(step.accumulated);
+    if (by_table && !step.is<form::Rescale>()) open.push_back(step.accumulated);
   }
   if (!any) return rejected("there is no calibration picture");
   if (open.empty()) return {};
@@ -64,8 +64,9 @@ class Teller {
   }
 
   void see(TensorId t, double lo, double hi) {
-    see_channels(t,
-                 [&](size_t) { return RealRange{static_cast<float>(lo), static_cast<float>(hi)}; });
+    see_channels(t, [&](size_t) {
+      return RealRange{static_cast<float>(lo), static_cast<float>(hi)};
+    });
   }
 
   void see(TensorId t, const std::optional<GivenRounding>& given) {
@@ -84,12 +85,12 @@ class Teller {
   }
 
   // What factor and offset of a channel make of the input's range.
-  void see_argument(const FormedStep& step) {
+  void see_argument(const FormedStep& step, const form::Rescale& rescale) {
     const ChannelMoments& input = out_.stored[step.inputs[0]].moments;
     double lo = 0, hi = 0;
-    for (size_t c = 0; c < step.factor.size(); ++c) {
+    for (size_t c = 0; c < rescale.factor.size(); ++c) {
       for (const double end : {double{input.minimum[c]}, double{input.maximum[c]}}) {
-        const double value = end * step.factor[c] + step.offset[c];
+        const double value = end * rescale.factor[c] + rescale.offset[c];
         lo = std::min(lo, value);
         hi = std::max(hi, value);
       }
@@ -99,13 +100,14 @@ class Teller {
 
   void see(const FormedStep& step) {
     if (moves_only(step)) return see_like(step.output, step.inputs);
-    if (step.kind == StepKind::constant) {
+    if (step.is<form::Constant>()) {
       const auto& values = *graph_.tensors[step.output].values;
       const auto [lo, hi] = std::minmax_element(values.begin(), values.end());
       return see(step.output, *lo, *hi);
     }
     if (!step.rounding && is_copy(step)) return see_like(step.output, step.inputs);
-    if (step.kind == StepKind::rescale && step.accumulated != step.output) see_argument(step);
+    const auto* rescale = step.as<form::Rescale>();
+    if (rescale != nullptr && step.accumulated != step.output) see_argument(step, *rescale);
     see(step.output, step.rounding);
     if (out_.stored[step.accumulated].moments.count == 0) {
       see_like(step.accumulated, {step.inputs[0]});
@@ -126,8 +128,7 @@ std::string text_of(const GivenRounding& rounding) {
 
 }  // namespace
 
-Status check_ties(const Graph& graph, const FormedSteps& formed) {
-  const ChannelFlow flow = trace_channels(graph, formed);
+Status check_ties(const Graph& graph, const FormedSteps& formed, const ChannelFlow& flow) {
   std::vector<std::optional<GivenRounding>> given(graph.tensors.size());
   given[graph.input] = formed.input_rounding;
   for (const auto& step : formed.steps) given[step.output] = step.rounding;

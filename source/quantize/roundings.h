@@ -3,6 +3,7 @@
 #pragma once
 
 #include "quantize/calibrate.h"
+#include "quantize/flow.h"
 
 namespace octavo {
 
@@ -12,7 +13,7 @@ bool has_roundings(const Graph& graph);
 Status check_rounded(const Graph& graph, const FormedSteps& formed, const InputMapping& mapping);
 
 // `rejected` where tensors that need one scale are given different ones.
-Status check_ties(const Graph& graph, const FormedSteps& formed);
+Status check_ties(const Graph& graph, const FormedSteps& formed, const ChannelFlow& flow);
 
 // In place of statistics: the ranges that the roundings leave room for. Needs check_rounded.
 Calibration calibration_of_roundings(const Graph& graph, const FormedSteps& formed,

@@ -41,20 +41,18 @@ struct Candidate {
 
 class Chooser {
  public:
-  Chooser(const Graph& graph, const FormedSteps& formed, const ChannelFlow& flow,
-          const Calibration& calibration, const InputMapping& mapping, const ChooseOptions& options)
-      : graph_(graph),
-        formed_(formed),
-        flow_(flow),
-        calibration_(calibration),
-        mapping_(mapping),
-        options_(options),
-        tensors_(graph.tensors.size()),
-        given_(graph.tensors.size()),
-        ranges_(graph.tensors.size()),
-        models_(formed.steps.size()) {
-    given_[graph.input] = formed.input_rounding;
-    for (const auto& step : formed.steps) given_[step.output] = step.rounding;
+  explicit Chooser(const PassInputs& inputs)
+      : inputs_(inputs),
+        graph_(inputs.network.graph),
+        formed_(inputs.network.formed),
+        flow_(inputs.network.flow),
+        calibration_(inputs.calibration),
+        tensors_(graph_.tensors.size()),
+        given_(graph_.tensors.size()),
+        ranges_(graph_.tensors.size()),
+        models_(formed_.steps.size()) {
+    given_[graph_.input] = formed_.input_rounding;
+    for (const auto& step : formed_.steps) given_[step.output] = step.rounding;
   }
 
   std::vector<StoredTensor> run() {
@@ -71,9 +69,7 @@ class Chooser {
   }
 
  private:
-  bool fixed(TensorId root) const { return is_picture(root) || given_[root]; }
-
-  bool is_picture(TensorId root) const { return root == graph_.input && mapping_.picture; }
+  bool fixed(TensorId root) const { return inputs_.network.is_picture(root) || given_[root]; }
 
   bool uniform(TensorId root) const { return flow_.uniform[root] || root == graph_.input; }
 
@@ -106,11 +102,11 @@ class Chooser {
 
   void find_ranges(TensorId root) {
     StoredTensor& tensor = tensors_[root];
-    tensor.type = options_.types.empty() ? ElementType::u8 : options_.types[root];
+    tensor.type = inputs_.types[root];
     const bool wide = tensor.type == ElementType::i16 || tensor.type == ElementType::u16;
     tensor.levels = levels_of(tensor.type);
     if (fixed(root)) return;
-    RangePolicy policy{options_.method, options_.percentile, {}};
+    RangePolicy policy{inputs_.method, inputs_.percentile, {}};
     if (wide) policy.method = RangeMethod::maximum;
     for (const auto& step : formed_.steps) {
       if (step.output == root) policy.bounds = bounds_of(step);
@@ -126,7 +122,7 @@ class Chooser {
 
   static RealRange bounds_of(const FormedStep& step) {
     RealRange bounds{step.lo, step.hi};
-    if (step.kind == StepKind::softmax) return {0, 1};
+    if (step.is<form::Softmax>()) return {0, 1};
     if (step.activation && !step.has_residual) {
       const auto [lo, hi] = activation_bounds(*step.activation);
       bounds = {std::max(bounds.lo, lo), std::min(bounds.hi, hi)};
@@ -167,10 +163,11 @@ class Chooser {
       return;
     }
     if (fixed(root)) {
-      for (size_t c = 0; c < mapping_.mean.size(); ++c) {
-        tensor.scale.push_back(1 / mapping_.std[c]);
+      const InputMapping& mapping = inputs_.network.mapping;
+      for (size_t c = 0; c < mapping.mean.size(); ++c) {
+        tensor.scale.push_back(1 / mapping.std[c]);
         tensor.zero_point.push_back(
-            static_cast<int32_t>(std::clamp(std::rint(mapping_.mean[c]), 0.0, 255.0)));
+            static_cast<int32_t>(std::clamp(std::rint(mapping.mean[c]), 0.0, 255.0)));
       }
       return;
     }
@@ -182,7 +179,7 @@ class Chooser {
   }
 
   void build_model(const FormedStep& step, ConvolutionModel& model) {
-    if (step.kind != StepKind::convolution) return;
+    if (!step.is<form::Convolution>()) return;
     const Node& node = graph_.nodes[step.node];
     const auto& conv = std::get<Conv2d>(node.op);
     const Tensor& weight = graph_.tensors[node.inputs[1]];
@@ -229,8 +226,7 @@ class Chooser {
       out.scale.push_back(affine.scale);
       out.zero_point.push_back(affine.zero_point);
       out.error.push_back(storage_error(known, static_cast<int64_t>(c), affine.scale,
-                                        affine.zero_point, tensor.levels,
-                                        automatic_clip_weight));
+                                        affine.zero_point, tensor.levels, automatic_clip_weight));
     }
     repeat(out.scale, ranges.size());
     repeat(out.zero_point, ranges.size());
@@ -279,7 +275,7 @@ class Chooser {
     for (const uint32_t reader : flow_.readers[root]) {
       const FormedStep& step = formed_.steps[reader];
       const bool weighted =
-          step.kind == StepKind::convolution &&
+          step.is<form::Convolution>() &&
           std::any_of(models_[reader].inputs.begin(), models_[reader].inputs.end(),
                       [&](const auto& origin) { return origin.root == root; });
       sum += weighted ? convolution_error(models_[reader], root, tried)
@@ -308,12 +304,11 @@ class Chooser {
     tensors_[root].zero_point = best.zero_point;
   }
 
+  const PassInputs& inputs_;
   const Graph& graph_;
   const FormedSteps& formed_;
   const ChannelFlow& flow_;
   const Calibration& calibration_;
-  const InputMapping& mapping_;
-  const ChooseOptions& options_;
   std::vector<StoredTensor> tensors_;
   std::vector<std::optional<GivenRounding>> given_;  // by tensor
   std::vector<std::vector<ChannelRange>> ranges_;    // by root
@@ -352,10 +347,8 @@ Affine affine_for(const ChannelRange& range, double width, ElementType type) {
   return {scale, static_cast<int32_t>(std::clamp(std::rint(zero), 0.0, most))};
 }
 
-std::vector<StoredTensor> choose_scales(const Graph& graph, const FormedSteps& formed,
-                                        const ChannelFlow& flow, const Calibration& calibration,
-                                        const InputMapping& mapping, const ChooseOptions& options) {
-  return Chooser(graph, formed, flow, calibration, mapping, options).run();
+std::vector<StoredTensor> choose_scales(const PassInputs& inputs, const Quantization&) {
+  return Chooser(inputs).run();
 }
 
 }  // namespace octavo

@@ -11,13 +11,11 @@
 // the weights' energy, and rounding of the weights times the activation's variance.
 #pragma once
 
-#include "quantize/choose.h"
+#include "quantize/pass.h"
 
 namespace octavo {
 
-std::vector<StoredTensor> choose_scales(const Graph& graph, const FormedSteps& formed,
-                                        const ChannelFlow& flow, const Calibration& calibration,
-                                        const InputMapping& mapping, const ChooseOptions& options);
+std::vector<StoredTensor> choose_scales(const PassInputs& inputs, const Quantization&);
 
 // Gives tensors that steps only move the scales of the channels they come from.
 void carry_scales(const FormedSteps& formed, const ChannelFlow& flow,

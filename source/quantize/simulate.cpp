@@ -38,30 +38,30 @@ void put_constant(Graph& graph, Node& node, size_t input, Shape shape, std::vect
 }
 
 // input_scale: the real value of one unit of what the simulation feeds, a channel each.
-void put_integer_weights(Graph& graph, const FormedStep& step, const IntegerConvolution& integers,
+void put_integer_weights(Graph& graph, const FormedStep& step, const StoredConvolution& conv,
                          const std::vector<double>& input_scale,
                          const std::vector<int32_t>& zero_point) {
   Node& node = graph.nodes[step.node];
   const Shape shape = graph.tensors[node.inputs[1]].shape;
   const auto group_channels = static_cast<size_t>(shape[3]);
-  const size_t taps = integers.offsets[0].size();
-  const auto bias = stored_bias(integers);
-  std::vector<float> weights(integers.weights.values.size()), real_bias(bias.size());
+  const auto bias = stored_bias(conv);
+  const size_t taps = conv.integers->taps();
+  std::vector<float> weights(conv.weights.size()), real_bias(bias.size());
   for (size_t o = 0; o < bias.size(); ++o) {
-    const double unit = integers.weights.unit[o];
-    const size_t first = o / static_cast<size_t>(integers.outputs_per_group) * group_channels;
+    const double unit = conv.unit(o);
+    const size_t first = o / static_cast<size_t>(conv.integers->outputs_per_group) * group_channels;
     double sum = bias[o];
     for (size_t k = 0; k < taps; ++k) {
       const size_t c = first + k % group_channels;
-      const double w = integers.weights.values[o * taps + k];
+      const double w = conv.weights[o * taps + k];
       weights[o * taps + k] = static_cast<float>(w * unit / input_scale[c]);
       sum += w * zero_point[c];
     }
-    if (!integers.identity.empty()) {
+    if (const auto& identity = conv.integers->identity; !identity.empty()) {
       const auto own = static_cast<size_t>(own_tap(graph, step, static_cast<int64_t>(o)));
-      weights[o * taps + own] += static_cast<float>(integers.identity[o]);
+      weights[o * taps + own] += static_cast<float>(identity[o]);
     }
-    real_bias[o] = static_cast<float>(sum * unit + integers.centre);
+    real_bias[o] = static_cast<float>(sum * unit + conv.centre);
   }
   put_constant(graph, node, 1, shape, std::move(weights));
   put_constant(graph, node, 2, {shape[0]}, std::move(real_bias));
@@ -88,8 +88,8 @@ void keep_from_zero(const std::vector<float>& least_divisor, std::span<float> va
   }
 }
 
-Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const Choice& choice,
-                           const StepTables& tables, const InputMapping& mapping) {
+Simulation make_simulation(const StepNetwork& network, const Quantization& q) {
+  const auto& [graph, mapping, formed, types, flow] = network;
   Simulation out;
   out.graph = graph;
   out.mapping = mapping;
@@ -100,7 +100,7 @@ Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const 
   out.is_argument.assign(tensors, 0);
   out.least_divisor.resize(tensors);
 
-  const StoredTensor& input = choice.tensors[graph.input];
+  const StoredTensor& input = q.tensors[graph.input];
   if (mapping.picture) {
     out.picture_zero.assign(input.zero_point.begin(), input.zero_point.end());
   } else {
@@ -108,43 +108,46 @@ Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const 
   }
   for (size_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];
-    if (step.kind == StepKind::constant) {
+    if (step.is<form::Constant>()) {
       Tensor& constant = out.graph.tensors[step.output];
       std::vector<float> values = *constant.values;
-      rounding_of(&step, choice.tensors[step.output]).apply(values);
+      rounding_of(&step, q.tensors[step.output]).apply(values);
       constant.values = std::make_shared<const std::vector<float>>(std::move(values));
       continue;
     }
-    const StoredTensor& from = choice.tensors[step.inputs[0]];
-    const bool from_picture = mapping.picture && step.inputs[0] == graph.input;
-    if (step.kind == StepKind::convolution) {
+    const StoredTensor& from = q.tensors[step.inputs[0]];
+    const bool from_picture = network.is_picture(step.inputs[0]);
+    if (step.is<form::Convolution>()) {
       const std::vector<double> one(from.scale.size(), 1.0);
-      put_integer_weights(out.graph, step, choice.convolutions[s], from_picture ? one : from.scale,
+      put_integer_weights(out.graph, step, q.convolution(s), from_picture ? one : from.scale,
                           from.zero_point);
     } else if (from_picture && std::holds_alternative<ChannelAffine>(graph.nodes[step.node].op)) {
-      std::vector<float> factor(step.factor.size()), offset(step.factor.size());
+      const Node& affine = graph.nodes[step.node];
+      const auto channels = static_cast<int64_t>(mapping.std.size());
+      const auto scale = by_channel(graph.tensors[affine.inputs[1]], channels);
+      const auto shift = by_channel(graph.tensors[affine.inputs[2]], channels);
+      std::vector<float> factor(scale.size()), offset(shift.size());
       for (size_t c = 0; c < factor.size(); ++c) {
-        factor[c] = static_cast<float>(step.factor[c] / mapping.std[c]);
-        offset[c] = static_cast<float>(step.offset[c] + step.factor[c] *
-                                                            (from.zero_point[c] - mapping.mean[c]) /
-                                                            mapping.std[c]);
+        factor[c] = static_cast<float>(scale[c] / mapping.std[c]);
+        offset[c] = static_cast<float>(
+            shift[c] + scale[c] * (from.zero_point[c] - mapping.mean[c]) / mapping.std[c]);
       }
       const Shape shape{static_cast<int64_t>(factor.size())};
       put_constant(out.graph, out.graph.nodes[step.node], 1, shape, std::move(factor));
       put_constant(out.graph, out.graph.nodes[step.node], 2, shape, std::move(offset));
     }
-    if (step.kind == StepKind::divide) {
+    if (step.is<form::Divide>()) {
       std::vector<float> half;
-      for (const double scale : choice.tensors[step.inputs[1]].scale) {
+      for (const double scale : q.tensors[step.inputs[1]].scale) {
         half.push_back(static_cast<float>(scale / 2));
       }
       out.least_divisor[step.inputs[1]] = std::move(half);
     }
-    if (!moves_only(step) && step.output != choice.logits) {
-      out.roundings[step.output] = rounding_of(&step, choice.tensors[step.output]);
+    if (!moves_only(step) && step.output != network.logits()) {
+      out.roundings[step.output] = rounding_of(&step, q.tensors[step.output]);
     }
-    if (tables[s]) {
-      out.table_at[step.activated] = &*tables[s];
+    if (q.tables[s]) {
+      out.table_at[step.activated] = &*q.tables[s];
       out.argument_of[step.activated] = step.accumulated;
       out.is_argument[step.accumulated] = 1;
     }

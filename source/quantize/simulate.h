@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "quantize/lower.h"
-#include "quantize/pictures.h"
+#include "quantize/network.h"
+#include "quantize/quantization.h"
 
 namespace octavo {
 
@@ -33,9 +33,8 @@ struct Simulation {
   std::vector<float> picture_zero;
 };
 
-// `tables` must outlive the simulation.
-Simulation make_simulation(const Graph& graph, const FormedSteps& formed, const Choice& choice,
-                           const StepTables& tables, const InputMapping& mapping);
+// `q`, as far as the passes have come, at least to its tables. It must outlive the simulation.
+Simulation make_simulation(const StepNetwork& network, const Quantization& q);
 
 // To be done after the rounding.
 void keep_from_zero(const std::vector<float>& least_divisor, std::span<float> values);

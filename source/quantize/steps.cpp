@@ -12,34 +12,25 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 }  // namespace
 
 bool moves_only(const FormedStep& step) {
-  switch (step.kind) {
-    case StepKind::gather:
-    case StepKind::concat:
-    case StepKind::reshape:
-    case StepKind::permute:
-      return true;
-    case StepKind::pool:
-      return step.pool.kind == Pool2d::Kind::maximum;
-    default:
-      return false;
-  }
+  const auto* pool = step.as<form::Pool>();
+  return step.is<form::Gather>() || step.is<form::Concat>() || step.is<form::Reshape>() ||
+         step.is<form::Permute>() || (pool != nullptr && pool->op.kind == Pool2d::Kind::maximum);
+}
+
+bool keeps_weights(const FormedStep& step) {
+  const auto* convolution = step.as<form::Convolution>();
+  return convolution != nullptr && convolution->whole_weights;
 }
 
 bool normalizes(const FormedStep& step) {
-  return step.kind == StepKind::layer_norm || step.kind == StepKind::l2_normalize;
+  return step.is<form::LayerNorm>() || step.is<form::L2Normalize>();
 }
 
 bool needs_one_scale(const FormedStep& step, size_t i) {
-  switch (step.kind) {
-    case StepKind::layer_norm:
-    case StepKind::l2_normalize:
-    case StepKind::softmax:
-      return i == 0;
-    case StepKind::matmul:  // columns of the right operand are channels of the result
-      return i == 0 || (i == 1 && step.transpose_b);
-    default:
-      return false;
+  if (const auto* product = step.as<form::MatMul>()) {
+    return i == 0 || (i == 1 && product->transpose_b);  // else columns are channels of the result
   }
+  return i == 0 && (normalizes(step) || step.is<form::Softmax>());
 }
 
 std::optional<std::array<int32_t, 4>> stored_shape(const Shape& shape) {
@@ -122,9 +113,9 @@ bool is_copy(const FormedStep& step) {
   const auto all = [](const std::vector<double>& values, double wanted) {
     return std::all_of(values.begin(), values.end(), [=](double v) { return v == wanted; });
   };
-  return step.kind == StepKind::rescale && !step.looked_up && !step.activation &&
-         std::isinf(step.lo) && std::isinf(step.hi) && all(step.factor, 1.0) &&
-         all(step.offset, 0.0);
+  const auto* rescale = step.as<form::Rescale>();
+  return rescale != nullptr && !step.activation && std::isinf(step.lo) && std::isinf(step.hi) &&
+         all(rescale->factor, 1.0) && all(rescale->offset, 0.0);
 }
 
 std::vector<double> by_channel(const Tensor& constant, int64_t channels) {

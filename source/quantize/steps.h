@@ -10,32 +10,64 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "graph/graph.h"
 #include "plan/plan.h"
+#include "quantize/refusal.h"
 
 namespace octavo {
 
-enum class StepKind : uint8_t {
-  convolution,
-  pool,
-  add,
-  multiply,
-  divide,
-  rescale,
-  layer_norm,
-  l2_normalize,
-  softmax,
-  matmul,
-  resize,
-  gather,
-  concat,
-  reshape,
-  permute,
-  constant
+// What a step computes, with what its kind needs to know beside its nodes.
+namespace form {
+struct Convolution {
+  bool whole_weights = false;  // the file's weights are integers (weights.h)
 };
+struct Pool {
+  Pool2d op;  // with the kernel of a global one written out
+};
+struct Add {
+  bool subtract = false;  // a - b
+};
+struct Multiply {};
+struct Divide {};
+// x * factor[c] + offset[c], one entry a channel.
+struct Rescale {
+  std::vector<double> factor, offset;
+};
+// Its nodes are one function of a stored value, up to the rounding (lookup.h).
+struct Lookup {};
+struct LayerNorm {
+  double epsilon = 0;
+  std::vector<double> factor, offset;  // a channel
+};
+struct L2Normalize {
+  double least_norm = 0;
+};
+struct Softmax {};
+struct MatMul {
+  bool transpose_b = false;
+  std::vector<double> factor;  // of the product, a channel
+};
+struct Resize {};
+struct Gather {
+  std::vector<int32_t> channels;  // of the input
+};
+struct Concat {};
+struct Reshape {};
+struct Permute {
+  std::vector<int32_t> dims, perm;  // the input's dimensions and their new order
+};
+struct Constant {};
+}  // namespace form
+
+using StepForm =
+    std::variant<form::Convolution, form::Pool, form::Add, form::Multiply, form::Divide,
+                 form::Rescale, form::Lookup, form::LayerNorm, form::L2Normalize, form::Softmax,
+                 form::MatMul, form::Resize, form::Gather, form::Concat, form::Reshape,
+                 form::Permute, form::Constant>;
 
 // A file that is quantized already says how a value is stored: as integers from 0 to `highest`,
 // with one scale and zero point or one a channel.
@@ -52,7 +84,7 @@ struct GivenRounding {
 };
 
 struct FormedStep {
-  StepKind kind = StepKind::rescale;
+  StepForm form;
   uint32_t node = 0;  // the node that gives the step its arithmetic
   // All of its nodes, ascending; the last makes `output`. None where that is a constant.
   std::vector<uint32_t> nodes;
@@ -66,22 +98,22 @@ struct FormedStep {
   TensorId output = 0;
   std::optional<GivenRounding> rounding;  // none: calibration decides
 
-  // rescale: its nodes are one function of a stored value, up to the rounding (lookup.h).
-  bool looked_up = false;
-  bool whole_weights = false;  // convolution: the file's weights are integers (weights.h)
-  Pool2d pool;                 // pool: with the kernel of a global one written out
-  bool subtract = false;       // add: a - b
-  bool transpose_b = false;    // matmul
-  // rescale: x * factor[c] + offset[c], one entry a channel. matmul: factor of the product.
-  std::vector<double> factor, offset;
-  std::vector<int32_t> channels;    // gather: which channels of the input
-  std::vector<int32_t> dims, perm;  // permute: the input's dimensions and their new order
-  double epsilon = 0;               // layer_norm, and the least norm of l2_normalize
+  template <class Form>
+  bool is() const {
+    return std::holds_alternative<Form>(form);
+  }
+  template <class Form>
+  const Form* as() const {  // null where it is another
+    return std::get_if<Form>(&form);
+  }
 };
 
 // A maximum, a selection, a joining, another shape or order: stored values move unchanged, so
 // their scales move along.
 bool moves_only(const FormedStep& step);
+
+// A convolution by the integers of a file.
+bool keeps_weights(const FormedStep& step);
 
 // A layer norm or an L2 normalization.
 bool normalizes(const FormedStep& step);
@@ -98,12 +130,6 @@ struct FormedSteps {
   std::optional<GivenRounding> input_rounding;  // of the network's input, if it is no picture
 };
 
-// A node that cannot be integers yet.
-struct Refusal {
-  std::optional<uint32_t> node;  // none: the graph as a whole
-  std::string why;               // "there is no integer matmul", ...
-};
-
 struct Formation {
   FormedSteps formed;  // of the nodes that can, where others are refused
   std::vector<Refusal> refused;
@@ -112,8 +138,6 @@ struct Formation {
 // Partitions a verified graph that has been through the rewrites and prepare_for_steps.
 Formation form_what_can(const Graph& graph);
 // `rejected`, naming all that are refused, where any is.
-Status all_formed(const Graph& graph, const std::vector<Refusal>& refused);
-// Both.
 Result<FormedSteps> form_steps(const Graph& graph);
 
 // The four dimensions [n, h, w, c] under which a tensor is stored; rank 2 is [n, 1, 1, c], and

@@ -130,13 +130,16 @@ void TapMoments::merge(const TapMoments& other) {
   samples += other.samples;
 }
 
-Result<std::vector<TapMoments>> collect_tap_moments(
-    const Graph& graph, const FormedSteps& formed, const Choice& choice,
-    const InputMapping& mapping, const std::vector<size_t>& pictures, const FarPictures& far,
-    const CalibrationFeed& feed, const Sweep& wanted) {
+Result<std::vector<TapMoments>> collect_tap_moments(const PassInputs& in,
+                                                    const std::vector<StoredTensor>& tensors,
+                                                    const Sweep& wanted) {
+  const Graph& graph = in.network.graph;
+  const FormedSteps& formed = in.network.formed;
+  const std::vector<size_t>& pictures = in.calibration.repair;
+  const FarPictures& far = in.calibration.far;
   uint64_t moments_bytes = 0;
   for (const FormedStep& step : formed.steps) {
-    if (step.kind != StepKind::convolution) continue;
+    if (!step.is<form::Convolution>()) continue;
     const TapMoments empty = empty_moments(graph, step);
     moments_bytes +=
         empty.products.size() * sizeof empty.products[0] + empty.sums.size() * sizeof empty.sums[0];
@@ -148,10 +151,10 @@ Result<std::vector<TapMoments>> collect_tap_moments(
   std::vector<Rounder> rounders(formed.steps.size());
   for (uint32_t s = 0; s < formed.steps.size(); ++s) {
     const FormedStep& step = formed.steps[s];
-    if (step.kind != StepKind::convolution) continue;
+    if (!step.is<form::Convolution>()) continue;
     readers[graph.nodes[step.node].inputs[0]].push_back(s);
-    const bool picture = mapping.picture && step.inputs[0] == graph.input;
-    rounders[s] = rounder_of(choice.tensors[step.inputs[0]], picture, mapping);
+    rounders[s] = rounder_of(tensors[step.inputs[0]], in.network.is_picture(step.inputs[0]),
+                             in.network.mapping);
   }
   std::vector<std::vector<TapMoments>> by_worker(sessions->size());
   for (auto& moments : by_worker) moments.resize(formed.steps.size());
@@ -159,7 +162,7 @@ Result<std::vector<TapMoments>> collect_tap_moments(
   const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
 
   const auto work = [&](size_t i, size_t, size_t worker) -> Status {
-    auto values = load_values(feed, pictures[i], mapping, inputs);
+    auto values = load_values(*in.feed, pictures[i], in.network.mapping, inputs);
     if (!values) return values.error();
     const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
       for (const uint32_t s : readers[t]) {

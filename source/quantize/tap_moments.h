@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "quantize/choose.h"
+#include "quantize/pass.h"
 
 namespace octavo {
 
@@ -31,11 +31,11 @@ struct TapMoments {
 };
 
 // By step, empty for other kinds. Windows of the float network's values, rounded as
-// `choice` stores them, evenly spread over the pictures and their pixels, but for pictures far
+// `tensors` says, evenly spread over the pictures of
+// calibration.repair and their pixels, but for pictures far
 // beyond the others in what a step reads or gives.
-Result<std::vector<TapMoments>> collect_tap_moments(
-    const Graph& graph, const FormedSteps& formed, const Choice& choice,
-    const InputMapping& mapping, const std::vector<size_t>& pictures, const FarPictures& far,
-    const CalibrationFeed& feed, const Sweep& sweep);
+Result<std::vector<TapMoments>> collect_tap_moments(const PassInputs& inputs,
+                                                    const std::vector<StoredTensor>& tensors,
+                                                    const Sweep& sweep);
 
 }  // namespace octavo

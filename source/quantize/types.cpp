@@ -21,19 +21,19 @@ class Typer {
     find_multiplied();
     const std::vector<bool> computed_with = find_computed_with();
     for (const auto& step : formed_.steps) {
-      if (step.kind == StepKind::constant && computed_with[step.output]) {
+      if (step.is<form::Constant>() && computed_with[step.output]) {
         types_.of[step.output] = ElementType::i16;
       }
-      if (step.kind == StepKind::rescale && step.activation && stands_alone(*step.activation) &&
+      if (step.is<form::Rescale>() && step.activation && stands_alone(*step.activation) &&
           !multiplied_[step.inputs[0]]) {
         types_.of[step.inputs[0]] = ElementType::i16;
       }
-      if (step.kind == StepKind::softmax) types_.of[step.inputs[0]] = ElementType::i16;
+      if (step.is<form::Softmax>()) types_.of[step.inputs[0]] = ElementType::i16;
       if (normalizes(step) && !multiplied_[step.inputs[0]]) {
         types_.of[step.inputs[0]] = ElementType::i16;
       }
-      if (step.kind == StepKind::divide) widen_quotient(step);
-      if (step.kind == StepKind::matmul && !has_roundings(graph_)) {
+      if (step.is<form::Divide>()) widen_quotient(step);
+      if (step.is<form::MatMul>() && !has_roundings(graph_)) {
         types_.of[step.inputs[1]] = ElementType::i8;
       }
       // Outputs that were only moved: nothing between them and the answer may round coarsely.
@@ -84,10 +84,10 @@ class Typer {
     multiplied_.assign(graph_.tensors.size(), false);
     for (size_t s = formed_.steps.size(); s-- > 0;) {
       const FormedStep& step = formed_.steps[s];
-      const bool multiplies = step.kind == StepKind::convolution || step.kind == StepKind::matmul;
+      const bool multiplies = step.is<form::Convolution>() || step.is<form::MatMul>();
       const bool moved = moves_only(step) && multiplied_[step.output];
       for (size_t i = 0; i < step.inputs.size(); ++i) {
-        const bool factor = multiplies && (i == 0 || (step.kind == StepKind::matmul && i == 1));
+        const bool factor = multiplies && (i == 0 || (step.is<form::MatMul>() && i == 1));
         if (factor || moved) multiplied_[step.inputs[i]] = true;
       }
     }
@@ -139,7 +139,7 @@ class Typer {
     std::vector<bool> by_convolution(graph_.tensors.size(), false), otherwise = by_convolution;
     for (const auto& step : formed_.steps) {
       for (size_t i = 0; i < step.inputs.size(); ++i) {
-        const bool convolved = step.kind == StepKind::convolution && i == 0;
+        const bool convolved = step.is<form::Convolution>() && i == 0;
         (convolved ? by_convolution : otherwise)[step.inputs[i]] = true;
       }
     }

@@ -16,13 +16,14 @@ constexpr size_t few_pictures = 50;
 constexpr size_t few_classes = 10;
 constexpr double much_clipped = 0.01;
 
-void warn_of_clipping(const Graph& graph, const FormedSteps& formed, const Calibration& calibration,
-                      const Choice& choice, std::vector<std::string>& warnings) {
+void warn_of_clipping(const StepNetwork& network, const Calibration& calibration,
+                      const std::vector<StoredTensor>& tensors,
+                      std::vector<std::string>& warnings) {
   double most = 0;
-  size_t tensors = 0;
+  size_t clipped = 0;
   TensorId worst = 0;
-  for (const auto& step : formed.steps) {
-    const StoredTensor& stored = choice.tensors[step.output];
+  for (const auto& step : network.formed.steps) {
+    const StoredTensor& stored = tensors[step.output];
     const TensorStatistics& statistics = calibration.stored[step.output];
     if (moves_only(step) || stored.scale.empty() || statistics.histograms.empty()) continue;
     std::vector<ChannelRange> ranges;
@@ -32,17 +33,17 @@ void warn_of_clipping(const Graph& graph, const FormedSteps& formed, const Calib
                         (stored.levels.hi - stored.zero_point[c] + 0.5) * stored.scale[c]});
     }
     const double share = clipped_share(statistics, ranges);
-    tensors += share > much_clipped ? 1 : 0;
+    clipped += share > much_clipped ? 1 : 0;
     if (share > most) {
       most = share;
       worst = step.output;
     }
   }
-  if (tensors == 0) return;
-  warnings.push_back(concat(tensors, tensors == 1 ? " tensor has" : " tensors have",
-                            " more than 1 % of ", tensors == 1 ? "its" : "their",
+  if (clipped == 0) return;
+  warnings.push_back(concat(clipped, clipped == 1 ? " tensor has" : " tensors have",
+                            " more than 1 % of ", clipped == 1 ? "its" : "their",
                             " values clipped; most, ", std::rint(most * 1000) / 10, " %, ",
-                            quoted(graph.tensors[worst].name)));
+                            quoted(network.graph.tensors[worst].name)));
 }
 
 void warn_of_far_pictures(const Graph& graph, const Calibration& calibration,
@@ -76,7 +77,7 @@ std::vector<std::string> weight_warnings(const Graph& graph, const FormedSteps& 
   size_t count = 0;
   std::string first;
   for (const auto& step : formed.steps) {
-    if (step.kind != StepKind::convolution || step.whole_weights) continue;
+    if (!step.is<form::Convolution>() || keeps_weights(step)) continue;
     if (count++ == 0) first = graph.nodes[step.node].name;
   }
   if (count == 0) return {};
@@ -88,9 +89,11 @@ std::vector<std::string> weight_warnings(const Graph& graph, const FormedSteps& 
              "quantize the weights to 8 bits")};
 }
 
-std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSteps& formed,
-                                              const Calibration& calibration, const Choice& choice,
+std::vector<std::string> calibration_warnings(const StepNetwork& network,
+                                              const Calibration& calibration,
+                                              const std::vector<StoredTensor>& tensors,
                                               const CalibrationFeed& feed) {
+  const Graph& graph = network.graph;
   std::vector<std::string> warnings;
   const size_t pictures = calibration.readable.size() / feed.views;
   if (!calibration.unreadable.empty()) {
@@ -112,7 +115,7 @@ std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSt
                               outputs, " classes; pictures of many classes give better ranges"));
   }
   warn_of_far_pictures(graph, calibration, feed, warnings);
-  warn_of_clipping(graph, formed, calibration, choice, warnings);
+  warn_of_clipping(network, calibration, tensors, warnings);
   return warnings;
 }
 

@@ -4,14 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "quantize/choose.h"
+#include "quantize/pass.h"
 
 namespace octavo {
 
 // Too few pictures or classes, unreadable pictures, pictures far beyond the others, tensors of
 // which much is clipped.
-std::vector<std::string> calibration_warnings(const Graph& graph, const FormedSteps& formed,
-                                              const Calibration& calibration, const Choice& choice,
+std::vector<std::string> calibration_warnings(const StepNetwork& network,
+                                              const Calibration& calibration,
+                                              const std::vector<StoredTensor>& tensors,
                                               const CalibrationFeed& feed);
 
 // Weights of a quantized file whose integers a plan does not keep.

@@ -4,10 +4,13 @@
 #include <numeric>
 
 #include "quantize/report.h"
+#include "quantize/simulate.h"
 
 namespace octavo {
 
 namespace {
+
+constexpr size_t most_pictures = 8;
 
 // Tensors that hold the same stored values, in another order or beside others, have one type.
 class Groups {
@@ -40,31 +43,32 @@ struct Candidates {
   double total_macs = 0, wide_macs = 0, total_elements = 0;
 };
 
-Candidates find_candidates(const Graph& graph, const FormedSteps& formed, const Choice& choice,
+Candidates find_candidates(const StepNetwork& network, const std::vector<StoredTensor>& tensors,
                            const Groups& groups) {
+  const Graph& graph = network.graph;
   Candidates out;
   out.all.resize(graph.tensors.size());
   for (size_t t = 0; t < out.all.size(); ++t) out.all[t].group = static_cast<TensorId>(t);
   const auto of = [&](TensorId t) -> Candidate& { return out.all[groups.find(t)]; };
   of(graph.input).fixed = true;
-  of(choice.logits).fixed = true;
-  for (const auto& step : formed.steps) {
+  of(network.logits()).fixed = true;
+  for (const auto& step : network.formed.steps) {
     Candidate& own = of(step.output);
-    own.fixed = own.fixed || step.rounding.has_value() ||
-                choice.tensors[step.output].type != ElementType::u8;
+    own.fixed =
+        own.fixed || step.rounding.has_value() || tensors[step.output].type != ElementType::u8;
     own.stored.push_back(step.output);
     const auto elements = static_cast<double>(element_count(graph.tensors[step.output].shape));
     own.elements += elements;
     out.total_elements += elements;
     if (!moves_only(step)) own.rounded.push_back(step.output);
-    if (step.kind != StepKind::convolution && step.kind != StepKind::matmul) {
+    if (!step.is<form::Convolution>() && !step.is<form::MatMul>()) {
       // A gate of one pixel is read for each of the map.
       for (const TensorId t : step.inputs) of(t).elements += moves_only(step) ? 0 : elements;
       continue;
     }
     const auto macs = static_cast<double>(cost(graph, graph.nodes[step.node]).macs);
     out.total_macs += macs;
-    const bool wide = choice.tensors[step.inputs[0]].type == ElementType::i16;
+    const bool wide = tensors[step.inputs[0]].type == ElementType::i16;
     (wide ? out.wide_macs : of(step.inputs[0]).macs) += macs;
   }
   std::erase_if(out.all, [](const Candidate& c) { return c.fixed || c.rounded.empty(); });
@@ -81,10 +85,11 @@ std::vector<size_t> pictures_to_rank_by(const std::vector<size_t>& pictures, siz
 }
 
 // Fills in `noise`: that of the logits where only the candidate is rounded, over their power.
-Status measure(const Graph& graph, const Simulation& simulation, const InputMapping& mapping,
-               const CalibrationFeed& feed, const std::vector<size_t>& pictures,
-               const Sweep& wanted, std::vector<Candidate>& candidates) {
-  const Sweep sweep = bounded_sweep(wanted, pictures.size(), session_bytes(graph));
+Status measure(const PassInputs& in, const Simulation& simulation,
+               const std::vector<size_t>& pictures, std::vector<Candidate>& candidates) {
+  const Graph& graph = in.network.graph;
+  const Sweep sweep = bounded_sweep(in.sweep_for("looking for tensors that need 16 bits"),
+                                    pictures.size(), session_bytes(graph));
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
   const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
@@ -95,7 +100,7 @@ Status measure(const Graph& graph, const Simulation& simulation, const InputMapp
 
   const auto work = [&](size_t i, size_t slot, size_t worker) -> Status {
     records[slot].assign(candidates.size(), {});
-    auto values = load_values(feed, pictures[i], mapping, inputs);
+    auto values = load_values(*in.feed, pictures[i], in.network.mapping, inputs);
     if (!values) return values.error();
     FloatSession& session = *(*sessions)[worker];
     std::vector<float> expected(outputs), logits(outputs);
@@ -129,17 +134,13 @@ Status measure(const Graph& graph, const Simulation& simulation, const InputMapp
 
 }  // namespace
 
-Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedSteps& formed,
-                                            const Choice& choice, const StepTables& tables,
-                                            const InputMapping& mapping,
-                                            const CalibrationFeed& feed,
-                                            const std::vector<size_t>& pictures,
-                                            const Sweep& sweep) {
-  const Groups groups(graph, formed);
-  Candidates found = find_candidates(graph, formed, choice, groups);
-  const Simulation simulation = make_simulation(graph, formed, choice, tables, mapping);
-  const auto seen = pictures_to_rank_by(pictures, found.all.size());
-  if (auto status = measure(graph, simulation, mapping, feed, seen, sweep, found.all); !status) {
+Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantization& q) {
+  const Groups groups(in.network.graph, in.network.formed);
+  Candidates found = find_candidates(in.network, q.tensors, groups);
+  const Simulation simulation = make_simulation(in.network, q);
+  const auto seen =
+      pictures_to_rank_by(spread_indices(in.calibration.readable, most_pictures), found.all.size());
+  if (auto status = measure(in, simulation, seen, found.all); !status) {
     return status.error();
   }
   // Also what costs nothing takes its turn by what it brings.

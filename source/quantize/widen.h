@@ -6,8 +6,7 @@
 // of a network, which few channels read, or its last ones, which have few pixels.
 #pragma once
 
-#include "quantize/simulate.h"
-#include "quantize/types.h"
+#include "quantize/pass.h"
 
 namespace octavo {
 
@@ -35,13 +34,8 @@ struct WideCandidates {
   double total_elements = 0;             // of all that the network stores
 };
 
-// Rounds one tensor at a time in the float network.
-Result<WideCandidates> rank_wide_candidates(const Graph& graph, const FormedSteps& formed,
-                                            const Choice& choice, const StepTables& tables,
-                                            const InputMapping& mapping,
-                                            const CalibrationFeed& feed,
-                                            const std::vector<size_t>& pictures,
-                                            const Sweep& sweep);
+// Rounds one tensor at a time in the float network, on a few of the calibration pictures.
+Result<WideCandidates> rank_wide_candidates(const PassInputs& inputs, const Quantization& q);
 
 struct Widening {
   std::vector<bool> taken;        // by candidate

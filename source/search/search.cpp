@@ -82,7 +82,7 @@ class Search {
     return out_.frontier.back();
   }
 
-  Status weigh(FrontierPoint point, Folded folded) {
+  Status weigh(FrontierPoint point, Quantization folded) {
     auto judged = judge_(folded.plan);
     if (!judged) return judged.error();
     point.judged = *judged;

@@ -47,7 +47,7 @@ struct FrontierPoint {
 };
 
 struct Found {
-  Folded folded;
+  Quantization folded;
   std::vector<FrontierPoint> frontier;  // what was tried, by `taken`
   size_t chosen = 0;                    // of the frontier
   std::vector<TensorId> wide;           // what `folded` stores with 16 bits beside the usual

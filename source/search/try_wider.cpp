@@ -37,7 +37,7 @@ Result<WideTrials> try_wider(const Quantizer& quantizer, const Widened& present,
   WideTrial trial;
   trial.nodes = present.nodes;
 
-  const auto attempt = [&]() -> Result<Folded> {
+  const auto attempt = [&]() -> Result<Quantization> {
     auto folded = quantizer.fold(wide);
     if (!folded) return folded;
     auto judged = judge(folded->plan);
@@ -45,7 +45,7 @@ Result<WideTrials> try_wider(const Quantizer& quantizer, const Widened& present,
     trial.point.judged = *judged;
     const double usual_ms = out.tried.empty() ? 0 : out.tried.front().point.judged.ms;
     trial.point.slowdown = usual_ms > 0 ? judged->ms / usual_ms : 1;
-    trial.settled = folded->logits_cosine >= ample_logits_cosine;
+    trial.settled = folded->report.logits_cosine >= ample_logits_cosine;
     out.tried.push_back(trial);
     return folded;
   };

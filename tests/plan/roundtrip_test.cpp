@@ -9,7 +9,6 @@
 #include "plan/file_header.h"
 #include "plan/plan.h"
 #include "plan/random_plan.h"
-#include "plan/same_plan.h"
 #include "plan/small_plan.h"
 
 namespace octavo {
@@ -42,7 +41,7 @@ TEST(Serialize, ReturnsTheSamePlanAndTheSameBytes) {
     const auto bytes = serialize(plan);
     const auto read = deserialize(bytes);
     ASSERT_TRUE(read) << "seed " << seed << ": " << read.error().message;
-    ASSERT_TRUE(testing::same_plan(plan, *read)) << "seed " << seed;
+    ASSERT_TRUE(plan == *read) << "seed " << seed;
     ASSERT_EQ(serialize(*read), bytes) << "seed " << seed;
   }
 }
@@ -64,7 +63,7 @@ TEST(Serialize, WritesWhatIsEmpty) {
     for (Step& step : plan.steps) step.merged.clear();
     const auto read = deserialize(serialize(plan));
     ASSERT_TRUE(read) << read.error().message;
-    EXPECT_TRUE(testing::same_plan(plan, *read));
+    EXPECT_TRUE(plan == *read);
   }
 }
 
@@ -119,7 +118,7 @@ TEST_F(PlanOnDisk, IsReadAsWritten) {
   ASSERT_TRUE(written) << written.error().message;
   const auto read = read_plan(path("a.octavo"));
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_TRUE(testing::same_plan(plan, *read));
+  EXPECT_TRUE(plan == *read);
 }
 
 TEST_F(PlanOnDisk, IsNotWrittenWhenThePlanIsNotValid) {

@@ -7,7 +7,6 @@
 
 #include "plan/file_header.h"
 #include "plan/plan.h"
-#include "plan/same_plan.h"
 #include "plan/small_attention.h"
 
 namespace octavo {
@@ -336,7 +335,7 @@ TEST(Attention, ReturnsFromAFileAsItWas) {
   const auto bytes = serialize(plan);
   const auto read = deserialize(bytes);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_TRUE(testing::same_plan(plan, *read));
+  EXPECT_TRUE(plan == *read);
   EXPECT_EQ(serialize(*read), bytes);
 }
 
@@ -377,7 +376,7 @@ TEST(GivenCodes, ReturnFromAFileAsTheyWereAndAskForAReaderThatKnowsThem) {
   const auto bytes = serialize(plan);
   const auto read = deserialize(bytes);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_TRUE(testing::same_plan(plan, *read));
+  EXPECT_TRUE(plan == *read);
   EXPECT_EQ(read_header(bytes)->required_features, plan_feature::given_codes);
   EXPECT_EQ(read_header(serialize(small_attention()))->required_features, 0u);
 }

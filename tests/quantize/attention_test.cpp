@@ -129,15 +129,15 @@ TEST(Attention, AProductTakesItsFactorAndItsBias) {
   const auto steps = by_output(graph, *formed);
   ASSERT_TRUE(steps.contains("biased"));
   const FormedStep& scores = *steps.at("biased");
-  EXPECT_EQ(scores.kind, StepKind::matmul);
-  EXPECT_TRUE(scores.transpose_b);
+  EXPECT_TRUE(scores.is<form::MatMul>());
+  EXPECT_TRUE(scores.as<form::MatMul>()->transpose_b);
   EXPECT_TRUE(scores.has_residual);
-  EXPECT_FLOAT_EQ(static_cast<float>(scores.factor[0]), 0.35f);
+  EXPECT_FLOAT_EQ(static_cast<float>(scores.as<form::MatMul>()->factor[0]), 0.35f);
   EXPECT_EQ(graph.tensors[scores.inputs[2]].name, "bias");
-  EXPECT_EQ(steps.at("bias")->kind, StepKind::constant);
-  EXPECT_EQ(steps.at("q.turn")->kind, StepKind::permute);
-  EXPECT_EQ(steps.at("map")->kind, StepKind::permute);  // with the transpose in front
-  EXPECT_EQ(steps.at("map")->perm, (std::vector<int32_t>{0, 2, 1, 3}));
+  EXPECT_TRUE(steps.at("bias")->is<form::Constant>());
+  EXPECT_TRUE(steps.at("q.turn")->is<form::Permute>());
+  EXPECT_TRUE(steps.at("map")->is<form::Permute>());  // with the transpose in front
+  EXPECT_EQ(steps.at("map")->as<form::Permute>()->perm, (std::vector<int32_t>{0, 2, 1, 3}));
 }
 
 TEST(Attention, RightOperandsAreSignedBytesAndSoftmaxReadsSixteenBits) {
@@ -181,12 +181,11 @@ TEST(Attention, NormsAreOneStepWithTheirQuotient) {
   ASSERT_TRUE(formed) << formed.error().message;
   const auto steps = by_output(graph, *formed);
   ASSERT_TRUE(steps.contains("q.unit"));
-  EXPECT_EQ(steps.at("q.unit")->kind, StepKind::l2_normalize);
+  EXPECT_TRUE(steps.at("q.unit")->is<form::L2Normalize>());
   EXPECT_EQ(steps.at("q.unit")->nodes.size(), 3u);
-  EXPECT_EQ(steps.at("temper")->kind,
-            StepKind::multiply);  // a factor a head is no factor a channel
-  EXPECT_EQ(steps.at("resize")->kind, StepKind::resize);
-  EXPECT_EQ(steps.at("pixel")->kind, StepKind::pool);  // with the reshape behind
+  EXPECT_TRUE(steps.at("temper")->is<form::Multiply>());  // a factor a head is no factor a channel
+  EXPECT_TRUE(steps.at("resize")->is<form::Resize>());
+  EXPECT_TRUE(steps.at("pixel")->is<form::Pool>());  // with the reshape behind
 }
 
 TEST(Attention, IntegersFollowTheFloatNetwork) {

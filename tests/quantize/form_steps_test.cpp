@@ -76,7 +76,7 @@ TEST(FormSteps, AnActivationAfterAResidualSumCannotShareTheConvolution) {
   ASSERT_TRUE(formed) << formed.error().message;
   // conv + add stored; hard swish of it; head.
   ASSERT_EQ(formed->steps.size(), 3u);
-  EXPECT_EQ(formed->steps[1].kind, StepKind::rescale);
+  EXPECT_TRUE(formed->steps[1].is<form::Rescale>());
   EXPECT_EQ(formed->steps[1].activation->kind, Kind::hard_swish);
 }
 
@@ -89,9 +89,9 @@ TEST(FormSteps, ATensorWithTwoReadersIsStored) {
   ASSERT_TRUE(formed) << formed.error().message;
   ASSERT_EQ(formed->steps.size(), 4u);
   EXPECT_EQ(formed->steps[0].output, conv);
-  EXPECT_EQ(formed->steps[1].kind, StepKind::rescale);
+  EXPECT_TRUE(formed->steps[1].is<form::Rescale>());
   EXPECT_EQ(formed->steps[1].lo, 0.0f);
-  EXPECT_EQ(formed->steps[2].kind, StepKind::add);
+  EXPECT_TRUE(formed->steps[2].is<form::Add>());
 }
 
 TEST(FormSteps, GateIsTheSecondOperandAndConstantsRescale) {
@@ -107,7 +107,7 @@ TEST(FormSteps, GateIsTheSecondOperandAndConstantsRescale) {
   const FormedStep& multiply = step_named(b.graph, *formed, "gate");
   EXPECT_EQ(multiply.inputs, (std::vector<TensorId>{x, gate}));
   const FormedStep& rescale = step_named(b.graph, *formed, "halve");
-  EXPECT_EQ(rescale.factor, std::vector<double>(4, 0.5));
+  EXPECT_EQ(rescale.as<form::Rescale>()->factor, std::vector<double>(4, 0.5));
 }
 
 TEST(FormSteps, AFlattenOfOnePixelIsNoStep) {

@@ -1,4 +1,4 @@
-// The four stages together, against the float network and against the integer runtime.
+// The stages together, against the float network and against the integer runtime.
 #include "quantize/quantize.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +8,9 @@
 #include <random>
 
 #include "quantize/build_graph.h"
-#include "quantize/correct.h"
+#include "quantize/every_step.h"
+#include "quantize/passes.h"
+#include "quantize/simulate.h"
 #include "quantize/small_pictures.h"
 #include "quantize/types.h"
 #include "quantize/warnings.h"
@@ -16,6 +18,8 @@
 namespace octavo {
 namespace {
 
+using testing::Calibrated;
+using testing::every_step;
 using testing::float_logits;
 using testing::GraphBuilder;
 using testing::integer_logits;
@@ -26,49 +30,6 @@ using testing::session_of;
 using testing::side;
 using testing::small_preprocess;
 using Kind = Unary::Kind;
-
-// Adds 2 x to what a convolution of equal inputs and outputs gives, as merging branches does.
-void add_identity(Graph& graph, size_t node) {
-  Tensor& weight = graph.tensors[graph.nodes[node].inputs[1]];
-  auto values = *weight.values;
-  const auto channels = static_cast<size_t>(weight.shape[0]);
-  for (size_t o = 0; o < channels; ++o) values[(o * 9 + 4) * channels + o] += 2;
-  weight.values = std::make_shared<const std::vector<float>>(std::move(values));
-}
-
-// Every kind of step: a stem, a depthwise block with a residual, squeeze-and-excite, a
-// split, shuffle and join, a maximum, a table, a merged identity, a head.
-Graph every_step(uint64_t seed) {
-  GraphBuilder b({1, side, side, 3}, seed);
-  const TensorId stem =
-      b.unary("stem_act", Kind::hard_swish, b.conv("stem", b.graph.input, 16, {3, 2}));
-  const TensorId wide = b.unary("expand_act", Kind::clip, b.conv("expand", stem, 32), 0, 6);
-  const TensorId deep = b.unary("deep_act", Kind::relu, b.conv("deep", wide, 32, {3, 1, 32}));
-  const TensorId squeezed =
-      b.unary("fc1_act", Kind::relu, b.conv("fc1", b.global_pool("squeeze", deep), 8));
-  const TensorId gate =
-      b.unary("gate_act", Kind::hard_sigmoid, b.conv("fc2", squeezed, 32), 1.0f / 6, 0.5f);
-  const TensorId gated = b.binary("gate", Binary::Kind::multiply, deep, gate);
-  const TensorId block =
-      b.binary("residual", Binary::Kind::add, b.conv("project", gated, 16), stem);
-  Slice half{{0, 0, 0, 0}, {1, 8, 8, 8}, {1, 1, 1, 1}};
-  const TensorId left = b.node("left", half, {block});
-  half.starts[3] = 8;
-  const TensorId right =
-      b.unary("silu", Kind::silu, b.conv("branch", b.node("right", half, {block}), 8, {3, 1, 2}));
-  const TensorId joined = b.node("join", Concat{3}, {left, right});
-  std::vector<int64_t> shuffle(16);
-  for (size_t c = 0; c < 16; ++c) shuffle[c] = static_cast<int64_t>(c % 2 * 8 + c / 2);
-  const TensorId shuffled = b.node("shuffle", Gather{3, shuffle}, {joined});
-  Pool2d pool{Pool2d::Kind::maximum, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}};
-  const TensorId pooled = b.node("maximum", pool, {shuffled});
-  const TensorId merged =
-      b.unary("merged_act", Kind::relu, b.conv("merged", pooled, 16, {3, 1, 1}));
-  add_identity(b.graph, b.graph.nodes.size() - 2);
-  const TensorId last = b.unary("last_act", Kind::relu, b.conv("last", merged, 32));
-  b.node("flatten", Reshape{{1, 10}}, {b.conv("head", b.global_pool("mean", last), 10)});
-  return b.graph;
-}
 
 float sqnr_alone(const Plan& plan, const std::string& name) {
   for (const auto& row : plan.report) {
@@ -118,20 +79,14 @@ TEST(Quantize, OneScaleForAllWeightsOnRequest) {
 
 // The simulation is what corrections and the report are made from: it has to be the plan.
 TEST(Quantize, TheSimulationStoresWhatTheIntegersStore) {
-  const Graph graph = every_step(5);
-  const Preprocess how = small_preprocess();
-  const InputMapping mapping = input_mapping(graph, &how);
-  const auto formed = form_steps(graph);
-  ASSERT_TRUE(formed);
-  const auto feed = pictures(40);
-  const auto calibration = calibrate(graph, *formed, mapping, feed, {}, {});
-  ASSERT_TRUE(calibration) << calibration.error().message;
-  Choice choice = choose(graph, *formed, *calibration, mapping, {});
-  const StepTables tables = make_tables(*formed, *calibration, choice);
-  const auto plan = lower(graph, *formed, choice, tables, &how);
-  ASSERT_TRUE(plan) << plan.error().message;
-  auto session = session_of(*plan);
-  const Simulation simulation = make_simulation(graph, *formed, choice, tables, mapping);
+  const auto made = Calibrated::make(every_step(5), pictures(40));
+  const std::vector<FormedStep>& steps = made.formed().steps;
+  PassInputs inputs = made.inputs();
+  inputs.types.assign(inputs.types.size(), ElementType::u8);
+  const auto q = run_passes(inputs, {}, {});
+  ASSERT_TRUE(q) << q.error().message;
+  auto session = session_of(q->plan);
+  const Simulation simulation = make_simulation(made.network, *q);
   auto float_session = create_float_session(simulation.graph);
   ASSERT_TRUE(float_session) << float_session.error().message;
 
@@ -139,7 +94,7 @@ TEST(Quantize, TheSimulationStoresWhatTheIntegersStore) {
   for (size_t i = 0; i < 10; ++i) {
     const auto pixels = picture(700 + i);
     std::vector<float> logits(10);
-    std::vector<std::vector<std::byte>> stored(formed->steps.size());
+    std::vector<std::vector<std::byte>> stored(steps.size());
     ASSERT_TRUE(session->run_observed(std::as_bytes(std::span(pixels)), logits,
                                       [&](size_t step, std::span<const std::byte> bytes) {
                                         stored[step].assign(bytes.begin(), bytes.end());
@@ -147,15 +102,16 @@ TEST(Quantize, TheSimulationStoresWhatTheIntegersStore) {
     CalibrationFeed one;
     one.count = 1;
     one.pixels = [&](size_t) -> Result<std::vector<uint8_t>> { return pixels; };
-    std::vector<std::vector<float>> simulated(graph.tensors.size());
+    std::vector<std::vector<float>> simulated(made.network.graph.tensors.size());
     const Probe keep = [&](TensorId t, std::span<float> values) {
       simulated[t].assign(values.begin(), values.end());
     };
-    ASSERT_TRUE(simulate(simulation, **float_session, *load_values(one, 0, mapping, pixels.size()),
-                         logits, {}, keep));
-    for (size_t s = 0; s + 1 < formed->steps.size(); ++s) {
-      const TensorId t = formed->steps[s].output;
-      const StoredTensor& tensor = choice.tensors[t];
+    ASSERT_TRUE(simulate(simulation, **float_session,
+                         *load_values(one, 0, made.network.mapping, pixels.size()), logits, {},
+                         keep));
+    for (size_t s = 0; s + 1 < steps.size(); ++s) {
+      const TensorId t = steps[s].output;
+      const StoredTensor& tensor = q->tensors[t];
       ASSERT_EQ(stored[s].size(), simulated[t].size());
       for (size_t k = 0; k < simulated[t].size(); ++k) {
         const size_t c = k % tensor.scale.size();
@@ -241,28 +197,6 @@ TEST(Quantize, SixteenBitsSpreadOverEverythingThatMovesTogether) {
   EXPECT_EQ(types->named.size(), 7u);  // silu, join, shuffle, maximum, left, right, residual
 }
 
-TEST(Quantize, ATableEndsWhereTheStoredResultEnds) {
-  const Graph graph = every_step(12);
-  const Preprocess how = small_preprocess();
-  const InputMapping mapping = input_mapping(graph, &how);
-  const auto formed = form_steps(graph);
-  auto calibration = calibrate(graph, *formed, mapping, pictures(64), {}, {});
-  ASSERT_TRUE(formed && calibration);
-  Choice choice = choose(graph, *formed, *calibration, mapping, {});
-  size_t smooth = 0;
-  for (const auto& step : formed->steps) {  // as one picture far beyond the others would
-    if (step.activation && step.activation->kind == Kind::silu) {
-      ++smooth;
-      calibration->stored[step.accumulated].moments.maximum[0] = 1e5f;
-    }
-  }
-  ASSERT_EQ(smooth, 1u);
-  for (const auto& table : make_tables(*formed, *calibration, choice)) {
-    if (!table) continue;
-    EXPECT_NEAR((*table)(0.5f), 0.3112297, 0.003);
-  }
-}
-
 TEST(Quantize, AnUnknownSixteenBitNodeNamesTheNearest) {
   const Graph graph = every_step(1);
   const Preprocess how = small_preprocess();
@@ -273,41 +207,6 @@ TEST(Quantize, AnUnknownSixteenBitNodeNamesTheNearest) {
   EXPECT_EQ(quantized.error().kind, ErrorKind::usage);
   EXPECT_NE(quantized.error().message.find("'stem_act'"), std::string::npos)
       << quantized.error().message;
-}
-
-TEST(Quantize, BiasCorrectionBringsTheMeansBack) {
-  const Graph graph = every_step(10);
-  const Preprocess how = small_preprocess();
-  const InputMapping mapping = input_mapping(graph, &how);
-  const auto formed = form_steps(graph);
-  const auto feed = pictures(32);
-  const auto calibration = calibrate(graph, *formed, mapping, feed, {}, {});
-  ASSERT_TRUE(calibration);
-  Choice choice = choose(graph, *formed, *calibration, mapping, {});
-  const StepTables tables = make_tables(*formed, *calibration, choice);
-  const auto logit_shift = [&]() {
-    const Simulation simulation = make_simulation(graph, *formed, choice, tables, mapping);
-    auto session = create_float_session(simulation.graph);
-    std::vector<double> shift(10, 0.0);
-    for (size_t i = 0; i < feed.count; ++i) {
-      const auto values = load_values(feed, i, mapping, static_cast<size_t>(side * side * 3));
-      std::vector<float> logits(10);
-      EXPECT_TRUE(simulate(simulation, **session, *values, logits, {}, {}));
-      const auto expected = float_logits(graph, how, *feed.pixels(i));
-      for (size_t c = 0; c < 10; ++c) shift[c] += logits[c] - expected[c];
-    }
-    double sum = 0;
-    for (const double value : shift) sum += value * value;
-    return sum;
-  };
-  // A fault that correction has to find: one convolution's biases are off.
-  for (size_t s = 0; s < formed->steps.size(); ++s) {
-    if (graph.nodes[formed->steps[s].node].name != "project") continue;
-    for (double& bias : choice.convolutions[s].real_bias) bias += 0.1;
-  }
-  const double before = logit_shift();
-  ASSERT_TRUE(correct_biases(graph, *formed, *calibration, tables, mapping, feed, {}, choice));
-  EXPECT_LT(logit_shift(), before / 100);
 }
 
 TEST(Quantize, UnreadablePicturesAreToldAndNoneIsAnError) {

@@ -235,7 +235,7 @@ TEST(Roundings, WhatFollowsARoundingIsAnotherStep) {
   EXPECT_FALSE(at("joined_pair")->activation);
   EXPECT_EQ(at("joined_pair")->rounding, (GivenRounding{{0.15f}, {128}}));
   ASSERT_NE(at("gate_pair"), nullptr);
-  EXPECT_TRUE(at("gate_pair")->looked_up);
+  EXPECT_TRUE(at("gate_pair")->is<form::Lookup>());
 }
 
 // The steps of the plan that make a tensor of the name.

@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-#include "quantize/pictures.h"
+#include "quantize/pass.h"
 #include "quantize/report.h"
 #include "runtime/program.h"
 
@@ -59,6 +59,26 @@ inline CalibrationFeed pictures(size_t count, uint64_t first = 1000) {
   feed.pixels = [first](size_t i) -> Result<std::vector<uint8_t>> { return picture(first + i); };
   return feed;
 }
+
+// A network and what its pictures told: what passes are run on one by one.
+struct Calibrated {
+  StepNetwork network;
+  Calibration calibration;
+  CalibrationFeed feed;
+  Preprocess how = small_preprocess();
+
+  static Calibrated make(const Graph& graph, CalibrationFeed feed,
+                         const std::vector<std::string>& int16 = {}) {
+    const Preprocess how = small_preprocess();
+    auto network = cut_into_steps(graph, &how, int16);
+    EXPECT_TRUE(network) << network.error().message;
+    auto calibration = calibrate(network->graph, network->formed, network->mapping, feed, {}, {});
+    EXPECT_TRUE(calibration) << calibration.error().message;
+    return {*std::move(network), *std::move(calibration), std::move(feed), how};
+  }
+  PassInputs inputs() const { return {network, calibration, &how, &feed, network.types.of}; }
+  const FormedSteps& formed() const { return network.formed; }
+};
 
 inline std::vector<float> float_logits(const Graph& graph, const Preprocess& how,
                                        const std::vector<uint8_t>& pixels) {

@@ -1,0 +1,32 @@
+// The passes of the quantizer as flags name them and as a summary shows them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "command/print.h"
+#include "quantize/quantize.h"
+
+namespace octavo::command {
+
+// --disable names rewrites of the graph and passes of the quantizer alike: takes the latter out of
+// `names`.
+std::vector<std::string> take_passes(std::vector<std::string>& names);
+
+// What the quantizer did, by pass; of one that ran again, with more 16 bits, what it did last.
+class PassLog {
+ public:
+  void add(const PassRun& run);
+  std::string table() const;
+  Json json() const;
+
+ private:
+  struct Row {
+    PassRun last;
+    int runs = 0;
+    double milliseconds = 0;
+  };
+  std::vector<Row> rows_;
+};
+
+}  // namespace octavo::command

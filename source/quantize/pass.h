@@ -1,0 +1,28 @@
+// What every pass of the quantizer may read beside the fields of those before it.
+#pragma once
+
+#include "quantize/calibrate.h"
+#include "quantize/network.h"
+#include "quantize/quantization.h"
+
+namespace octavo {
+
+struct PassInputs {
+  const StepNetwork& network;
+  const Calibration& calibration;
+  const Preprocess* how = nullptr;        // null where the network is not fed pictures
+  const CalibrationFeed* feed = nullptr;  // null where a file says how everything is stored
+  std::vector<ElementType> types;         // by tensor: the network's, wider where that is tried
+  RangeMethod method = RangeMethod::automatic;
+  double percentile = 99.999;
+  bool per_channel_weights = true;
+  Sweep sweep{};
+
+  Sweep sweep_for(const char* what) const {
+    Sweep out = sweep;
+    out.what = what;
+    return out;
+  }
+};
+
+}  // namespace octavo

@@ -1,0 +1,155 @@
+#include "quantize/passes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/stopwatch.h"
+#include "base/text.h"
+#include "quantize/compensate.h"
+#include "quantize/correct.h"
+#include "quantize/headroom.h"
+#include "quantize/lower.h"
+#include "quantize/report.h"
+#include "quantize/round_weights.h"
+#include "quantize/scales.h"
+#include "quantize/step_tables.h"
+
+namespace octavo {
+
+namespace {
+
+// A pass is a function that reads the fields which are there and returns its own.
+template <auto field, auto make, auto count>
+Result<size_t> fill(const PassInputs& inputs, Quantization& q) {
+  auto made = make(inputs, std::as_const(q));
+  if constexpr (requires { made.error(); }) {
+    if (!made) return made.error();
+    q.*field = *std::move(made);
+  } else {
+    q.*field = std::move(made);
+  }
+  return count(q);
+}
+
+// ---- what each of them did
+
+size_t stored_tensors(const Quantization& q) {
+  const auto is_stored = [](const StoredTensor& tensor) { return !tensor.scale.empty(); };
+  return static_cast<size_t>(std::count_if(q.scales.begin(), q.scales.end(), is_stored));
+}
+
+size_t narrowed_tensors(const Quantization& q) {
+  size_t out = 0;
+  for (size_t t = 0; t < q.tensors.size(); ++t) {
+    out += q.tensors[t].levels.hi < q.scales[t].levels.hi ? 1 : 0;
+  }
+  return out;
+}
+
+size_t integer_weights(const Quantization& q) {
+  size_t out = 0;
+  for (const IntegerConvolution& c : q.convolutions) out += c.weights.values.size();
+  return out;
+}
+
+size_t moved_weights(const Quantization& q) {
+  size_t out = 0;
+  for (size_t s = 0; s < q.compensated.size(); ++s) {
+    const std::vector<int8_t>& before = q.convolutions[s].weights.values;
+    for (size_t i = 0; i < q.compensated[s].size(); ++i) {
+      out += q.compensated[s][i] != before[i] ? 1 : 0;
+    }
+  }
+  return out;
+}
+
+size_t made_tables(const Quantization& q) {
+  const auto is_made = [](const auto& table) { return table.has_value(); };
+  return static_cast<size_t>(std::count_if(q.tables.begin(), q.tables.end(), is_made));
+}
+
+size_t moved_biases(const Quantization& q) {
+  size_t out = 0;
+  for (const std::vector<double>& shifts : q.bias_shifts) {
+    out += shifts.size() - static_cast<size_t>(std::count(shifts.begin(), shifts.end(), 0.0));
+  }
+  return out;
+}
+
+size_t planned_steps(const Quantization& q) {
+  return q.plan.steps.size();
+}
+
+size_t reported_steps(const Quantization& q) {
+  return q.report.steps.size();
+}
+
+using Q = Quantization;
+constexpr Pass table[] = {
+    {"scales", "ranges from the statistics, a channel each where that costs less than it saves",
+     "tensors", fill<&Q::scales, choose_scales, stored_tensors>, "headroom"},
+    {"headroom", "16-bit tensors are narrowed until sums of their products fit", "tensors narrowed",
+     fill<&Q::tensors, make_headroom, narrowed_tensors>, "weights"},
+    {"weights", "int8, each rounded on its own, with the scale that costs its row's output least",
+     "weights", fill<&Q::convolutions, round_weights, integer_weights>, "plan"},
+    {"compensation", "weights rounded one after the other, each error made good by those to come",
+     "weights moved", fill<&Q::compensated, compensate_weights, moved_weights>, "", true},
+    {"tables", "smooth activations as 65 knots", "tables",
+     fill<&Q::tables, make_tables, made_tables>, "plan"},
+    {"bias-correction", "what rounding does to a channel's mean is taken back by its bias",
+     "biases moved", fill<&Q::bias_shifts, correct_biases, moved_biases>, "", true},
+    {"plan", "the integers as steps, verified", "steps", fill<&Q::plan, lower, planned_steps>,
+     "the file"},
+    {"report", "what rounding costs at each step and at the logits", "steps measured",
+     fill<&Q::report, report_steps, reported_steps>, "", true},
+};
+
+bool is_disabled(const Pass& pass, std::span<const std::string> disabled) {
+  return std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end();
+}
+
+}  // namespace
+
+std::span<const Pass> passes() {
+  return table;
+}
+
+Status check_disabled_passes(std::span<const std::string> disabled) {
+  std::vector<std::string> names;
+  std::string optional;
+  for (const Pass& pass : table) {
+    names.emplace_back(pass.name);
+    if (pass.needed_by.empty()) optional += (optional.empty() ? "" : ", ") + names.back();
+  }
+  for (const std::string& name : disabled) {
+    const auto pass = std::find_if(std::begin(table), std::end(table),
+                                   [&](const Pass& p) { return p.name == name; });
+    if (pass == std::end(table)) {
+      const std::string near = nearest_name(name, names);
+      return usage_error(concat("no pass is called ", quoted(name),
+                                near.empty() ? concat("; those that can be left out are ", optional)
+                                             : concat("; did you mean ", quoted(near), "?")));
+    }
+    if (!pass->needed_by.empty()) {
+      return usage_error(concat("the pass ", quoted(name), " cannot be left out: ", pass->needed_by,
+                                " needs it; those that can are ", optional));
+    }
+  }
+  return {};
+}
+
+Result<Quantization> run_passes(const PassInputs& inputs, std::span<const std::string> disabled,
+                                const PassObserver& ran) {
+  Quantization out;
+  for (const Pass& pass : table) {
+    if (is_disabled(pass, disabled)) continue;
+    if (pass.looks_at_pictures && inputs.feed == nullptr) continue;
+    const Stopwatch watch;
+    const Result<size_t> changed = pass.run(inputs, out);
+    if (!changed) return changed.error();
+    if (ran) ran({pass.name, *changed, pass.counts, watch.milliseconds()});
+  }
+  return out;
+}
+
+}  // namespace octavo

@@ -1,0 +1,33 @@
+// The passes of the quantizer as a table (passes.cpp), in the order in which they run, as the
+// rewrites of a graph are one.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "quantize/pass.h"
+
+namespace octavo {
+
+struct Pass {
+  std::string_view name, why;
+  std::string_view counts;  // what `run` counts: "weights rounded to another integer"
+  // Fills in the one field that is its own; how much of it differs from what was there.
+  Result<size_t> (*run)(const PassInputs& inputs, Quantization& quantization);
+  std::string_view needed_by;      // a pass; "": it may be left out
+  bool looks_at_pictures = false;  // left out where there are none
+};
+
+std::span<const Pass> passes();
+
+// `usage` where a name is no pass's, with the nearest, or that of a pass which another needs.
+Status check_disabled_passes(std::span<const std::string> disabled);
+
+// All of the table that is not disabled. `ran` is told of each; it may be empty.
+Result<Quantization> run_passes(const PassInputs& inputs, std::span<const std::string> disabled,
+                                const PassObserver& ran);
+
+}  // namespace octavo

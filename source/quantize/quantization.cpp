@@ -1,0 +1,13 @@
+#include "quantize/quantization.h"
+
+namespace octavo {
+
+StoredConvolution Quantization::convolution(size_t step) const {
+  StoredConvolution out{&convolutions[step], convolutions[step].weights.values, {}, 0};
+  if (step < compensated.size() && !compensated[step].empty()) out.weights = compensated[step];
+  if (step < bias_shifts.size()) out.bias_shift = bias_shifts[step];
+  if (step < tables.size() && tables[step]) out.centre = tables[step]->centre;
+  return out;
+}
+
+}  // namespace octavo

@@ -1,0 +1,43 @@
+// A quantized network as a value: a field for each pass (passes.h), in the order in which they run.
+// A pass reads the fields of those before it and returns its own; nothing that is there is changed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "plan/plan.h"
+#include "quantize/stored.h"
+#include "quantize/table.h"
+
+namespace octavo {
+
+struct QuantizationReport {
+  // One row a step: with all steps quantized, and alone, that is each step on the float network's
+  // values for its inputs. `step` counts formed.steps.
+  std::vector<StepReport> steps;
+  // Of the logits, all steps quantized: the mean of the pictures', each of which counts alike
+  // whatever the size of its logits.
+  double logits_cosine = 1;
+};
+
+// By step: the table of a step whose activation needs one.
+using StepTables = std::vector<std::optional<ActivationTable>>;
+
+struct Quantization {
+  std::vector<StoredTensor> scales;   // by tensor, as statistics want them; no scale where nothing
+                                      // is stored
+  std::vector<StoredTensor> tensors;  // the same with room for the sums made of them
+  std::vector<IntegerConvolution> convolutions;  // by step; empty for other kinds
+  std::vector<std::vector<int8_t>> compensated;  // by step: weights that make good for each other
+                                                 // (compensate.h), in place of the convolution's
+  StepTables tables;                             // by step
+  std::vector<std::vector<double>> bias_shifts;  // by step: what is added to each real bias
+  Plan plan;                                     // verified, without a report
+  QuantizationReport report;
+
+  // Of a step that is one, as far as the passes have come.
+  StoredConvolution convolution(size_t step) const;
+};
+
+}  // namespace octavo
