@@ -52,6 +52,24 @@ ModelText border(const char* mode) {
 
 std::vector<ModelText> models() {
   std::vector<ModelText> out;
+  // A branch that the file decides, and a function that it brings and calls twice.
+  out.push_back(network(2,
+                        {{"If",
+                          {"yes"},
+                          {"y"},
+                          {{"then_branch", branch({{"Tanh", {"v"}, {"t"}}}, {"t"})},
+                           {"else_branch", branch({{"NonZero", {"v"}, {"t"}}}, {"t"})}}}},
+                        {raw_tensor(9, {}, std::string("\x01", 1), "yes")}));
+  ModelText calling = network(2, {{"Leaky", {"v"}, {"l"}, {attribute("slope", 0.25f)}, "", "local"},
+                                  {"Leaky", {"l"}, {"y"}, {}, "", "local"}});
+  calling.functions = {{"local",
+                        "Leaky",
+                        {"a"},
+                        {"b"},
+                        {{"LeakyRelu", {"a"}, {"b"}, {Attribute{"alpha", Reference{"slope"}}}}},
+                        17}};
+  out.push_back(std::move(calling));
+  out.push_back(network(2, {{"Greater", {"v", "h"}, {"m"}}, {"Where", {"m", "v", "h"}, {"y"}}}));
   out.push_back(network(1, {{"Squeeze", {"v"}, {"y"}}}));
   out.push_back(network(
       1,

@@ -1,6 +1,6 @@
 """Times as a plot: each network's ratio to the best peer, with one and two threads. Runs in the peers' environment.
 
-usage: plot.py TIMES.json OUT.svg"""
+usage: plot.py TIMES.json OUT.svg SPREAD     SPREAD: as --spread of run.py"""
 
 import json
 import pathlib
@@ -15,15 +15,13 @@ matplotlib.rcParams["svg.hashsalt"] = "octavo"  # the same bytes for the same ti
 
 from matplotlib import pyplot
 
-MOST_SPREAD = 0.2
-
 
 def main():
     times = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    names = list(times)
+    names, most_spread = list(times), float(sys.argv[3])
     figure, axes = pyplot.subplots(figsize=(8, 0.28 * len(names) + 1.2))
     for offset, key, title in ((-0.2, "one", "1 thread"), (0.2, "two", "2 threads")):
-        ratios = [table.compared(times[name].get(key), MOST_SPREAD)[1] for name in names]
+        ratios = [table.compared(times[name].get(key), most_spread)[1] for name in names]
         known = [(i, ratio) for i, ratio in enumerate(ratios) if ratio is not None]
         if known:
             axes.barh([i + offset for i, _ in known], [ratio for _, ratio in known], 0.38, label=title)

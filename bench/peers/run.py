@@ -23,7 +23,7 @@ import common
 import networks
 import table
 
-PACKAGES = ["numpy", "onnx", "onnxruntime==1.32", "openvino==2026.4", "nncf==3.4.0", "sympy", "matplotlib", "tomli"]
+PACKAGES = ["numpy", "onnx", "onnxruntime==1.32", "openvino==2026.4", "nncf==3.4.0", "sympy", "matplotlib"]
 ENGINES = {"octavo": ("octavo", "plan.octavo"), "ort qdq": ("onnxruntime", "qdq.onnx"),
            "ort operators": ("onnxruntime", "operators.onnx"), "ov performance": ("openvino", "performance.xml"),
            "ov mixed": ("openvino", "mixed.xml")}
@@ -190,7 +190,7 @@ def main():
     print(text)
     if options.write:
         table.replace(options.write, text)
-        subprocess.run([python, HERE / "plot.py", store, options.write.with_name("peers.svg")], env=variables, check=True)
+        subprocess.run([python, HERE / "plot.py", store, options.write.with_name("peers.svg"), str(options.spread)], env=variables, check=True)
 
 
 if __name__ == "__main__":

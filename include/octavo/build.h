@@ -70,7 +70,7 @@ typedef struct octavo_build_options {
   size_t int16_count;
   int32_t no_auto_int16;      /* 1: 16 bits nowhere but where they are asked for */
   int32_t all_int16;          /* 1: every node's output */
-  const char* const* disable; /* rewrites of the float graph to leave out */
+  const char* const* disable; /* rewrites and passes to leave out, as --disable names them */
   size_t disable_count;
   const char* output_node; /* where the network ends; default: the file's own output */
   uint64_t seed;           /* of the choice of pictures; default: 1 */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -32,6 +33,16 @@ std::string concat(const Parts&... parts) {
   std::string out;
   (detail::append(out, parts), ...);
   return out;
+}
+
+// The number that all of the text is, in decimal; none where it is not, or does not fit.
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number value{};
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  return value;
 }
 
 // The text with control characters (Unicode's too: see utf8.h) and what is no UTF-8 escaped:

@@ -10,6 +10,7 @@
 #include "pipeline/hb_options.h"
 #include "pipeline/method_words.h"
 #include "plan/preprocess_words.h"
+#include "quantize/passes.h"
 
 namespace octavo::c_api {
 
@@ -243,6 +244,7 @@ Result<BuildRequest> to_request(const octavo_build_options& given) {
         set_bounds(given, out.build), check_output(out, given)}) {
     if (!set) return set.error();
   }
+  out.build.quantize.disabled_passes = take_passes(out.build.model.disabled_rewrites);
   return out;
 }
 

@@ -24,6 +24,7 @@
 #include "pipeline/hb_options.h"
 #include "pipeline/method_words.h"
 #include "pipeline/sha256.h"
+#include "quantize/passes.h"
 
 namespace octavo::command {
 

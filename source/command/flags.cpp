@@ -1,6 +1,5 @@
 #include "command/flags.h"
 
-#include <charconv>
 #include <cmath>
 
 #include "evaluate/host.h"
@@ -9,14 +8,6 @@
 namespace octavo::command {
 
 namespace {
-
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number value{};
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::vector<std::string> split(std::string_view text, char at) {
   std::vector<std::string> out;

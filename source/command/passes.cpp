@@ -4,20 +4,8 @@
 
 #include "base/fixed.h"
 #include "base/text.h"
-#include "quantize/passes.h"
 
 namespace octavo::command {
-
-std::vector<std::string> take_passes(std::vector<std::string>& names) {
-  const auto is_rewrite = [](const std::string& name) {
-    const auto all = passes();
-    return std::none_of(all.begin(), all.end(), [&](const Pass& p) { return p.name == name; });
-  };
-  const auto first = std::stable_partition(names.begin(), names.end(), is_rewrite);
-  std::vector<std::string> out(first, names.end());
-  names.erase(first, names.end());
-  return out;
-}
 
 void PassLog::add(const PassRun& run) {
   const auto known = std::find_if(rows_.begin(), rows_.end(),

@@ -1,4 +1,4 @@
-// The passes of the quantizer as flags name them and as a summary shows them.
+// The passes of the quantizer as a summary shows them.
 #pragma once
 
 #include <string>
@@ -8,10 +8,6 @@
 #include "quantize/quantize.h"
 
 namespace octavo::command {
-
-// --disable names rewrites of the graph and passes of the quantizer alike: takes the latter out of
-// `names`.
-std::vector<std::string> take_passes(std::vector<std::string>& names);
 
 // What the quantizer did, by pass; of one that ran again, with more 16 bits, what it did last.
 class PassLog {

@@ -1,7 +1,5 @@
 #include "evaluate/sample_list.h"
 
-#include <charconv>
-
 #include "base/text.h"
 
 namespace octavo {
@@ -49,10 +47,7 @@ Result<ListedFile> parse_line(std::string_view line, size_t number, const std::s
 }  // namespace
 
 std::optional<int> parse_class(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
+  return parse_number<int>(text);
 }
 
 Result<int> checked_label(int label, const DataSetOptions& options, const std::string& where) {

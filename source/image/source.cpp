@@ -1,7 +1,6 @@
 // What an INPUT on the command line means, and reading it.
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -74,9 +73,9 @@ std::optional<std::array<int32_t, 2>> parse_frame_size(std::string_view text) {
   const std::array parts{text.substr(0, cross), text.substr(cross + 1)};
   std::array<int32_t, 2> size{};
   for (size_t i = 0; i < 2; ++i) {
-    const char* end = parts[i].data() + parts[i].size();
-    const auto read = std::from_chars(parts[i].data(), end, size[i]);
-    if (read.ec != std::errc{} || read.ptr != end || size[i] < 1) return std::nullopt;
+    const auto read = parse_number<int32_t>(parts[i]);
+    if (!read || *read < 1) return std::nullopt;
+    size[i] = *read;
   }
   return size;
 }

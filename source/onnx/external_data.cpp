@@ -1,4 +1,3 @@
-#include <charconv>
 #include <filesystem>
 
 #include "base/file.h"
@@ -13,13 +12,10 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t most_external_bytes = uint64_t{1} << 33;
 
-Result<uint64_t> parse_number(std::string_view key, std::string_view text) {
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return rejected(concat("external data: ", key, " is ", quoted(text), ", expected a number"));
-  }
-  return value;
+Result<uint64_t> number_of(std::string_view key, std::string_view text) {
+  const auto value = parse_number<uint64_t>(text);
+  if (value) return *value;
+  return rejected(concat("external data: ", key, " is ", quoted(text), ", expected a number"));
 }
 
 bool stays_inside(const fs::path& location) {
@@ -69,7 +65,7 @@ Result<std::string_view> ExternalData::read(const TensorProto& tensor, uint64_t 
   for (const auto& [key, value] : tensor.external_data) {
     if (key == "location") location = value;
     if (key != "offset" && key != "length") continue;
-    const Result<uint64_t> number = parse_number(key, value);
+    const Result<uint64_t> number = number_of(key, value);
     if (!number) return number.error();
     if (key == "offset") offset = *number;
     if (key == "length" && *number != expected_bytes) {

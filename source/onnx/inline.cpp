@@ -11,7 +11,7 @@ namespace octavo::onnx {
 namespace {
 
 constexpr size_t most_nodes = size_t{1} << 17;  // ten times those of the largest classifiers
-constexpr int most_depth = 64;  // of calls inside calls
+constexpr int most_depth = 64;                  // of calls inside calls
 
 // What a name means inside a function or a branch.
 struct Scope {
@@ -139,7 +139,6 @@ class Inliner {
       inside.names[function.inputs[i]] =
           i < call.inputs.size() ? call.inputs[i] : std::string_view();
     }
-    std::vector<std::string_view> handed_on;  // outputs that are inputs of the function
     for (size_t i = 0; i < function.outputs.size() && i < call.outputs.size(); ++i) {
       if (call.outputs[i].empty()) continue;
       const bool is_new = inside.names.try_emplace(function.outputs[i], call.outputs[i]).second;
@@ -162,6 +161,9 @@ class Inliner {
       if (branch == nullptr || !branch->graph ||
           branch->graph->outputs.size() != node.outputs.size()) {
         return rejected(concat("an If has no ", which, " with ", node.outputs.size(), " outputs"));
+      }
+      if (branch->graph->has_sparse_initializers) {
+        return rejected("sparse initializers are not known");
       }
       Scope inside;
       inside.outer = &around;

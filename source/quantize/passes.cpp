@@ -138,6 +138,17 @@ Status check_disabled_passes(std::span<const std::string> disabled) {
   return {};
 }
 
+std::vector<std::string> take_passes(std::vector<std::string>& names) {
+  const auto is_rewrite = [](const std::string& name) {
+    return std::none_of(std::begin(table), std::end(table),
+                        [&](const Pass& pass) { return pass.name == name; });
+  };
+  const auto first = std::stable_partition(names.begin(), names.end(), is_rewrite);
+  std::vector<std::string> out(first, names.end());
+  names.erase(first, names.end());
+  return out;
+}
+
 Result<Quantization> run_passes(const PassInputs& inputs, std::span<const std::string> disabled,
                                 const PassObserver& ran) {
   Quantization out;

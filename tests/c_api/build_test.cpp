@@ -142,6 +142,21 @@ int32_t give_picture(void*, size_t index, octavo_input* input) {
   return 0;
 }
 
+TEST_F(OctavoBuild, RewritesAndPassesAreLeftOutByOneList) {
+  ASSERT_EQ(build(), OCTAVO_OK) << octavo_build_last_error();
+  const std::string whole = plan();
+  const char* left_out[] = {"gather", "bias-correction"};
+  options_.disable = left_out;
+  options_.disable_count = 2;
+  options_.overwrite = 1;
+  ASSERT_EQ(build(), OCTAVO_OK) << octavo_build_last_error();
+  EXPECT_NE(plan(), whole);
+  left_out[0] = "weights";
+  refused(OCTAVO_USAGE, "'weights' cannot be left out");
+  left_out[0] = "gatter";
+  refused(OCTAVO_USAGE, "did you mean 'gather'");
+}
+
 TEST_F(OctavoBuild, WritesThePlanThatItGives) {
   ASSERT_EQ(build(), OCTAVO_OK) << octavo_build_last_error();
   const octavo_built_info made = info();
