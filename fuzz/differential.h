@@ -56,7 +56,9 @@ inline std::optional<std::vector<float>> run(const Plan& plan, const std::string
     }
     return std::nullopt;
   };
-  const auto program = Program::prepare(plan, isa);
+  using Where = DepthFirst::Where;
+  const DepthFirst depth_first{threads > 1 ? Where::possible : Where::it_pays};
+  const auto program = Program::prepare(plan, isa, 0, depth_first);
   if (!program) return refused(program.error());
   const auto session = Session::create(*program, threads);
   if (!session) return refused(session.error());

@@ -21,6 +21,8 @@ struct Options {
   double seconds = 2, warmup = 0.3, rate = 0;
   int64_t frames = 0;
   bool layers = false;
+  std::string depth_first = "pays";
+  int64_t cache_kib = 0;
   ModelFlags flags;
   Output output;
 };
@@ -36,6 +38,14 @@ struct Row {
   LatencySetting setting;
   LatencyRun run;
 };
+
+DepthFirst depth_first_of(const Options& options) {
+  using Where = DepthFirst::Where;
+  const Where where = options.depth_first == "never"    ? Where::nowhere
+                      : options.depth_first == "always" ? Where::possible
+                                                        : Where::it_pays;
+  return {where, static_cast<size_t>(options.cache_kib) << 10};
+}
 
 Result<Json> measure_layers(const Model& model, int threads, Table& table) {
   const Plan& plan = model.program()->plan();
@@ -125,6 +135,7 @@ Result<std::vector<LatencySetting>> settings(const Options& options) {
 int run(const Options& options) {
   auto model_options = options.flags.parse();
   if (!model_options) return fail(model_options.error());
+  model_options->depth_first = depth_first_of(options);
   auto asked = settings(options);
   if (!asked) return fail(asked.error());
   std::optional<PictureSource> file;
@@ -212,7 +223,18 @@ void add_bench(CLI::App& program, Action& action) {
   command->add_option("--rate", o->rate, "frames due a second: deadline misses and jitter")
       ->check(real_number(0.001, 100000))
       ->value("FPS");
-  command->add_flag("--layers,!--no-layers", o->layers, "a row a step, in a pass of its own");
+  command->add_flag("--layers,!--no-layers", o->layers,
+                    "a row a step, in a pass of its own, where each runs over its whole map");
+  command
+      ->add_option(
+          "--depth-first", o->depth_first,
+          "run chains of steps a few rows at a time: where maps between them are too large "
+          "for a cache, nowhere, or wherever it can be done; no bit depends on it")
+      ->choices({"pays", "never", "always"});
+  command->add_option("--cache", o->cache_kib, "of a core, by which --depth-first judges")
+      ->check(whole_number(1, 1 << 20))
+      ->value("KIB")
+      ->with_default("the machine's level 2");
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

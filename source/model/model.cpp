@@ -157,7 +157,8 @@ Result<Model> model_of(Plan plan, const ModelOptions& options) {
   model.output_kind = plan.output_kind;
   model.classes = static_cast<int>(score_count(static_cast<size_t>(model.outputs)));
   apply_run_options(options, model);
-  auto program = Program::prepare(std::move(plan), options.isa, options.most_memory);
+  auto program =
+      Program::prepare(std::move(plan), options.isa, options.most_memory, options.depth_first);
   if (!program) return program.error();
   model.network = std::move(*program);
   return model;

@@ -51,6 +51,7 @@ struct ModelOptions {
   PreprocessChoice preprocess;
   std::string isa;  // "" for the best
   SessionOptions::Wait wait = SessionOptions::Wait::spin;
+  DepthFirst depth_first;
   size_t most_memory = 0;  // bytes that a plan and its sessions may take; 0: what is free
   std::vector<std::string> disabled_rewrites;
   bool feature_map = false;  // a float model is fed tensors, though its input has a picture's shape

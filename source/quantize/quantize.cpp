@@ -49,8 +49,8 @@ Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
   Quantization best = std::move(first);
   Widening wide, of_best;
   double cosine = by_bytes;
-  for (const double share : wide_macs_shares) {
-    if (cosine >= least_logits_cosine) break;
+  for (const double share : wide_shares) {
+    if (cosine >= (share == wide_shares[0] ? least_logits_cosine : poor_logits_cosine)) break;
     const size_t before = wide.tensors.size();
     wide = widen_further(*candidates, std::move(wide), cosine, share);
     if (wide.tensors.size() == before) continue;

@@ -132,6 +132,27 @@ Status measure(const PassInputs& in, const Simulation& simulation,
   return {};
 }
 
+// What 16 bits add, in multiply-accumulates: those that read them take twice as long, and each
+// element that is stored and read again about as long as 24 (measured on AVX-512 VNNI).
+double work(double macs, double elements) {
+  return macs + 24 * elements;
+}
+
+double work(const WideCandidate& candidate) {
+  return work(candidate.macs, candidate.elements);
+}
+
+double all_work(const WideCandidates& candidates) {
+  return work(candidates.total_macs, candidates.total_elements);
+}
+
+void take(Widening& widening, size_t index, const WideCandidate& candidate) {
+  widening.taken[index] = true;
+  widening.tensors.insert(widening.tensors.end(), candidate.tensors.begin(),
+                          candidate.tensors.end());
+  widening.macs += candidate.macs;
+}
+
 }  // namespace
 
 Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantization& q) {
@@ -143,9 +164,7 @@ Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantiza
   if (auto status = measure(in, simulation, seen, found.all); !status) {
     return status.error();
   }
-  // Also what costs nothing takes its turn by what it brings.
-  const double least_macs = found.total_macs * 1e-4;
-  const auto worth = [&](const Candidate& c) { return c.noise / (c.macs + least_macs); };
+  const auto worth = [](const Candidate& c) { return c.noise / work(c.macs, c.elements); };
   std::stable_sort(found.all.begin(), found.all.end(),
                    [&](const Candidate& a, const Candidate& b) { return worth(a) > worth(b); });
   WideCandidates out{{}, found.total_macs, found.wide_macs, found.total_elements};
@@ -156,65 +175,50 @@ Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantiza
 }
 
 Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
-                       double most_macs_share) {
-  const double most_macs = most_macs_share * candidates.total_macs - candidates.wide_macs;
+                       double most_share) {
+  const double most_macs = most_share * candidates.total_macs - candidates.wide_macs;
+  const double most_work = most_share * all_work(candidates) - candidates.wide_macs;
   so_far.taken.resize(candidates.ranked.size());
-  double untaken = 0;
+  double untaken = 0, taken_work = 0;
   for (size_t i = 0; i < candidates.ranked.size(); ++i) {
-    if (!so_far.taken[i]) untaken += candidates.ranked[i].noise;
+    const WideCandidate& c = candidates.ranked[i];
+    if (so_far.taken[i]) {
+      taken_work += work(c);
+    } else {
+      untaken += c.noise;
+    }
   }
   // A cosine of 1 - n / 2 is a noise power of n. Half of what is allowed is aimed at: other
-  // pictures are worse than those of calibration. Noises that are measured one at a time sum to more
-  // than there is where the logits have no more to lose: then the same part of them goes.
+  // pictures are worse than those of calibration. Noises that are measured one at a time sum to
+  // more than there is where the logits have no more to lose: then the same part of them goes.
   const double noise = 2 * (1 - logits_cosine), aim = 1 - least_logits_cosine;
   double left = std::max(noise - aim, untaken * (1 - aim / noise));
   for (size_t i = 0; i < candidates.ranked.size() && left > 0; ++i) {
     const WideCandidate& c = candidates.ranked[i];
-    if (so_far.taken[i] || so_far.macs + c.macs > most_macs) continue;
-    so_far.taken[i] = true;
-    so_far.tensors.insert(so_far.tensors.end(), c.tensors.begin(), c.tensors.end());
-    so_far.macs += c.macs;
+    if (so_far.taken[i] || so_far.macs + c.macs > most_macs || taken_work + work(c) > most_work) {
+      continue;
+    }
+    take(so_far, i, c);
+    taken_work += work(c);
     left -= c.noise;
   }
   return so_far;
 }
 
-namespace {
-
-// What 16 bits add, in multiply-accumulates: those that read them take twice as long, and each
-// element that is stored and read again about as long as 24 (measured on AVX-512 VNNI).
-double work(double macs, double elements) {
-  return macs + 24 * elements;
-}
-
-}  // namespace
-
 Widening cheap_to_widen(const WideCandidates& candidates) {
   constexpr double most_work = 0.05, least_gain = 3;
-  std::vector<const WideCandidate*> order;
   double all_noise = 0;
-  for (const WideCandidate& c : candidates.ranked) {
-    order.push_back(&c);
-    all_noise += c.noise;
-  }
-  const auto worth = [](const WideCandidate& c) {
-    return c.noise / std::max(1.0, work(c.macs, c.elements));
-  };
-  std::stable_sort(order.begin(), order.end(), [&](const WideCandidate* a, const WideCandidate* b) {
-    return worth(*a) > worth(*b);
-  });
-  const double all_work = work(candidates.total_macs, candidates.total_elements);
+  for (const WideCandidate& c : candidates.ranked) all_noise += c.noise;
+  const double whole = all_work(candidates);
   double taken = 0;
   Widening out;
   out.taken.resize(candidates.ranked.size());
-  for (const WideCandidate* c : order) {
-    const double more = work(c->macs, c->elements);
-    if (c->noise * all_work < least_gain * more * all_noise) break;
-    if (taken + more > most_work * all_work) continue;
-    out.tensors.insert(out.tensors.end(), c->tensors.begin(), c->tensors.end());
-    out.taken[static_cast<size_t>(c - candidates.ranked.data())] = true;
-    out.macs += c->macs;
-    taken += more;
+  for (size_t i = 0; i < candidates.ranked.size(); ++i) {
+    const WideCandidate& c = candidates.ranked[i];
+    if (c.noise * whole < least_gain * work(c) * all_noise) break;
+    if (taken + work(c) > most_work * whole) continue;
+    take(out, i, c);
+    taken += work(c);
   }
   return out;
 }

@@ -14,9 +14,11 @@ namespace octavo {
 inline constexpr double least_logits_cosine = 0.99;
 // Above this one there is nothing to gain.
 inline constexpr double ample_logits_cosine = 0.9995;
-// Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included:
-// a few, and more only where the logits are still too far off.
-inline constexpr double wide_macs_shares[] = {0.05, 0.25, 0.5, 1};
+// Below this one a twentieth of the time is not all that 16 bits may take.
+inline constexpr double poor_logits_cosine = 0.985;
+// Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included,
+// and of the time of a frame what that may add: a few, and more only where the logits are poor.
+inline constexpr double wide_shares[] = {0.05, 0.25, 0.5, 1};
 
 // Tensors that become 16-bit together, since they share their stored values.
 struct WideCandidate {
@@ -29,7 +31,7 @@ struct WideCandidate {
 };
 
 struct WideCandidates {
-  std::vector<WideCandidate> ranked;     // what disturbs most for the multiply-accumulates first
+  std::vector<WideCandidate> ranked;     // what disturbs most for the time that 16 bits add first
   double total_macs = 0, wide_macs = 0;  // of the network; those that read 16 bits already
   double total_elements = 0;             // of all that the network stores
 };
@@ -43,11 +45,11 @@ struct Widening {
   double macs = 0;                // multiply-accumulates that read them
 };
 
-// Takes further candidates in their order until what they disturb makes up for what
-// `logits_cosine`, that of a plan with those of `so_far`, is short of; or no more fit into the
-// share of the multiply-accumulates.
+// Takes further candidates in their order until what they disturb makes up for
+// what `logits_cosine`, that of a plan with those of `so_far`, is short of; or no more fit into the
+// share of the multiply-accumulates and of the time.
 Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
-                       double most_macs_share);
+                       double most_share);
 
 // Where nothing is short of anything: those whose share of all candidates' noise is several times
 // their share of the network's time, up to a twentieth of that.

@@ -120,7 +120,9 @@ std::vector<TensorLayout> describe(const Plan& plan) {
 }
 
 // From the first write to the last read of each tensor, all its views included.
-std::vector<Lifetime> find_lifetimes(const Plan& plan, const std::vector<Inside>& outermost) {
+// What steps of a chain write and read is there as long as the chain runs.
+std::vector<Lifetime> find_lifetimes(const Plan& plan, const std::vector<Chain>& chains,
+                                     const std::vector<Inside>& outermost) {
   const auto steps = static_cast<int64_t>(plan.steps.size());
   std::vector<Lifetime> lifetimes(plan.tensors.size(), {steps, -1});
   const auto touch = [&](uint32_t tensor, int64_t step) {
@@ -133,6 +135,15 @@ std::vector<Lifetime> find_lifetimes(const Plan& plan, const std::vector<Inside>
     const Step& step = plan.steps[static_cast<size_t>(i)];
     for (const uint32_t input : step.inputs) touch(input, i);
     touch(step.output, i);
+  }
+  for (const Chain& chain : chains) {
+    for (size_t i = chain.first; i <= chain.last; ++i) {
+      for (const uint32_t input : plan.steps[i].inputs) {
+        touch(input, static_cast<int64_t>(chain.first));
+        touch(input, static_cast<int64_t>(chain.last));
+      }
+    }
+    touch(plan.steps[chain.last].output, static_cast<int64_t>(chain.first));
   }
   touch(plan.output, steps);
   return lifetimes;
@@ -238,13 +249,32 @@ void share_halos(const std::vector<Inside>& outermost, std::vector<TensorLayout>
   }
 }
 
+// The rings of a chain, one behind the other: what they take.
+size_t place_rings(const Plan& plan, const Chain& chain, std::vector<TensorLayout>& tensors) {
+  size_t end = 0;
+  for (size_t i = 0; i < chain.ring_rows.size(); ++i) {
+    TensorLayout& tensor = tensors[plan.steps[chain.first + i].output];
+    tensor.offset =
+        end + round_up(static_cast<size_t>(tensor.halo_left * tensor.pixel_bytes), alignment);
+    end = round_up(tensor.offset + static_cast<size_t>(tensor.ring_rows * tensor.row_bytes) +
+                       kernels::slack_bytes,
+                   alignment);
+  }
+  return end;
+}
+
 }  // namespace
 
-Layout plan_layout(const Plan& plan) {
+Layout plan_layout(const Plan& plan, std::vector<Chain> chains) {
   const std::vector<Inside> outermost = find_outermost(find_views(plan));
-  const std::vector<Lifetime> lifetimes = find_lifetimes(plan, outermost);
-  Layout layout{describe(plan), 0};
+  const std::vector<Lifetime> lifetimes = find_lifetimes(plan, chains, outermost);
+  Layout layout{describe(plan), 0, std::move(chains), 0};
   share_halos(outermost, layout.tensors);
+  for (const Chain& chain : layout.chains) {
+    for (size_t i = 0; i < chain.ring_rows.size(); ++i) {
+      layout.tensors[plan.steps[chain.first + i].output].ring_rows = chain.ring_rows[i];
+    }
+  }
 
   std::vector<Block> blocks;
   for (uint32_t i = 0; i < layout.tensors.size(); ++i) {
@@ -258,9 +288,13 @@ Layout plan_layout(const Plan& plan) {
       layout.arena_bytes = SIZE_MAX;
       return layout;
     }
+    if (tensor.ring_rows > 0) continue;
     blocks.push_back({i, round_up(static_cast<size_t>(bytes), alignment), 0, lifetimes[i]});
   }
   layout.arena_bytes = place_blocks(blocks);
+  for (const Chain& chain : layout.chains) {
+    layout.ring_bytes = std::max(layout.ring_bytes, place_rings(plan, chain, layout.tensors));
+  }
   for (const Block& block : blocks) {
     TensorLayout& tensor = layout.tensors[block.tensor];
     tensor.offset = block.start + static_cast<size_t>(tensor.halo_left * tensor.pixel_bytes);

@@ -2,12 +2,14 @@
 //
 // A tensor whose consumers pad has columns of zero points right of every row; those of
 // one row serve the next as its left columns. Inputs of a Concat and outputs of a
-// channel slice live inside the wider tensor, so that neither is copied.
+// channel slice live inside the wider tensor, so that neither is copied. What is between the steps
+// of a chain is a ring of rows, and in the rings of each thread instead.
 #pragma once
 
 #include <vector>
 
 #include "plan/plan.h"
+#include "runtime/chain.h"
 #include "runtime/memory.h"
 
 namespace octavo::runtime {
@@ -20,7 +22,8 @@ struct TensorLayout {
   int32_t halo_left = 0;  // pixels before the first row
   int32_t halo = 0;       // pixels after every row, halo_left of them at least
   ptrdiff_t pixel_bytes = 0, row_bytes = 0;
-  size_t offset = 0;            // of pixel (0, 0) in the arena
+  size_t offset = 0;            // of pixel (0, 0) in the arena, or of row 0 in the rings
+  int32_t ring_rows = 0;        // row r is where row r % ring_rows is; 0: every row has its place
   bool is_view = false;         // lives inside another tensor
   bool needs_zero_row = false;  // a consumer pads above or below
   // A row of zero points, halo_left + width + halo pixels; the same for the halo. Null
@@ -36,10 +39,12 @@ struct TensorLayout {
 struct Layout {
   std::vector<TensorLayout> tensors;
   size_t arena_bytes = 0;
+  std::vector<Chain> chains;
+  size_t ring_bytes = 0;  // of one thread
 };
 
 // arena_bytes is SIZE_MAX where a tensor is larger than any memory.
-Layout plan_layout(const Plan& plan);
+Layout plan_layout(const Plan& plan, std::vector<Chain> chains = {});
 
 int32_t element_size(ElementType type);
 

@@ -90,6 +90,7 @@ bool is_flat(const Layout& layout, const Step& step, const PreparedConvolution& 
   const TensorLayout& x = layout.tensors[step.inputs[0]];
   const TensorLayout& y = layout.tensors[step.output];
   const kernels::ConvolutionShape& s = made.constants.shape;
+  if (x.ring_rows > 0 || y.ring_rows > 0) return false;
   const bool moves_nothing = s.pointwise() && s.stride_h == 1 && s.stride_w == 1 &&
                              made.pad_top == 0 && made.pad_left == 0 && y.height == x.height &&
                              y.width == x.width;
@@ -399,6 +400,7 @@ void make_zero_rows(Program::Impl& impl) {
       }
     }
     tensor.zero_row = row + tensor.halo_left * tensor.pixel_bytes;
+    if (!impl.layout.chains.empty()) impl.whole_layout.tensors[i].zero_row = tensor.zero_row;
   }
 }
 

@@ -87,9 +87,10 @@ struct Program::Impl {
   std::string isa;
   FeatureSet features = 0;
   runtime::Layout layout;
+  runtime::Layout whole_layout;  // without chains, for who looks at each step; empty: as it is
   runtime::ConstantPool constants{charge};
   std::vector<runtime::PreparedStep> steps;
-  size_t scratch_bytes = 0;  // of one thread
+  size_t scratch_bytes = 0;  // of one thread, for kernels
 };
 
 }  // namespace octavo

@@ -40,7 +40,8 @@ Result<std::string> select_isa(const std::string& asked) {
 }
 
 Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string isa,
-                                                        size_t most_memory) {
+                                                        size_t most_memory,
+                                                        const DepthFirst& depth_first) {
   if (plan.tensors[plan.input].type == ElementType::f32) {
     return rejected("the plan's input is of floats; u8, u16 or i16 is expected");
   }
@@ -51,7 +52,12 @@ Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string i
   impl->plan = std::move(plan);
   impl->charge.add(runtime::content_bytes(impl->plan));
   impl->charge.add(impl->plan.tensors.size() * sizeof(runtime::TensorLayout));
-  impl->layout = runtime::plan_layout(impl->plan);
+  std::vector<runtime::Chain> chains = runtime::find_chains(impl->plan, depth_first);
+  if (!chains.empty()) {
+    impl->charge.add(impl->plan.tensors.size() * sizeof(runtime::TensorLayout));
+    impl->whole_layout = runtime::plan_layout(impl->plan);
+  }
+  impl->layout = runtime::plan_layout(impl->plan, std::move(chains));
   // A session's arena and scratch are asked for here as well: what cannot be run is not prepared.
   const size_t most = runtime::proportionate_bytes(impl->plan);
   runtime::Charge session(impl->memory, most);
@@ -59,7 +65,7 @@ Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string i
   impl->charge.bound(most - session.bytes());
   runtime::prepare_steps(*impl);
   session.bound(most - impl->charge.bytes());
-  session.add(impl->scratch_bytes);
+  session.add(impl->scratch_bytes + impl->layout.ring_bytes);
   impl->proportionate_bytes = most;
   return std::shared_ptr<const Program>(std::make_shared<Program>(std::move(impl)));
 }
@@ -67,12 +73,13 @@ Result<std::shared_ptr<const Program>> prepare_selected(Plan plan, std::string i
 }  // namespace
 
 Result<std::shared_ptr<const Program>> Program::prepare(Plan plan, const std::string& isa,
-                                                        size_t most_memory) {
+                                                        size_t most_memory,
+                                                        const DepthFirst& depth_first) {
   Result<std::string> selected = select_isa(isa);
   if (!selected) return selected.error();
   if (most_memory == 0) most_memory = runtime::free_memory_bytes();
   try {
-    return prepare_selected(std::move(plan), *std::move(selected), most_memory);
+    return prepare_selected(std::move(plan), *std::move(selected), most_memory, depth_first);
   } catch (const runtime::OverBudget& over) {
     return runtime::to_error(over);
   } catch (const std::bad_alloc&) {

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "kernels/isa.h"
 #include "plan/plan.h"
+#include "runtime/depth_first.h"
 
 namespace octavo {
 
@@ -31,7 +32,8 @@ class Program {
   // whose program and session of one thread would take more than 4 times what it holds and what its
   // tensors need without padding, and 16 MiB. Both before anything of that size is allocated.
   static Result<std::shared_ptr<const Program>> prepare(Plan plan, const std::string& isa = "",
-                                                        size_t most_memory = 0);
+                                                        size_t most_memory = 0,
+                                                        const DepthFirst& depth_first = {});
 
   // Without the weights and biases of its convolutions: once packed, they are let go.
   const Plan& plan() const;

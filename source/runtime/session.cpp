@@ -28,32 +28,47 @@ struct StepHook {
 
 }  // namespace
 
-struct Session::Impl {
-  explicit Impl(std::shared_ptr<const Program> of)
-      : program(std::move(of)), charge(program->impl().memory) {}
+namespace {
 
-  std::shared_ptr<const Program> program;
-  runtime::Charge charge;  // this session's share of the program's budget
-  runtime::Arena arena;    // the tensors, then the scratch of each thread
+// The tensors of a frame in flight and the work on them.
+struct Frame {
+  const runtime::Layout* layout = nullptr;
+  runtime::Arena arena;  // the tensors, then what each thread needs for itself
   std::byte* tensor_base = nullptr;
   runtime::Tasks tasks;
-  StepHook hook;  // of the run in progress
-  SessionOptions::Parallel parallel = nullptr;
-  void* parallel_context = nullptr;
-  std::unique_ptr<runtime::Schedule> schedule;  // null with one thread, as the team is
-  std::unique_ptr<runtime::Team> team;          // last, so that it ends first
+  std::unique_ptr<runtime::Schedule> schedule;  // null where there is no team
+
+  const TensorLayout& of(uint32_t tensor) const { return layout->tensors[tensor]; }
+  std::byte* pixels(uint32_t tensor) const { return tensor_base + of(tensor).offset; }
+
+  void copy_input(uint32_t tensor, const std::byte* input) const;
+  void copy_output(uint32_t tensor, std::byte* to) const;
+};
+
+}  // namespace
+
+struct Session::Impl {
+  Impl(std::shared_ptr<const Program> of, const SessionOptions& with)
+      : program(std::move(of)), options(with), charge(program->impl().memory) {}
+
+  std::shared_ptr<const Program> program;
+  const SessionOptions options;
+  runtime::Charge charge;  // this session's share of the program's budget
+  Frame frame;
+  std::unique_ptr<Frame> whole;  // for hooks where steps run depth first; made when it is needed
+  StepHook hook;                 // of the run in progress
+  std::atomic<const Frame*> running{&frame};
+  std::unique_ptr<runtime::Team> team;  // null with one thread; last, so that it ends first
 
   const Program::Impl& prepared() const { return program->impl(); }
-  const TensorLayout& layout(uint32_t tensor) const { return prepared().layout.tensors[tensor]; }
-  std::byte* pixels(uint32_t tensor) const { return tensor_base + layout(tensor).offset; }
 
   Status check_call(size_t input_entries, size_t expected_entries, size_t logits) const;
-  void copy_input(const std::byte* input);
-  void run_steps() const;
+  Result<Frame> make_frame(const runtime::Layout& layout, std::span<std::byte> memory);
+  Result<const Frame*> frame_for_hooks();
+  void run_steps(const Frame& in) const;
   void run_steps_shared(size_t thread) const;
-  void run_steps_by_caller() const;
-  void run(std::span<float> logits, StepHook hook);
-  void copy_output(size_t step, std::byte* to) const;
+  void run_steps_by_caller(const Frame& in) const;
+  void run(const Frame& in, std::span<float> logits, StepHook hook);
 };
 
 namespace {
@@ -71,10 +86,12 @@ size_t classes(const Plan& plan) {
   return size_t(plan.tensors[plan.output].shape[3]);
 }
 
-// Of the tensors, and of each thread's scratch.
-std::vector<size_t> part_sizes(const Program::Impl& prepared, int threads) {
-  std::vector<size_t> sizes(1 + static_cast<size_t>(threads), prepared.scratch_bytes);
-  sizes[0] = prepared.layout.arena_bytes;
+// Of the tensors, and of what each thread needs for itself.
+std::vector<size_t> part_sizes(const Program::Impl& prepared, const runtime::Layout& layout,
+                               int threads) {
+  std::vector<size_t> sizes(1 + static_cast<size_t>(threads),
+                            runtime::thread_bytes(prepared, layout));
+  sizes[0] = layout.arena_bytes;
   return sizes;
 }
 
@@ -94,34 +111,17 @@ Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> p
                                                 const SessionOptions& options) {
   const Program::Impl& prepared = program->impl();
   const int threads = options.threads;
-  const std::vector<size_t> sizes = part_sizes(prepared, threads);
   if (!options.memory.empty()) {
     if (const Status fits = check_memory(*program, options); !fits) return fits.error();
   }
-  auto impl = std::make_unique<Session::Impl>(std::move(program));
+  auto impl = std::make_unique<Session::Impl>(std::move(program), options);
   // Each thread has scratch and row tables of its own.
   impl->charge.bound(prepared.proportionate_bytes * static_cast<size_t>(threads));
-  if (options.memory.empty()) {
-    impl->charge.add(runtime::Arena::mapped_bytes(sizes));
-    Result<runtime::Arena> arena = runtime::Arena::map(sizes);
-    if (!arena) return arena.error();
-    impl->arena = *std::move(arena);
-  } else {
-    impl->arena = runtime::Arena::place(sizes, options.memory);
-  }
-  impl->tensor_base = impl->arena.part(0);
-  std::vector<std::byte*> scratch;
-  for (size_t i = 1; i < sizes.size(); ++i) scratch.push_back(impl->arena.part(i));
-  impl->tasks = runtime::make_tasks(prepared, impl->tensor_base, scratch, impl->charge);
-  impl->parallel = options.parallel;
-  impl->parallel_context = options.parallel_context;
-  if (threads > 1 && options.parallel == nullptr) {
+  Result<Frame> frame = impl->make_frame(prepared.layout, options.memory);
+  if (!frame) return frame.error();
+  impl->frame = *std::move(frame);
+  if (impl->frame.schedule) {
     const int spins = runtime::spins_for(threads, options.wait == SessionOptions::Wait::passive);
-    std::vector<uint32_t> pieces;
-    for (const runtime::StepTasks& step : impl->tasks.steps) {
-      pieces.push_back(static_cast<uint32_t>(step.pieces.size()));
-    }
-    impl->schedule = std::make_unique<runtime::Schedule>(pieces, spins);
     auto team = runtime::Team::start(threads, spins, [self = impl.get()](int thread) {
       self->run_steps_shared(static_cast<size_t>(thread));
     });
@@ -148,8 +148,53 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> 
   }
 }
 
+// memory: the caller's, or none.
+Result<Frame> Session::Impl::make_frame(const runtime::Layout& layout,
+                                        std::span<std::byte> memory) {
+  const std::vector<size_t> sizes = part_sizes(prepared(), layout, options.threads);
+  Frame made;
+  made.layout = &layout;
+  if (memory.empty()) {
+    charge.add(runtime::Arena::mapped_bytes(sizes));
+    Result<runtime::Arena> arena = runtime::Arena::map(sizes);
+    if (!arena) return arena.error();
+    made.arena = *std::move(arena);
+  } else {
+    made.arena = runtime::Arena::place(sizes, memory);
+  }
+  made.tensor_base = made.arena.part(0);
+  std::vector<std::byte*> own;
+  for (size_t i = 1; i < sizes.size(); ++i) own.push_back(made.arena.part(i));
+  made.tasks = runtime::make_tasks(prepared(), layout, made.tensor_base, own, charge);
+  if (options.threads > 1 && options.parallel == nullptr) {
+    const bool passive = options.wait == SessionOptions::Wait::passive;
+    std::vector<uint32_t> pieces;
+    for (const runtime::StepTasks& step : made.tasks.steps) {
+      pieces.push_back(static_cast<uint32_t>(step.pieces.size()));
+    }
+    made.schedule =
+        std::make_unique<runtime::Schedule>(pieces, runtime::spins_for(options.threads, passive));
+  }
+  return made;
+}
+
+Result<const Frame*> Session::Impl::frame_for_hooks() {
+  if (prepared().layout.chains.empty()) return &frame;
+  if (whole) return whole.get();
+  try {
+    Result<Frame> made = make_frame(prepared().whole_layout, {});
+    if (!made) return made.error();
+    whole = std::make_unique<Frame>(*std::move(made));
+    return whole.get();
+  } catch (const runtime::OverBudget& over) {
+    return runtime::to_error(over);
+  } catch (const std::bad_alloc&) {
+    return unsupported("this machine has not enough memory to keep each step's output");
+  }
+}
+
 size_t Session::memory_bytes(const Program& program, int threads) {
-  return runtime::Arena::placed_bytes(part_sizes(program.impl(), threads));
+  return runtime::Arena::placed_bytes(part_sizes(program.impl(), program.impl().layout, threads));
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -177,9 +222,8 @@ Status Session::Impl::check_call(size_t given, size_t expected, size_t logits) c
   return {};
 }
 
-void Session::Impl::copy_input(const std::byte* input) {
-  const uint32_t tensor = prepared().plan.input;
-  const TensorLayout& to = layout(tensor);
+void Frame::copy_input(uint32_t tensor, const std::byte* input) const {
+  const TensorLayout& to = of(tensor);
   runtime::PixelRows rows;
   rows.x = input;
   rows.y = pixels(tensor);
@@ -192,19 +236,21 @@ void Session::Impl::copy_input(const std::byte* input) {
   runtime::copy_pixels(rows, to.channel_bytes());
 }
 
-void Session::Impl::run_steps() const {
-  for (size_t i = 0; i < tasks.steps.size(); ++i) {
-    for (const runtime::Piece& piece : tasks.steps[i].pieces) runtime::run_piece(piece);
+void Session::Impl::run_steps(const Frame& in) const {
+  for (size_t i = 0; i < in.tasks.steps.size(); ++i) {
+    for (const runtime::Piece& piece : in.tasks.steps[i].pieces) runtime::run_piece(piece);
     if (hook.call != nullptr) hook.call(hook.context, i);
   }
 }
 
 // The first thread alone does the steps that are not shared, and is through when the run is.
 void Session::Impl::run_steps_shared(size_t thread) const {
+  const Frame& in = *running.load(std::memory_order_acquire);
+  const std::unique_ptr<runtime::Schedule>& schedule = in.schedule;
   const bool is_first = thread == 0, hooked = schedule->is_hooked();
   const uint32_t run = schedule->run();
   uint32_t unsaid = 0;  // pieces of steps that were not shared, done and not said to be
-  const std::vector<runtime::StepTasks>& steps = tasks.steps;
+  const std::vector<runtime::StepTasks>& steps = in.tasks.steps;
   for (size_t i = 0; i < steps.size(); ++i) {
     const std::vector<runtime::Piece>& pieces = steps[i].pieces;
     const auto count = static_cast<uint32_t>(pieces.size());
@@ -234,42 +280,42 @@ void Session::Impl::run_steps_shared(size_t thread) const {
 }
 
 // The caller's threads do not wait for each other inside a step: they may be fewer than parts.
-void Session::Impl::run_steps_by_caller() const {
+void Session::Impl::run_steps_by_caller(const Frame& in) const {
   using Pieces = std::vector<runtime::Piece>;
   const auto part = [](void* work, int32_t index) {
     const FloatMode mode;
     runtime::run_piece((*static_cast<const Pieces*>(work))[static_cast<size_t>(index)]);
   };
-  for (size_t i = 0; i < tasks.steps.size(); ++i) {
-    const Pieces& pieces = tasks.steps[i].pieces;
+  for (size_t i = 0; i < in.tasks.steps.size(); ++i) {
+    const Pieces& pieces = in.tasks.steps[i].pieces;
     if (pieces.size() == 1) {
       runtime::run_piece(pieces.front());
     } else if (!pieces.empty()) {
-      parallel(parallel_context, static_cast<int32_t>(pieces.size()), part,
-               const_cast<Pieces*>(&pieces));
+      options.parallel(options.parallel_context, static_cast<int32_t>(pieces.size()), part,
+                       const_cast<Pieces*>(&pieces));
     }
     if (hook.call != nullptr) hook.call(hook.context, i);
   }
 }
 
-void Session::Impl::run(std::span<float> logits, StepHook step_hook) {
-  if (tasks.input_halo.pixels > 0) runtime::fill_halo(tasks.input_halo);
+void Session::Impl::run(const Frame& in, std::span<float> logits, StepHook step_hook) {
+  if (in.tasks.input_halo.pixels > 0) runtime::fill_halo(in.tasks.input_halo);
   hook = step_hook;
   if (team) {
-    schedule->begin(hook.call != nullptr);
+    running.store(&in, std::memory_order_release);
+    in.schedule->begin(hook.call != nullptr);
     team->run();
-  } else if (parallel != nullptr) {
-    run_steps_by_caller();
+  } else if (options.parallel != nullptr) {
+    run_steps_by_caller(in);
   } else {
-    run_steps();
+    run_steps(in);
   }
-  std::memcpy(logits.data(), pixels(prepared().plan.output), logits.size_bytes());
+  std::memcpy(logits.data(), in.pixels(prepared().plan.output), logits.size_bytes());
 }
 
 // Row-major without padding.
-void Session::Impl::copy_output(size_t step, std::byte* to) const {
-  const uint32_t tensor = prepared().plan.steps[step].output;
-  const TensorLayout& from = layout(tensor);
+void Frame::copy_output(uint32_t tensor, std::byte* to) const {
+  const TensorLayout& from = of(tensor);
   runtime::PixelRows rows;
   rows.x = pixels(tensor);
   rows.y = to;
@@ -286,8 +332,8 @@ Status Session::run(std::span<const std::byte> input, std::span<float> logits) {
   const Status fits = impl_->check_call(input.size(), input_bytes(program().plan()), logits.size());
   if (!fits) return fits;
   const FloatMode mode;
-  impl_->copy_input(input.data());
-  impl_->run(logits, {});
+  impl_->frame.copy_input(program().plan().input, input.data());
+  impl_->run(impl_->frame, logits, {});
   return {};
 }
 
@@ -300,8 +346,9 @@ Status Session::run_float(std::span<const float> input, std::span<float> logits)
     return rejected(concat("value ", nan - input.begin(), " of the input is NaN"));
   }
   const FloatMode mode;
-  runtime::quantize_input(plan, input, impl_->layout(plan.input), impl_->pixels(plan.input));
-  impl_->run(logits, {});
+  const Frame& frame = impl_->frame;
+  runtime::quantize_input(plan, input, frame.of(plan.input), frame.pixels(plan.input));
+  impl_->run(frame, logits, {});
   return {};
 }
 
@@ -309,19 +356,23 @@ Status Session::run_observed(std::span<const std::byte> input, std::span<float> 
                              const Observer& observer) {
   const Status fits = impl_->check_call(input.size(), input_bytes(program().plan()), logits.size());
   if (!fits) return fits;
+  const Result<const Frame*> frame = impl_->frame_for_hooks();
+  if (!frame) return frame.error();
   struct Context {
-    const Impl& session;
+    const Plan& plan;
+    const Frame& frame;
     const Observer& observer;
     std::vector<std::byte> output;
     std::exception_ptr thrown;
 
     void observe(size_t step) {
-      const TensorLayout& y = session.layout(session.prepared().plan.steps[step].output);
+      const uint32_t tensor = plan.steps[step].output;
+      const TensorLayout& y = frame.of(tensor);
       output.resize(size_t(y.height) * size_t(y.width) * size_t(y.channel_bytes()));
-      session.copy_output(step, output.data());
+      frame.copy_output(tensor, output.data());
       observer(step, output);
     }
-  } context{*impl_, observer, {}, {}};
+  } context{program().plan(), **frame, observer, {}, {}};
   // The other threads wait at the next step: what is thrown waits until all are through.
   const auto call = [](void* pointer, size_t step) {
     auto& c = *static_cast<Context*>(pointer);
@@ -333,8 +384,8 @@ Status Session::run_observed(std::span<const std::byte> input, std::span<float> 
     }
   };
   const FloatMode mode;
-  impl_->copy_input(input.data());
-  impl_->run(logits, {call, &context});
+  (*frame)->copy_input(program().plan().input, input.data());
+  impl_->run(**frame, logits, {call, &context});
   if (context.thrown) std::rethrow_exception(context.thrown);
   return {};
 }
@@ -347,6 +398,8 @@ Status Session::run_timed(std::span<const std::byte> input, std::span<float> log
     return usage_error(concat("there is room for the times of ", step_ns.size(),
                               " steps; the plan has ", program().plan().steps.size()));
   }
+  const Result<const Frame*> frame = impl_->frame_for_hooks();
+  if (!frame) return frame.error();
   using Clock = std::chrono::steady_clock;
   struct Context {
     std::span<uint64_t> step_ns;
@@ -359,9 +412,9 @@ Status Session::run_timed(std::span<const std::byte> input, std::span<float> log
     c.last = Clock::now();
   };
   const FloatMode mode;
-  impl_->copy_input(input.data());
+  (*frame)->copy_input(program().plan().input, input.data());
   Context context{step_ns, Clock::now()};
-  impl_->run(logits, {call, &context});
+  impl_->run(**frame, logits, {call, &context});
   return {};
 }
 

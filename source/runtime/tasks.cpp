@@ -1,6 +1,7 @@
 #include "runtime/tasks.h"
 
 #include <algorithm>
+#include <map>
 
 #include "runtime/cut.h"
 
@@ -36,9 +37,10 @@ std::vector<ImagePart> image_parts(const Cut& cut, int32_t image_height, Charge&
 
 class Maker {
  public:
-  Maker(const Program::Impl& program, std::byte* arena, const std::vector<std::byte*>& scratch,
-        Charge& charge)
+  Maker(const Program::Impl& program, const Layout& layout, std::byte* arena,
+        const std::vector<std::byte*>& scratch, Charge& charge)
       : program_(program),
+        layout_(layout),
         arena_(arena),
         scratch_(scratch),
         charge_(charge),
@@ -47,22 +49,29 @@ class Maker {
   Tasks make() {
     tasks_.input_halo = halo_rows(program_.plan.input, 0, layout(program_.plan.input).height);
     charge_.reserve(tasks_.steps, program_.steps.size());
+    auto chain = layout_.chains.begin();
     for (size_t i = 0; i < program_.steps.size(); ++i) {
       step_ = &program_.plan.steps[i];
       tasks_.steps.emplace_back();
       pieces_ = &tasks_.steps.back().pieces;
-      std::visit([this](const auto& prepared) { add(prepared); }, program_.steps[i]);
+      if (chain == layout_.chains.end() || i < chain->first) {
+        std::visit([this](const auto& prepared) { add(prepared); }, program_.steps[i]);
+      } else if (i == chain->last) {
+        add_chain(*chain++);
+      }
     }
     return std::move(tasks_);
   }
 
  private:
-  const TensorLayout& layout(uint32_t tensor) const { return program_.layout.tensors[tensor]; }
+  const TensorLayout& layout(uint32_t tensor) const { return layout_.tensors[tensor]; }
   const TensorLayout& output() const { return layout(step_->output); }
 
   std::byte* pixel(uint32_t tensor, int64_t row, int64_t column) const {
     const TensorLayout& t = layout(tensor);
-    return arena_ + t.offset + row * t.row_bytes + column * t.pixel_bytes;
+    std::byte* const first = t.ring_rows > 0 ? rings() + t.offset : arena_ + t.offset;
+    if (t.ring_rows > 0) row %= t.ring_rows;
+    return first + row * t.row_bytes + column * t.pixel_bytes;
   }
 
   // --- row tables ---
@@ -98,6 +107,15 @@ class Maker {
       table.push_back(pixel(tensor, row, column));
     }
     return {table.data(), layout(tensor).pixel_bytes};
+  }
+
+  // All rows of an image. Many tasks that read parts of it share the table.
+  InputRows map_rows(uint32_t tensor, int32_t image) {
+    const int32_t rows = layout(tensor).image_height();
+    const int64_t first = int64_t{image} * rows;
+    InputRows& known = maps_[{tensor, pixel(tensor, first, 0)}];
+    if (known.row == nullptr) known = input_rows(tensor, first, rows, 0);
+    return known;
   }
 
   OutputRows output_rows(uint32_t tensor, int64_t row_begin, int64_t rows, int64_t column) {
@@ -215,6 +233,7 @@ class Maker {
 
   // Of the thread whose piece is made.
   std::byte* scratch() const { return scratch_[pieces_->size() - 1]; }
+  std::byte* rings() const { return scratch() + round_up(program_.scratch_bytes, alignment); }
 
   // The output's shape, as one row where all of its inputs can be read so as well.
   WorkShape work_shape(bool flat) const {
@@ -229,6 +248,13 @@ class Maker {
 
   bool is_flat(uint32_t tensor) const { return layout(tensor).is_flat(); }
 
+  void add_chain(const Chain& chain);
+  template <class Visit>
+  void visit_windowed(size_t step, const Visit& visit);
+  double nanoseconds_of(const PreparedConvolution& made) const;
+  double nanoseconds_of(const PreparedPool& made) const;
+  ConvolutionTask task_of(const PreparedConvolution& made, const Cut& cut, const ImagePart& part);
+  PoolTask task_of(const PreparedPool& made, const Cut& cut, const ImagePart& part);
   void add(const PreparedConvolution& made);
   void add(const PreparedPool& made);
   void add(const PreparedElementwise& made);
@@ -246,14 +272,50 @@ class Maker {
   std::vector<Cut> cut_move() const;
 
   const Program::Impl& program_;
+  const Layout& layout_;
   std::byte* arena_;
   const std::vector<std::byte*>& scratch_;
   Charge& charge_;
   int threads_;
   Tasks tasks_;
+  std::map<std::pair<uint32_t, const std::byte*>, InputRows> maps_;
   const Step* step_ = nullptr;
   std::vector<Piece>* pieces_ = nullptr;
 };
+
+double Maker::nanoseconds_of(const PreparedConvolution&) const {
+  return ns_per_mac * static_cast<double>(step_macs(program_.plan, *step_)) +
+         ns_per_byte * static_cast<double>(output().height * output().row_bytes);
+}
+
+double Maker::nanoseconds_of(const PreparedPool& made) const {
+  return ns_per_byte * made.window_pixels *
+         static_cast<double>(output().height * output().row_bytes);
+}
+
+ConvolutionTask Maker::task_of(const PreparedConvolution& made, const Cut& cut,
+                               const ImagePart& part) {
+  const kernels::ConvolutionShape& shape = made.constants.shape;
+  // Where no window looks beyond its own row, all images are one.
+  const int32_t image_height = made.is_flat ? 1 : output().image_height();
+  const int32_t row = part.image * image_height + part.row_begin;  // of the output
+  const int64_t first_row = int64_t{part.row_begin} * shape.stride_h - made.pad_top;
+  const int64_t read_rows = int64_t{part.rows() - 1} * shape.stride_h + made.dilated_rows;
+  const int64_t first_column = int64_t{cut.column_begin} * shape.stride_w - made.pad_left;
+  kernels::ConvolutionArguments a;
+  a.constants = &made.constants;
+  a.input = image_rows(step_->inputs[0], part.image, first_row, read_rows, first_column);
+  a.output = output_rows(step_->output, row, part.rows(), cut.column_begin);
+  if (shape.has_residual) {
+    a.residual = residual_rows(step_->inputs.back(), row, part.rows(), cut.column_begin);
+  }
+  a.output_rows = part.rows();
+  a.output_width = cut.column_end - cut.column_begin;
+  a.channel_begin = cut.channel_begin;
+  a.channel_end = cut.channel_end;
+  a.scratch = scratch();
+  return {made.kernel->run, a};
+}
 
 void Maker::add(const PreparedConvolution& made) {
   const kernels::ConvolutionShape& shape = made.constants.shape;
@@ -262,55 +324,76 @@ void Maker::add(const PreparedConvolution& made) {
   work.channel_step = made.kernel->channel_step;
   work.weight_bytes = static_cast<int64_t>(made.kernel->packed_bytes(shape));
   work.input_bytes = layout(x).height * layout(x).row_bytes;
-  work.nanoseconds = ns_per_mac * static_cast<double>(step_macs(program_.plan, *step_)) +
-                     ns_per_byte * static_cast<double>(output().height * output().row_bytes);
-  // Where no window looks beyond its own row, all images are one.
-  const int32_t image_height = made.is_flat ? 1 : output().image_height();
+  work.nanoseconds = nanoseconds_of(made);
   add_pieces_by_image(
-      cut_work(work, threads_), image_height, [&](const Cut& cut, const ImagePart& part) {
-        const int32_t row = part.image * image_height + part.row_begin;  // of the output
-        const int64_t first_row = int64_t{part.row_begin} * shape.stride_h - made.pad_top;
-        const int64_t read_rows = int64_t{part.rows() - 1} * shape.stride_h + made.dilated_rows;
-        const int64_t first_column = int64_t{cut.column_begin} * shape.stride_w - made.pad_left;
-        kernels::ConvolutionArguments a;
-        a.constants = &made.constants;
-        a.input = image_rows(x, part.image, first_row, read_rows, first_column);
-        a.output = output_rows(step_->output, row, part.rows(), cut.column_begin);
-        if (shape.has_residual) {
-          a.residual = residual_rows(step_->inputs.back(), row, part.rows(), cut.column_begin);
-        }
-        a.output_rows = part.rows();
-        a.output_width = cut.column_end - cut.column_begin;
-        a.channel_begin = cut.channel_begin;
-        a.channel_end = cut.channel_end;
-        a.scratch = scratch();
-        return ConvolutionTask{made.kernel->run, a};
-      });
+      cut_work(work, threads_), made.is_flat ? 1 : output().image_height(),
+      [&](const Cut& cut, const ImagePart& part) { return task_of(made, cut, part); });
+}
+
+PoolTask Maker::task_of(const PreparedPool& made, const Cut& cut, const ImagePart& part) {
+  const int32_t row = part.image * output().image_height() + part.row_begin;
+  kernels::PoolArguments a;
+  a.constants = &made.constants;
+  a.input = map_rows(step_->inputs[0], part.image);
+  a.output = output_rows(step_->output, row, part.rows(), 0);
+  a.output_rows = part.rows();
+  a.output_width = output().width;
+  a.row_begin = made.row_begin + part.row_begin;
+  a.row_end = made.row_end + part.row_begin;
+  a.row_count = made.row_count + part.row_begin;
+  a.channel_begin = cut.channel_begin;
+  a.channel_end = cut.channel_end;
+  return {made.kernel->run, a};
 }
 
 void Maker::add(const PreparedPool& made) {
-  const uint32_t x = step_->inputs[0];
-  const int32_t map_rows = layout(x).image_height(), image_height = output().image_height();
   WorkShape work = work_shape(false);
   work.channel_step = 64;
-  work.nanoseconds =
-      ns_per_byte * made.window_pixels * static_cast<double>(output().height * output().row_bytes);
-  add_pieces_by_image(cut_work(work, threads_), image_height,
-                      [&](const Cut& cut, const ImagePart& part) {
-                        const int32_t row = part.image * image_height + part.row_begin;
-                        kernels::PoolArguments a;
-                        a.constants = &made.constants;
-                        a.input = input_rows(x, int64_t{part.image} * map_rows, map_rows, 0);
-                        a.output = output_rows(step_->output, row, part.rows(), 0);
-                        a.output_rows = part.rows();
-                        a.output_width = output().width;
-                        a.row_begin = made.row_begin + part.row_begin;
-                        a.row_end = made.row_end + part.row_begin;
-                        a.row_count = made.row_count + part.row_begin;
-                        a.channel_begin = cut.channel_begin;
-                        a.channel_end = cut.channel_end;
-                        return PoolTask{made.kernel->run, a};
-                      });
+  work.nanoseconds = nanoseconds_of(made);
+  add_pieces_by_image(
+      cut_work(work, threads_), output().image_height(),
+      [&](const Cut& cut, const ImagePart& part) { return task_of(made, cut, part); });
+}
+
+// What a chain may hold.
+template <class Made>
+constexpr bool is_windowed =
+    std::is_same_v<Made, PreparedConvolution> || std::is_same_v<Made, PreparedPool>;
+
+template <class Visit>
+void Maker::visit_windowed(size_t step, const Visit& visit) {
+  step_ = &program_.plan.steps[step];
+  const auto if_windowed = [&]<class Made>(const Made& made) {
+    if constexpr (is_windowed<Made>) visit(made);
+  };
+  std::visit(if_windowed, program_.steps[step]);
+}
+
+// Pieces are cut by rows of the last step; what two of them need of the steps before, both make.
+void Maker::add_chain(const Chain& chain) {
+  WorkShape work;
+  work.rows = output().height;
+  for (size_t i = chain.first; i <= chain.last; ++i) {
+    visit_windowed(i, [&](const auto& made) { work.nanoseconds += nanoseconds_of(made); });
+  }
+  const std::vector<Cut> cuts = cut_work(work, threads_);
+  for (const Cut& cut : cuts) {
+    Piece& piece = new_piece();
+    const std::vector<RowRun> order = order_of(program_.plan, chain, cut.row_begin, cut.row_end);
+    charge_.reserve(piece.work, chain.ring_rows.size() + order.size());
+    for (size_t i = 0; i < chain.ring_rows.size(); ++i) {
+      const uint32_t ring = program_.plan.steps[chain.first + i].output;
+      const HaloRows halo = halo_rows(ring, 0, chain.ring_rows[i]);
+      if (halo.pixels > 0) piece.work.push_back(halo);
+    }
+    for (const RowRun& run : order) {
+      visit_windowed(run.step, [&](const auto& made) {
+        const Cut rows{run.begin, run.end, 0, output().width, 0, output().channels};
+        piece.work.push_back(task_of(made, rows, {0, run.begin, run.end}));
+      });
+    }
+  }
+  add_halos(cuts, true);
 }
 
 void Maker::add(const PreparedElementwise& made) {
@@ -520,6 +603,7 @@ struct Runner {
     gather_pixels(task.rows, *task.channels, task.element_bytes);
   }
   void operator()(const LookupTask& task) const { look_up_pixels(task.rows, *task.tables); }
+  void operator()(const HaloRows& halo) const { fill_halo(halo); }
   void operator()(const ReshapeTask& task) const {
     reshape(task.x, *task.x_layout, task.y, *task.y_layout);
   }
@@ -527,9 +611,14 @@ struct Runner {
 
 }  // namespace
 
-Tasks make_tasks(const Program::Impl& program, std::byte* arena,
+Tasks make_tasks(const Program::Impl& program, const Layout& layout, std::byte* arena,
                  const std::vector<std::byte*>& scratch, Charge& charge) {
-  return Maker(program, arena, scratch, charge).make();
+  return Maker(program, layout, arena, scratch, charge).make();
+}
+
+size_t thread_bytes(const Program::Impl& program, const Layout& layout) {
+  if (layout.ring_bytes == 0) return program.scratch_bytes;
+  return round_up(program.scratch_bytes, alignment) + layout.ring_bytes;
 }
 
 void run_piece(const Piece& piece) {

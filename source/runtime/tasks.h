@@ -54,9 +54,9 @@ struct PermuteTask {
 
 using Work =
     std::variant<ConvolutionTask, PoolTask, ElementwiseTask, CopyTask, GatherTask, LookupTask,
-                 ReshapeTask, NormalizeTask, MatMulTask, ResizeTask, PermuteTask>;
+                 ReshapeTask, NormalizeTask, MatMulTask, ResizeTask, PermuteTask, HaloRows>;
 
-// What one thread does for one step.
+// What one thread does for one step; or for a chain of them, at the place of its last.
 struct Piece {
   std::vector<Work> work;
   HaloRows halo;  // of the output, in this piece's rows
@@ -76,10 +76,13 @@ struct Tasks {
   std::deque<std::vector<std::byte*>> write_tables;
 };
 
-// arena: of the program's arena_bytes. scratch: of its scratch_bytes, one for each thread. All that
-// is made is added to `charge` first.
-Tasks make_tasks(const Program::Impl& program, std::byte* arena,
+// layout: one of the program's. arena: of its arena_bytes. scratch: of thread_bytes(), one for each
+// thread. All that is made is added to `charge` first.
+Tasks make_tasks(const Program::Impl& program, const Layout& layout, std::byte* arena,
                  const std::vector<std::byte*>& scratch, Charge& charge);
+
+// What a thread needs for itself: kernels' scratch, then the rings of a chain.
+size_t thread_bytes(const Program::Impl& program, const Layout& layout);
 
 void run_piece(const Piece& piece);
 

@@ -31,6 +31,7 @@ struct RandomPlanOptions {
   // Strides and dilations that nothing reaches, of up to the limits; windows far larger than
   // the map, that lie in padding but for a pixel.
   bool hostile_windows = false;
+  bool straight = false;  // convolutions and pools, each of what the one before makes
   bool extremes = false;  // weights of -128 and 127, zero points 0 and 255, narrow clamps
 };
 
@@ -778,7 +779,17 @@ class RandomPlanMaker {
 
   int last_kind() const { return !options_.attention ? 11 : options_.quotients ? 19 : 18; }
 
+  // What chains are made of (runtime/chain.h).
+  void add_straight_step() {
+    const auto x = static_cast<uint32_t>(plan_.tensors.size() - 1);
+    const int64_t kind = random_.between(0, 5);
+    if (kind == 0) return add_some_pool(x);
+    if (kind == 1) return add_residual_convolution(x);
+    add_some_convolution(x);
+  }
+
   void add_random_step() {
+    if (options_.straight) return add_straight_step();
     const uint32_t x = some_tensor();
     if (options_.given_codes && random_.chance(0.06f)) return add_lookup(x);
     switch (random_.between(0, last_kind())) {

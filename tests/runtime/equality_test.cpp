@@ -26,7 +26,8 @@ testing::RandomPlanOptions options_for(uint64_t seed) {
   options.steps = int(4 + seed % 24);
   options.extremes = seed % 3 == 0;
   options.hostile_windows = seed % 4 == 1;
-  if (seed % 5 == 0) {
+  options.straight = seed % 8 == 2;
+  if (options.straight || seed % 5 == 0) {
     options.largest_side = 33;
     options.largest_channels = 96;
   }
@@ -35,8 +36,8 @@ testing::RandomPlanOptions options_for(uint64_t seed) {
 
 // Null where hostile windows are out of proportion.
 std::shared_ptr<const Program> prepare(const Plan& plan, const std::string& isa,
-                                       bool hostile = false) {
-  auto program = Program::prepare(plan, isa);
+                                       bool hostile = false, const DepthFirst& depth_first = {}) {
+  auto program = Program::prepare(plan, isa, 0, depth_first);
   if (hostile && !program && program.error().kind == ErrorKind::rejected) return nullptr;
   EXPECT_TRUE(program) << program.error().message;
   return program ? *program : nullptr;
@@ -73,8 +74,9 @@ TEST(RandomPlans, EveryIsaAndThreadCountEqualsTheInterpreter) {
     const bool hostile = options_for(seed).hostile_windows;
     for (const std::string& isa : tested_isas()) {
       const auto program = prepare(plan, isa, hostile);
-      for (const int threads : {1, 2, 5}) {
-        const auto session = open(program, threads, hostile);
+      const auto chained = prepare(plan, isa, hostile, {DepthFirst::Where::possible});
+      for (const int threads : {1, 2, 5, -1, -2, -5}) {
+        const auto session = open(threads > 0 ? program : chained, std::abs(threads), hostile);
         if (session == nullptr) continue;
         for (int again = 0; again < 2; ++again) {  // memory is not clean the second time
           EXPECT_TRUE(same_bytes(run(*session, input), expected))
@@ -93,7 +95,10 @@ TEST(RandomPlans, AnObserverSeesTheInterpretersTensors) {
     const testing::Interpretation expected = testing::interpret(plan, input);
     for (const std::string& isa : tested_isas()) {
       const bool hostile = options_for(seed).hostile_windows;
-      const auto session = open(prepare(plan, isa, hostile), seed % 2 == 0 ? 1 : 3, hostile);
+      const DepthFirst::Where where =
+          seed % 3 == 0 ? DepthFirst::Where::possible : DepthFirst::Where::it_pays;
+      const auto session =
+          open(prepare(plan, isa, hostile, {where}), seed % 2 == 0 ? 1 : 3, hostile);
       if (session == nullptr) continue;
       std::vector<float> logits(expected.logits.size());
       size_t steps = 0;
@@ -111,6 +116,7 @@ TEST(RandomPlans, AnObserverSeesTheInterpretersTensors) {
       ASSERT_TRUE(session->run_observed(input, logits, observe));
       EXPECT_EQ(steps, plan.steps.size());
       EXPECT_TRUE(same_bytes(logits, expected.logits)) << "seed " << seed << " isa " << isa;
+      EXPECT_TRUE(same_bytes(run(*session, input), expected.logits)) << "afterwards, seed " << seed;
     }
   }
 }

@@ -57,6 +57,8 @@ void compute(const Tile& t) {
     if (t.residual == nullptr) return finish_saturated<V, P, false>(t, acc);
     return finish_saturated<V, P, true>(t, acc);
   }
+  if (ends_in_words(*t.epilogue, t.proofs, t.residual != nullptr))
+    return finish_words<V, P>(*t.epilogue, acc, t.output, t.channel, t.channels);
   alignas(64) int32_t spilled[P * V * 16];
   unroll<P>([&](auto p) __attribute__((always_inline)) {
     unroll<V>([&](auto v) __attribute__((always_inline)) {

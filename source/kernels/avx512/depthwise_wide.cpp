@@ -5,6 +5,9 @@
 // of its two vectors of sums the first holds the channels 8 j + 0..3 of lane j, the second
 // 8 j + 4..7. A last kernel row without a partner meets itself with zero weights.
 //
+// Packing the two puts their words in order: where nothing but the clamp comes behind the product
+// with the multiplier, sums go from registers to what is stored without a further shuffle.
+//
 // Packed, for each block: the bias in that order, then [pair of kernel rows][kernel column]
 // [two vectors][channel][2 rows] as int16.
 #include "kernels/avx512/rows.h"
@@ -23,6 +26,20 @@ ptrdiff_t block_bytes(const ConvolutionShape& s) {
   return 128 * (1 + static_cast<ptrdiff_t>(row_pairs(s)) * s.kernel_w);
 }
 
+// What a block prepares: its multipliers in the order of the sums, and the clamp in 16 bits.
+struct alignas(64) Words {
+  __m512 low, high;
+  WordLimits limits;
+};
+
+// Of a whole convolution; behind it, where in_words holds, Words for each block.
+struct alignas(64) Prepared {
+  Proofs proofs;
+  bool in_words;  // no activation, no residual, and conversions are in range
+
+  const Words* words() const { return reinterpret_cast<const Words*>(this + 1); }
+};
+
 // P pixels of a row, all channels of one block.
 struct Tile {
   const ConvolutionShape* shape;
@@ -36,6 +53,7 @@ struct Tile {
   const std::byte* residual;  // null without
   ptrdiff_t output_bytes, residual_bytes;
   Proofs proofs;
+  const Words* words;  // null where sums go by way of memory
 };
 
 template <int P>
@@ -66,6 +84,18 @@ void compute(const Tile& t) {
       upper += s.dilation_w * t.pixel_bytes;
       lower += s.dilation_w * t.pixel_bytes;
     }
+  }
+  if (t.words != nullptr) {
+    const Words words = *t.words;
+    unroll<P>([&](auto p) __attribute__((always_inline)) {
+      constexpr int i = decltype(p)::value;
+      const __m512 f0 = _mm512_mul_ps(_mm512_cvtepi32_ps(low[i]), words.low);
+      const __m512 f1 = _mm512_mul_ps(_mm512_cvtepi32_ps(high[i]), words.high);
+      store_rounded(words.limits, t.epilogue->output,
+                    _mm512_packs_epi32(_mm512_cvtps_epi32(f0), _mm512_cvtps_epi32(f1)),
+                    t.output + i * t.output_bytes, t.channel, t.channels);
+    });
+    return;
   }
   // Quarters of both vectors in turn are the natural order.
   const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
@@ -123,12 +153,23 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   }
 }
 
-size_t prepared_bytes(const ConvolutionShape&) {
-  return proofs_bytes(1);
+size_t prepared_bytes(const ConvolutionShape& s) {
+  return sizeof(Prepared) +
+         static_cast<size_t>(divide_up(s.output_channels, block)) * sizeof(Words);
 }
 
 void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
-  prepare_proofs(constants, 1, prepared);
+  const EpilogueArrays& e = constants.epilogue;
+  auto* made = reinterpret_cast<Prepared*>(prepared);
+  prepare_proofs(constants, 1, reinterpret_cast<std::byte*>(&made->proofs));
+  made->in_words =
+      made->proofs.fits && e.activation == Activation::none && !constants.shape.has_residual;
+  auto* words = reinterpret_cast<Words*>(made + 1);
+  for (int32_t c = 0; made->in_words && c < constants.shape.output_channels; c += block, ++words) {
+    alignas(64) float ordered[block];
+    for (int32_t i = 0; i < block; ++i) ordered[place_of(i)] = e.multiplier[c + i];
+    *words = {_mm512_load_ps(ordered), _mm512_load_ps(ordered + 16), word_limits(e, c, c + 16)};
+  }
 }
 
 size_t scratch_bytes(const ConvolutionShape&) {
@@ -143,12 +184,14 @@ void run(const ConvolutionArguments& a) {
   t.epilogue = &a.constants->epilogue;
   t.output_bytes = a.output.pixel_bytes;
   t.residual_bytes = a.residual.pixel_bytes;
-  t.proofs = proofs_of(a.constants->prepared, 0);
+  const auto& prepared = *reinterpret_cast<const Prepared*>(a.constants->prepared);
+  t.proofs = prepared.proofs;
   const int32_t tiles = divide_up(a.output_width, most_pixels);
   for (int32_t r = 0; r < a.output_rows; ++r) {
     t.rows = a.input.row + r * s.stride_h;
     for (int32_t c = a.channel_begin; c < a.channel_end; c += block) {
       t.packed = a.constants->packed + c / block * block_bytes(s);
+      t.words = prepared.in_words ? prepared.words() + c / block : nullptr;
       t.channel = c;
       t.channels = smaller(block, a.channel_end - c);
       for (int32_t i = 0; i < tiles; ++i) {

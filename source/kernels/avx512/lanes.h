@@ -100,6 +100,7 @@ struct alignas(64) BlockEpilogue {
   bool saturates;             // without activation or residual: see Saturation
   bool packs;                 // whatever the activation
   bool fits, arguments_fit;   // see conversion_fits, arguments_fit
+  bool in_words;              // fits, without activation or residual
   alignas(64) float multiplier[n];
   alignas(64) int32_t zero[n];
   alignas(64) float output_multiplier[n], residual_multiplier[n], lo[n], hi[n];
@@ -116,7 +117,8 @@ struct alignas(64) BlockEpilogue {
     arguments_fit = avx512::arguments_fit(e, first, first + count);
     for (int i = 0; fits && i < n / 32; ++i)
       limits[i] = word_limits(e, first + 32 * i, first + 32 * i + 16);
-    saturates = packs && !residual && e.activation == Activation::none;
+    in_words = fits && !residual && e.activation == Activation::none;
+    saturates = packs && in_words;
     to_lanes<Vec>(e.multiplier + first, multiplier);
     to_lanes<Vec>(e.zero + first, zero);
     ordered.multiplier = multiplier;
@@ -294,6 +296,15 @@ __attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const i
 template <class Vec>
 OCTAVO_INLINE void finish_any(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
                               const std::byte* residual, std::byte* pixel) {
+  if (e.in_words) {
+    constexpr int n = Vec::channels / 4;
+    const auto rounded = [&](auto v) __attribute__((always_inline)) {
+      constexpr int i = decltype(v)::value;
+      return Vec::scale(sum[i], Vec::load_floats(e.multiplier + i * n));
+    };
+    return store_block(e, Vec::packs(rounded(Index<0>{}), rounded(Index<1>{})),
+                       Vec::packs(rounded(Index<2>{}), rounded(Index<3>{})), pixel);
+  }
   alignas(64) int32_t sums[Vec::channels];
   unroll<4>([&](auto v) __attribute__((always_inline)) {
     Vec::store(sums + decltype(v)::value * Vec::channels / 4, sum[decltype(v)::value]);

@@ -86,17 +86,18 @@ void compute(const Tile& t) {
       }
     }
   }
+  std::byte* output[P];
+  for (int p = 0; p < P; ++p) output[p] = t.output + p * t.output_bytes;
+  if (ends_in_words(*t.epilogue, t.proofs, t.residual != nullptr))
+    return finish_words<V, P>(*t.epilogue, acc, output, t.channel, t.channels);
   alignas(64) int32_t sums[P * V * 16];
   unroll<P * V>([&](auto i) __attribute__((always_inline)) {
     constexpr int pixel = decltype(i)::value / V, vector = decltype(i)::value % V;
     _mm512_store_si512(sums + decltype(i)::value * 16, acc[pixel][vector]);
   });
-  std::byte* output[P];
   const std::byte* residual[P];
-  for (int p = 0; p < P; ++p) {
-    output[p] = t.output + p * t.output_bytes;
+  for (int p = 0; p < P; ++p)
     if (t.residual != nullptr) residual[p] = t.residual + p * t.residual_bytes;
-  }
   finish_pixels(*t.epilogue, {sums, P, V, t.residual == nullptr ? nullptr : residual, output,
                               t.channel, t.channels, t.proofs});
 }

@@ -166,6 +166,30 @@ OCTAVO_INLINE void store_words(const WordLimits& limits, ElementType output, __m
                 pixel, c, count);
 }
 
+// Whether finish_words does: the clamp in 16 bits is all that comes behind the multiplier.
+OCTAVO_INLINE bool ends_in_words(const EpilogueArrays& e, const Proofs& proofs, bool residual) {
+  return proofs.fits && !residual && e.activation == Activation::none;
+}
+
+// From sums in registers to what is stored, two vectors at a time.
+template <int V, int P>
+OCTAVO_INLINE void finish_words(const EpilogueArrays& e, const __m512i (&sum)[P][V],
+                                std::byte* const* output, int32_t channel, int32_t channels) {
+  unroll<(V + 1) / 2>([&](auto v) __attribute__((always_inline)) {
+    constexpr int i = 2 * decltype(v)::value, upper = i + 1 < V ? i + 1 : i;
+    const int32_t c = channel + 16 * i, next = channel + 16 * upper;
+    const WordLimits limits = word_limits(e, c, next);
+    const ElementType type = e.output;
+    const __m512 m0 = _mm512_loadu_ps(e.multiplier + c), m1 = _mm512_loadu_ps(e.multiplier + next);
+    unroll<P>([&](auto p) __attribute__((always_inline)) {
+      constexpr int pixel = decltype(p)::value;
+      store_words(limits, type, _mm512_mul_ps(_mm512_cvtepi32_ps(sum[pixel][i]), m0),
+                  _mm512_mul_ps(_mm512_cvtepi32_ps(sum[pixel][upper]), m1), output[pixel], c,
+                  channels - 16 * i);
+    });
+  });
+}
+
 template <Activation A>
 void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
   for (int32_t v = 0; 16 * v < sums.channels; v += 2) {
