@@ -219,7 +219,7 @@ def camera(tmp_path_factory):
     device = folder / "video0"
     device.symlink_to("/dev/null")
 
-    def make(formats, frames, size="64x48", fps=100, fault="", colors=""):
+    def make(formats, frames, size="64x48", fps=100, fault="", colors="", api=""):
         files = []
         for index, frame in enumerate(frames):
             files.append(folder / f"{len(list(folder.iterdir()))}.{index}")
@@ -227,16 +227,18 @@ def camera(tmp_path_factory):
         environment = dict(os.environ, LD_PRELOAD=str(library), FAKE_CAMERA_PATH=str(device),
                            FAKE_CAMERA_FRAMES=":".join(map(str, files)), FAKE_CAMERA_FORMATS=formats,
                            FAKE_CAMERA_SIZE=size, FAKE_CAMERA_FPS=str(fps), FAKE_CAMERA_FAULT=fault,
-                           FAKE_CAMERA_COLORS=colors)
+                           FAKE_CAMERA_COLORS=colors, FAKE_CAMERA_API=api)
         return types.SimpleNamespace(path=device, env=environment)
     return make
 
 
-@pytest.mark.parametrize("code,name", [("NV12", "nv12"), ("YUYV", "yuyv"), ("YU12", "i420"), ("RGB3", "rgb24"),
-                                       ("BGR3", "bgr24"), ("GREY", "gray8")])
-def test_frames_of_a_camera_are_answered_as_files_of_the_same_bytes(code, name, small, camera, tmp_path):
+@pytest.mark.parametrize("api,code,name", [
+    ("", "NV12", "nv12"), ("", "YUYV", "yuyv"), ("", "YU12", "i420"), ("", "RGB3", "rgb24"), ("", "BGR3", "bgr24"),
+    ("", "GREY", "gray8"), ("parts", "NV12", "nv12"), ("parts", "NM12", "nv12"), ("parts", "YU12", "i420"),
+    ("parts", "YM12", "i420"), ("parts", "YUYV", "yuyv")])
+def test_frames_of_a_camera_are_answered_as_files_of_the_same_bytes(api, code, name, small, camera, tmp_path):
     frames = frames_of(name, 3)
-    made = camera(code, frames, fps=30)
+    made = camera(code, frames, fps=30, api=api)
     answers, summary = stream(made.path, small.plan, "--frames", 10, "--top", 5, env=made.env)
     assert summary["frames"] >= 10 and summary["damaged"] == 0 and summary["classified"] == len(answers) >= 1
     assert summary["classified"] + summary["dropped"] == summary["frames"] and 9 / 30 <= summary["seconds"]
@@ -246,12 +248,14 @@ def test_frames_of_a_camera_are_answered_as_files_of_the_same_bytes(code, name, 
         assert answer["top"] == top_of(small.plan, f"{tmp_path}/one.{name}:64x48", "--range", "video")
 
 
-def test_rows_of_a_camera_may_be_longer_than_their_pixels(small, camera, tmp_path):
+@pytest.mark.parametrize("api,code,fault", [("", "NV12", ""), ("parts", "NV12", ""), ("parts", "NM12", ""),
+                                            ("parts", "NM12", "offset:40")])
+def test_rows_of_a_camera_may_be_longer_than_their_pixels(api, code, fault, small, camera, tmp_path):
     (frame,) = frames_of("nv12", 1)
     rows = numpy.frombuffer(frame, numpy.uint8).reshape(-1, WIDTH)
     padded = numpy.full((len(rows), WIDTH + 32), 77, numpy.uint8)
     padded[:, :WIDTH] = rows
-    made = camera("NV12", [padded.tobytes()], size="64x48 96")
+    made = camera(code, [padded.tobytes()], size="64x48 96", api=api, fault=fault)
     answers, _ = stream(made.path, small.plan, "--frames", 1, "--top", 5, env=made.env)
     (tmp_path / "one.nv12").write_bytes(frame)
     assert answers[0]["top"] == top_of(small.plan, f"{tmp_path}/one.nv12:64x48", "--range", "video")
@@ -298,9 +302,10 @@ def test_jpegs_of_a_camera_are_answered_as_files_even_without_tables(small, came
 
 
 @pytest.mark.parametrize("fault", ["error:3", "short:3"])
-@pytest.mark.parametrize("code,name", [("YUYV", "yuyv"), ("MJPG", None)])
-def test_damaged_frames_are_left_out_counted_and_told(fault, code, name, small, camera):
-    made = camera(code, frames_of(name, 2) if name else [jpeg(3)], fps=25, fault=fault)
+@pytest.mark.parametrize("code,name,api", [("YUYV", "yuyv", ""), ("MJPG", None, ""), ("NM12", "nv12", "parts"),
+                                           ("MJPG", None, "parts")])
+def test_damaged_frames_are_left_out_counted_and_told(fault, code, name, api, small, camera):
+    made = camera(code, frames_of(name, 2) if name else [jpeg(3)], fps=25, fault=fault, api=api)
     done = run("stream", made.path, small.plan, "--frames", 12, "--json", "--rate", 0, env=made.env)
     answers, summary = parsed(done)
     assert 1 <= summary["damaged"] <= 4 and summary["classified"] == len(answers)
@@ -359,6 +364,25 @@ def test_of_a_camera_that_has_an_unknown_format_the_first_known_is_taken(small, 
     assert "PAL8, H264" in said and "nv12" in said
 
 
+def test_a_format_is_asked_for_by_the_code_that_the_camera_calls_it_by(small, camera):
+    made = camera("YUYV NM12", frames_of("nv12", 1), api="parts")
+    done = run("stream", made.path, small.plan, "--frames", 2, "--format", "nv12", "--size", "32x16", env=made.env)
+    assert done.returncode == 0 and "32x16 nv12" in done.stderr
+
+
+@pytest.mark.parametrize("count", [1, 3, 255])
+def test_a_camera_whose_frames_have_other_parts_than_their_format_is_rejected(count, small, camera):
+    made = camera("NM12", frames_of("nv12", 1), api="parts", fault=f"parts:{count}")
+    said = sentence(run("stream", made.path, small.plan, env=made.env), 3)
+    assert f"NM12 in {count} parts; 2 would be right" in said
+
+
+def test_a_camera_that_says_more_than_its_buffers_hold_gives_damaged_frames(small, camera):
+    made = camera("NM12", frames_of("nv12", 1), api="parts", fault="beyond")
+    said = sentence(run("stream", made.path, small.plan, "--frames", 4, "--rate", 0, env=made.env), 3)
+    assert "no frame could be classified: plane 0: 0 bytes" in said
+
+
 def test_a_camera_is_asked_for_a_rate_and_says_it(small, camera):
     made = camera("NV12", frames_of("nv12", 1))
     done = run("stream", made.path, small.plan, "--frames", 10, "--fps", 25, "--json", env=made.env)
@@ -371,9 +395,11 @@ def test_a_camera_of_odd_frames_is_rejected(small, camera):
     assert "even" in sentence(done, 3) and done.stdout == ""
 
 
-@pytest.mark.parametrize("fault,code,says", [("busy", 1, "another program"), ("output", 3, "video device")])
-def test_a_camera_that_cannot_be_used_is_one_sentence(fault, code, says, small, camera):
-    made = camera("NV12", frames_of("nv12", 1), fault=fault)
+@pytest.mark.parametrize("fault,code,says", [("busy", 1, "another program"), ("output", 3, "video device"),
+                                             ("pipeline", 1, "media-ctl")])
+@pytest.mark.parametrize("api", ["", "parts"])
+def test_a_camera_that_cannot_be_used_is_one_sentence(fault, code, says, api, small, camera):
+    made = camera("NV12", frames_of("nv12", 1), fault=fault, api=api)
     assert says in sentence(run("stream", made.path, small.plan, env=made.env), code)
 
 
