@@ -55,6 +55,25 @@ def sentence(done, code):
     return said[0]
 
 
+def jpeg(seed, **options):
+    from PIL import Image
+    noise = numpy.random.default_rng(seed).integers(0, 256, (6, 8, 3), numpy.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).resize((WIDTH, HEIGHT)).save(out, "JPEG", quality=90, **options)
+    return out.getvalue()
+
+
+def without_tables(data):
+    """As cameras send them: the standard's Huffman tables are left out."""
+    out, at = data[:2], 2
+    while data[at + 1] != 0xDA:
+        length = int.from_bytes(data[at + 2:at + 4], "big") + 2
+        out += b"" if data[at + 1] == 0xC4 else data[at:at + length]
+        at += length
+    assert len(out) + len(data) - at < len(data)
+    return out + data[at:]
+
+
 # ---- files and pipes
 
 @pytest.mark.parametrize("name", BYTES)
@@ -142,7 +161,8 @@ def test_a_frame_that_is_cut_off_is_told_behind_the_answers(small, tmp_path):
 @pytest.mark.parametrize("flags,code,says", [
     (["--format", "nv12"], 2, "--size"),
     (["--size", "64x48"], 2, "--format"),
-    (["--format", "mjpeg", "--size", "64x48"], 2, "mjpeg"),
+    (["--format", "mjpeg", "--size", "64x48"], 2, "each JPEG of mjpeg says its own"),
+    ([], 2, "--format nv12 --size 1920x1080, or --format mjpeg"),
     (["--format", "nv21", "--size", "64x48"], 2, "nv12"),
     (["--format", "nv12", "--size", "0x0"], 2, "WxH"),
     (["--format", "nv12", "--size", "64"], 2, "WxH"),
@@ -157,6 +177,88 @@ def test_a_frame_that_is_cut_off_is_told_behind_the_answers(small, tmp_path):
 def test_a_wrong_description_is_one_sentence(flags, code, says, small, tmp_path):
     (tmp_path / "empty").touch()
     assert says in sentence(run("stream", tmp_path / "empty", small.plan, *flags, "-q"), code)
+
+
+# ---- Motion JPEG in files and pipes
+
+def tops_of_jpegs(plan, frames, folder):
+    tops = []
+    for frame in frames:
+        (folder / "one.jpg").write_bytes(frame)
+        tops.append(top_of(plan, folder / "one.jpg"))
+    return tops
+
+
+def with_thumbnail(data):
+    """With an EXIF segment that holds a JPEG of its own, as phones and action cameras write."""
+    small = jpeg(99)
+    segment = b"Exif\0\0" + small
+    return data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
+
+
+@pytest.mark.parametrize("extension", ["mjpeg", "mjpg"])
+@pytest.mark.parametrize("between", [b"", b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n", b"\0" * 4096 + b"\xff\xd8\xff"],
+                         ids=["nothing", "multipart", "padding"])
+def test_each_jpeg_of_a_file_is_answered_as_classify_answers_it_alone(between, extension, small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    frames = [jpeg(1), jpeg(2, progressive=True), with_thumbnail(jpeg(3)), without_tables(jpeg(4)), jpeg(5, optimize=True),
+              jpeg(6, restart_marker_blocks=2)]
+    (tmp_path / f"clip.{extension}").write_bytes(between + between.join(frames) + between)
+    answers, summary = stream(tmp_path / f"clip.{extension}", small.plan, "--top", 5)
+    assert counts(summary)["classified"] == len(frames)
+    assert [a["top"] for a in answers] == tops_of_jpegs(small.plan, frames, tmp_path)
+
+
+def test_a_pipe_of_jpegs_gives_what_the_file_gives(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    frames = [jpeg(i) for i in range(5)]
+    for index, frame in enumerate(frames):
+        (tmp_path / str(index)).write_bytes(frame)
+    writer = subprocess.Popen(["sh", "-c", "for i in 0 1 2 3 4; do cat $i; sleep 0.05; done"], cwd=tmp_path,
+                              stdout=subprocess.PIPE)
+    answers, _ = stream("-", small.plan, "--format", "mjpeg", "--top", 5, stdin=writer.stdout)
+    writer.wait()
+    assert [a["top"] for a in answers] == tops_of_jpegs(small.plan, frames, tmp_path)
+
+
+def test_jpegs_that_are_cut_off_are_left_out_and_their_neighbours_answered(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    whole = [jpeg(i) for i in range(4)]
+    data = whole[0] + whole[1][:len(whole[1]) // 2] + whole[2] + whole[3][:-200]
+    (tmp_path / "clip.mjpeg").write_bytes(data)
+    done = run("stream", tmp_path / "clip.mjpeg", small.plan, "--json", "--rate", 0, "--top", 5)
+    answers, summary = parsed(done)
+    assert counts(summary) == {"frames": 4, "classified": 2, "dropped": 0, "damaged": 2}
+    assert [a["frame"] for a in answers] == [0, 2]
+    assert [a["top"] for a in answers] == tops_of_jpegs(small.plan, [whole[0], whole[2]], tmp_path)
+    assert "2 of 4 frames were damaged" in done.stderr and "JPEG" in done.stderr
+
+
+def test_a_jpeg_without_end_is_given_up_and_the_next_one_answered(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    frame = jpeg(1)
+    with open(tmp_path / "clip.mjpeg", "wb") as file:
+        file.write(frame[:-2])
+        file.write(b"x" * (65 << 20))
+        file.write(frame)
+    done = run("stream", tmp_path / "clip.mjpeg", small.plan, "--json", "--rate", 0)
+    answers, summary = parsed(done)
+    assert counts(summary) == {"frames": 2, "classified": 1, "dropped": 0, "damaged": 1} and answers[0]["frame"] == 1
+    assert "more than 64 MiB" in done.stderr
+
+
+@pytest.mark.parametrize("content,says", [(b"", "holds no JPEG"), (b"RIFF....AVI nothing\xff\xd8", "holds no JPEG"),
+                                          (b"\xff\xd8\xff\xd9", "no frame could be classified: JPEG")])
+def test_a_file_without_a_jpeg_is_rejected(content, says, small, tmp_path):
+    (tmp_path / "clip.mjpeg").write_bytes(content)
+    assert says in sentence(run("stream", tmp_path / "clip.mjpeg", small.plan), 3)
+
+
+def test_jpegs_with_a_rate_come_as_from_a_camera(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    (tmp_path / "clip.mjpeg").write_bytes(jpeg(1) * 11)
+    answers, summary = stream(tmp_path / "clip.mjpeg", small.plan, "--fps", 50)
+    assert summary["frames"] == 11 and summary["seconds"] >= 10 / 50
 
 
 def test_a_source_that_is_not_there_or_a_folder_is_one_sentence(small, tmp_path):
@@ -269,25 +371,6 @@ def test_colours_are_as_the_driver_or_else_the_flags_say(small, camera, tmp_path
                         (["--range", "full", "--matrix", "bt601"], [])):
         answers, _ = stream(made.path, small.plan, "--frames", 1, "--top", 5, *flags, env=made.env)
         assert answers[0]["top"] == top_of(small.plan, f"{tmp_path}/one.nv12:64x48", *same)
-
-
-def jpeg(seed, **options):
-    from PIL import Image
-    noise = numpy.random.default_rng(seed).integers(0, 256, (6, 8, 3), numpy.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).resize((WIDTH, HEIGHT)).save(out, "JPEG", quality=90, **options)
-    return out.getvalue()
-
-
-def without_tables(data):
-    """As cameras send them: the standard's Huffman tables are left out."""
-    out, at = data[:2], 2
-    while data[at + 1] != 0xDA:
-        length = int.from_bytes(data[at + 2:at + 4], "big") + 2
-        out += b"" if data[at + 1] == 0xC4 else data[at:at + length]
-        at += length
-    assert len(out) + len(data) - at < len(data)
-    return out + data[at:]
 
 
 def test_jpegs_of_a_camera_are_answered_as_files_even_without_tables(small, camera, tmp_path):
