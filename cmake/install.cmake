@@ -166,7 +166,7 @@ if(TARGET octavo_build_shared)
          ", liboctavo${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
   set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS "octavo-modules (= ${PROJECT_VERSION})")
 endif()
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libjpeg-dev, libspng-dev, libwebp-dev")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "libjpeg-dev, libspng-dev, libwebp-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Quantized image classifiers on CPUs: headers
 C and C++ headers, static library, and package files for CMake and pkg-config.")

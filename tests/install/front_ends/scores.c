@@ -1,5 +1,5 @@
-/* scores PLAN FRAMES WIDTH HEIGHT: the scores of each NV12 frame of a file (video range, BT.601), a line a frame, as
- * bench/front-ends compares them: index:score of all classes, best first. */
+/* scores PLAN FRAMES WIDTH HEIGHT: the scores of each NV12 frame of a file (video range, BT.601), a
+ * line a frame, as bench/front-ends compares them: index:score of all classes, best first. */
 #include <octavo/octavo.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +32,10 @@ int main(int argc, char** argv) {
   if (!file || !memory || !logits || !scores) return 1;
   while (fread(memory, 1, bytes, file) == bytes) {
     if (octavo_run_frame(session, &frame, logits, classes) != OCTAVO_OK) return complain(argv[2]);
-    const int32_t found = octavo_plan_top_scores(plan, logits, classes, octavo_plan_score_count(plan), scores);
-    for (int32_t i = 0; i < found; ++i) printf("%d:%.9g ", (int)scores[i].index, (double)scores[i].score);
+    const int32_t found =
+        octavo_plan_top_scores(plan, logits, classes, octavo_plan_score_count(plan), scores);
+    for (int32_t i = 0; i < found; ++i)
+      printf("%d:%.9g ", (int)scores[i].index, (double)scores[i].score);
     printf("\n");
   }
   fclose(file);

@@ -23,10 +23,12 @@ int main(int argc, char** argv) {
   frame.plane[1] = memory.data() + pixels;
   frame.stride[0] = frame.stride[1] = width;
   std::ifstream file(argv[2], std::ios::binary);
-  while (file.read(reinterpret_cast<char*>(memory.data()), static_cast<std::streamsize>(memory.size()))) {
+  while (file.read(reinterpret_cast<char*>(memory.data()),
+                   static_cast<std::streamsize>(memory.size()))) {
     const auto logits = session->frame(frame);
     if (!logits) return 1;
-    for (const octavo::Score& score : plan->top_scores(*logits, octavo_plan_score_count(plan->get()))) {
+    for (const octavo::Score& score :
+         plan->top_scores(*logits, octavo_plan_score_count(plan->get()))) {
       std::printf("%d:%.9g ", score.index, static_cast<double>(score.score));
     }
     std::printf("\n");
