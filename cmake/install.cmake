@@ -9,6 +9,9 @@
 #   python       what the wheel holds beside python/octavo           (where that is built)
 include(CMakePackageConfigHelpers)
 
+# Debian has manual pages and changelogs compressed.
+find_program(OCTAVO_GZIP gzip REQUIRED)
+
 install(TARGETS octavo_runtime_shared EXPORT octavo-runtime
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
         NAMELINK_COMPONENT development)
@@ -86,10 +89,16 @@ if(OCTAVO_PROGRAM)
       list(GET page 2 folder)
       set(file ${PROJECT_BINARY_DIR}/pages/${format}/${name})
       file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/pages/${format})
-      add_custom_command(OUTPUT ${file} COMMAND octavo_program help --format ${format} > ${file}
-                         DEPENDS octavo_program VERBATIM)
-      list(APPEND OCTAVO_PAGES ${file})
-      install(FILES ${file} DESTINATION ${folder} COMPONENT program)
+      set(compress)
+      set(made ${file})
+      if(format STREQUAL man)
+        set(compress COMMAND ${OCTAVO_GZIP} -9nkf ${file})
+        set(made ${file}.gz)
+      endif()
+      add_custom_command(OUTPUT ${made} COMMAND octavo_program help --format ${format} > ${file}
+                         ${compress} DEPENDS octavo_program VERBATIM)
+      list(APPEND OCTAVO_PAGES ${made})
+      install(FILES ${made} DESTINATION ${folder} COMPONENT program)
     endforeach()
     add_custom_target(octavo_pages ALL DEPENDS ${OCTAVO_PAGES})
   endif()
@@ -133,21 +142,21 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME liboctavo-runtime${PROJECT_VERSION_MAJOR})
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_GENERATE_SHLIBS ON)  # and with it the call of ldconfig
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/debian/runtime/shlibs)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "Quantized image classifiers on CPUs: shared library
- Runs plans of Octavo on camera frames, pictures and tensors, with the same
- bits on every CPU.")
+Runs plans of Octavo on camera frames, pictures and tensors, with the same
+bits on every CPU.")
 set(CPACK_DEBIAN_BUILD_PACKAGE_NAME liboctavo${PROJECT_VERSION_MAJOR})
 set(CPACK_DEBIAN_BUILD_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_BUILD_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_BUILD_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/debian/build/shlibs)
 set(CPACK_DEBIAN_BUILD_PACKAGE_DEPENDS "octavo-modules (= ${PROJECT_VERSION})")
 set(CPACK_COMPONENT_BUILD_DESCRIPTION "Quantized image classifiers on CPUs: library that builds plans
- Calibrates and quantizes float ONNX classifiers to plans from other programs,
- as the program octavo does.")
+Calibrates and quantizes float ONNX classifiers to plans from other programs,
+as the program octavo does.")
 set(CPACK_DEBIAN_MODULES_PACKAGE_NAME octavo-modules)
 set(CPACK_DEBIAN_MODULES_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_MODULES_DESCRIPTION "Quantized image classifiers on CPUs: modules
- The float engine and the reader of archives, which octavo and liboctavo load.")
+The float engine and the reader of archives, which octavo and liboctavo load.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME liboctavo-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
@@ -157,15 +166,15 @@ if(TARGET octavo_build_shared)
          ", liboctavo${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
   set(CPACK_DEBIAN_PROGRAM_PACKAGE_DEPENDS "octavo-modules (= ${PROJECT_VERSION})")
 endif()
-set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libjpeg-dev, libspng-dev, libwebp-dev")
+set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS "libjpeg-dev, libspng-dev, libwebp-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SHLIBDEPS OFF)
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION "Quantized image classifiers on CPUs: headers
- C and C++ headers, static library, and package files for CMake and pkg-config.")
+C and C++ headers, static library, and package files for CMake and pkg-config.")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME octavo)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "Folds image classifiers into eight bits and runs them
- The program octavo: quantizes float ONNX classifiers to plans, classifies
- pictures and camera frames, measures accuracy and latency.")
+The program octavo: quantizes float ONNX classifiers to plans, classifies
+pictures and camera frames, measures accuracy and latency.")
 set(CPACK_DEBIAN_PYTHON3_PACKAGE_NAME python3-octavo)
 set(CPACK_DEBIAN_PYTHON3_PACKAGE_SECTION python)
 set(CPACK_DEBIAN_PYTHON3_PACKAGE_ARCHITECTURE all)
@@ -176,19 +185,28 @@ set(CPACK_DEBIAN_PYTHON3_PACKAGE_RECOMMENDS "octavo (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_PYTHON3_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/cmake/debian/postinst
                                                ${PROJECT_SOURCE_DIR}/cmake/debian/prerm)
 set(CPACK_COMPONENT_PYTHON3_DESCRIPTION "Quantized image classifiers on CPUs: Python
- The package octavo: classifies pictures, frames and tensors by plans, and runs
- the program's commands.")
+The package octavo: classifies pictures, frames and tensors by plans, and runs
+the program's commands.")
 set(CPACK_DEBIAN_GSTREAMER_PACKAGE_NAME gstreamer1.0-octavo)
 set(CPACK_DEBIAN_GSTREAMER_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_GSTREAMER_DESCRIPTION "Quantized image classifiers on CPUs: GStreamer element
- The element octavoclassify names what video frames show, by plans of Octavo.")
+The element octavoclassify names what video frames show, by plans of Octavo.")
+# Which package a program that is linked to a library depends on. CPack writes it for all packages or for none.
+file(WRITE ${PROJECT_BINARY_DIR}/debian/runtime/shlibs
+     "liboctavo_runtime ${PROJECT_VERSION_MAJOR} ${CPACK_DEBIAN_RUNTIME_PACKAGE_NAME} (= ${PROJECT_VERSION})\n")
+file(WRITE ${PROJECT_BINARY_DIR}/debian/build/shlibs
+     "liboctavo ${PROJECT_VERSION_MAJOR} ${CPACK_DEBIAN_BUILD_PACKAGE_NAME} (= ${PROJECT_VERSION})\n")
+configure_file(cmake/debian/changelog.in debian/changelog @ONLY)
+execute_process(COMMAND ${OCTAVO_GZIP} -9nkf ${PROJECT_BINARY_DIR}/debian/changelog
+                COMMAND_ERROR_IS_FATAL ANY)
 foreach(component IN LISTS CPACK_COMPONENTS_ALL)
   string(TOUPPER ${component} upper)
   set(except)
   if(component STREQUAL python3)
     set(except EXCLUDE_FROM_ALL)
   endif()
-  install(FILES LICENSE RENAME copyright COMPONENT ${component} ${except}
+  install(FILES cmake/debian/copyright ${PROJECT_BINARY_DIR}/debian/changelog.gz
+          COMPONENT ${component} ${except}
           DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${CPACK_DEBIAN_${upper}_PACKAGE_NAME})
 endforeach()
 include(CPack)

@@ -22,7 +22,7 @@ int complain(const char* about, const octavo::Error& error) {
 void print(const octavo::Plan& plan, const char* path, const std::vector<float>& logits) {
   std::printf("%s\n", path);
   int place = 0;
-  for (const octavo::Score& best : octavo::top_scores(logits, 5)) {
+  for (const octavo::Score& best : plan.top_scores(logits, 5)) {
     std::printf("[%d] %s: %.4f\n", place++, plan.label(best.index).c_str(),
                 static_cast<double>(best.score));
   }

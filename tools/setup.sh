@@ -36,6 +36,23 @@ install_packages() {
     "${missing[@]}" >/dev/null
 }
 
+# unpack_for_arm NAME APT_WORD... PACKAGE...: build/NAME holds files of Debian's arm64 packages; this system's lists and packages
+# stay as they are. The words are `download`, for the packages alone, or `install`, for all that they depend on as well.
+unpack_for_arm() {
+  local root=$PWD/build/$1 apt=$PWD/build/apt-$1 words=("${@:2}")
+  [ "$(cat "$root/.unpacked" 2>/dev/null)" = "${words[*]}" ] && return
+  rm -rf "$root" "$apt"
+  mkdir -p "$root" "$apt"/{lists/partial,archives/partial,packages}
+  local options=(-q -y --no-install-recommends --download-only -o "Dir::State=$apt" -o "Dir::Cache=$apt"
+    -o Dir::State::status=/dev/null -o APT::Architecture=arm64 -o APT::Architectures=arm64
+    -o "APT::Sandbox::User=$(id -un)")
+  apt-get "${options[@]}" update >/dev/null
+  (cd "$apt/packages" && apt-get "${options[@]}" "${words[@]}" >/dev/null)
+  local package
+  while read -r package; do dpkg -x "$package" "$root"; done < <(find "$apt" -name '*.deb')
+  echo "${words[*]}" >"$root/.unpacked"
+}
+
 # python_environment FILE: .venv holds the packages of a requirements file.
 python_environment() {
   local wanted=$1 stamp=.venv/.installed-$(basename "$1")

@@ -6,7 +6,7 @@
 //   if (!plan) return complain(plan.error().message);
 //   auto session = octavo::Session::create(*plan);
 //   auto logits = session->picture(bytes);          // Result<std::vector<float>>
-//   for (const octavo::Score& best : octavo::top_scores(*logits, 5)) { ... }
+//   for (const octavo::Score& best : plan->top_scores(*logits, 5)) { ... }
 #ifndef OCTAVO_OCTAVO_HPP
 #define OCTAVO_OCTAVO_HPP
 
@@ -163,6 +163,14 @@ class Plan {
     const char* text = octavo_plan_label(get(), index);
     return text == nullptr ? std::string() : std::string(text);
   }
+  // The k likeliest of what this plan's outputs stand for, best first: octavo_plan_top_scores.
+  std::vector<Score> top_scores(std::span<const float> outputs, int32_t k) const {
+    std::vector<Score> scores(static_cast<size_t>(octavo_plan_score_count(get())));
+    const int32_t found =
+        octavo_plan_top_scores(get(), outputs.data(), outputs.size(), k, scores.data());
+    scores.resize(static_cast<size_t>(found));
+    return scores;
+  }
   // Its texts live as long as the plan, as those of a step do.
   Info info() const {
     Info out{};
@@ -318,7 +326,7 @@ inline Result<void> run_batch(std::span<Session> sessions, std::span<const octav
                                           statuses.empty() ? nullptr : statuses.data()));
 }
 
-// The k likeliest classes, best first.
+// The k likeliest classes by the softmax of logits, best first; Plan::top_scores knows what a plan's outputs mean.
 inline std::vector<Score> top_scores(std::span<const float> logits, int32_t k) {
   std::vector<Score> scores(logits.size());
   const int32_t found = octavo_top_scores(logits.data(), logits.size(), k, scores.data());

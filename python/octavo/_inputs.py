@@ -19,10 +19,10 @@ _MOST_PICTURE_BYTES = 1 << 31
 class Input:
     """A pointer with its length and kind, and the object that owns the memory."""
 
-    __slots__ = ("kind", "pointer", "count", "owner")
+    __slots__ = ("kind", "pointer", "count", "owner", "path")
 
-    def __init__(self, kind: str, pointer: Any, count: int, owner: Any) -> None:
-        self.kind, self.pointer, self.count, self.owner = kind, pointer, count, owner
+    def __init__(self, kind: str, pointer: Any, count: int, owner: Any, path: str | None = None) -> None:
+        self.kind, self.pointer, self.count, self.owner, self.path = kind, pointer, count, owner, path
 
     def fill(self, to: c.Input) -> None:
         to.size = ctypes.sizeof(c.Input)
@@ -45,8 +45,8 @@ def as_array(value: Any) -> "numpy.ndarray[Any, Any]":
     raise UsageError(f"an array of numbers is expected, not {type(value).__name__}")
 
 
-def picture_bytes(data: bytes) -> Input:
-    return Input("picture", data, len(data), data)
+def picture_bytes(data: bytes, path: str | None = None) -> Input:
+    return Input("picture", data, len(data), data, path)
 
 
 def picture_file(path: "str | os.PathLike[str]") -> Input:
@@ -54,7 +54,7 @@ def picture_file(path: "str | os.PathLike[str]") -> Input:
         file = pathlib.Path(path)
         if file.stat().st_size > _MOST_PICTURE_BYTES:
             raise FailedError(f"{path} is larger than {_MOST_PICTURE_BYTES} bytes")
-        return picture_bytes(file.read_bytes())
+        return picture_bytes(file.read_bytes(), str(path))
     except (OSError, ValueError) as error:
         if isinstance(error, FailedError):
             raise
@@ -119,6 +119,9 @@ def picture(value: Any) -> Input:
         return picture_bytes(bytes(value))
     if hasattr(value, "convert") and hasattr(value, "getbands"):  # a PIL image, without importing PIL
         value = numpy.asarray(value.convert("RGB"))
+    if not isinstance(value, numpy.ndarray) and not hasattr(value, "__dlpack__"):
+        raise UsageError("a picture is a path, the bytes of a file, a PIL image or an array of pixels, not "
+                         f"{type(value).__name__}")
     array = as_array(value)
     if array.dtype != numpy.uint8:
         raise UsageError(f"pixels are {array.dtype}; bytes (uint8) of 0..255 are expected, or run() for a "

@@ -13,7 +13,7 @@ from typing import Any, Sequence, TypedDict
 import numpy
 
 from . import _inputs, _library as c
-from .errors import UsageError
+from .errors import RejectedError, UsageError
 
 
 class Label(TypedDict):
@@ -195,6 +195,8 @@ class Model:
             pointers = (ctypes.c_void_p * len(sessions))(*[session.pointer for session in sessions])
             c.check(c.library.octavo_run_batch(pointers, len(sessions), batch, len(inputs), logits.ctypes.data,
                                                self._classes, None))
+        except RejectedError as error:
+            raise _in_file(error, inputs) from None
         finally:
             self._idle.extend(sessions)
         return logits
@@ -204,14 +206,14 @@ class Model:
         found = c.library.octavo_plan_top_scores(self._plan.pointer, logits.ctypes.data, self._classes, top_k,
                                                  scores)
         labels = self.labels
-        return [{"label": labels[s.index] if labels else "", "score": s.score, "index": s.index}
+        return [{"label": labels[s.index] if labels else f"class {s.index}", "score": s.score, "index": s.index}
                 for s in scores[:found]]
 
     # ---- What it does ----
 
     def __call__(self, inputs: Any, top_k: int = 5, threads: int = 1) -> Any:
         """The likeliest classes of a picture, best first: [{"label", "score", "index"}, ...]; of a list
-        of pictures a list of these, `threads` pictures at a time.
+        of pictures a list of these, `threads` pictures at a time. Of a plan without labels they are "class 0", ...
 
         A picture is a path, the bytes of a JPEG, PNG, WebP, BMP or PPM, a PIL image, or uint8 pixels
         [height, width] or [height, width, 3] (RGB) of any size. It is resized and cropped as the plan says."""
@@ -262,13 +264,22 @@ class Model:
                        strides: Sequence[int | None] | None = None, video_range: bool = False, bt709: bool = False,
                        top_k: int = 5) -> list[Label]:
         """A frame of any format: nv12, i420, yuyv, rgb24, bgr24, gray8."""
-        planes = list(planes)
+        if not isinstance(planes, (list, tuple)):
+            raise UsageError(f"planes are {type(planes).__name__}; a list of them is expected")
         rows: list[int | None] = [None] * len(planes) if strides is None else list(strides)
         if len(rows) != len(planes):
             raise UsageError(f"{len(planes)} planes have {len(rows)} strides")
-        one = _inputs.frame(format, planes, _whole("width", width), _whole("height", height), rows, video_range,
+        one = _inputs.frame(format, list(planes), _whole("width", width), _whole("height", height), rows, video_range,
                             bt709)
         return self._best(self._run([one], 1)[0], _count("top_k", top_k))
+
+
+def _in_file(error: RejectedError, inputs: Sequence[_inputs.Input]) -> RejectedError:
+    """The library's "input 3: ..." by the file's name, where the input is one."""
+    which, _, why = str(error).partition(": ")
+    index = which.removeprefix("input ")
+    path = inputs[int(index)].path if index.isdecimal() and int(index) < len(inputs) else None
+    return error if path is None else RejectedError(f"{path!r}: {why}")
 
 
 def _whole(name: str, value: Any) -> int:
@@ -295,4 +306,11 @@ def load(plan: "str | os.PathLike[str] | bytes", isa: str | None = None, threads
         return Model(plan, isa, threads, wait)
     if not isinstance(plan, (str, os.PathLike)):
         raise UsageError(f"a path or bytes are expected, not {type(plan).__name__}")
-    return Model(os.fspath(plan), isa, threads, wait)
+    path = os.fspath(plan)
+    try:
+        return Model(path, isa, threads, wait)
+    except RejectedError as error:
+        if not str(path).endswith(".onnx"):
+            raise
+        raise RejectedError(f"{error}; octavo.build({path!r}, \"model.octavo\", calib=FOLDER) makes one of a float "
+                            "model") from None

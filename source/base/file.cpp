@@ -96,6 +96,7 @@ Result<KeptFile> KeptFile::open(const std::string& path) {
   if (!file) return cannot("open", path, system_reason());
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return cannot("read", path, system_reason());
+  if (S_ISDIR(info.st_mode)) return rejected(concat(quoted(path), " is a folder, not a file"));
   if (!S_ISREG(info.st_mode)) return rejected(concat(quoted(path), " is not a regular file"));
   return KeptFile(std::move(file), path);
 }

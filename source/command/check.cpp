@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/hb_style.h"
@@ -86,7 +85,7 @@ struct Checked {
 Result<Checked> check(const Options& options) {
   auto model_options = options.flags.parse();
   if (!model_options) return model_options.error();
-  auto bytes = read_file(options.model, uint64_t{1} << 32);
+  auto bytes = read_model_file(options.model);
   if (!bytes) return bytes.error();
   if (looks_like_plan(options.model, *bytes)) {
     return usage_error(

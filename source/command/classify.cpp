@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "base/file.h"
 #include "base/text.h"
 #include "command/answers.h"
@@ -46,6 +48,21 @@ Result<FrameColors> parse_colors(const ColorFlags& flags) {
   return FrameColors{range->value_or(YuvRange::full), matrix->value_or(YuvMatrix::bt601)};
 }
 
+// What other commands read.
+Status refuse_other_than_a_file(const std::string& text) {
+  if (text == "-") {
+    return rejected(
+        "'-': pictures are read from files; `octavo stream -` reads frames of standard input");
+  }
+  std::error_code unknown;
+  if (std::filesystem::is_directory(text, unknown)) {
+    return rejected(
+        concat(quoted(text),
+               " is a folder: name pictures in it, or have `octavo eval --data` go through it"));
+  }
+  return {};
+}
+
 // One answer an input: an .npy may hold several. An Error only where it is not these inputs':
 // memory that runs out.
 Result<std::vector<Answer>> answer_file(const std::string& text, const FrameColors& colors,
@@ -55,6 +72,7 @@ Result<std::vector<Answer>> answer_file(const std::string& text, const FrameColo
     if (error.kind == ErrorKind::unsupported) return error;
     return Answers{Answer{text, {}, error.message, {}}};
   };
+  if (const Status file = refuse_other_than_a_file(text); !file) return refused(file.error());
   auto source = parse_source(text);
   if (!source) return refused(source.error());
   source->range = colors.range;

@@ -196,7 +196,9 @@ void add_stream(CLI::App& program, Action& action) {
   command->example("octavo stream clip.nv12:64x48 model.octavo --fps 30");
   command
       ->add_option("SOURCE", o->source,
-                   "a V4L2 device, or raw frames: a file, a pipe or -, which is standard input")
+                   "a V4L2 device, or raw frames or JPEGs one behind the other: a file, a pipe or "
+                   "-, which is standard "
+                   "input")
       ->required();
   command->add_option("MODEL", o->model, "a plan (.octavo) or a float model (.onnx)")->required();
   command->add_option("--format", o->format, "of the frames; of a camera, what is asked for")

@@ -81,6 +81,12 @@ Result<Picture> decode_within(Bytes bytes, bool exif_rotate, int64_t most) {
 
 }  // namespace image
 
+bool looks_like_picture(std::span<const std::byte> bytes) {
+  constexpr size_t unmistakable = 3;  // the first of the table; two letters may begin anything
+  return std::any_of(std::begin(image::formats), std::begin(image::formats) + unmistakable,
+                     [&](const image::Format& format) { return format.recognises(bytes); });
+}
+
 Result<Picture> decode_picture(std::span<const std::byte> bytes, bool exif_rotate) {
   return image::decode_within(bytes, exif_rotate, image::most_pixels);
 }

@@ -42,6 +42,9 @@ struct Frame {
 // exif_rotate applies the EXIF orientation of JPEG. The Error says what is wrong with the bytes.
 Result<Picture> decode_picture(std::span<const std::byte> bytes, bool exif_rotate = false);
 
+// Whether the bytes begin as a JPEG, PNG or WebP, which no file of another kind does.
+bool looks_like_picture(std::span<const std::byte> bytes);
+
 // Whole frame to RGB (gray8: to gray). Errors: sizes that contradict the planes.
 Result<Picture> convert_frame(const Frame& frame);
 

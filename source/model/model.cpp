@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "image/image.h"
 #ifndef OCTAVO_RUNTIME_ONLY
 #include "model/float_model.h"
 #endif
@@ -112,7 +113,14 @@ bool looks_like_plan(const std::string& path, std::span<const std::byte> bytes) 
 }
 
 Result<std::vector<std::byte>> read_model_file(const std::string& path) {
-  return read_file(path, largest_plan_bytes);
+  auto bytes = read_file(path, largest_plan_bytes);
+  if (bytes && looks_like_picture(*bytes)) {
+    return rejected(
+        concat(quoted(path),
+               " is a picture; a network comes first, a plan (.octavo) or a float model "
+               "(.onnx)"));
+  }
+  return bytes;
 }
 
 Result<Model> open_model(const std::string& path, const ModelOptions& options) {

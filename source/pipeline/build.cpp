@@ -303,15 +303,6 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
   return out + "}";
 }
 
-Status attach_labels(const BuildOptions& options, Plan& plan) {
-  if (options.labels.empty()) return {};
-  const auto outputs = static_cast<size_t>(plan.tensors[plan.output].shape[3]);
-  auto labels = read_labels(options.labels, static_cast<int>(score_count(outputs)));
-  if (!labels) return labels.error();
-  plan.labels = std::move(*labels);
-  return {};
-}
-
 void attach_provenance(const std::string& model_sha256, const std::string& options,
                        const CheckedInputs& checked, Plan& plan) {
   plan.provenance = {
@@ -365,6 +356,9 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();
   const Model* model = &file->model;
+  Result<std::vector<std::string>> labels = std::vector<std::string>();
+  if (!options.labels.empty()) labels = read_labels(options.labels, model->classes);
+  if (!labels) return labels.error();
   auto checked = calibration_inputs(*model, options);
   if (!checked) return checked.error();
   const std::vector<Sample>& files = checked->samples;
@@ -419,7 +413,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   Plan& plan = result.plan;
   // Weights hold the file's own normalization; a float tensor still enters as the file says.
   if (model->picture_input) plan.preprocess = model->preprocess;
-  if (const Status labelled = attach_labels(options, plan); !labelled) return labelled.error();
+  plan.labels = *std::move(labels);
   attach_provenance(file->sha256, options_json(options, how_to_quantize, result.search), *checked,
                     plan);
   if (const Status golden = attach_golden(plan); !golden) return golden.error();

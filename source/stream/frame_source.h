@@ -1,6 +1,6 @@
-// Where frames come from, one after another: a camera (V4L2), or raw frames in a file or a pipe.
-// A frame lies in its source's memory until it is given back, so that nothing is copied on the way
-// to the network.
+// Where frames come from, one after another: a camera (V4L2), or raw frames or JPEGs in a file or a
+// pipe. A frame lies in its source's memory until it is given back, so that nothing is copied on
+// the way to the network.
 #pragma once
 
 #include <array>
@@ -60,9 +60,10 @@ class FrameSource {
   virtual std::string description() const = 0;
 };
 
-// A device that speaks V4L2 is a camera, everything else raw frames, whose format and size must be
-// said. `usage`: a format or a size that is missing. `rejected`: what the path names cannot be
-// read, or gives other frames than those wished for. `failed`: a camera that is in use, or fails.
+// A device that speaks V4L2 is a camera; everything else is raw frames, whose format and size must
+// be said, or JPEGs. `usage`: a format or a size that is missing. `rejected`: what the path names
+// cannot be read, or gives other frames than those wished for. `failed`: a camera that is in use,
+// or fails.
 Result<std::unique_ptr<FrameSource>> open_frame_source(const SourceWish& wish);
 
 }  // namespace octavo

@@ -1,7 +1,8 @@
-// Which kind of source a path is, and what both kinds wait with.
+// Which kind of source a path is, and what all kinds wait with.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,6 +39,20 @@ Result<bool> wait_readable(int fd, const std::atomic<bool>& stop,
   return false;
 }
 
+Result<size_t> read_some(int fd, const std::string& path, std::span<std::byte> into,
+                         const std::atomic<bool>& stop) {
+  while (true) {
+    const auto readable = wait_readable(fd, stop, std::nullopt);
+    if (!readable) return readable.error();
+    if (!*readable) return size_t{0};
+    const ssize_t got = ::read(fd, into.data(), into.size());
+    if (got >= 0) return static_cast<size_t>(got);
+    if (errno != EINTR && errno != EAGAIN) {
+      return failed(concat("cannot read ", quoted(path), ": ", std::strerror(errno)));
+    }
+  }
+}
+
 std::string colors_text(YuvRange range, YuvMatrix matrix) {
   return concat(range == YuvRange::full ? "full" : "video", " range, ",
                 matrix == YuvMatrix::bt601 ? "bt601" : "bt709");
@@ -58,6 +73,29 @@ Result<Descriptor> open_device(const std::string& path) {
   return device;
 }
 
+// The format that is wished for, or that the name's extension says.
+std::optional<StreamFormat> format_of_file(const SourceWish& wish) {
+  if (wish.format) return wish.format;
+  if (const auto raw = frame_format_of_path(wish.path)) return *raw;
+  for (const std::string_view extension : {".mjpeg", ".mjpg"}) {
+    if (wish.path.ends_with(extension)) return JpegFrames{};
+  }
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<FrameSource>> open_file_source(Descriptor file, const SourceWish& wish) {
+  const auto format = format_of_file(wish);
+  if (!format) {
+    return usage_error(concat(quoted(wish.path),
+                              " is no camera (V4L2), and frames of a file or a pipe need their "
+                              "format: --format nv12 --size 1920x1080, or --format mjpeg"));
+  }
+  if (const auto* raw = std::get_if<FrameFormat>(&*format)) {
+    return open_raw_source(std::move(file), *raw, wish);
+  }
+  return open_jpeg_source(std::move(file), wish);
+}
+
 }  // namespace
 
 }  // namespace stream
@@ -71,7 +109,7 @@ Result<std::unique_ptr<FrameSource>> open_frame_source(const SourceWish& wish) {
   if (wish.path == "-") {
     Descriptor copy(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
     if (!copy) return stream::cannot_open(wish.path, errno);
-    return stream::open_raw_source(std::move(copy), wish);
+    return stream::open_file_source(std::move(copy), wish);
   }
   struct stat facts {};
   if (::stat(wish.path.c_str(), &facts) != 0) return stream::cannot_open(wish.path, errno);
@@ -84,7 +122,7 @@ Result<std::unique_ptr<FrameSource>> open_frame_source(const SourceWish& wish) {
   // Without O_NONBLOCK a pipe without a writer would not let itself be opened, nor interrupted.
   Descriptor file(::open(wish.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!file) return stream::cannot_open(wish.path, errno);
-  return stream::open_raw_source(std::move(file), wish);
+  return stream::open_file_source(std::move(file), wish);
 }
 
 }  // namespace octavo

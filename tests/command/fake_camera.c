@@ -5,6 +5,7 @@
  *
  * FAKE_CAMERA_FRAMES  files, separated by ':'; each is a frame, round and round
  * FAKE_CAMERA_FORMATS "NV12 YUYV MJPG": what it offers; the first is what it has
+ * FAKE_CAMERA_API     "parts": it speaks the multi-planar interface, where NM12 and YM12 lie in two and three parts
  * FAKE_CAMERA_SIZE    "64x48 0": what it has, and bytesperline (0: as the format needs)
  * FAKE_CAMERA_FPS     100
  * FAKE_CAMERA_FAULT   busy          VIDIOC_REQBUFS says EBUSY
@@ -16,6 +17,10 @@
  *                     error:N       every Nth frame is marked as damaged
  *                     short:N       every Nth frame lacks its second half
  *                     still         the driver does not count frames
+ *                     pipeline      VIDIOC_STREAMON says EPIPE
+ *                     parts:N       it says that frames have N parts, whatever the format needs
+ *                     offset:N      each part begins behind N bytes
+ *                     beyond        bytesused and data_offset are far behind a part's end
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,15 +37,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { most = 8, none = -1 };
+enum { most = 8, most_parts = 3, none = -1 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static int device = none, streaming;
 static struct v4l2_pix_format pixels;
 static unsigned buffers;
-static void* memory[most];
+static void* memory[most][most_parts];
 static int queued[most], done[most], queued_count, done_count;
 static struct v4l2_buffer filled[most];
+static unsigned filled_bytes[most][most_parts];
 static double start, fps = 100;
 static long due; /* frames that have been due so far */
 
@@ -68,6 +74,27 @@ static unsigned offered(unsigned index) { /* a format, or 0 */
   return text == NULL || strlen(text) < 4 ? 0 : v4l2_fourcc(text[0], text[1], text[2], text[3]);
 }
 
+static int has_parts(void) { return strcmp(setting("FAKE_CAMERA_API"), "parts") == 0; }
+
+static unsigned type(void) {
+  return has_parts() ? V4L2_BUF_TYPE_VIDEO_CAPTURE_MPLANE : V4L2_BUF_TYPE_VIDEO_CAPTURE;
+}
+
+static unsigned parts(void) { /* of a buffer */
+  if (pixels.pixelformat == V4L2_PIX_FMT_NV12M) return 2;
+  return pixels.pixelformat == V4L2_PIX_FMT_YUV420M ? 3 : 1;
+}
+
+static unsigned part_row(unsigned part) {
+  const int half = pixels.pixelformat == V4L2_PIX_FMT_YUV420M && part > 0;
+  return half ? pixels.bytesperline / 2 : pixels.bytesperline;
+}
+
+static unsigned part_size(unsigned part) {
+  if (parts() == 1) return pixels.sizeimage;
+  return part_row(part) * (part == 0 ? pixels.height : pixels.height / 2);
+}
+
 static void complete(struct v4l2_pix_format* format) {
   unsigned width = 64, height = 48, row = 0;
   sscanf(setting("FAKE_CAMERA_SIZE"), "%ux%u %u", &width, &height, &row);
@@ -79,12 +106,42 @@ static void complete(struct v4l2_pix_format* format) {
   if (format->pixelformat == V4L2_PIX_FMT_NV12 || format->pixelformat == V4L2_PIX_FMT_YUV420)
     format->sizeimage += format->sizeimage / 2;
   if (format->pixelformat == V4L2_PIX_FMT_MJPEG) format->bytesperline = 0, format->sizeimage = 1 << 20;
+  if (format->pixelformat == V4L2_PIX_FMT_NV12M || format->pixelformat == V4L2_PIX_FMT_YUV420M)
+    format->sizeimage += format->sizeimage / 2;
   format->field = V4L2_FIELD_NONE;
   format->colorspace = strcmp(setting("FAKE_CAMERA_COLORS"), "bt709") == 0 ? V4L2_COLORSPACE_REC709
                                                                             : V4L2_COLORSPACE_SRGB;
 }
 
-static size_t content(long number, void* into, size_t room) {
+static void tell_format(struct v4l2_format* format) {
+  if (!has_parts()) {
+    format->fmt.pix = pixels;
+    return;
+  }
+  struct v4l2_pix_format_mplane* told = &format->fmt.pix_mp;
+  memset(told, 0, sizeof *told);
+  told->pixelformat = pixels.pixelformat;
+  told->width = pixels.width, told->height = pixels.height;
+  told->field = pixels.field, told->colorspace = pixels.colorspace;
+  told->num_planes = (unsigned char)(fault("parts") ? fault("parts") : parts());
+  for (unsigned part = 0; part < parts(); ++part) {
+    told->plane_fmt[part].bytesperline = part_row(part);
+    told->plane_fmt[part].sizeimage = part_size(part);
+  }
+}
+
+static void take_format(const struct v4l2_format* format) {
+  if (!has_parts()) {
+    pixels = format->fmt.pix;
+    return;
+  }
+  memset(&pixels, 0, sizeof pixels);
+  pixels.pixelformat = format->fmt.pix_mp.pixelformat;
+  pixels.width = format->fmt.pix_mp.width, pixels.height = format->fmt.pix_mp.height;
+}
+
+/* Of a frame's file the bytes of each part, behind the offset. */
+static void content(long number, int index) {
   char files[1 << 14], *rest = files, *file;
   const char* all = setting("FAKE_CAMERA_FRAMES");
   long count = 1;
@@ -93,10 +150,12 @@ static size_t content(long number, void* into, size_t room) {
   for (long i = 0; (file = strsep(&rest, ":")) != NULL && i < number % count; ++i) {
   }
   FILE* stream = fopen(file == NULL ? "" : file, "rb");
-  if (stream == NULL) return 0;
-  const size_t size = fread(into, 1, room, stream);
-  fclose(stream);
-  return size;
+  for (unsigned part = 0; part < parts(); ++part) {
+    const unsigned offset = (unsigned)fault("offset");
+    const size_t size = stream == NULL ? 0 : fread((char*)memory[index][part] + offset, 1, part_size(part), stream);
+    filled_bytes[index][part] = offset + (unsigned)size;
+  }
+  if (stream != NULL) fclose(stream);
 }
 
 static int is_broken(void) { return fault("broken") && due > fault("broken"); }
@@ -108,9 +167,8 @@ static void fill(long number) {
   struct v4l2_buffer* buffer = &filled[index];
   memset(buffer, 0, sizeof *buffer);
   buffer->index = (unsigned)index;
-  buffer->length = pixels.sizeimage;
-  buffer->bytesused = (unsigned)content(number, memory[index], pixels.sizeimage);
-  if (fault("short") && number % fault("short") == fault("short") - 1) buffer->bytesused /= 2;
+  content(number, index);
+  if (fault("short") && number % fault("short") == fault("short") - 1) filled_bytes[index][parts() - 1] /= 2;
   buffer->flags = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
   if (fault("error") && number % fault("error") == fault("error") - 1) buffer->flags |= V4L2_BUF_FLAG_ERROR;
   buffer->sequence = fault("still") ? 0 : (unsigned)number;
@@ -129,6 +187,26 @@ static void catch_up(void) {
   }
 }
 
+static unsigned length_of(unsigned part) { return part_size(part) + (unsigned)fault("offset"); }
+
+/* Into what the program asks with: a buffer's memory, and what of it is filled. */
+static int tell_parts(struct v4l2_buffer* asked, unsigned index) {
+  if (!has_parts()) {
+    asked->length = length_of(0), asked->m.offset = index << 24;
+    asked->bytesused = filled_bytes[index][0];
+    return 0;
+  }
+  if (asked->length < parts()) return errno = EINVAL, -1;
+  asked->length = parts();
+  for (unsigned part = 0; part < parts(); ++part) {
+    struct v4l2_plane* told = &asked->m.planes[part];
+    told->length = length_of(part), told->m.mem_offset = index << 24 | part << 20;
+    told->bytesused = fault("beyond") ? ~0U : filled_bytes[index][part];
+    told->data_offset = fault("beyond") ? ~1U : (unsigned)fault("offset");
+  }
+  return 0;
+}
+
 static int answer(unsigned long what, void* argument) {
   struct v4l2_format* format = argument;
   struct v4l2_buffer* buffer = argument;
@@ -138,25 +216,30 @@ static int answer(unsigned long what, void* argument) {
       struct v4l2_capability* can = argument;
       memset(can, 0, sizeof *can);
       can->capabilities = V4L2_CAP_DEVICE_CAPS;
-      can->device_caps = V4L2_CAP_STREAMING | (fault("output") ? V4L2_CAP_VIDEO_OUTPUT : V4L2_CAP_VIDEO_CAPTURE);
+      can->device_caps = V4L2_CAP_STREAMING | (fault("output") ? V4L2_CAP_VIDEO_OUTPUT
+                                               : has_parts()   ? V4L2_CAP_VIDEO_CAPTURE_MPLANE
+                                                               : V4L2_CAP_VIDEO_CAPTURE);
       return 0;
     }
     case VIDIOC_ENUM_FMT: {
       struct v4l2_fmtdesc* described = argument;
-      if (offered(described->index) == 0) return errno = EINVAL, -1;
+      if (described->type != type() || offered(described->index) == 0) return errno = EINVAL, -1;
       described->pixelformat = offered(described->index);
       return 0;
     }
     case VIDIOC_G_FMT:
+      if (format->type != type()) return errno = EINVAL, -1;
       if (pixels.pixelformat == 0) pixels.pixelformat = offered(0), complete(&pixels);
-      format->fmt.pix = pixels;
+      tell_format(format);
       return 0;
     case VIDIOC_S_FMT: {
       unsigned known = 0;
-      for (unsigned i = 0; offered(i) != 0; ++i) known |= offered(i) == format->fmt.pix.pixelformat;
-      if (!known || fault("stubborn")) format->fmt.pix.pixelformat = offered(0);
-      complete(&format->fmt.pix);
-      pixels = format->fmt.pix;
+      if (format->type != type()) return errno = EINVAL, -1;
+      take_format(format);
+      for (unsigned i = 0; offered(i) != 0; ++i) known |= offered(i) == pixels.pixelformat;
+      if (!known || fault("stubborn")) pixels.pixelformat = offered(0);
+      complete(&pixels);
+      tell_format(format);
       return 0;
     }
     case VIDIOC_G_PARM:
@@ -171,14 +254,13 @@ static int answer(unsigned long what, void* argument) {
     case VIDIOC_REQBUFS: {
       struct v4l2_requestbuffers* wanted = argument;
       if (fault("busy")) return errno = EBUSY, -1;
+      if (wanted->type != type()) return errno = EINVAL, -1;
       buffers = wanted->count = wanted->count < most ? wanted->count : most;
       return 0;
     }
     case VIDIOC_QUERYBUF:
       if (buffer->index >= buffers) return errno = EINVAL, -1;
-      buffer->length = pixels.sizeimage;
-      buffer->m.offset = buffer->index << 24;
-      return 0;
+      return tell_parts(buffer, buffer->index);
     case VIDIOC_QBUF:
       if (buffer->index >= buffers) return errno = EINVAL, -1;
       for (int i = 0; i < queued_count; ++i)
@@ -187,10 +269,12 @@ static int answer(unsigned long what, void* argument) {
       return 0;
     case VIDIOC_DQBUF:
       if (done_count == 0) return errno = is_broken() ? EIO : EAGAIN, -1;
-      *buffer = filled[done[0]];
+      buffer->index = filled[done[0]].index, buffer->flags = filled[done[0]].flags;
+      buffer->sequence = filled[done[0]].sequence, buffer->timestamp = filled[done[0]].timestamp;
       memmove(done, done + 1, sizeof *done * (size_t)--done_count);
-      return 0;
+      return tell_parts(buffer, buffer->index);
     case VIDIOC_STREAMON:
+      if (fault("pipeline")) return errno = EPIPE, -1;
       start = now(), due = 0, streaming = 1;
       return 0;
     case VIDIOC_STREAMOFF:
@@ -250,7 +334,7 @@ static void* mapped(void* at, size_t size, int protection, int flags, int fd, of
   static void* (*real)(void*, size_t, int, int, int, off_t);
   if (real == NULL) real = (void* (*)(void*, size_t, int, int, int, off_t))next_symbol("mmap");
   if (fd != device || fd == none) return real(at, size, protection, flags, fd, offset);
-  return memory[offset >> 24] = real(NULL, size, protection, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return memory[offset >> 24][offset >> 20 & 3] = real(NULL, size, protection, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 void* mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   return mapped(at, size, protection, flags, fd, offset);

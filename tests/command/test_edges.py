@@ -233,3 +233,25 @@ def test_names_that_hold_control_bytes_cannot_steer_a_terminal(small, tmp_path):
     labels = tmp_path / "labels.txt"
     labels.write_text("a\x1b[31m\nb\nc\nd\n")
     assert "\x1b" not in run("classify", small.plan, picture(small), "--labels", labels).stdout
+
+
+def test_what_is_no_picture_is_said_with_what_to_do(small):
+    folder = small.evaluation if small.evaluation.is_dir() else small.evaluation.parent
+    fails(3, "classify", small.plan, folder, says=[f"{folder}' is a folder", "octavo eval --data"])
+    fails(3, "classify", small.plan, "-", says=["'-'", "octavo stream -"])
+
+
+@pytest.mark.parametrize("command", [["classify"], ["inspect"], ["check"], ["bench"]])
+def test_a_picture_or_a_folder_where_the_network_belongs_is_named(small, command):
+    rest = [small.plan] if command == ["classify"] else []
+    fails(3, *command, picture(small), *rest, says=["is a picture", "a network comes first"])
+    fails(3, *command, small.evaluation.parent, *rest, says=["is a folder, not a file"])
+
+
+@pytest.mark.parametrize("names, code, says", [(None, 1, "cannot open"), ("only one\n", 3, "has 1 names")])
+def test_labels_that_do_not_fit_end_a_build_before_it_begins(small, tmp_path, names, code, says):
+    labels = tmp_path / "labels.txt"
+    if names:
+        labels.write_text(names)
+    fails(code, "build", small.model, "--calib", small.calibration, "-o", tmp_path / "m.octavo", "--labels", labels,
+          says=[says])

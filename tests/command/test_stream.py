@@ -55,6 +55,25 @@ def sentence(done, code):
     return said[0]
 
 
+def jpeg(seed, **options):
+    from PIL import Image
+    noise = numpy.random.default_rng(seed).integers(0, 256, (6, 8, 3), numpy.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).resize((WIDTH, HEIGHT)).save(out, "JPEG", quality=90, **options)
+    return out.getvalue()
+
+
+def without_tables(data):
+    """As cameras send them: the standard's Huffman tables are left out."""
+    out, at = data[:2], 2
+    while data[at + 1] != 0xDA:
+        length = int.from_bytes(data[at + 2:at + 4], "big") + 2
+        out += b"" if data[at + 1] == 0xC4 else data[at:at + length]
+        at += length
+    assert len(out) + len(data) - at < len(data)
+    return out + data[at:]
+
+
 # ---- files and pipes
 
 @pytest.mark.parametrize("name", BYTES)
@@ -142,7 +161,8 @@ def test_a_frame_that_is_cut_off_is_told_behind_the_answers(small, tmp_path):
 @pytest.mark.parametrize("flags,code,says", [
     (["--format", "nv12"], 2, "--size"),
     (["--size", "64x48"], 2, "--format"),
-    (["--format", "mjpeg", "--size", "64x48"], 2, "mjpeg"),
+    (["--format", "mjpeg", "--size", "64x48"], 2, "each JPEG of mjpeg says its own"),
+    ([], 2, "--format nv12 --size 1920x1080, or --format mjpeg"),
     (["--format", "nv21", "--size", "64x48"], 2, "nv12"),
     (["--format", "nv12", "--size", "0x0"], 2, "WxH"),
     (["--format", "nv12", "--size", "64"], 2, "WxH"),
@@ -157,6 +177,88 @@ def test_a_frame_that_is_cut_off_is_told_behind_the_answers(small, tmp_path):
 def test_a_wrong_description_is_one_sentence(flags, code, says, small, tmp_path):
     (tmp_path / "empty").touch()
     assert says in sentence(run("stream", tmp_path / "empty", small.plan, *flags, "-q"), code)
+
+
+# ---- Motion JPEG in files and pipes
+
+def tops_of_jpegs(plan, frames, folder):
+    tops = []
+    for frame in frames:
+        (folder / "one.jpg").write_bytes(frame)
+        tops.append(top_of(plan, folder / "one.jpg"))
+    return tops
+
+
+def with_thumbnail(data):
+    """With an EXIF segment that holds a JPEG of its own, as phones and action cameras write."""
+    small = jpeg(99)
+    segment = b"Exif\0\0" + small
+    return data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
+
+
+@pytest.mark.parametrize("extension", ["mjpeg", "mjpg"])
+@pytest.mark.parametrize("between", [b"", b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n", b"\0" * 4096 + b"\xff\xd8\xff"],
+                         ids=["nothing", "multipart", "padding"])
+def test_each_jpeg_of_a_file_is_answered_as_classify_answers_it_alone(between, extension, small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    frames = [jpeg(1), jpeg(2, progressive=True), with_thumbnail(jpeg(3)), without_tables(jpeg(4)), jpeg(5, optimize=True),
+              jpeg(6, restart_marker_blocks=2)]
+    (tmp_path / f"clip.{extension}").write_bytes(between + between.join(frames) + between)
+    answers, summary = stream(tmp_path / f"clip.{extension}", small.plan, "--top", 5)
+    assert counts(summary)["classified"] == len(frames)
+    assert [a["top"] for a in answers] == tops_of_jpegs(small.plan, frames, tmp_path)
+
+
+def test_a_pipe_of_jpegs_gives_what_the_file_gives(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    frames = [jpeg(i) for i in range(5)]
+    for index, frame in enumerate(frames):
+        (tmp_path / str(index)).write_bytes(frame)
+    writer = subprocess.Popen(["sh", "-c", "for i in 0 1 2 3 4; do cat $i; sleep 0.05; done"], cwd=tmp_path,
+                              stdout=subprocess.PIPE)
+    answers, _ = stream("-", small.plan, "--format", "mjpeg", "--top", 5, stdin=writer.stdout)
+    writer.wait()
+    assert [a["top"] for a in answers] == tops_of_jpegs(small.plan, frames, tmp_path)
+
+
+def test_jpegs_that_are_cut_off_are_left_out_and_their_neighbours_answered(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    whole = [jpeg(i) for i in range(4)]
+    data = whole[0] + whole[1][:len(whole[1]) // 2] + whole[2] + whole[3][:-200]
+    (tmp_path / "clip.mjpeg").write_bytes(data)
+    done = run("stream", tmp_path / "clip.mjpeg", small.plan, "--json", "--rate", 0, "--top", 5)
+    answers, summary = parsed(done)
+    assert counts(summary) == {"frames": 4, "classified": 2, "dropped": 0, "damaged": 2}
+    assert [a["frame"] for a in answers] == [0, 2]
+    assert [a["top"] for a in answers] == tops_of_jpegs(small.plan, [whole[0], whole[2]], tmp_path)
+    assert "2 of 4 frames were damaged" in done.stderr and "JPEG" in done.stderr
+
+
+def test_a_jpeg_without_end_is_given_up_and_the_next_one_answered(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    frame = jpeg(1)
+    with open(tmp_path / "clip.mjpeg", "wb") as file:
+        file.write(frame[:-2])
+        file.write(b"x" * (65 << 20))
+        file.write(frame)
+    done = run("stream", tmp_path / "clip.mjpeg", small.plan, "--json", "--rate", 0)
+    answers, summary = parsed(done)
+    assert counts(summary) == {"frames": 2, "classified": 1, "dropped": 0, "damaged": 1} and answers[0]["frame"] == 1
+    assert "more than 64 MiB" in done.stderr
+
+
+@pytest.mark.parametrize("content,says", [(b"", "holds no JPEG"), (b"RIFF....AVI nothing\xff\xd8", "holds no JPEG"),
+                                          (b"\xff\xd8\xff\xd9", "no frame could be classified: JPEG")])
+def test_a_file_without_a_jpeg_is_rejected(content, says, small, tmp_path):
+    (tmp_path / "clip.mjpeg").write_bytes(content)
+    assert says in sentence(run("stream", tmp_path / "clip.mjpeg", small.plan), 3)
+
+
+def test_jpegs_with_a_rate_come_as_from_a_camera(small, tmp_path):
+    pytest.importorskip("PIL.Image")
+    (tmp_path / "clip.mjpeg").write_bytes(jpeg(1) * 11)
+    answers, summary = stream(tmp_path / "clip.mjpeg", small.plan, "--fps", 50)
+    assert summary["frames"] == 11 and summary["seconds"] >= 10 / 50
 
 
 def test_a_source_that_is_not_there_or_a_folder_is_one_sentence(small, tmp_path):
@@ -219,7 +321,7 @@ def camera(tmp_path_factory):
     device = folder / "video0"
     device.symlink_to("/dev/null")
 
-    def make(formats, frames, size="64x48", fps=100, fault="", colors=""):
+    def make(formats, frames, size="64x48", fps=100, fault="", colors="", api=""):
         files = []
         for index, frame in enumerate(frames):
             files.append(folder / f"{len(list(folder.iterdir()))}.{index}")
@@ -227,16 +329,18 @@ def camera(tmp_path_factory):
         environment = dict(os.environ, LD_PRELOAD=str(library), FAKE_CAMERA_PATH=str(device),
                            FAKE_CAMERA_FRAMES=":".join(map(str, files)), FAKE_CAMERA_FORMATS=formats,
                            FAKE_CAMERA_SIZE=size, FAKE_CAMERA_FPS=str(fps), FAKE_CAMERA_FAULT=fault,
-                           FAKE_CAMERA_COLORS=colors)
+                           FAKE_CAMERA_COLORS=colors, FAKE_CAMERA_API=api)
         return types.SimpleNamespace(path=device, env=environment)
     return make
 
 
-@pytest.mark.parametrize("code,name", [("NV12", "nv12"), ("YUYV", "yuyv"), ("YU12", "i420"), ("RGB3", "rgb24"),
-                                       ("BGR3", "bgr24"), ("GREY", "gray8")])
-def test_frames_of_a_camera_are_answered_as_files_of_the_same_bytes(code, name, small, camera, tmp_path):
+@pytest.mark.parametrize("api,code,name", [
+    ("", "NV12", "nv12"), ("", "YUYV", "yuyv"), ("", "YU12", "i420"), ("", "RGB3", "rgb24"), ("", "BGR3", "bgr24"),
+    ("", "GREY", "gray8"), ("parts", "NV12", "nv12"), ("parts", "NM12", "nv12"), ("parts", "YU12", "i420"),
+    ("parts", "YM12", "i420"), ("parts", "YUYV", "yuyv")])
+def test_frames_of_a_camera_are_answered_as_files_of_the_same_bytes(api, code, name, small, camera, tmp_path):
     frames = frames_of(name, 3)
-    made = camera(code, frames, fps=30)
+    made = camera(code, frames, fps=30, api=api)
     answers, summary = stream(made.path, small.plan, "--frames", 10, "--top", 5, env=made.env)
     assert summary["frames"] >= 10 and summary["damaged"] == 0 and summary["classified"] == len(answers) >= 1
     assert summary["classified"] + summary["dropped"] == summary["frames"] and 9 / 30 <= summary["seconds"]
@@ -246,12 +350,14 @@ def test_frames_of_a_camera_are_answered_as_files_of_the_same_bytes(code, name, 
         assert answer["top"] == top_of(small.plan, f"{tmp_path}/one.{name}:64x48", "--range", "video")
 
 
-def test_rows_of_a_camera_may_be_longer_than_their_pixels(small, camera, tmp_path):
+@pytest.mark.parametrize("api,code,fault", [("", "NV12", ""), ("parts", "NV12", ""), ("parts", "NM12", ""),
+                                            ("parts", "NM12", "offset:40")])
+def test_rows_of_a_camera_may_be_longer_than_their_pixels(api, code, fault, small, camera, tmp_path):
     (frame,) = frames_of("nv12", 1)
     rows = numpy.frombuffer(frame, numpy.uint8).reshape(-1, WIDTH)
     padded = numpy.full((len(rows), WIDTH + 32), 77, numpy.uint8)
     padded[:, :WIDTH] = rows
-    made = camera("NV12", [padded.tobytes()], size="64x48 96")
+    made = camera(code, [padded.tobytes()], size="64x48 96", api=api, fault=fault)
     answers, _ = stream(made.path, small.plan, "--frames", 1, "--top", 5, env=made.env)
     (tmp_path / "one.nv12").write_bytes(frame)
     assert answers[0]["top"] == top_of(small.plan, f"{tmp_path}/one.nv12:64x48", "--range", "video")
@@ -267,25 +373,6 @@ def test_colours_are_as_the_driver_or_else_the_flags_say(small, camera, tmp_path
         assert answers[0]["top"] == top_of(small.plan, f"{tmp_path}/one.nv12:64x48", *same)
 
 
-def jpeg(seed, **options):
-    from PIL import Image
-    noise = numpy.random.default_rng(seed).integers(0, 256, (6, 8, 3), numpy.uint8)
-    out = io.BytesIO()
-    Image.fromarray(noise).resize((WIDTH, HEIGHT)).save(out, "JPEG", quality=90, **options)
-    return out.getvalue()
-
-
-def without_tables(data):
-    """As cameras send them: the standard's Huffman tables are left out."""
-    out, at = data[:2], 2
-    while data[at + 1] != 0xDA:
-        length = int.from_bytes(data[at + 2:at + 4], "big") + 2
-        out += b"" if data[at + 1] == 0xC4 else data[at:at + length]
-        at += length
-    assert len(out) + len(data) - at < len(data)
-    return out + data[at:]
-
-
 def test_jpegs_of_a_camera_are_answered_as_files_even_without_tables(small, camera, tmp_path):
     pytest.importorskip("PIL.Image")
     frames = [jpeg(1), without_tables(jpeg(2)) + b"\0" * 100]
@@ -298,9 +385,10 @@ def test_jpegs_of_a_camera_are_answered_as_files_even_without_tables(small, came
 
 
 @pytest.mark.parametrize("fault", ["error:3", "short:3"])
-@pytest.mark.parametrize("code,name", [("YUYV", "yuyv"), ("MJPG", None)])
-def test_damaged_frames_are_left_out_counted_and_told(fault, code, name, small, camera):
-    made = camera(code, frames_of(name, 2) if name else [jpeg(3)], fps=25, fault=fault)
+@pytest.mark.parametrize("code,name,api", [("YUYV", "yuyv", ""), ("MJPG", None, ""), ("NM12", "nv12", "parts"),
+                                           ("MJPG", None, "parts")])
+def test_damaged_frames_are_left_out_counted_and_told(fault, code, name, api, small, camera):
+    made = camera(code, frames_of(name, 2) if name else [jpeg(3)], fps=25, fault=fault, api=api)
     done = run("stream", made.path, small.plan, "--frames", 12, "--json", "--rate", 0, env=made.env)
     answers, summary = parsed(done)
     assert 1 <= summary["damaged"] <= 4 and summary["classified"] == len(answers)
@@ -359,6 +447,25 @@ def test_of_a_camera_that_has_an_unknown_format_the_first_known_is_taken(small, 
     assert "PAL8, H264" in said and "nv12" in said
 
 
+def test_a_format_is_asked_for_by_the_code_that_the_camera_calls_it_by(small, camera):
+    made = camera("YUYV NM12", frames_of("nv12", 1), api="parts")
+    done = run("stream", made.path, small.plan, "--frames", 2, "--format", "nv12", "--size", "32x16", env=made.env)
+    assert done.returncode == 0 and "32x16 nv12" in done.stderr
+
+
+@pytest.mark.parametrize("count", [1, 3, 255])
+def test_a_camera_whose_frames_have_other_parts_than_their_format_is_rejected(count, small, camera):
+    made = camera("NM12", frames_of("nv12", 1), api="parts", fault=f"parts:{count}")
+    said = sentence(run("stream", made.path, small.plan, env=made.env), 3)
+    assert f"NM12 in {count} parts; 2 would be right" in said
+
+
+def test_a_camera_that_says_more_than_its_buffers_hold_gives_damaged_frames(small, camera):
+    made = camera("NM12", frames_of("nv12", 1), api="parts", fault="beyond")
+    said = sentence(run("stream", made.path, small.plan, "--frames", 4, "--rate", 0, env=made.env), 3)
+    assert "no frame could be classified: plane 0: 0 bytes" in said
+
+
 def test_a_camera_is_asked_for_a_rate_and_says_it(small, camera):
     made = camera("NV12", frames_of("nv12", 1))
     done = run("stream", made.path, small.plan, "--frames", 10, "--fps", 25, "--json", env=made.env)
@@ -371,9 +478,11 @@ def test_a_camera_of_odd_frames_is_rejected(small, camera):
     assert "even" in sentence(done, 3) and done.stdout == ""
 
 
-@pytest.mark.parametrize("fault,code,says", [("busy", 1, "another program"), ("output", 3, "video device")])
-def test_a_camera_that_cannot_be_used_is_one_sentence(fault, code, says, small, camera):
-    made = camera("NV12", frames_of("nv12", 1), fault=fault)
+@pytest.mark.parametrize("fault,code,says", [("busy", 1, "another program"), ("output", 3, "video device"),
+                                             ("pipeline", 1, "media-ctl")])
+@pytest.mark.parametrize("api", ["", "parts"])
+def test_a_camera_that_cannot_be_used_is_one_sentence(fault, code, says, api, small, camera):
+    made = camera("NV12", frames_of("nv12", 1), fault=fault, api=api)
     assert says in sentence(run("stream", made.path, small.plan, env=made.env), code)
 
 

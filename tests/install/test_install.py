@@ -1,6 +1,7 @@
 """An installed Octavo: found by CMake and by pkg-config, shared and static, with the program's answers;
 and what its shared library shows."""
 
+import gzip
 import os
 import re
 import shutil
@@ -121,9 +122,11 @@ def test_the_installed_program_finds_its_float_engine(installed, small):
 
 def test_what_is_installed_describes_the_program(installed):
     program = installed.prefix / "bin/octavo"
-    for form, page in [("man", "man/man1/octavo.1"), ("bash", "bash-completion/completions/octavo"),
+    for form, page in [("man", "man/man1/octavo.1.gz"), ("bash", "bash-completion/completions/octavo"),
                        ("zsh", "zsh/vendor-completions/_octavo"), ("fish", "fish/vendor_completions.d/octavo.fish")]:
-        assert (installed.prefix / "share" / page).read_text() == done(program, "help", "--format", form)
+        data = (installed.prefix / "share" / page).read_bytes()
+        text = gzip.decompress(data) if page.endswith(".gz") else data
+        assert text.decode() == done(program, "help", "--format", form)
 
 
 def test_the_python_package_has_the_metadata_of_the_wheel(tmp_path):
@@ -153,9 +156,9 @@ def test_debian_packages_hold_what_they_say(tmp_path):
         assert name in files["liboctavo-dev"]
     assert re.search(r"liboctavo_runtime\.so -> ", files["liboctavo-dev"])
     assert re.search(r"liboctavo\.so -> ", files["liboctavo-dev"])
-    for page in ["man/man1/octavo.1", "bash-completion/completions/octavo", "zsh/vendor-completions/_octavo",
+    for page in ["man/man1/octavo.1.gz", "bash-completion/completions/octavo", "zsh/vendor-completions/_octavo",
                  "fish/vendor_completions.d/octavo.fish"]:
-        assert re.search(rf"\./usr/share/{page}(\.gz)?$", files["octavo"], re.M), page
+        assert re.search(rf"\./usr/share/{page}$", files["octavo"], re.M), page
     assert "./usr/lib/python3/dist-packages/octavo/model.py" in files["python3-octavo"]
     assert "__pycache__" not in files["python3-octavo"] and "octavo.libs" not in files["python3-octavo"]
     for name in plugin:  # it has the runtime inside
@@ -163,7 +166,7 @@ def test_debian_packages_hold_what_they_say(tmp_path):
         needed = done("dpkg-deb", "--field", packages[name], "Depends")
         assert "libgstreamer1.0-0" in needed and "liboctavo" not in needed
     for name, listing in files.items():
-        assert f"./usr/share/doc/{name}/copyright" in listing
+        assert f"./usr/share/doc/{name}/copyright" in listing and f"doc/{name}/changelog.gz" in listing
         assert not re.search(r"\./(?!usr)[a-z]", listing), listing
     depends = {name: done("dpkg-deb", "--field", path, "Depends") for name, path in packages.items()}
     assert "libjpeg62-turbo" in depends["liboctavo-runtime0"] and "libdnnl2" in depends["octavo-modules"]
@@ -174,6 +177,11 @@ def test_debian_packages_hold_what_they_say(tmp_path):
                                                  "liboctavo-runtime0 (= 0.1.0)")
     assert done("dpkg-deb", "--field", packages["python3-octavo"], "Architecture").strip() == "all"
     assert "py3clean" in done("dpkg-deb", "--info", packages["python3-octavo"], "prerm")
+    for name, library in [("liboctavo-runtime0", "liboctavo_runtime"), ("liboctavo0", "liboctavo")]:
+        assert done("dpkg-deb", "--info", packages[name], "shlibs") == f"{library} 0 {name} (= 0.1.0)\n"
+    for name, path in packages.items():
+        description = done("dpkg-deb", "--field", path, "Description").splitlines()
+        assert len(description) > 1 and all(re.match(r" \S", line) for line in description[1:]), description
     # CPack asks for ldconfig by a trigger, before 4.0 (Debian 12 has 3.25) by scripts.
     control = tmp_path / "control"
     done("dpkg-deb", "--control", packages["liboctavo-runtime0"], control)

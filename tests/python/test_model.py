@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import copy
+import io
 import json
 import os
 import pickle
@@ -204,3 +205,37 @@ def test_every_public_name_is_there():
     assert octavo.__version__.count(".") == 2
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         octavo.lod
+
+
+def test_of_a_plan_without_labels_classes_have_the_programs_names(small, tmp_path):
+    octavo.build(small.folder / "model.onnx", tmp_path / "unnamed.octavo", small.folder / "pictures")
+    unnamed = octavo.load(tmp_path / "unnamed.octavo")
+    assert unnamed.labels == []
+    assert [a["label"] for a in unnamed(small.pictures[0])] == [f"class {a['index']}" for a in unnamed(small.pictures[0])]
+    assert unnamed(small.pictures[0], top_k=1)[0]["label"] in program.run("classify", tmp_path / "unnamed.octavo",
+                                                                        small.pictures[0]).stdout
+
+
+def test_a_picture_that_cannot_be_read_is_called_by_its_name(model, small, tmp_path):
+    (tmp_path / "no.jpg").write_text("no picture")
+    for given in (tmp_path / "no.jpg", [small.pictures[0], str(tmp_path / "no.jpg")]):
+        with pytest.raises(octavo.RejectedError, match=r"no\.jpg': the first bytes are not those"):
+            model(given)
+    with pytest.raises(octavo.RejectedError, match="^input 1: the first bytes"):
+        model([small.pictures[0], b"no picture"])
+
+
+@pytest.mark.parametrize("given", [None, 3, iter([]), {}, io.BytesIO(b"")])
+def test_what_is_no_picture_is_told_what_one_is(model, given):
+    with pytest.raises(octavo.UsageError, match="a picture is a path, .* not " + type(given).__name__):
+        model(given)
+    with pytest.raises(octavo.UsageError, match="planes are"):
+        model.classify_frame("nv12", given, 64, 48)
+
+
+@pytest.mark.parametrize("load", [octavo.load, octavo.InferenceSession])
+def test_a_float_model_where_a_plan_belongs_is_told_how_one_is_made(load, small):
+    with pytest.raises(octavo.RejectedError, match=r"model\.onnx.*not an Octavo plan.*octavo\.build\("):
+        load(small.folder / "model.onnx")
+    with pytest.raises(octavo.RejectedError, match="is a folder, not a file"):
+        load(small.folder)
