@@ -96,23 +96,19 @@ std::vector<float> normalize_table(const Model& model) {
   return table;
 }
 
-}  // namespace
+Error about(const std::string& path, const Error& error) {
+  return {error.kind, concat(quoted(path), ": ", error.message)};
+}
 
-Result<Model> open_float_model(const std::string& path, std::span<const std::byte> bytes,
-                               const ModelOptions& options) {
-  ImportOptions import_options;
-  import_options.size = options.preprocess.size;
-  import_options.output_node = options.output_node;
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  auto imported = import_onnx(bytes, folder.empty() ? "." : folder, import_options);
-  if (!imported) {
-    return Error{imported.error().kind, concat(quoted(path), ": ", imported.error().message)};
-  }
+// What was imported of `path`, rewritten, with its preprocessing.
+Result<Model> model_of_import(const std::string& path, Result<Import> imported,
+                              const ModelOptions& options) {
+  if (!imported) return about(path, imported.error());
   RewriteOptions rewrite_options;
   rewrite_options.disabled = options.disabled_rewrites;
   auto graph = std::make_shared<Graph>(std::move(imported->graph));
   if (auto rewritten = run_rewrites(*graph, rewrite_options); !rewritten) {
-    return Error{rewritten.error().kind, concat(quoted(path), ": ", rewritten.error().message)};
+    return about(path, rewritten.error());
   }
   Model model;
   model.notes = std::move(imported->notes);
@@ -131,9 +127,7 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
   }
   if (model.picture_input) {
     auto stored = stored_preprocess(*graph, model.input[0], model.input[1], model.input[2]);
-    if (!stored) {
-      return Error{stored.error().kind, concat(quoted(path), ": ", stored.error().message)};
-    }
+    if (!stored) return about(path, stored.error());
     PreprocessChoice choice = options.preprocess;
     if (imported->byte_input && !*stored && choice.preset.empty()) choice.preset = "none";
     if (!*stored && choice.preset.empty() && !choice.mean) {
@@ -154,6 +148,27 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
   }
   model.network = std::shared_ptr<const Graph>(std::move(graph));
   return model;
+}
+
+}  // namespace
+
+Result<FloatModelCheck> check_float_model(const std::string& path, std::span<const std::byte> bytes,
+                                          const ModelOptions& options) {
+  ImportOptions import_options;
+  import_options.size = options.preprocess.size;
+  import_options.output_node = options.output_node;
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  auto checked = check_onnx(bytes, folder.empty() ? "." : folder, import_options);
+  if (!checked) return about(path, checked.error());
+  return FloatModelCheck{std::move(checked->rows),
+                         model_of_import(path, std::move(checked->import), options)};
+}
+
+Result<Model> open_float_model(const std::string& path, std::span<const std::byte> bytes,
+                               const ModelOptions& options) {
+  auto checked = check_float_model(path, bytes, options);
+  if (!checked) return checked.error();
+  return std::move(checked->model);
 }
 
 void to_graph_input(const Model& model, std::span<float> values) {
