@@ -65,7 +65,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
   model->feature_map = build.model.feature_map;
   if (model->output_node.empty()) model->output_node = build.model.output_node;
   build.model = *model;
-  build.quantize.disabled_passes = take_passes(build.model.disabled_rewrites);
+  build.quantize.disabled = take_for_quantizer(build.model.disabled_rewrites);
   if (options.given("--method")) {
     auto method = choose("--method", options.method, method_words);
     if (!method) return method.error();

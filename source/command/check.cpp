@@ -10,6 +10,7 @@
 #include "command/print.h"
 #include "graph/graph.h"
 #include "model/float_model.h"
+#include "quantize/passes.h"
 #include "quantize/prepare.h"
 #include "quantize/steps.h"
 #include "quantize/types.h"
@@ -89,6 +90,8 @@ Result<Checked> check(const Options& options) {
     return usage_error(
         concat(quoted(options.model), " is a plan, built already; octavo inspect shows it"));
   }
+  const std::vector<std::string> disabled = take_for_quantizer(model_options->disabled_rewrites);
+  if (const Status possible = check_disabled(disabled); !possible) return possible.error();
   auto read = check_float_model(options.model, *bytes, *model_options);
   if (!read) return read.error();
   Checked out;
@@ -99,7 +102,9 @@ Result<Checked> check(const Options& options) {
     return out;
   }
   out.notes = model->notes;
-  out.graph = prepare_for_steps(model->graph(), model->picture_input);
+  auto prepared = prepare_for_steps(model->graph(), disabled);
+  if (!prepared) return prepared.error();
+  out.graph = *std::move(prepared);
   const Graph& graph = out.graph;
   Formation formation = form_what_can(graph);
   out.formed = std::move(formation.formed);

@@ -85,12 +85,12 @@ Result<std::optional<Preprocess>> stored_preprocess(const Graph& graph, int heig
 
 std::vector<float> normalize_table(const Model& model) {
   const int channels = model.preprocess.channels();
+  const auto [mean, std] = model.graph().normalization.value_or(Normalization{});
   std::vector<float> table(256 * static_cast<size_t>(channels));
   for (int c = 0; c < channels; ++c) {
     for (int v = 0; v < 256; ++v) {
       table[static_cast<size_t>(c * 256 + v)] =
-          (static_cast<float>(v) - model.graph_mean[static_cast<size_t>(c)]) /
-          model.graph_std[static_cast<size_t>(c)];
+          (static_cast<float>(v) - mean[static_cast<size_t>(c)]) / std[static_cast<size_t>(c)];
     }
   }
   return table;
@@ -142,9 +142,9 @@ Result<Model> model_of_import(const std::string& path, Result<Import> imported,
                                 "none would change: leave them out"));
     }
     model.preprocess = *how;
-    model.graph_mean = model.preprocess.mean;
-    model.graph_std = model.preprocess.std;
-    absorb_input_affine(*graph, model.graph_mean, model.graph_std);
+    graph->normalization = Normalization{model.preprocess.mean, model.preprocess.std};
+    const auto absorbed = run_rewrites(picture_rewrites(), *graph, rewrite_options.disabled);
+    if (!absorbed) return about(path, absorbed.error());
   }
   model.network = std::shared_ptr<const Graph>(std::move(graph));
   return model;
@@ -173,12 +173,12 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
 
 void to_graph_input(const Model& model, std::span<float> values) {
   const Preprocess& file = model.preprocess;
-  if (!model.picture_input || (file.mean == model.graph_mean && file.std == model.graph_std))
-    return;
+  const auto& graph = model.graph().normalization;
+  if (!graph || *graph == Normalization{file.mean, file.std}) return;
   const auto channels = static_cast<size_t>(model.input[2]);
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t c = i % channels;
-    values[i] = (values[i] * file.std[c] + file.mean[c] - model.graph_mean[c]) / model.graph_std[c];
+    values[i] = (values[i] * file.std[c] + file.mean[c] - graph->mean[c]) / graph->std[c];
   }
 }
 

@@ -76,8 +76,9 @@ void warn_of_dark_dumps(const CheckedInputs& checked, const BuildOptions& option
 
 Preprocess seen_by_graph(const Model& model) {
   Preprocess out = model.preprocess;
-  out.mean = model.graph_mean;
-  out.std = model.graph_std;
+  const auto [mean, std] = model.graph().normalization.value_or(Normalization{});
+  out.mean = mean;
+  out.std = std;
   return out;
 }
 
@@ -85,13 +86,14 @@ Preprocess seen_by_graph(const Model& model) {
 Status name_int16(const Model& model, const BuildOptions& options, QuantizeOptions& quantize,
                   std::vector<std::string>& notes) {
   if (options.int16.empty() && !options.all_int16) return {};
-  const Graph graph = prepare_for_steps(model.graph(), model.picture_input);
-  auto resolved = resolve_int16(graph, options.int16);
+  const auto graph = prepare_for_steps(model.graph(), quantize.disabled);
+  if (!graph) return graph.error();
+  auto resolved = resolve_int16(*graph, options.int16);
   if (!resolved) return resolved.error();
   std::vector<std::string>& names = quantize.int16_nodes;
   names.insert(names.end(), resolved->names.begin(), resolved->names.end());
   notes.insert(notes.end(), resolved->notes.begin(), resolved->notes.end());
-  if (options.all_int16) names = all_step_nodes(graph);
+  if (options.all_int16) names = all_step_nodes(*graph);
   return {};
 }
 
@@ -230,13 +232,24 @@ struct CacheReport {
   std::vector<std::string> notes;
 };
 
+// Those of the file's graph, and of what the quantizer makes of it before it calibrates.
+std::vector<std::string> disabled_rewrites(const BuildOptions& options) {
+  std::vector<std::string> out = options.model.disabled_rewrites;
+  for (const Rewrite& rewrite : step_rewrites()) {
+    const std::vector<std::string>& names = options.quantize.disabled;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(out),
+                 [&](const std::string& name) { return name == rewrite.name; });
+  }
+  return out;
+}
+
 // Of options.cache; none without one.
 Result<std::optional<CalibrationStore>> calibration_store(
     const Model& model, const std::string& model_sha256, const CheckedInputs& checked,
     const BuildOptions& options, const CalibrationFeed& feed, const InputFeed& pictures,
     CacheReport& report) {
   if (options.cache.path.empty()) return std::optional<CalibrationStore>{};
-  auto key = calibration_key(model, {model_sha256, checked.sha256, options.model.disabled_rewrites,
+  auto key = calibration_key(model, {model_sha256, checked.sha256, disabled_rewrites(options),
                                      feed.pixels != nullptr, feed.views});
   if (!key) return key.error();
   const CalibrationCache& cache = options.cache;
@@ -290,7 +303,7 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
   }
   out += "],\"disabled\":[";
   std::vector<std::string> disabled = options.model.disabled_rewrites;
-  disabled.insert(disabled.end(), q.disabled_passes.begin(), q.disabled_passes.end());
+  disabled.insert(disabled.end(), q.disabled.begin(), q.disabled.end());
   for (size_t i = 0; i < disabled.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(disabled[i]), "\"");
   }

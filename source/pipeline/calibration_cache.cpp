@@ -45,8 +45,9 @@ std::string preprocessing_text(const Model& model, bool pixels) {
   };
   add("mean", how.mean);
   add("std", how.std);
-  add("the graph's mean", model.graph_mean);
-  add("the graph's std", model.graph_std);
+  const auto [mean, std] = model.graph().normalization.value_or(Normalization{});
+  add("the graph's mean", mean);
+  add("the graph's std", std);
   return out;
 }
 

@@ -24,7 +24,7 @@ Result<Quantized> quantize_by_file(const Graph& original, const Preprocess* how,
   PassInputs inputs{*network, calibration, how, nullptr, types.of};
   inputs.method = RangeMethod::maximum;  // pairs tell extremes; there are no histograms
   inputs.per_channel_weights = options.per_channel_weights;
-  auto made = run_passes(inputs, options.disabled_passes, options.ran);
+  auto made = run_passes(inputs, options.disabled, options.ran);
   if (!made) return made.error();
   return Quantized{std::move(made->plan), weight_warnings(graph, formed)};
 }
@@ -92,8 +92,8 @@ Status check_options(const QuantizeOptions& options) {
     return usage_error(
         concat("a percentile of ", options.percentile, "; more than 50, up to 100 is expected"));
   }
-  const std::vector<std::string>& disabled = options.disabled_passes;
-  if (const Status possible = check_disabled_passes(disabled); !possible) return possible;
+  const std::vector<std::string>& disabled = options.disabled;
+  if (const Status possible = check_disabled(disabled); !possible) return possible;
   const bool measures = std::find(disabled.begin(), disabled.end(), "report") == disabled.end();
   if (!options.auto_int16 || measures) return {};
   return usage_error(

@@ -49,8 +49,8 @@ struct QuantizeOptions {
   // may read 16 bits (widen.h); `warnings` says of which tensors. And for tensors that disturb the
   // logits far more than it costs, as far as the logits are not exact enough anyway.
   bool auto_int16 = true;
-  std::vector<std::string> disabled_passes;  // by name (passes.h)
-  PassObserver ran;                          // called after each
+  std::vector<std::string> disabled;  // passes (passes.h) and rewrites (prepare.h), by name
+  PassObserver ran;                   // called after each
   uint64_t seed = 1;
   int threads = 1;
   // Called from one thread at a time: done of total, and what is being done.

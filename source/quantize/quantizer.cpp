@@ -37,7 +37,7 @@ Result<StepNetwork> cut_as_asked(const Graph& graph, const Preprocess* how,
                                  const QuantizeOptions& options) {
   if (const Status good = check_options(options); !good) return good.error();
   const Stopwatch watch;
-  auto network = cut_into_steps(graph, how, options.int16_nodes);
+  auto network = cut_into_steps(graph, how, options);
   if (network) {
     tell(options, {"steps", network->formed.steps.size(), "steps formed", watch.milliseconds()});
   }
@@ -101,7 +101,7 @@ PassInputs Quantizer::inputs(std::span<const TensorId> wide) const {
 }
 
 Result<Quantization> Quantizer::fold(std::span<const TensorId> wide) const {
-  return run_passes(inputs(wide), options_.disabled_passes, options_.ran);
+  return run_passes(inputs(wide), options_.disabled, options_.ran);
 }
 
 Result<WideCandidates> Quantizer::wide_candidates(const Quantization& folded) const {

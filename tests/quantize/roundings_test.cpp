@@ -371,7 +371,7 @@ TEST(Roundings, EqualRoundingsOfOneTensorAreOne) {
     });
   };
   EXPECT_EQ(count(b.graph), 2);
-  EXPECT_EQ(count(prepare_for_steps(b.graph, false)), 1);
+  EXPECT_EQ(count(*prepare_for_steps(b.graph)), 1);
 }
 
 TEST(Roundings, SixteenBitsCannotBeAskedOfWhatTheFileRounds) {
