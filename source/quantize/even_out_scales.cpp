@@ -30,7 +30,7 @@ bool joins_types(const Node& node, const std::vector<GivenStorage>& storage) {
   bool bytes = false, words = false;
   for (const TensorId input : node.inputs) {
     if (const FakeQuantize* rounding = storage[input].rounding) {
-      (rounding->highest > 255 ? words : bytes) = true;
+      (rounding->grid.highest > 255 ? words : bytes) = true;
     }
   }
   return bytes && words;

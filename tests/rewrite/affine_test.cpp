@@ -284,7 +284,7 @@ TEST(Affine, InFrontOfARoundingEachOperatorStaysItself) {
   const TensorId unit = build.binary(Kind::divide, build.input(), build.number(255));
   const TensorId normed =
       build.binary(Kind::divide, build.binary(Kind::subtract, unit, build.number(0.5f)), std);
-  const TensorId stored = build.add(FakeQuantize{{0.02f}, {110}, 255, 0}, {normed});
+  const TensorId stored = build.add(FakeQuantize{{{0.02f}, {110}, 255}, 0}, {normed});
   Graph graph = build.finish(build.nchw_conv(stored, 4, 3));
   test::rewrite_all(graph);
   EXPECT_EQ(test::operators(graph), "divide channel_affine divide fake_quantize conv2d transpose");
