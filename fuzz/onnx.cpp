@@ -81,7 +81,9 @@ void build(const Graph& graph) {
 void check(Graph graph) {
   if (!run_rewrites(graph)) std::abort();  // what verifies is rewritten to what verifies
   if (!is_small(graph)) return;
-  form_what_can(prepare_for_steps(graph, false));
+  const auto prepared = prepare_for_steps(graph);
+  if (!prepared) std::abort();
+  form_what_can(*prepared);
   const auto session = create_float_session(graph);
   if (!session) return check_sentence(session.error());
   const auto count = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));

@@ -244,7 +244,7 @@ Result<BuildRequest> to_request(const octavo_build_options& given) {
         set_bounds(given, out.build), check_output(out, given)}) {
     if (!set) return set.error();
   }
-  out.build.quantize.disabled_passes = take_passes(out.build.model.disabled_rewrites);
+  out.build.quantize.disabled = take_for_quantizer(out.build.model.disabled_rewrites);
   return out;
 }
 

@@ -31,8 +31,8 @@ namespace octavo::command {
 namespace {
 
 struct Options {
-  std::string model, output_path, export_path, calibration, cache, labels, evaluation, method,
-      config, style;
+  std::string model, output_path, export_path, calibration, cache, quantization, labels, evaluation,
+      method, config, style;
   std::vector<std::string> int16;
   size_t samples = 300, limit = 0;
   int class_offset = 0;
@@ -65,7 +65,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
   model->feature_map = build.model.feature_map;
   if (model->output_node.empty()) model->output_node = build.model.output_node;
   build.model = *model;
-  build.quantize.disabled_passes = take_passes(build.model.disabled_rewrites);
+  build.quantize.disabled = take_for_quantizer(build.model.disabled_rewrites);
   if (options.given("--method")) {
     auto method = choose("--method", options.method, method_words);
     if (!method) return method.error();
@@ -90,6 +90,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
   build.calibration = build.synthetic ? "" : options.calibration;
   if (build.synthetic) build.dumps = std::nullopt;
   build.cache = {options.cache, options.overwrite, !options.dry_run};
+  build.quantization_cache = {options.quantization, options.overwrite, !options.dry_run};
   build.samples = options.samples;
   build.evaluation = options.evaluation;
   build.labels = options.labels;
@@ -219,6 +220,11 @@ Json search_json(const SearchReport& search) {
   return out;
 }
 
+std::string_view what_was_kept(const BuildResult& built) {
+  if (built.quantization_kept) return " (quantization kept)";
+  return built.calibration_kept ? " (statistics kept)" : "";
+}
+
 void print_summary(const Options& options, const BuildResult& built, const BesideFloat& measured,
                    size_t plan_bytes, const std::string& sha256) {
   if (options.style == "hb" && built.output) {
@@ -228,12 +234,11 @@ void print_summary(const Options& options, const BuildResult& built, const Besid
   }
   if (built.synthetic) {
     print_out("calibration   none: {} made pictures in place of photographs{}", built.pictures,
-              built.calibration_kept ? " (statistics kept)" : "");
+              what_was_kept(built));
   } else if (built.pictures == 0) {
     print_out("calibration   none: the file states how everything is stored");
   } else {
-    print_out("calibration   {} pictures{}", built.pictures,
-              built.calibration_kept ? " (statistics kept)" : "");
+    print_out("calibration   {} pictures{}", built.pictures, what_was_kept(built));
   }
   if (built.classes_seen > 0) print_out(" of {} classes", built.classes_seen);
   print_out(", {:.1f} s\n\n", built.seconds);
@@ -272,6 +277,7 @@ Json summary_json(const Options& options, const BuildResult& built, const Beside
               {"pictures", built.synthetic ? 0 : built.pictures},
               {"made_pictures", built.synthetic ? built.pictures : 0},
               {"calibration_kept", built.calibration_kept},
+              {"quantization_kept", built.quantization_kept},
               {"classes", built.classes_seen},
               {"unreadable", built.unreadable},
               {"warnings", built.warnings},
@@ -313,12 +319,15 @@ Status check_output(const Options& options) {
     return usage_error("-o and --export-qdq name the same file");
   }
   if (const Status possible = check_export(options, inputs); !possible) return possible;
-  if (!options.cache.empty() &&
-      (options.cache == options.output_path || options.cache == options.export_path)) {
-    return usage_error("--calib-cache and another output name the same file");
-  }
-  if (const Status other = check_not_read({"--calib-cache", options.cache, true}, inputs); !other) {
-    return other;
+  std::vector<std::string> others = {options.output_path, options.export_path};
+  for (const OutputFile& cache : {OutputFile{"--calib-cache", options.cache, true},
+                                  OutputFile{"--quantization-cache", options.quantization, true}}) {
+    if (cache.path.empty()) continue;
+    if (std::find(others.begin(), others.end(), cache.path) != others.end()) {
+      return usage_error(concat(cache.flag, " and another output name the same file"));
+    }
+    if (const Status other = check_not_read(cache, inputs); !other) return other;
+    others.push_back(cache.path);
   }
   const OutputFile output{"-o", options.dry_run ? "" : options.output_path, options.overwrite};
   if (const Status other = check_not_read(output, inputs); !other) return other;
@@ -465,6 +474,10 @@ void add_build(CLI::App& program, Action& action) {
       ->value("DATA");
   command
       ->add_option("--calib-cache", o->cache, "keeps what they told, for builds with other methods")
+      ->value("FILE");
+  command
+      ->add_option("--quantization-cache", o->quantization,
+                   "keeps what the passes made of them, for builds with the same options")
       ->value("FILE");
   command->add_option("--config", o->config, "a YAML file of hb_mapper; flags go before it")
       ->value("FILE");

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <map>
 
 #include "base/text.h"
@@ -11,7 +10,7 @@
 #include "command/print.h"
 #include "graph/graph.h"
 #include "model/float_model.h"
-#include "onnx/import.h"
+#include "quantize/passes.h"
 #include "quantize/prepare.h"
 #include "quantize/steps.h"
 #include "quantize/types.h"
@@ -91,23 +90,21 @@ Result<Checked> check(const Options& options) {
     return usage_error(
         concat(quoted(options.model), " is a plan, built already; octavo inspect shows it"));
   }
-  const std::string parent = std::filesystem::path(options.model).parent_path().string();
-  ImportOptions import_options;
-  import_options.size = model_options->preprocess.size;
-  import_options.output_node = model_options->output_node;
-  auto rows = check_onnx(*bytes, parent.empty() ? "." : parent, import_options);
-  if (!rows) {
-    return Error{rows.error().kind, concat(quoted(options.model), ": ", rows.error().message)};
-  }
+  const std::vector<std::string> disabled = take_for_quantizer(model_options->disabled_rewrites);
+  if (const Status possible = check_disabled(disabled); !possible) return possible.error();
+  auto read = check_float_model(options.model, *bytes, *model_options);
+  if (!read) return read.error();
   Checked out;
-  out.rows = std::move(*rows);
-  auto model = open_float_model(options.model, *bytes, *model_options);
+  out.rows = std::move(read->rows);
+  const Result<Model>& model = read->model;
   if (!model) {
     out.buildable = model.error();
     return out;
   }
   out.notes = model->notes;
-  out.graph = prepare_for_steps(model->graph(), model->picture_input);
+  auto prepared = prepare_for_steps(model->graph(), disabled);
+  if (!prepared) return prepared.error();
+  out.graph = *std::move(prepared);
   const Graph& graph = out.graph;
   Formation formation = form_what_can(graph);
   out.formed = std::move(formation.formed);

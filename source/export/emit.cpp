@@ -121,12 +121,12 @@ void Emitter::store_constant(uint32_t t, const std::vector<int16_t>& values) {
     value = floats(shape, real, as_planned.name);
     return;
   }
-  const auto [lowest, highest] = levels_of(stored.type);
+  const Grid grid = stored.grid();
+  const int32_t lowest = levels_of(stored.type).lo;
   std::vector<int16_t> wide(real.size());
   std::vector<uint8_t> bytes(real.size());
   for (size_t i = 0; i < real.size(); ++i) {
-    const double level = std::rint(double{real[i]} / stored.scale) + stored.zero_point;
-    wide[i] = static_cast<int16_t>(std::clamp<double>(level, lowest, highest));
+    wide[i] = static_cast<int16_t>(grid.code(real[i], 0) + lowest);
     bytes[i] = static_cast<uint8_t>(wide[i]);
   }
   const Type type = type_of(stored.type);

@@ -296,6 +296,11 @@ bool Storage::is_centred() const {
   return std::all_of(offset.begin(), offset.end(), [](double v) { return std::fabs(v) <= 0.5; });
 }
 
+Grid Storage::grid() const {
+  const Levels levels = levels_of(type);
+  return {{scale}, {zero_point - levels.lo}, levels.hi - levels.lo};
+}
+
 Levels levels_of(ElementType type) {
   if (type == ElementType::u8) return {0, 255};
   return type == ElementType::i8 ? Levels{-127, 127} : Levels{-32767, 32767};

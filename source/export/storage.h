@@ -15,13 +15,14 @@
 #include <string>
 #include <vector>
 
+#include "graph/grid.h"
 #include "plan/plan.h"
 
 namespace octavo {
 
 // Plan's values: q stored, z its zero point. The file's value of channel c:
 //   v = unit[c] * (q - z[c] - offset[c])
-// and the pair that it goes through:
+// and the pair that it goes through, as the file states it, signed where the type is:
 //   min(max(rint(v / scale) + zero_point, lowest), highest)
 struct Storage {
   std::vector<double> unit{1};    // one entry, or one a channel
@@ -36,6 +37,8 @@ struct Storage {
   bool is_centred() const;
   double unit_of(size_t c) const { return unit.size() == 1 ? unit[0] : unit[c]; }
   double offset_of(size_t c) const { return offset.size() == 1 ? offset[0] : offset[c]; }
+  // What the pair rounds to: codes count from the type's lowest value.
+  Grid grid() const;
 };
 
 // One entry a tensor. symmetric: 8-bit tensors are signed with zero point 0, wider ones go through

@@ -132,17 +132,12 @@ Kernel make_fake_quantize(const Graph& graph, const Node& node) {
   // One scale is one a tensor of a single channel.
   const int64_t outer = op.by_axis() ? product(x, 0, axis) : 1;
   const int64_t inner = op.by_axis() ? product(x, axis + 1, x.size()) : product(x);
-  const auto highest = static_cast<float>(op.highest);
-  return {[=, scale = op.scale, zero_point = op.zero_point](const Operands& operands) {
+  return {[=, grid = op.grid](const Operands& operands) {
             const float* in = operands.inputs[0];
             float* y = operands.output;
             for (int64_t o = 0; o < outer; ++o) {
-              for (size_t c = 0; c < scale.size(); ++c, in += inner, y += inner) {
-                const float s = scale[c];
-                const auto z = static_cast<float>(zero_point[c]);
-                for (int64_t i = 0; i < inner; ++i) {
-                  y[i] = (clip(std::nearbyint(in[i] / s) + z, 0, highest) - z) * s;
-                }
+              for (size_t c = 0; c < grid.scale.size(); ++c, in += inner, y += inner) {
+                for (int64_t i = 0; i < inner; ++i) y[i] = grid.rounded(in[i], c);
               }
             }
           },

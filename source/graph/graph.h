@@ -6,9 +6,11 @@
 // input is made before it is read.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,13 @@ struct Node {
   TensorId output = 0;
 };
 
+// What pixels become before they enter, by channel: (pixel - mean) / std.
+struct Normalization {
+  std::array<float, 3> mean{0, 0, 0}, std{1, 1, 1};
+
+  bool operator==(const Normalization&) const = default;
+};
+
 struct Graph {
   std::vector<Tensor> tensors;
   std::vector<Node> nodes;
@@ -44,6 +53,8 @@ struct Graph {
   TensorId output = 0;           // logits; [1, classes] for a classifier
   bool softmax_removed = false;  // the file ended in Softmax; scores are softmax(logits) anyway
   OutputKind output_kind = OutputKind::logits;  // known once the rewrites have run
+  // How the input was made where that is a picture, once it is known; else nothing.
+  std::optional<Normalization> normalization;
   // Preprocessing and other key/value pairs that the file carries.
   std::vector<std::pair<std::string, std::string>> metadata;
 

@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "graph/grid.h"
+
 namespace octavo {
 
 using Shape = std::vector<int64_t>;
@@ -72,16 +74,14 @@ struct Unary {
   float alpha = 0, beta = 0;
 };
 
-// input: x. A pair of QuantizeLinear and DequantizeLinear: the value that an integer from 0 to
-// `highest` holds, (min(max(rint(x / scale) + zero_point, 0), highest) - zero_point) * scale.
+// input: x. A pair of QuantizeLinear and DequantizeLinear: the value that a code of the grid holds,
+// (min(max(rint(x / scale) + zero_point, 0), highest) - zero_point) * scale.
 // One scale and zero point, or one an entry along `axis`.
 struct FakeQuantize {
-  std::vector<float> scale{1.0f};
-  std::vector<int32_t> zero_point{0};
-  int32_t highest = 255;  // of a byte; 65535 of 16 bits
-  int axis = 0;           // never negative; counts only with more than one scale
+  Grid grid;
+  int axis = 0;  // never negative; counts only with more than one scale
 
-  bool by_axis() const { return scale.size() > 1; }
+  bool by_axis() const { return grid.by_channel(); }
   bool operator==(const FakeQuantize&) const = default;
 };
 
@@ -171,10 +171,9 @@ struct Resize {  // input: x [n, h, w, c]; to height and width
   float scale_h = 1, scale_w = 1;  // output / input as the file states it
 };
 
-using Operator =
-    std::variant<Conv2d, MatMul, Binary, Unary, FakeQuantize, ChannelAffine, Pool2d, Reduce,
-                 Softmax, LayerNorm, Reshape, Transpose, Concat, Slice, Gather, Expand, Pad,
-                 Resize>;
+using Operator = std::variant<Conv2d, MatMul, Binary, Unary, FakeQuantize, ChannelAffine, Pool2d,
+                              Reduce, Softmax, LayerNorm, Reshape, Transpose, Concat, Slice, Gather,
+                              Expand, Pad, Resize>;
 
 // "conv2d", "add", "hard_swish", "max_pool", ... : the name that tables show.
 std::string_view operator_name(const Operator& op);

@@ -153,22 +153,22 @@ Result<Shape> output_shape(const Unary& op, const Operands& in) {
 
 Result<Shape> output_shape(const FakeQuantize& op, const Operands& in) {
   const Shape& x = in.shape(0);
-  if (op.scale.empty() || op.scale.size() != op.zero_point.size()) {
-    return in.wrong(
-        concat("has ", op.scale.size(), " scales and ", op.zero_point.size(), " zero points"));
+  if (op.grid.scale.empty() || op.grid.scale.size() != op.grid.zero_point.size()) {
+    return in.wrong(concat("has ", op.grid.scale.size(), " scales and ", op.grid.zero_point.size(),
+                           " zero points"));
   }
-  for (size_t i = 0; i < op.scale.size(); ++i) {
-    const bool sound = op.scale[i] > 0 && std::isfinite(op.scale[i]) && op.zero_point[i] >= 0 &&
-                       op.zero_point[i] <= op.highest;
+  for (size_t i = 0; i < op.grid.scale.size(); ++i) {
+    const bool sound = op.grid.scale[i] > 0 && std::isfinite(op.grid.scale[i]) &&
+                       op.grid.zero_point[i] >= 0 && op.grid.zero_point[i] <= op.grid.highest;
     if (sound) continue;
-    return in.wrong(concat("scale ", op.scale[i], " and zero point ", op.zero_point[i],
-                           " cannot store integers from 0 to ", op.highest));
+    return in.wrong(concat("scale ", op.grid.scale[i], " and zero point ", op.grid.zero_point[i],
+                           " cannot store integers from 0 to ", op.grid.highest));
   }
   if (!op.by_axis()) return x;
   if (!axis_fits(op.axis, x)) return in.wrong(axis_range(op.axis, x.size()));
-  if (x[static_cast<size_t>(op.axis)] == static_cast<int64_t>(op.scale.size())) return x;
+  if (x[static_cast<size_t>(op.axis)] == static_cast<int64_t>(op.grid.scale.size())) return x;
   return in.wrong(
-      concat(op.scale.size(), " scales do not match axis ", op.axis, " of ", list_text(x)));
+      concat(op.grid.scale.size(), " scales do not match axis ", op.axis, " of ", list_text(x)));
 }
 
 Result<Shape> output_shape(const ChannelAffine& op, const Operands& in) {

@@ -50,7 +50,7 @@ struct ParameterText {
     }
   }
   std::string operator()(const FakeQuantize& op) const {
-    return op.by_axis() ? concat(" ", op.scale.size(), " scales along axis ", op.axis) : "";
+    return op.by_axis() ? concat(" ", op.grid.scale.size(), " scales along axis ", op.axis) : "";
   }
   std::string operator()(const ChannelAffine& op) const { return concat(" axis ", op.axis); }
   std::string operator()(const Pool2d& op) const {

@@ -85,34 +85,30 @@ Result<std::optional<Preprocess>> stored_preprocess(const Graph& graph, int heig
 
 std::vector<float> normalize_table(const Model& model) {
   const int channels = model.preprocess.channels();
+  const auto [mean, std] = model.graph().normalization.value_or(Normalization{});
   std::vector<float> table(256 * static_cast<size_t>(channels));
   for (int c = 0; c < channels; ++c) {
     for (int v = 0; v < 256; ++v) {
       table[static_cast<size_t>(c * 256 + v)] =
-          (static_cast<float>(v) - model.graph_mean[static_cast<size_t>(c)]) /
-          model.graph_std[static_cast<size_t>(c)];
+          (static_cast<float>(v) - mean[static_cast<size_t>(c)]) / std[static_cast<size_t>(c)];
     }
   }
   return table;
 }
 
-}  // namespace
+Error about(const std::string& path, const Error& error) {
+  return {error.kind, concat(quoted(path), ": ", error.message)};
+}
 
-Result<Model> open_float_model(const std::string& path, std::span<const std::byte> bytes,
-                               const ModelOptions& options) {
-  ImportOptions import_options;
-  import_options.size = options.preprocess.size;
-  import_options.output_node = options.output_node;
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  auto imported = import_onnx(bytes, folder.empty() ? "." : folder, import_options);
-  if (!imported) {
-    return Error{imported.error().kind, concat(quoted(path), ": ", imported.error().message)};
-  }
+// What was imported of `path`, rewritten, with its preprocessing.
+Result<Model> model_of_import(const std::string& path, Result<Import> imported,
+                              const ModelOptions& options) {
+  if (!imported) return about(path, imported.error());
   RewriteOptions rewrite_options;
   rewrite_options.disabled = options.disabled_rewrites;
   auto graph = std::make_shared<Graph>(std::move(imported->graph));
   if (auto rewritten = run_rewrites(*graph, rewrite_options); !rewritten) {
-    return Error{rewritten.error().kind, concat(quoted(path), ": ", rewritten.error().message)};
+    return about(path, rewritten.error());
   }
   Model model;
   model.notes = std::move(imported->notes);
@@ -131,9 +127,7 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
   }
   if (model.picture_input) {
     auto stored = stored_preprocess(*graph, model.input[0], model.input[1], model.input[2]);
-    if (!stored) {
-      return Error{stored.error().kind, concat(quoted(path), ": ", stored.error().message)};
-    }
+    if (!stored) return about(path, stored.error());
     PreprocessChoice choice = options.preprocess;
     if (imported->byte_input && !*stored && choice.preset.empty()) choice.preset = "none";
     if (!*stored && choice.preset.empty() && !choice.mean) {
@@ -148,22 +142,43 @@ Result<Model> open_float_model(const std::string& path, std::span<const std::byt
                                 "none would change: leave them out"));
     }
     model.preprocess = *how;
-    model.graph_mean = model.preprocess.mean;
-    model.graph_std = model.preprocess.std;
-    absorb_input_affine(*graph, model.graph_mean, model.graph_std);
+    graph->normalization = Normalization{model.preprocess.mean, model.preprocess.std};
+    const auto absorbed = run_rewrites(picture_rewrites(), *graph, rewrite_options.disabled);
+    if (!absorbed) return about(path, absorbed.error());
   }
   model.network = std::shared_ptr<const Graph>(std::move(graph));
   return model;
 }
 
+}  // namespace
+
+Result<FloatModelCheck> check_float_model(const std::string& path, std::span<const std::byte> bytes,
+                                          const ModelOptions& options) {
+  ImportOptions import_options;
+  import_options.size = options.preprocess.size;
+  import_options.output_node = options.output_node;
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  auto checked = check_onnx(bytes, folder.empty() ? "." : folder, import_options);
+  if (!checked) return about(path, checked.error());
+  return FloatModelCheck{std::move(checked->rows),
+                         model_of_import(path, std::move(checked->import), options)};
+}
+
+Result<Model> open_float_model(const std::string& path, std::span<const std::byte> bytes,
+                               const ModelOptions& options) {
+  auto checked = check_float_model(path, bytes, options);
+  if (!checked) return checked.error();
+  return std::move(checked->model);
+}
+
 void to_graph_input(const Model& model, std::span<float> values) {
   const Preprocess& file = model.preprocess;
-  if (!model.picture_input || (file.mean == model.graph_mean && file.std == model.graph_std))
-    return;
+  const auto& graph = model.graph().normalization;
+  if (!graph || *graph == Normalization{file.mean, file.std}) return;
   const auto channels = static_cast<size_t>(model.input[2]);
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t c = i % channels;
-    values[i] = (values[i] * file.std[c] + file.mean[c] - model.graph_mean[c]) / model.graph_std[c];
+    values[i] = (values[i] * file.std[c] + file.mean[c] - graph->mean[c]) / graph->std[c];
   }
 }
 

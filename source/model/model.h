@@ -65,10 +65,9 @@ struct ModelOptions {
 
 struct Model {
   std::string path;
+  // As the caller chose or the file states it; where the file itself normalizes, a float graph's
+  // own `normalization` has that too.
   Preprocess preprocess;
-  // What `graph` is normalised by: preprocess's mean and std with the normalization that the
-  // file itself performs, which a rewrite took off the graph.
-  std::array<float, 3> graph_mean{0, 0, 0}, graph_std{1, 1, 1};
   bool picture_input = true;
   std::vector<std::string> labels;
   int outputs = 0;  // how many numbers a run gives

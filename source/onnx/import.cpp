@@ -55,7 +55,8 @@ class Importer {
     return {};
   }
 
-  const std::vector<ImportRow>& rows() const { return rows_; }
+  // After run() and finish().
+  std::vector<ImportRow> take_rows() { return std::move(rows_); }
 
   // After run().
   Result<Import> finish() {
@@ -82,7 +83,7 @@ class Importer {
     remove_dead(graph);
     const Status sound = verify(graph);
     if (!sound) return sound.error();
-    return Import{std::move(graph), byte_input_, std::move(rows_), std::move(notes_)};
+    return Import{std::move(graph), byte_input_, std::move(notes_)};
   }
 
  private:
@@ -461,15 +462,23 @@ class Importer {
 
 }  // namespace onnx
 
-Result<Import> import_onnx(std::span<const std::byte> bytes, const std::string& folder,
-                           const ImportOptions& options) {
+Result<ImportCheck> check_onnx(std::span<const std::byte> bytes, const std::string& folder,
+                               const ImportOptions& options) {
   Result<onnx::ModelProto> model = onnx::parse_model(bytes);
   if (!model) return model.error();
   if (const Status flat = onnx::inline_calls(*model); !flat) return flat.error();
   onnx::Importer importer(*model, folder, options);
   const Status status = importer.run();
   if (!status) return status.error();
-  return importer.finish();
+  Result<Import> import = importer.finish();
+  return ImportCheck{importer.take_rows(), std::move(import)};
+}
+
+Result<Import> import_onnx(std::span<const std::byte> bytes, const std::string& folder,
+                           const ImportOptions& options) {
+  Result<ImportCheck> checked = check_onnx(bytes, folder, options);
+  if (!checked) return checked.error();
+  return std::move(checked->import);
 }
 
 Result<Import> import_onnx(const std::string& path, const ImportOptions& options) {
@@ -479,17 +488,6 @@ Result<Import> import_onnx(const std::string& path, const ImportOptions& options
   Result<Import> import = import_onnx(*bytes, folder.empty() ? "." : folder, options);
   if (!import) return Error{import.error().kind, concat(path, ": ", import.error().message)};
   return import;
-}
-
-Result<std::vector<ImportRow>> check_onnx(std::span<const std::byte> bytes,
-                                          const std::string& folder, const ImportOptions& options) {
-  Result<onnx::ModelProto> model = onnx::parse_model(bytes);
-  if (!model) return model.error();
-  if (const Status flat = onnx::inline_calls(*model); !flat) return flat.error();
-  onnx::Importer importer(*model, folder, options);
-  const Status status = importer.run();
-  if (!status) return status.error();
-  return importer.rows();
 }
 
 }  // namespace octavo

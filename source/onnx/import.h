@@ -21,17 +21,21 @@ struct ImportOptions {
   std::string output_node;
 };
 
+struct Import {
+  Graph graph;                     // verified; input as the file has it (NCHW or NHWC)
+  bool byte_input = false;         // the file's input is uint8: pixels enter as they are
+  std::vector<std::string> notes;  // what was assumed, e.g. "symbolic batch taken as 1"
+};
+
 // A row of `octavo check`: one node of the file.
 struct ImportRow {
   std::string name, op_type;
   std::string becomes;  // IR operator, "folded", or "unsupported: why"
 };
 
-struct Import {
-  Graph graph;                     // verified; input as the file has it (NCHW or NHWC)
-  bool byte_input = false;         // the file's input is uint8: pixels enter as they are
-  std::vector<ImportRow> rows;     // a row a node of the file, in its order
-  std::vector<std::string> notes;  // what was assumed, e.g. "symbolic batch taken as 1"
+struct ImportCheck {
+  std::vector<ImportRow> rows;  // a row a node of the file, in its order
+  Result<Import> import;        // what import_onnx gives of the same file
 };
 
 // All unsupported nodes are named at once in the Error.
@@ -39,9 +43,9 @@ Result<Import> import_onnx(const std::string& path, const ImportOptions& options
 // The same from memory; external data is looked for in `folder` (none if empty).
 Result<Import> import_onnx(std::span<const std::byte> bytes, const std::string& folder,
                            const ImportOptions& options = {});
-// The rows alone, also of a model that cannot be imported: what `check` prints.
-Result<std::vector<ImportRow>> check_onnx(std::span<const std::byte> bytes,
-                                          const std::string& folder,
-                                          const ImportOptions& options = {});
+// The same with its rows, which a model that cannot be imported has too. An Error only where there
+// are none: the file is wrong as a whole.
+Result<ImportCheck> check_onnx(std::span<const std::byte> bytes, const std::string& folder,
+                               const ImportOptions& options = {});
 
 }  // namespace octavo

@@ -31,22 +31,23 @@ std::optional<Range> range_of(DataType type) {
 }
 
 // As a plan stores the values: signed integers are shifted by half of their range, exactly.
-FakeQuantize rounding_of(const Quantizer& q) {
+Grid grid_of(const Quantizer& q) {
   const Range range = *range_of(q.type);
-  FakeQuantize out;
-  out.highest = static_cast<int32_t>(range.hi - range.lo);
-  out.scale = q.scale;
-  out.zero_point.clear();
+  Grid out{q.scale, {}, static_cast<int32_t>(range.hi - range.lo)};
   for (const int64_t zero : q.zero_point) {
     out.zero_point.push_back(static_cast<int32_t>(zero - range.lo));
   }
-  out.axis = static_cast<int>(q.axis);
+  return out;
+}
+
+FakeQuantize rounding_of(const Quantizer& q) {
+  FakeQuantize out{grid_of(q), static_cast<int>(q.axis)};
   const auto all_equal = [](const auto& values) {
     return std::equal(values.begin() + 1, values.end(), values.begin());
   };
-  if (all_equal(out.scale) && all_equal(out.zero_point)) {
-    out.scale.resize(1);
-    out.zero_point.resize(1);
+  if (all_equal(out.grid.scale) && all_equal(out.grid.zero_point)) {
+    out.grid.scale.resize(1);
+    out.grid.zero_point.resize(1);
     out.axis = 0;
   }
   return out;
@@ -72,13 +73,16 @@ void for_elements(const Shape& shape, const Quantizer& q, Function f) {
 
 Outputs quantize_constant(NodeContext& node, const Constant& x, const Quantizer& q) {
   if (!x.reals) return node.fail("it quantizes integers");
+  if (!is_stored(q.type)) {
+    return node.fail(
+        concat("it quantizes to ", data_type_name(q.type), "; 8 and 16 bits are known"));
+  }
   if (!node.budget().spend(x.size(), x.size())) return node.fail("asks for too much memory");
-  const Range range = *range_of(q.type);
+  const Grid grid = grid_of(q);
+  const int64_t lowest = range_of(q.type)->lo;
   std::vector<int64_t> values(x.reals->size());
   for_elements(x.shape, q, [&](size_t i, size_t entry) {
-    const double level = std::nearbyint((*x.reals)[i] / q.scale[entry]);
-    const double bounded = level > -1e10 ? std::min(level, 1e10) : -1e10;  // NaN has no integer
-    values[i] = std::clamp(static_cast<int64_t>(bounded) + q.zero_point[entry], range.lo, range.hi);
+    values[i] = grid.code((*x.reals)[i], entry) + lowest;
   });
   Constant out = make_integers(x.shape, std::move(values));
   out.stored = q.type;

@@ -76,8 +76,9 @@ void warn_of_dark_dumps(const CheckedInputs& checked, const BuildOptions& option
 
 Preprocess seen_by_graph(const Model& model) {
   Preprocess out = model.preprocess;
-  out.mean = model.graph_mean;
-  out.std = model.graph_std;
+  const auto [mean, std] = model.graph().normalization.value_or(Normalization{});
+  out.mean = mean;
+  out.std = std;
   return out;
 }
 
@@ -85,13 +86,14 @@ Preprocess seen_by_graph(const Model& model) {
 Status name_int16(const Model& model, const BuildOptions& options, QuantizeOptions& quantize,
                   std::vector<std::string>& notes) {
   if (options.int16.empty() && !options.all_int16) return {};
-  const Graph graph = prepare_for_steps(model.graph(), model.picture_input);
-  auto resolved = resolve_int16(graph, options.int16);
+  const auto graph = prepare_for_steps(model.graph(), quantize.disabled);
+  if (!graph) return graph.error();
+  auto resolved = resolve_int16(*graph, options.int16);
   if (!resolved) return resolved.error();
   std::vector<std::string>& names = quantize.int16_nodes;
   names.insert(names.end(), resolved->names.begin(), resolved->names.end());
   notes.insert(notes.end(), resolved->notes.begin(), resolved->notes.end());
-  if (options.all_int16) names = all_step_nodes(graph);
+  if (options.all_int16) names = all_step_nodes(*graph);
   return {};
 }
 
@@ -215,20 +217,54 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
 
 // ---- a calibration that is kept
 
-Status check_cache_of(const BuildOptions& options) {
-  if (options.cache.path.empty()) return {};
+Status check_caches_of(const BuildOptions& options) {
+  if (!options.quantization_cache.path.empty() && options.bounds.any()) {
+    return usage_error(
+        "--quantization-cache keeps one quantization, and a search for bounds makes many: give "
+        "bounds, or that");
+  }
+  const Status possible = check_quantization_cache(options.quantization_cache);
+  if (!possible || options.cache.path.empty()) return possible;
   if (!options.has_calibration()) {
     return usage_error(
         "--calib-cache keeps what calibration pictures told: --calib DATA names them");
   }
-  return check_cache(options.cache);
+  return check_calibration_cache(options.cache);
 }
 
-// What a kept calibration has to say.
+// What a kept calibration or quantization has to say.
 struct CacheReport {
   bool kept = false;  // the file's was taken
   std::vector<std::string> notes;
 };
+
+// What `load` of calibration_cache.h gives, told to `report`.
+template <class Load>
+auto load_kept(Load load, const CacheFile& cache, const CalibrationKey& key, CacheReport& report) {
+  std::string replaced;
+  auto loaded = load(cache, key, replaced);
+  report.kept = loaded && *loaded != nullptr;
+  if (!replaced.empty()) report.notes.push_back(std::move(replaced));
+  return loaded;
+}
+
+// Those of the file's graph, and of what the quantizer makes of it before it calibrates.
+std::vector<std::string> disabled_rewrites(const BuildOptions& options) {
+  std::vector<std::string> out = options.model.disabled_rewrites;
+  for (const Rewrite& rewrite : step_rewrites()) {
+    const std::vector<std::string>& names = options.quantize.disabled;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(out),
+                 [&](const std::string& name) { return name == rewrite.name; });
+  }
+  return out;
+}
+
+Result<CalibrationKey> key_of(const Model& model, const std::string& model_sha256,
+                              const CheckedInputs& checked, const BuildOptions& options,
+                              const CalibrationFeed& feed) {
+  return calibration_key(model, {model_sha256, checked.sha256, disabled_rewrites(options),
+                                 feed.pixels != nullptr, feed.views});
+}
 
 // Of options.cache; none without one.
 Result<std::optional<CalibrationStore>> calibration_store(
@@ -236,23 +272,34 @@ Result<std::optional<CalibrationStore>> calibration_store(
     const BuildOptions& options, const CalibrationFeed& feed, const InputFeed& pictures,
     CacheReport& report) {
   if (options.cache.path.empty()) return std::optional<CalibrationStore>{};
-  auto key = calibration_key(model, {model_sha256, checked.sha256, options.model.disabled_rewrites,
-                                     feed.pixels != nullptr, feed.views});
+  auto key = key_of(model, model_sha256, checked, options, feed);
   if (!key) return key.error();
-  const CalibrationCache& cache = options.cache;
+  const CacheFile& cache = options.cache;
   CalibrationStore store;
   store.load = [&cache, key = *key, &report] {
-    std::string replaced;
-    auto loaded = load_calibration(cache, key, replaced);
-    report.kept = loaded && *loaded != nullptr;
-    if (!replaced.empty()) report.notes.push_back(std::move(replaced));
-    return loaded;
+    return load_kept(load_calibration, cache, key, report);
   };
   store.save = [&cache, key = *key, &pictures](const Calibration& calibration) -> Status {
     if (const Status same = pictures.unchanged(); !same) return same;
     return save_calibration(cache, key, calibration);
   };
   return std::optional(std::move(store));
+}
+
+// Of options.quantization_cache. `key`: of the quantization.
+std::optional<QuantizationStore> quantization_store(const BuildOptions& options, CalibrationKey key,
+                                                    const InputFeed& pictures,
+                                                    CacheReport& report) {
+  const CacheFile& cache = options.quantization_cache;
+  if (cache.path.empty()) return std::nullopt;
+  QuantizationStore store;
+  store.load = [&cache, key, &report] { return load_kept(load_quantization, cache, key, report); };
+  store.save = [&cache, key, &pictures](const Quantization& quantization,
+                                        const std::vector<std::string>& warnings) -> Status {
+    if (const Status same = pictures.unchanged(); !same) return same;
+    return save_quantization(cache, {key, quantization, warnings});
+  };
+  return store;
 }
 
 // ---- what the plan says of itself
@@ -290,7 +337,7 @@ std::string options_json(const BuildOptions& options, const QuantizeOptions& q,
   }
   out += "],\"disabled\":[";
   std::vector<std::string> disabled = options.model.disabled_rewrites;
-  disabled.insert(disabled.end(), q.disabled_passes.begin(), q.disabled_passes.end());
+  disabled.insert(disabled.end(), q.disabled.begin(), q.disabled.end());
   for (size_t i = 0; i < disabled.size(); ++i) {
     out += concat(i ? "," : "", "\"", json_escaped(disabled[i]), "\"");
   }
@@ -352,7 +399,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   const auto start = std::chrono::steady_clock::now();
   if (const Status possible = check_bounds(options); !possible) return possible.error();
   if (const Status possible = check_options(options.quantize); !possible) return possible.error();
-  if (const Status possible = check_cache_of(options); !possible) return possible.error();
+  if (const Status possible = check_caches_of(options); !possible) return possible.error();
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();
   const Model* model = &file->model;
@@ -399,14 +446,24 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
       calibration_store(*model, file->sha256, *checked, options, feed, pictures, cached);
   if (!store) return store.error();
   const CalibrationStore* kept = *store ? &**store : nullptr;
+  CacheReport cached_whole;
+  auto key = key_of(*model, file->sha256, *checked, options, feed);
+  if (!key) return key.error();
+  const auto whole = quantization_store(
+      options, quantization_key(*std::move(key), options_json(options, how_to_quantize, {})),
+      pictures, cached_whole);
   if (options.bounds.any()) result.search.emplace();
-  auto quantized = result.search ? search_plan(*model, options, how_to_quantize, how, feed, kept,
-                                               pictures, *result.search)
-                                 : quantize(model->graph(), how, feed, how_to_quantize, kept);
+  auto quantized =
+      result.search
+          ? search_plan(*model, options, how_to_quantize, how, feed, kept, pictures, *result.search)
+          : quantize(model->graph(), how, feed, how_to_quantize, kept, whole ? &*whole : nullptr);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();
   result.calibration_kept = cached.kept;
-  result.notes.insert(result.notes.end(), cached.notes.begin(), cached.notes.end());
+  result.quantization_kept = cached_whole.kept;
+  for (const CacheReport& report : {cached_whole, cached}) {
+    result.notes.insert(result.notes.end(), report.notes.begin(), report.notes.end());
+  }
   result.plan = std::move(quantized->plan);
   for (std::string& warning : quantized->warnings) result.warnings.push_back(std::move(warning));
 
@@ -431,7 +488,7 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
 
 Result<Advice> advise(const std::string& model_path, const Plan& plan,
                       const std::vector<Sample>& judges, const BuildOptions& options) {
-  if (const Status possible = check_cache_of(options); !possible) return possible.error();
+  if (const Status possible = check_caches_of(options); !possible) return possible.error();
   const auto file = open_model_file(model_path, options.model);
   if (!file) return file.error();
   const Model& model = file->model;

@@ -37,13 +37,14 @@ struct CallerInputs {
 
 struct BuildOptions {
   ModelOptions model;
-  std::string calibration;  // DATA
-  bool synthetic = false;   // in its place pictures that are made (synthetic_pictures.h)
-  CallerInputs inputs;      // or those of the caller, all of them
-  size_t samples = 300;     // at most; 0: all
-  CalibrationCache cache;   // no path: none
-  std::string evaluation;   // DATA for the overlap warning; may be empty
-  std::string labels;       // FILE of class names; may be empty
+  std::string calibration;       // DATA
+  bool synthetic = false;        // in its place pictures that are made (synthetic_pictures.h)
+  CallerInputs inputs;           // or those of the caller, all of them
+  size_t samples = 300;          // at most; 0: all
+  CacheFile cache;               // of the calibration; no path: none
+  CacheFile quantization_cache;  // likewise; not with bounds
+  std::string evaluation;        // DATA for the overlap warning; may be empty
+  std::string labels;            // FILE of class names; may be empty
   int class_offset = 0;
   std::optional<Dumps> dumps;        // none: the files of `calibration` say what they are
   std::vector<NodePrecision> int16;  // beside quantize.int16_nodes
@@ -70,6 +71,7 @@ struct BuildResult {
   size_t pictures = 0;                  // that calibrated
   bool synthetic = false;               // these were made
   bool calibration_kept = false;        // --calib-cache had it
+  bool quantization_kept = false;       // --quantization-cache had it
   size_t classes_seen = 0;              // 0 where the data set has no labels
   std::vector<std::string> unreadable;  // one sentence a picture
   std::vector<std::string> warnings, notes;

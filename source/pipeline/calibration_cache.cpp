@@ -1,6 +1,7 @@
 #include "pipeline/calibration_cache.h"
 
 #include <filesystem>
+#include <optional>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -45,14 +46,52 @@ std::string preprocessing_text(const Model& model, bool pixels) {
   };
   add("mean", how.mean);
   add("std", how.std);
-  add("the graph's mean", model.graph_mean);
-  add("the graph's std", model.graph_std);
+  const auto [mean, std] = model.graph().normalization.value_or(Normalization{});
+  add("the graph's mean", mean);
+  add("the graph's std", std);
   return out;
 }
 
-Error about(const CalibrationCache& cache, const Error& error) {
-  return {error.kind, concat("--calib-cache ", quoted(cache.path), ": ", error.message,
-                             "; --overwrite makes it anew")};
+// What a file keeps, and what users call it.
+struct Kind {
+  std::string_view flag, name;
+  bool (*is_one)(std::span<const std::byte> bytes);
+};
+constexpr Kind calibrations{"--calib-cache", "calibration", looks_like_calibration};
+constexpr Kind quantizations{"--quantization-cache", "quantization", looks_like_quantization};
+
+Status check_cache(const CacheFile& cache, const Kind& kind) {
+  if (cache.path.empty()) return {};
+  if (is_there(cache.path)) {
+    const auto first = read_file_part(cache.path, 0, 8);
+    if (!first) return first.error();
+    if (!kind.is_one(*first)) {
+      return rejected(concat(kind.flag, " ", quoted(cache.path), " is no ", kind.name,
+                             " that Octavo kept, and is left as it is: name another file"));
+    }
+  }
+  return cache.write ? check_writable(cache.path, true) : Status{};
+}
+
+// Kept: KeptCalibration or KeptQuantization.
+template <class Kept>
+Result<std::optional<Kept>> load(const CacheFile& cache, const Kind& kind,
+                                 Result<Kept> (*deserialize)(std::span<const std::byte>),
+                                 const CalibrationKey& key, std::string& replaced) {
+  if (!is_there(cache.path)) return std::optional<Kept>{};
+  const auto bytes = read_file(cache.path, most_bytes);
+  if (!bytes) return bytes.error();
+  auto kept = deserialize(*bytes);
+  const std::string differing = kept ? differing_parts(kept->key, key) : std::string();
+  if (kept && differing.empty()) return std::optional(*std::move(kept));
+  const Error problem =
+      kept ? rejected(concat("it keeps a ", kind.name, " of another ", differing)) : kept.error();
+  if (!cache.overwrite || !kind.is_one(*bytes)) {
+    return Error{problem.kind, concat(kind.flag, " ", quoted(cache.path), ": ", problem.message,
+                                      "; --overwrite makes it anew")};
+  }
+  replaced = concat(kind.flag, " ", quoted(cache.path), " is made anew: ", problem.message);
+  return std::optional<Kept>{};
 }
 
 }  // namespace
@@ -72,43 +111,48 @@ Result<CalibrationKey> calibration_key(const Model& model, const CalibrationSour
                         {"kind of processor", best_isa_name(machine_features())}};
 }
 
-Status check_cache(const CalibrationCache& cache) {
-  if (cache.path.empty()) return {};
-  if (is_there(cache.path)) {
-    const auto first = read_file_part(cache.path, 0, 8);
-    if (!first) return first.error();
-    if (!looks_like_calibration(*first)) {
-      return rejected(concat("--calib-cache ", quoted(cache.path),
-                             " is no calibration that Octavo kept, and is left as it is: name "
-                             "another file"));
-    }
-  }
-  return cache.write ? check_writable(cache.path, true) : Status{};
+CalibrationKey quantization_key(CalibrationKey calibration, const std::string& options) {
+  calibration.push_back({"set of options", options});
+  return calibration;
 }
 
-Result<std::shared_ptr<const Calibration>> load_calibration(const CalibrationCache& cache,
+Status check_calibration_cache(const CacheFile& cache) {
+  return check_cache(cache, calibrations);
+}
+
+Status check_quantization_cache(const CacheFile& cache) {
+  return check_cache(cache, quantizations);
+}
+
+Result<std::shared_ptr<const Calibration>> load_calibration(const CacheFile& cache,
                                                             const CalibrationKey& key,
                                                             std::string& replaced) {
+  auto kept = load(cache, calibrations, deserialize_calibration, key, replaced);
+  if (!kept) return kept.error();
   using Loaded = std::shared_ptr<const Calibration>;
-  if (!is_there(cache.path)) return Loaded{};
-  const auto bytes = read_file(cache.path, most_bytes);
-  if (!bytes) return bytes.error();
-  auto kept = deserialize_calibration(*bytes);
-  const std::string differing = kept ? differing_parts(kept->key, key) : std::string();
-  if (kept && differing.empty()) {
-    return Loaded(std::make_shared<const Calibration>(std::move(kept->calibration)));
-  }
-  const Error problem =
-      kept ? rejected(concat("it keeps a calibration of another ", differing)) : kept.error();
-  if (!cache.overwrite || !looks_like_calibration(*bytes)) return about(cache, problem);
-  replaced = concat("--calib-cache ", quoted(cache.path), " is made anew: ", problem.message);
-  return Loaded{};
+  if (!*kept) return Loaded{};
+  return Loaded(std::make_shared<const Calibration>(std::move((*kept)->calibration)));
 }
 
-Status save_calibration(const CalibrationCache& cache, const CalibrationKey& key,
+Result<std::shared_ptr<const KeptQuantization>> load_quantization(const CacheFile& cache,
+                                                                  const CalibrationKey& key,
+                                                                  std::string& replaced) {
+  auto kept = load(cache, quantizations, deserialize_quantization, key, replaced);
+  if (!kept) return kept.error();
+  using Loaded = std::shared_ptr<const KeptQuantization>;
+  if (!*kept) return Loaded{};
+  return Loaded(std::make_shared<const KeptQuantization>(**std::move(kept)));
+}
+
+Status save_calibration(const CacheFile& cache, const CalibrationKey& key,
                         const Calibration& calibration) {
   if (!cache.write) return {};
   return write_file(cache.path, serialize_calibration(key, calibration), true);
+}
+
+Status save_quantization(const CacheFile& cache, const KeptQuantization& kept) {
+  if (!cache.write) return {};
+  return write_file(cache.path, serialize_quantization(kept), true);
 }
 
 }  // namespace octavo

@@ -171,7 +171,7 @@ class Beginner {
     if (op.by_axis() && op.axis != static_cast<int>(tensor(at.output).shape.size()) - 1) {
       return Obstacle{Why::rounding_axis, {}, {}, op.axis};
     }
-    step.rounding = rounding_of(op);
+    step.rounding = op.grid;
     begin_copy(at, step);
     return {};
   }
@@ -340,10 +340,6 @@ std::optional<Obstacle> begin_step(const Wiring& wiring, uint32_t node, FormedSt
   const Node& at = wiring.graph.nodes[node];
   const Beginner beginner(wiring);
   return std::visit([&](const auto& op) { return beginner.begin(op, at, step); }, at.op);
-}
-
-GivenRounding rounding_of(const FakeQuantize& op) {
-  return {op.scale, op.zero_point, op.highest};
 }
 
 bool is_activation(const Unary& unary) {

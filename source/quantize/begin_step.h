@@ -28,7 +28,6 @@ struct Wiring {
 std::optional<Obstacle> begin_step(const Wiring& wiring, uint32_t node, FormedStep& step);
 
 // As the file states it, along the channels.
-GivenRounding rounding_of(const FakeQuantize& op);
 
 // Activations that an epilogue can perform: written out, or smooth enough for a table.
 bool is_activation(const Unary& unary);

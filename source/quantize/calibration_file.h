@@ -1,9 +1,6 @@
 // Calibration as bytes: what the pictures told, kept from one build for the next. The key says what
 // it was made from; a reader compares that with its own before it believes any of it.
-//
-//   8 bytes  magic       8 bytes  format       8 bytes  XXH3-64 of the rest
-//   key, then Calibration: fields in their order, lists after their length, little-endian; counts
-//   of histograms, which are mostly 0, seven bits a byte
+// Its bytes: kept_file.h.
 #pragma once
 
 #include <cstddef>

@@ -111,7 +111,7 @@ class Former {
     if (x == no_tensor) return {};
     const auto& given = rounded_by_[x];
     if (!given && x != graph_.input) return {};
-    const bool of_bytes = !given || given->type() == ElementType::u8;
+    const bool of_bytes = !given || type_of(*given) == ElementType::u8;
     if (!of_bytes && given->by_channel()) return {};
     auto nodes = looked_up_nodes(graph_, wiring_.consumers, n, x, of_bytes);
     if (!nodes.empty() && gives_logits(node(nodes.back()).output)) return {};
@@ -159,9 +159,7 @@ class Former {
            rounding.axis == static_cast<int>(tensor(node(n).output).shape.size()) - 1;
   }
 
-  GivenRounding rounding_at(uint32_t n) const {
-    return rounding_of(std::get<FakeQuantize>(node(n).op));
-  }
+  const Grid& rounding_at(uint32_t n) const { return std::get<FakeQuantize>(node(n).op).grid; }
 
   // Whether the rounding finds every value where it would put it: they were only moved since an
   // equal one.
@@ -388,14 +386,14 @@ class Former {
   }
 
   // That of a file whose integers the constant was, if it tells one.
-  static std::optional<GivenRounding> rounding_of_constant(const std::vector<float>& values) {
+  static std::optional<Grid> rounding_of_constant(const std::vector<float>& values) {
     const auto [least, most] = std::minmax_element(values.begin(), values.end());
     for (const WholeLevels levels : {levels_of_any_byte, levels_of_any_word}) {
       const auto scale = stored_scale(values, levels);
       if (!scale) continue;
       const auto lowest = std::min(0, static_cast<int32_t>(std::rint(*least / *scale)));
       const auto highest = std::max(0, static_cast<int32_t>(std::rint(*most / *scale)));
-      if (highest - lowest <= levels.hi) return GivenRounding{{*scale}, {-lowest}, levels.hi};
+      if (highest - lowest <= levels.hi) return Grid{{*scale}, {-lowest}, levels.hi};
     }
     return std::nullopt;
   }
@@ -420,7 +418,7 @@ class Former {
   const Graph& graph_;
   Wiring wiring_;
   std::vector<bool> taken_, constant_stored_;
-  std::vector<std::optional<GivenRounding>> rounded_by_;  // by tensor
+  std::vector<std::optional<Grid>> rounded_by_;  // by tensor
   std::vector<Refusal> refused_;
   FormedSteps formed_;
 };

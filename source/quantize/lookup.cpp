@@ -46,8 +46,7 @@ float binary_value(Binary::Kind kind, float a, float b) {
 
 bool is_clamp(const Node& node) {
   const auto* unary = std::get_if<Unary>(&node.op);
-  return unary != nullptr &&
-         (unary->kind == Unary::Kind::relu || unary->kind == Unary::Kind::clip);
+  return unary != nullptr && (unary->kind == Unary::Kind::relu || unary->kind == Unary::Kind::clip);
 }
 
 // Whether its result for a channel follows from the argument's value there, for all channels alike
@@ -147,14 +146,6 @@ float chain_value(const Graph& graph, const std::vector<uint32_t>& nodes, size_t
     x = node.output;
   }
   return value;
-}
-
-int32_t code_of(const GivenRounding& rounding, size_t c, float value) {
-  const auto zero = static_cast<float>(rounding.zero_point_of(c));
-  const float level = std::nearbyint(value / rounding.scale_of(c)) + zero;
-  if (std::isnan(level)) return rounding.zero_point_of(c);
-  return static_cast<int32_t>(
-      std::clamp(level, 0.0f, static_cast<float>(rounding.highest)));
 }
 
 }  // namespace octavo

@@ -22,8 +22,4 @@ bool is_alike_for_all_channels(const Graph& graph, const std::vector<uint32_t>& 
 // What the nodes but the last make of a value of channel c.
 float chain_value(const Graph& graph, const std::vector<uint32_t>& nodes, size_t c, float value);
 
-// The code that the rounding stores for a value of channel c: rint(value / scale) + zero point,
-// clamped. NaN becomes the zero point.
-int32_t code_of(const GivenRounding& rounding, size_t c, float value);
-
 }  // namespace octavo

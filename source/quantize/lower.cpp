@@ -359,7 +359,7 @@ class Lowering {
     for (size_t c = 0; c < (one_table ? 1 : output_channels(step)); ++c) {
       for (int32_t code = 0; code <= from.levels.hi; ++code) {
         const float real = chain_value(graph_, step.nodes, c, real_value(step, c, code));
-        out.table.push_back(static_cast<int16_t>(code_of(*step.rounding, c, real)));
+        out.table.push_back(static_cast<int16_t>(step.rounding->code(real, c)));
       }
     }
     const size_t levels = static_cast<size_t>(from.levels.hi) + 1;

@@ -32,10 +32,15 @@ Status check_preprocess(const Graph& graph, const Preprocess* how) {
 }  // namespace
 
 Result<StepNetwork> cut_into_steps(const Graph& original, const Preprocess* how,
-                                   const std::vector<std::string>& int16_nodes) {
+                                   const QuantizeOptions& options) {
   if (const Status good = check_preprocess(original, how); !good) return good.error();
   StepNetwork out;
-  out.graph = prepare_for_steps(original, how != nullptr);
+  out.graph = original;
+  out.graph.normalization =
+      how == nullptr ? std::nullopt : std::optional(Normalization{how->mean, how->std});
+  auto prepared = prepare_for_steps(std::move(out.graph), options.disabled, options.ran);
+  if (!prepared) return prepared.error();
+  out.graph = *std::move(prepared);
   auto formed = form_steps(out.graph);
   if (!formed) return formed.error();
   out.formed = std::move(*formed);
@@ -43,7 +48,7 @@ Result<StepNetwork> cut_into_steps(const Graph& original, const Preprocess* how,
   if (const Status status = check_ties(out.graph, out.formed, out.flow); !status) {
     return status.error();
   }
-  auto types = stored_types(out.graph, out.formed, int16_nodes);
+  auto types = stored_types(out.graph, out.formed, options.int16_nodes);
   if (!types) return types.error();
   out.types = std::move(*types);
   out.mapping = input_mapping(out.graph, how);

@@ -22,9 +22,10 @@ struct StepNetwork {
   bool is_picture(TensorId t) const { return mapping.picture && t == graph.input; }
 };
 
-// `graph` has been through run_rewrites. The errors of form_steps and stored_types, and those of
-// a preprocessing that does not fit the network.
+// `graph` has been through run_rewrites. Of the options: int16_nodes, disabled and ran. The errors
+// of prepare_for_steps, form_steps and stored_types, and those of a preprocessing that does not fit
+// the network.
 Result<StepNetwork> cut_into_steps(const Graph& graph, const Preprocess* how,
-                                   const std::vector<std::string>& int16_nodes = {});
+                                   const QuantizeOptions& options = {});
 
 }  // namespace octavo

@@ -9,6 +9,7 @@
 #include "quantize/correct.h"
 #include "quantize/headroom.h"
 #include "quantize/lower.h"
+#include "quantize/prepare.h"
 #include "quantize/report.h"
 #include "quantize/round_weights.h"
 #include "quantize/scales.h"
@@ -104,6 +105,20 @@ constexpr Pass table[] = {
      fill<&Q::report, report_steps, reported_steps>, "", true},
 };
 
+// What can be named to be left out.
+struct Switch {
+  std::string_view kind, name, needed_by;
+};
+
+std::vector<Switch> switches() {
+  std::vector<Switch> out;
+  for (const Rewrite& rewrite : step_rewrites()) {
+    out.push_back({"rewrite", rewrite.name, rewrite.needed_by});
+  }
+  for (const Pass& pass : table) out.push_back({"pass", pass.name, pass.needed_by});
+  return out;
+}
+
 bool is_disabled(const Pass& pass, std::span<const std::string> disabled) {
   return std::find(disabled.begin(), disabled.end(), pass.name) != disabled.end();
 }
@@ -114,36 +129,41 @@ std::span<const Pass> passes() {
   return table;
 }
 
-Status check_disabled_passes(std::span<const std::string> disabled) {
+Status check_disabled(std::span<const std::string> disabled) {
+  const std::vector<Switch> all = switches();
   std::vector<std::string> names;
   std::string optional;
-  for (const Pass& pass : table) {
-    names.emplace_back(pass.name);
-    if (pass.needed_by.empty()) optional += (optional.empty() ? "" : ", ") + names.back();
+  for (const Switch& one : all) {
+    names.emplace_back(one.name);
+    if (one.needed_by.empty()) optional += (optional.empty() ? "" : ", ") + names.back();
   }
   for (const std::string& name : disabled) {
-    const auto pass = std::find_if(std::begin(table), std::end(table),
-                                   [&](const Pass& p) { return p.name == name; });
-    if (pass == std::end(table)) {
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Switch& one) { return one.name == name; });
+    if (found == all.end()) {
       const std::string near = nearest_name(name, names);
       return usage_error(concat("no pass is called ", quoted(name),
                                 near.empty() ? concat("; those that can be left out are ", optional)
                                              : concat("; did you mean ", quoted(near), "?")));
     }
-    if (!pass->needed_by.empty()) {
-      return usage_error(concat("the pass ", quoted(name), " cannot be left out: ", pass->needed_by,
-                                " needs it; those that can are ", optional));
+    if (!found->needed_by.empty()) {
+      return usage_error(concat("the ", found->kind, " ", quoted(name),
+                                " cannot be left out: ", found->needed_by,
+                                " needs it; those that "
+                                "can are ",
+                                optional));
     }
   }
   return {};
 }
 
-std::vector<std::string> take_passes(std::vector<std::string>& names) {
-  const auto is_rewrite = [](const std::string& name) {
-    return std::none_of(std::begin(table), std::end(table),
-                        [&](const Pass& pass) { return pass.name == name; });
+std::vector<std::string> take_for_quantizer(std::vector<std::string>& names) {
+  const std::vector<Switch> all = switches();
+  const auto is_other = [&](const std::string& name) {
+    return std::none_of(all.begin(), all.end(),
+                        [&](const Switch& one) { return one.name == name; });
   };
-  const auto first = std::stable_partition(names.begin(), names.end(), is_rewrite);
+  const auto first = std::stable_partition(names.begin(), names.end(), is_other);
   std::vector<std::string> out(first, names.end());
   names.erase(first, names.end());
   return out;

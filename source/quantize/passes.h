@@ -23,11 +23,13 @@ struct Pass {
 
 std::span<const Pass> passes();
 
-// `usage` where a name is no pass's, with the nearest, or that of a pass which another needs.
-Status check_disabled_passes(std::span<const std::string> disabled);
+// `usage` where a name is neither a pass's nor that of a rewrite for steps (prepare.h), with the
+// nearest, or that of one which another needs.
+Status check_disabled(std::span<const std::string> disabled);
 
-// What is left out is named together with rewrites of the graph: takes the passes out of `names`.
-std::vector<std::string> take_passes(std::vector<std::string>& names);
+// What is left out is named together with rewrites of any graph: takes what is the quantizer's,
+// passes and rewrites for steps, out of `names`.
+std::vector<std::string> take_for_quantizer(std::vector<std::string>& names);
 
 // All of the table that is not disabled. `ran` is told of each; it may be empty.
 Result<Quantization> run_passes(const PassInputs& inputs, std::span<const std::string> disabled,

@@ -10,4 +10,10 @@ StoredConvolution Quantization::convolution(size_t step) const {
   return out;
 }
 
+Quantized with_report(Quantization quantization, std::vector<std::string> warnings) {
+  Quantized out{std::move(quantization.plan), std::move(warnings)};
+  out.plan.report = std::move(quantization.report.steps);
+  return out;
+}
+
 }  // namespace octavo

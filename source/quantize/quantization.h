@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "plan/plan.h"
+#include "quantize/quantize.h"
 #include "quantize/stored.h"
 #include "quantize/table.h"
 
@@ -39,5 +41,8 @@ struct Quantization {
   // Of a step that is one, as far as the passes have come.
   StoredConvolution convolution(size_t step) const;
 };
+
+// Its plan, with its report.
+Quantized with_report(Quantization quantization, std::vector<std::string> warnings);
 
 }  // namespace octavo

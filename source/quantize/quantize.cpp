@@ -6,6 +6,7 @@
 #include "base/fixed.h"
 #include "base/text.h"
 #include "quantize/passes.h"
+#include "quantize/quantization_file.h"
 #include "quantize/quantizer.h"
 #include "quantize/roundings.h"
 #include "quantize/warnings.h"
@@ -14,8 +15,14 @@ namespace octavo {
 
 namespace {
 
-Result<Quantized> quantize_by_file(const Graph& original, const Preprocess* how,
-                                   const QuantizeOptions& options) {
+// A quantization, and what it warns of.
+struct Folded {
+  Quantization quantization;
+  std::vector<std::string> warnings;
+};
+
+Result<Folded> fold_by_file(const Graph& original, const Preprocess* how,
+                            const QuantizeOptions& options) {
   const auto network = cut_as_asked(original, how, options);
   if (!network) return network.error();
   const auto& [graph, mapping, formed, types, flow] = *network;
@@ -24,9 +31,9 @@ Result<Quantized> quantize_by_file(const Graph& original, const Preprocess* how,
   PassInputs inputs{*network, calibration, how, nullptr, types.of};
   inputs.method = RangeMethod::maximum;  // pairs tell extremes; there are no histograms
   inputs.per_channel_weights = options.per_channel_weights;
-  auto made = run_passes(inputs, options.disabled_passes, options.ran);
+  auto made = run_passes(inputs, options.disabled, options.ran);
   if (!made) return made.error();
-  return Quantized{std::move(made->plan), weight_warnings(graph, formed)};
+  return Folded{*std::move(made), weight_warnings(graph, formed)};
 }
 
 // "'a', 'b' and 7 more": a warning is a line, not a list.
@@ -85,6 +92,36 @@ Result<Quantization> fold_cheaply_wider(const Quantizer& quantizer, Quantization
   return wider;
 }
 
+Result<Folded> fold_by_pictures(const Graph& graph, const Preprocess* how,
+                                const CalibrationFeed& feed, const QuantizeOptions& options,
+                                const CalibrationStore* store) {
+  const auto quantizer = Quantizer::create(graph, how, feed, options, store);
+  if (!quantizer) return quantizer.error();
+  auto folded = quantizer->fold();
+  if (!folded) return folded.error();
+  std::vector<std::string> of_widening;
+  if (options.auto_int16 && folded->report.logits_cosine < ample_logits_cosine) {
+    folded = folded->report.logits_cosine < least_logits_cosine
+                 ? fold_wider(*quantizer, std::move(*folded), of_widening)
+                 : fold_cheaply_wider(*quantizer, std::move(*folded));
+    if (!folded) return folded.error();
+  }
+  std::vector<std::string> warnings = quantizer->warnings(*folded);
+  warnings.insert(warnings.end(), of_widening.begin(), of_widening.end());
+  return Folded{*std::move(folded), std::move(warnings)};
+}
+
+// What is kept is believed no further than a network of the same steps goes.
+Result<Quantized> quantize_by_kept(const KeptQuantization& kept, const Graph& graph,
+                                   const Preprocess* how, const QuantizeOptions& options) {
+  const auto network = cut_as_asked(graph, how, options);
+  if (!network) return network.error();
+  if (const Status fits = check_quantization(kept.quantization, *network); !fits) {
+    return fits.error();
+  }
+  return with_report(kept.quantization, kept.warnings);
+}
+
 }  // namespace
 
 Status check_options(const QuantizeOptions& options) {
@@ -92,8 +129,8 @@ Status check_options(const QuantizeOptions& options) {
     return usage_error(
         concat("a percentile of ", options.percentile, "; more than 50, up to 100 is expected"));
   }
-  const std::vector<std::string>& disabled = options.disabled_passes;
-  if (const Status possible = check_disabled_passes(disabled); !possible) return possible;
+  const std::vector<std::string>& disabled = options.disabled;
+  if (const Status possible = check_disabled(disabled); !possible) return possible;
   const bool measures = std::find(disabled.begin(), disabled.end(), "report") == disabled.end();
   if (!options.auto_int16 || measures) return {};
   return usage_error(
@@ -102,22 +139,21 @@ Status check_options(const QuantizeOptions& options) {
 }
 
 Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
-                           const QuantizeOptions& options, const CalibrationStore* store) {
-  if (feed.count == 0) return quantize_by_file(graph, how, options);
-  const auto quantizer = Quantizer::create(graph, how, feed, options, store);
-  if (!quantizer) return quantizer.error();
-  auto folded = quantizer->fold();
-  if (!folded) return folded.error();
-  std::vector<std::string> warnings;
-  if (options.auto_int16 && folded->report.logits_cosine < ample_logits_cosine) {
-    folded = folded->report.logits_cosine < least_logits_cosine
-                 ? fold_wider(*quantizer, std::move(*folded), warnings)
-                 : fold_cheaply_wider(*quantizer, std::move(*folded));
-    if (!folded) return folded.error();
+                           const QuantizeOptions& options, const CalibrationStore* store,
+                           const QuantizationStore* kept) {
+  if (kept != nullptr) {
+    const auto there = kept->load();
+    if (!there) return there.error();
+    if (*there != nullptr) return quantize_by_kept(**there, graph, how, options);
   }
-  Quantized out = quantizer->finish(std::move(*folded));
-  out.warnings.insert(out.warnings.end(), warnings.begin(), warnings.end());
-  return out;
+  auto folded = feed.count == 0 ? fold_by_file(graph, how, options)
+                                : fold_by_pictures(graph, how, feed, options, store);
+  if (!folded) return folded.error();
+  if (kept != nullptr) {
+    const Status saved = kept->save(folded->quantization, folded->warnings);
+    if (!saved) return saved.error();
+  }
+  return with_report(std::move(folded->quantization), std::move(folded->warnings));
 }
 
 }  // namespace octavo

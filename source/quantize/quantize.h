@@ -49,8 +49,8 @@ struct QuantizeOptions {
   // may read 16 bits (widen.h); `warnings` says of which tensors. And for tensors that disturb the
   // logits far more than it costs, as far as the logits are not exact enough anyway.
   bool auto_int16 = true;
-  std::vector<std::string> disabled_passes;  // by name (passes.h)
-  PassObserver ran;                          // called after each
+  std::vector<std::string> disabled;  // passes (passes.h) and rewrites (prepare.h), by name
+  PassObserver ran;                   // called after each
   uint64_t seed = 1;
   int threads = 1;
   // Called from one thread at a time: done of total, and what is being done.
@@ -82,6 +82,14 @@ struct CalibrationStore {
   std::function<Status(const Calibration&)> save;
 };
 
+struct KeptQuantization;
+struct Quantization;
+// The same of a quantization, which serves builds that differ in nothing a pass reads.
+struct QuantizationStore {
+  std::function<Result<std::shared_ptr<const KeptQuantization>>()> load;  // null: none is kept
+  std::function<Status(const Quantization&, const std::vector<std::string>& warnings)> save;
+};
+
 struct Quantized {
   Plan plan;  // verified; labels, provenance and golden digests are the caller's to fill in
   std::vector<std::string> warnings;
@@ -89,6 +97,7 @@ struct Quantized {
 
 // `graph` has been through run_rewrites. `how` is null where the model is not fed pictures.
 Result<Quantized> quantize(const Graph& graph, const Preprocess* how, const CalibrationFeed& feed,
-                           const QuantizeOptions& options, const CalibrationStore* store = nullptr);
+                           const QuantizeOptions& options, const CalibrationStore* store = nullptr,
+                           const QuantizationStore* kept = nullptr);
 
 }  // namespace octavo

@@ -37,7 +37,7 @@ Result<StepNetwork> cut_as_asked(const Graph& graph, const Preprocess* how,
                                  const QuantizeOptions& options) {
   if (const Status good = check_options(options); !good) return good.error();
   const Stopwatch watch;
-  auto network = cut_into_steps(graph, how, options.int16_nodes);
+  auto network = cut_into_steps(graph, how, options);
   if (network) {
     tell(options, {"steps", network->formed.steps.size(), "steps formed", watch.milliseconds()});
   }
@@ -101,7 +101,7 @@ PassInputs Quantizer::inputs(std::span<const TensorId> wide) const {
 }
 
 Result<Quantization> Quantizer::fold(std::span<const TensorId> wide) const {
-  return run_passes(inputs(wide), options_.disabled_passes, options_.ran);
+  return run_passes(inputs(wide), options_.disabled, options_.ran);
 }
 
 Result<WideCandidates> Quantizer::wide_candidates(const Quantization& folded) const {
@@ -141,21 +141,25 @@ std::vector<size_t> Quantizer::held_out() const {
   return out;
 }
 
-Quantized Quantizer::finish(Quantization folded) const {
+std::vector<std::string> Quantizer::warnings(const Quantization& folded) const {
   const Graph& graph = network_->graph;
-  Quantized out{std::move(folded.plan),
-                calibration_warnings(*network_, *calibration_, folded.tensors, *feed_)};
-  out.plan.report = std::move(folded.report.steps);
+  std::vector<std::string> out =
+      calibration_warnings(*network_, *calibration_, folded.tensors, *feed_);
   const auto of_weights = weight_warnings(graph, network_->formed);
-  out.warnings.insert(out.warnings.end(), of_weights.begin(), of_weights.end());
+  out.insert(out.end(), of_weights.begin(), of_weights.end());
   for (const TensorId t : network_->types.named) {
     const int32_t most = folded.tensors[t].levels.hi;
     if (most == 32767) continue;
-    out.warnings.push_back(concat("tensor ", quoted(graph.tensors[t].name), " keeps to ",
-                                  std::bit_width(static_cast<uint32_t>(most)),
-                                  " bits and sign of its 16, so that sums of its products fit 32"));
+    out.push_back(concat("tensor ", quoted(graph.tensors[t].name), " keeps to ",
+                         std::bit_width(static_cast<uint32_t>(most)),
+                         " bits and sign of its 16, so that sums of its products fit 32"));
   }
   return out;
+}
+
+Quantized Quantizer::finish(Quantization folded) const {
+  std::vector<std::string> told = warnings(folded);
+  return with_report(std::move(folded), std::move(told));
 }
 
 }  // namespace octavo

@@ -35,7 +35,9 @@ class Quantizer {
   Result<WideCandidates> wide_candidates(const Quantization& folded) const;
   // What `plan`, made from this network, stores with 16 bits and fold() would not.
   Widened widened_in(const Plan& plan) const;
-  // Its plan with its report, and what calibration warns of.
+  // What calibration and weights warn of.
+  std::vector<std::string> warnings(const Quantization& folded) const;
+  // Its plan with its report, and what it warns of.
   Quantized finish(Quantization folded) const;
 
   const Graph& graph() const { return network_->graph; }

@@ -69,8 +69,8 @@ class Teller {
     });
   }
 
-  void see(TensorId t, const std::optional<GivenRounding>& given) {
-    const GivenRounding rounding = given.value_or(GivenRounding{{1.0f}, {128}});  // the logits
+  void see(TensorId t, const std::optional<Grid>& given) {
+    const Grid rounding = given.value_or(Grid{{1.0f}, {128}});  // the logits
     see_channels(t, [&](size_t c) { return range_of(rounding, c); });
   }
 
@@ -121,7 +121,7 @@ class Teller {
   Calibration out_;
 };
 
-std::string text_of(const GivenRounding& rounding) {
+std::string text_of(const Grid& rounding) {
   if (rounding.by_channel()) return "a scale a channel";
   return concat("scale ", rounding.scale[0], " and zero point ", rounding.zero_point[0]);
 }
@@ -129,7 +129,7 @@ std::string text_of(const GivenRounding& rounding) {
 }  // namespace
 
 Status check_ties(const Graph& graph, const FormedSteps& formed, const ChannelFlow& flow) {
-  std::vector<std::optional<GivenRounding>> given(graph.tensors.size());
+  std::vector<std::optional<Grid>> given(graph.tensors.size());
   given[graph.input] = formed.input_rounding;
   for (const auto& step : formed.steps) given[step.output] = step.rounding;
   for (const TensorId root : flow.roots) {

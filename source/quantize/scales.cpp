@@ -310,10 +310,10 @@ class Chooser {
   const ChannelFlow& flow_;
   const Calibration& calibration_;
   std::vector<StoredTensor> tensors_;
-  std::vector<std::optional<GivenRounding>> given_;  // by tensor
-  std::vector<std::vector<ChannelRange>> ranges_;    // by root
-  std::map<TensorId, TensorStatistics> folded_;      // of roots whose channels share scales
-  std::vector<ConvolutionModel> models_;             // by step
+  std::vector<std::optional<Grid>> given_;         // by tensor
+  std::vector<std::vector<ChannelRange>> ranges_;  // by root
+  std::map<TensorId, TensorStatistics> folded_;    // of roots whose channels share scales
+  std::vector<ConvolutionModel> models_;           // by step
 };
 
 }  // namespace

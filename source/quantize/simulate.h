@@ -12,7 +12,9 @@
 
 namespace octavo {
 
-// How one tensor is rounded. lo, hi: stored values less the zero point. Empty: not at all.
+// How one tensor is rounded, by a product with the inverse of its scale, as the plan's multipliers
+// have it (graph/grid.h is a file's way). lo, hi: stored values less the zero point. Empty: not at
+// all.
 struct Rounding {
   std::vector<float> scale, inverse_scale, lo, hi;
 

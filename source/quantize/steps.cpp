@@ -94,13 +94,13 @@ RealRange activation_bounds(const Unary& unary) {
   }
 }
 
-RealRange range_of(const GivenRounding& rounding, size_t c) {
+RealRange range_of(const Grid& rounding, size_t c) {
   const double scale = rounding.scale_of(c);
   const int32_t zero = rounding.zero_point_of(c);
   return {static_cast<float>(-zero * scale), static_cast<float>((rounding.highest - zero) * scale)};
 }
 
-RealRange range_of(const GivenRounding& rounding) {
+RealRange range_of(const Grid& rounding) {
   RealRange all = range_of(rounding, 0);
   for (size_t c = 1; c < rounding.scale.size(); ++c) {
     const RealRange here = range_of(rounding, c);

@@ -69,19 +69,10 @@ using StepForm =
                  form::MatMul, form::Resize, form::Gather, form::Concat, form::Reshape,
                  form::Permute, form::Constant>;
 
-// A file that is quantized already says how a value is stored: as integers from 0 to `highest`,
-// with one scale and zero point or one a channel.
-struct GivenRounding {
-  std::vector<float> scale{1.0f};
-  std::vector<int32_t> zero_point{0};
-  int32_t highest = 255;  // or 65535
-
-  bool by_channel() const { return scale.size() > 1; }
-  float scale_of(size_t c) const { return by_channel() ? scale[c] : scale[0]; }
-  int32_t zero_point_of(size_t c) const { return by_channel() ? zero_point[c] : zero_point[0]; }
-  ElementType type() const { return highest > 255 ? ElementType::u16 : ElementType::u8; }
-  bool operator==(const GivenRounding&) const = default;
-};
+// Of values that a quantized file rounds.
+inline ElementType type_of(const Grid& grid) {
+  return grid.highest > 255 ? ElementType::u16 : ElementType::u8;
+}
 
 struct FormedStep {
   StepForm form;
@@ -96,7 +87,7 @@ struct FormedStep {
   float lo = -std::numeric_limits<float>::infinity();  // clamp of the output, real values
   float hi = std::numeric_limits<float>::infinity();
   TensorId output = 0;
-  std::optional<GivenRounding> rounding;  // none: calibration decides
+  std::optional<Grid> rounding;  // a quantized file's; none: calibration decides
 
   template <class Form>
   bool is() const {
@@ -127,7 +118,7 @@ struct FormedSteps {
   // For every tensor of the graph the stored tensor that holds its values: itself, or
   // what a change of shape without effect ([1, 1, 1, c] to [1, c]) read.
   std::vector<TensorId> stored_as;
-  std::optional<GivenRounding> input_rounding;  // of the network's input, if it is no picture
+  std::optional<Grid> input_rounding;  // of the network's input, if it is no picture
 };
 
 struct Formation {
@@ -160,8 +151,8 @@ struct RealRange {
 RealRange activation_bounds(const Unary& unary);
 
 // What integers of the rounding can say, of channel c and of any.
-RealRange range_of(const GivenRounding& rounding, size_t c);
-RealRange range_of(const GivenRounding& rounding);
+RealRange range_of(const Grid& rounding, size_t c);
+RealRange range_of(const Grid& rounding);
 
 // x * 1 + 0: it only stores what another tensor holds, as another type or in other units.
 bool is_copy(const FormedStep& step);

@@ -97,9 +97,9 @@ class Typer {
   // with it follows.
   void keep_given() {
     given_.assign(graph_.tensors.size(), std::nullopt);
-    if (formed_.input_rounding) given_[graph_.input] = formed_.input_rounding->type();
+    if (formed_.input_rounding) given_[graph_.input] = type_of(*formed_.input_rounding);
     for (const auto& step : formed_.steps) {
-      if (step.rounding) given_[step.output] = step.rounding->type();
+      if (step.rounding) given_[step.output] = type_of(*step.rounding);
     }
     const auto spread_over = [&](const FormedStep& step) {
       if (!moves_only(step)) return;

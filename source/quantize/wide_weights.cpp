@@ -1,10 +1,10 @@
-#include "quantize/wide_weights.h"
-
 #include <algorithm>
 #include <cmath>
 #include <span>
 #include <utility>
 
+#include "quantize/roundings.h"
+#include "quantize/step_rewrites.h"
 #include "quantize/weights.h"
 
 namespace octavo {
@@ -67,65 +67,58 @@ std::vector<float> split(const WholeWeights& weights, int64_t outputs, int64_t c
   return out;
 }
 
-class Splitting {
- public:
-  explicit Splitting(const Graph& graph) : out_(graph) {}
+std::optional<WholeWeights> wide_weights(const Graph& graph, const Node& node) {
+  if (!std::holds_alternative<Conv2d>(node.op) || node.inputs[0] == graph.input) return {};
+  const Tensor& weight = graph.tensors[node.inputs[1]];
+  if (!weight.is_constant() || whole_of(weight, {})) return {};
+  return whole_of(weight, levels_of_any_byte);
+}
 
-  Graph run() {
-    std::vector<Node> nodes;
-    for (Node node : out_.nodes) {
-      if (const auto weights = wide_weights(node)) {
-        const int64_t parts = parts_of(*weights);
-        nodes.push_back(repeat_channels(node, parts));
-        put_weights(node, *weights, parts);
-        node.inputs[0] = nodes.back().output;
-      }
-      nodes.push_back(std::move(node));
-    }
-    out_.nodes = std::move(nodes);
-    return std::move(out_);
+// The channels of each group, `parts` times.
+Node repeat_channels(Graph& graph, const Node& node, int64_t parts) {
+  const TensorId x = node.inputs[0];
+  const int64_t of_group = graph.tensors[node.inputs[1]].shape[3];
+  const std::string name = graph.tensors[x].name + ".repeated." + node.name;
+  Shape shape = graph.tensors[x].shape;
+  Gather gather;
+  gather.axis = static_cast<int>(shape.size()) - 1;
+  for (int64_t first = 0; first < shape.back(); first += of_group) {
+    for (int64_t i = 0; i < parts * of_group; ++i) gather.indices.push_back(first + i % of_group);
   }
+  shape.back() *= parts;
+  return Node{name, {}, gather, {x}, graph.add_tensor(name, shape)};
+}
 
- private:
-  std::optional<WholeWeights> wide_weights(const Node& node) const {
-    if (!std::holds_alternative<Conv2d>(node.op) || node.inputs[0] == out_.input) return {};
-    const Tensor& weight = out_.tensors[node.inputs[1]];
-    if (!weight.is_constant() || whole_of(weight, {})) return {};
-    return whole_of(weight, levels_of_any_byte);
-  }
-
-  // The channels of each group, `parts` times.
-  Node repeat_channels(const Node& node, int64_t parts) {
-    const TensorId x = node.inputs[0];
-    const int64_t of_group = out_.tensors[node.inputs[1]].shape[3];
-    const std::string name = out_.tensors[x].name + ".repeated." + node.name;
-    Shape shape = out_.tensors[x].shape;
-    Gather gather;
-    gather.axis = static_cast<int>(shape.size()) - 1;
-    for (int64_t first = 0; first < shape.back(); first += of_group) {
-      for (int64_t i = 0; i < parts * of_group; ++i) {
-        gather.indices.push_back(first + i % of_group);
-      }
-    }
-    shape.back() *= parts;
-    return Node{name, {}, gather, {x}, out_.add_tensor(name, shape)};
-  }
-
-  void put_weights(Node& node, const WholeWeights& weights, int64_t parts) {
-    const Tensor old = out_.tensors[node.inputs[1]];
-    Shape shape = old.shape;
-    shape[3] *= parts;
-    node.inputs[1] = out_.add_constant(old.name + ".parts." + node.name, shape,
-                                       split(weights, old.shape[0], old.shape[3], parts));
-  }
-
-  Graph out_;
-};
+void put_weights(Graph& graph, Node& node, const WholeWeights& weights, int64_t parts) {
+  const Tensor old = graph.tensors[node.inputs[1]];
+  Shape shape = old.shape;
+  shape[3] *= parts;
+  node.inputs[1] = graph.add_constant(old.name + ".parts." + node.name, shape,
+                                      split(weights, old.shape[0], old.shape[3], parts));
+}
 
 }  // namespace
 
-Graph split_wide_weights(const Graph& graph) {
-  return Splitting(graph).run();
+// Weights of a quantized file that signed bytes do not hold, unsigned bytes with a zero point far
+// from 128: a convolution whose weights are whole numbers of up to 9 bits reads its input's
+// channels two or three times, by weights that are parts of the file's and add up to them. Sums
+// stay the file's, in kernels of bytes.
+int split_wide_weights(Graph& graph) {
+  if (!has_roundings(graph)) return 0;
+  std::vector<Node> nodes;
+  for (const Node& original : graph.nodes) {
+    Node node = original;
+    if (const auto weights = wide_weights(graph, node)) {
+      const int64_t parts = parts_of(*weights);
+      nodes.push_back(repeat_channels(graph, node, parts));
+      put_weights(graph, node, *weights, parts);
+      node.inputs[0] = nodes.back().output;
+    }
+    nodes.push_back(std::move(node));
+  }
+  const size_t split_ones = nodes.size() - graph.nodes.size();
+  graph.nodes = std::move(nodes);
+  return static_cast<int>(split_ones);
 }
 
 }  // namespace octavo

@@ -3,7 +3,7 @@
 
 #include "graph/pointwise.h"
 #include "rewrite/pattern.h"
-#include "rewrite/rewrite.h"
+#include "rewrite/table.h"
 
 namespace octavo {
 
@@ -11,20 +11,19 @@ namespace {
 
 // (pixel - mean) / std * s + t = (pixel - (mean - t std / s)) / (std / s). Nothing is
 // done where the result would not be a normalization of pixels.
-bool absorb(const Affine& affine, std::span<float> mean, std::span<float> std) {
-  std::vector<double> new_mean(mean.size()), new_std(std.size());
-  for (size_t c = 0; c < mean.size(); ++c) {
+bool absorb(const Affine& affine, Normalization& normalization) {
+  const size_t channels = affine.scale.size();
+  std::vector<double> new_mean(channels), new_std(channels);
+  for (size_t c = 0; c < channels; ++c) {
     if (!(affine.scale[c] > 0)) return false;
-    new_std[c] = std[c] / affine.scale[c];
-    new_mean[c] = mean[c] - affine.shift[c] * new_std[c];
+    new_std[c] = normalization.std[c] / affine.scale[c];
+    new_mean[c] = normalization.mean[c] - affine.shift[c] * new_std[c];
   }
-  const auto mean_float = to_float(new_mean), std_float = to_float(new_std);
-  if (!mean_float || !std_float) return false;
-  if (std::any_of(std_float->begin(), std_float->end(), [](float v) { return !(v > 0); })) {
-    return false;
-  }
-  std::copy(mean_float->begin(), mean_float->end(), mean.begin());
-  std::copy(std_float->begin(), std_float->end(), std.begin());
+  const auto mean = to_float(new_mean), std = to_float(new_std);
+  if (!mean || !std) return false;
+  if (std::any_of(std->begin(), std->end(), [](float v) { return !(v > 0); })) return false;
+  std::copy(mean->begin(), mean->end(), normalization.mean.begin());
+  std::copy(std->begin(), std->end(), normalization.std.begin());
   return true;
 }
 
@@ -42,21 +41,24 @@ NodeId affine_on_input(const Editor& editor) {
 
 }  // namespace
 
-bool absorb_input_affine(Graph& graph, std::span<float> mean, std::span<float> std) {
+// A normalization that the file itself performs goes into mean and std, so that the network's first
+// node reads pixels. Lowering then folds mean and std into the first convolution (numerics.md,
+// "Borders").
+int absorb_input_affine(Graph& graph) {
   const Shape& shape = graph.tensors[graph.input].shape;
-  if (shape.size() != 4 || static_cast<size_t>(shape[3]) != mean.size() ||
-      mean.size() != std.size()) {
-    return false;
+  if (!graph.normalization || shape.size() != 4 ||
+      static_cast<size_t>(shape[3]) > graph.normalization->mean.size()) {
+    return 0;
   }
   const std::vector<bool> exact = between_roundings(graph);
   Editor editor(graph);
-  bool taken = false;
+  int taken = 0;
   for (NodeId id = affine_on_input(editor); id != no_node; id = affine_on_input(editor)) {
     const auto affine = affine_along(editor, id, 3);
     const TensorId output = editor.node(id).output;
     if (!affine || output == editor.graph_output() || exact[output]) break;
-    if (!absorb(*affine, mean, std)) break;
-    taken = editor.bypass(id, editor.graph_input()) || taken;
+    if (!absorb(*affine, *graph.normalization)) break;
+    if (editor.bypass(id, editor.graph_input())) ++taken;
   }
   editor.finish();
   return taken;

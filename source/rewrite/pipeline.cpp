@@ -88,12 +88,19 @@ constexpr Rewrite table[] = {
      affine_to_products, Rewrite::When::last},
 };
 
+constexpr Rewrite picture_table[] = {
+    {"input-affine", "a normalization in front of all else becomes part of mean and std",
+     absorb_input_affine, Rewrite::When::first},
+};
+
 Status check_names(const std::vector<std::string>& disabled) {
   std::vector<std::string> names;
   std::string all;
-  for (const Rewrite& rewrite : table) {
-    names.emplace_back(rewrite.name);
-    all += (all.empty() ? "" : ", ") + names.back();
+  for (const std::span<const Rewrite> rows : {rewrites(), picture_rewrites()}) {
+    for (const Rewrite& rewrite : rows) {
+      names.emplace_back(rewrite.name);
+      all += (all.empty() ? "" : ", ") + names.back();
+    }
   }
   for (const std::string& name : disabled) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
@@ -118,9 +125,8 @@ void name_the_nameless(Graph& graph) {
   }
 }
 
-bool is_enabled(const Rewrite& rewrite, const RewriteOptions& options) {
-  return std::find(options.disabled.begin(), options.disabled.end(), rewrite.name) ==
-         options.disabled.end();
+bool is_enabled(const Rewrite& rewrite, std::span<const std::string> disabled) {
+  return std::find(disabled.begin(), disabled.end(), rewrite.name) == disabled.end();
 }
 
 // Applies one rewrite and verifies what it made.
@@ -146,19 +152,20 @@ std::span<const Rewrite> rewrites() {
   return table;
 }
 
-Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOptions& options) {
+std::span<const Rewrite> picture_rewrites() {
+  return picture_table;
+}
+
+Result<std::vector<RewriteCount>> run_rewrites(std::span<const Rewrite> rows, Graph& graph,
+                                               std::span<const std::string> disabled) {
   constexpr int most_rounds = 24;  // real networks take 4 to 8
-  const Status names = check_names(options.disabled);
-  if (!names) return names.error();
-  const Status sound = verify(graph);
-  if (!sound) return sound.error();
   std::vector<RewriteCount> counts;
-  for (const Rewrite& rewrite : table) counts.push_back({rewrite.name});
+  for (const Rewrite& rewrite : rows) counts.push_back({rewrite.name});
   bool changed = false;
   const auto apply_all = [&](Rewrite::When when) -> Status {
-    for (size_t i = 0; i < std::size(table); ++i) {
-      if (table[i].when != when || !is_enabled(table[i], options)) continue;
-      const Status applied = apply(table[i], graph, counts[i], changed);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].when != when || !is_enabled(rows[i], disabled)) continue;
+      const Status applied = apply(rows[i], graph, counts[i], changed);
       if (!applied) return applied;
     }
     return {};
@@ -172,7 +179,16 @@ Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOption
   if (applied) applied = apply_all(Rewrite::When::last);
   if (!applied) return applied.error();
   name_the_nameless(graph);
-  graph.output_kind = kind_of_output(graph);
+  return counts;
+}
+
+Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOptions& options) {
+  const Status names = check_names(options.disabled);
+  if (!names) return names.error();
+  const Status sound = verify(graph);
+  if (!sound) return sound.error();
+  auto counts = run_rewrites(table, graph, options.disabled);
+  if (counts) graph.output_kind = kind_of_output(graph);
   return counts;
 }
 

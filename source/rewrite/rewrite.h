@@ -1,6 +1,7 @@
 // Graph to Graph: fewer nodes, canonical operators, NHWC. The pipeline is a table in
 // pipeline.cpp: name, function, one line of why. Every rewrite keeps the float result
-// and can be switched off by name (build --disable NAME).
+// and can be switched off by name (build --disable NAME). What the quantizer alone needs of
+// a graph is a table like these of its own (quantize/prepare.h).
 #pragma once
 
 #include <functional>
@@ -20,13 +21,17 @@ struct Rewrite {
   std::string_view why;
   int (*apply)(Graph& graph);     // returns how many places it changed
   When when = When::every_round;  // or once before or after all others
+  std::string_view needed_by{};   // what cannot do without; "": it may be left out
 };
 
+// Of a network as it was read.
 std::span<const Rewrite> rewrites();
+// Of one that is fed pictures, once its `normalization` is known.
+std::span<const Rewrite> picture_rewrites();
 
 struct RewriteOptions {
   std::vector<std::string>
-      disabled;  // names; an unknown one is a usage error with the nearest name
+      disabled;  // names of both; an unknown one is a usage error with the nearest name
 };
 struct RewriteCount {
   std::string_view name;
@@ -34,15 +39,11 @@ struct RewriteCount {
   double milliseconds = 0;
 };
 
-// Runs the table to a fixed point (bounded), verifying the graph after each rewrite
+// Runs rewrites() to a fixed point (bounded), verifying the graph after each rewrite
 // that changed it. The result's input is NHWC rank 4 where the file's was an image.
 Result<std::vector<RewriteCount>> run_rewrites(Graph& graph, const RewriteOptions& options = {});
-
-// Takes affine nodes on the input (a normalization that the file itself performs)
-// into mean and std, so that the network's first node reads pixels: with
-// normalized = (pixel - mean) / std, both in the order of the channels. Lowering then
-// folds mean and std into the first convolution (numerics.md, "Borders").
-// Returns whether anything was taken.
-bool absorb_input_affine(Graph& graph, std::span<float> mean, std::span<float> std);
+// Runs another table in the same way; what it leaves out has been checked.
+Result<std::vector<RewriteCount>> run_rewrites(std::span<const Rewrite> table, Graph& graph,
+                                               std::span<const std::string> disabled);
 
 }  // namespace octavo

@@ -50,4 +50,6 @@ int gather_into_conv(Graph& graph);
 int merge_gathers(Graph& graph);
 int merge_concat(Graph& graph);
 
+int absorb_input_affine(Graph& graph);
+
 }  // namespace octavo

@@ -120,9 +120,9 @@ struct Rule {
   // Each value a step of its integer aside, none beyond what that holds.
   KnownValues operator()(const FakeQuantize& op) const {
     double least = 0, most = 0;
-    for (size_t c = 0; c < op.scale.size(); ++c) {
-      least = std::min(least, -double{op.scale[c]} * op.zero_point[c]);
-      most = std::max(most, double{op.scale[c]} * (op.highest - op.zero_point[c]));
+    for (size_t c = 0; c < op.grid.scale.size(); ++c) {
+      least = std::min(least, -double{op.grid.scale[c]} * op.grid.zero_point[c]);
+      most = std::max(most, double{op.grid.scale[c]} * (op.grid.highest - op.grid.zero_point[c]));
     }
     const ValueBounds& x = in(0).bounds;
     return {{std::max(x.lo, least), std::min(x.hi, most)}, in(0).sum};

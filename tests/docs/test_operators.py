@@ -16,8 +16,9 @@ def test_every_onnx_operator_is_named():
 
 
 def test_every_rewrite_is_named():
-    text = (ROOT / "source/rewrite/pipeline.cpp").read_text()
-    table = text[text.index("constexpr Rewrite table[]"):]
-    names = re.findall(r'^    \{"([a-z0-9-]+)",', table[: table.index("};")], re.M)
-    assert len(names) > 30
+    names = []
+    for file in ("source/rewrite/pipeline.cpp", "source/quantize/prepare.cpp"):
+        for table in re.findall(r"constexpr Rewrite \w+\[\] = \{(.*?)^\};", (ROOT / file).read_text(), re.S | re.M):
+            names += re.findall(r'^    \{"([a-z0-9-]+)",', table, re.M)
+    assert len(names) > 40
     assert names == re.findall(r"^\| `([a-z0-9-]+)` \|", PAGE, re.M)

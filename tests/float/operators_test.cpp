@@ -99,7 +99,7 @@ TEST(FloatChannelAffine, ScalesAlongItsAxis) {
 }
 
 TEST(FloatFakeQuantize, RoundsByChannelAndKeepsToItsIntegers) {
-  OneNode one({1, 4}, FakeQuantize{{0.5f, 2, 1, 1}, {0, 1, 128, 200}, 255, 1});
+  OneNode one({1, 4}, FakeQuantize{{{0.5f, 2, 1, 1}, {0, 1, 128, 200}, 255}, 1});
   one.finish();
   EXPECT_EQ(run_engine(one.graph, {0.75f, -3, -200, 100}), (std::vector<float>{1, -2, -128, 55}));
 }
@@ -108,10 +108,10 @@ TEST(FloatFakeQuantize, EqualsItsDefinition) {
   std::mt19937 random(seed);
   for (const int axis : {1, 2, 3}) {
     const Shape x{1, 3, 4, 5};
-    FakeQuantize op{{}, {}, axis == 2 ? 65535 : 255, axis};
+    FakeQuantize op{{{}, {}, axis == 2 ? 65535 : 255}, axis};
     for (int64_t c = 0; c < x[static_cast<size_t>(axis)]; ++c) {
-      op.scale.push_back(0.01f * static_cast<float>(c + 1));
-      op.zero_point.push_back(static_cast<int32_t>(50 * c));
+      op.grid.scale.push_back(0.01f * static_cast<float>(c + 1));
+      op.grid.zero_point.push_back(static_cast<int32_t>(50 * c));
     }
     OneNode one(x, op);
     one.finish();

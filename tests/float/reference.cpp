@@ -165,9 +165,9 @@ struct Evaluate {
   Array operator()(const FakeQuantize& op) const {
     return make(out, [&](const Shape& at) {
       const auto entry = op.by_axis() ? static_cast<size_t>(at[static_cast<size_t>(op.axis)]) : 0;
-      const double scale = op.scale[entry], zero = op.zero_point[entry];
+      const double scale = op.grid.scale[entry], zero = op.grid.zero_point[entry];
       const double level = std::rint(x().at(at) / scale) + zero;
-      return (std::fmax(0, std::fmin(op.highest, level)) - zero) * scale;
+      return (std::fmax(0, std::fmin(op.grid.highest, level)) - zero) * scale;
     });
   }
 

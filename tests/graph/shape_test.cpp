@@ -158,12 +158,12 @@ TEST(Shape, ElementwiseKeepsTheShape) {
   expect_refused(ChannelAffine{1}, {{2, 3}, {2}, {3}}, "do not match axis 1");
   expect_refused(ChannelAffine{-1}, {{2, 3}, {3}, {3}}, "axis -1");
   expect_shape(FakeQuantize{}, {{2, 3}}, {2, 3});
-  expect_shape(FakeQuantize{{1, 2, 3}, {0, 0, 255}, 255, 1}, {{2, 3, 4}}, {2, 3, 4});
-  expect_refused(FakeQuantize{{1, 2, 3}, {0, 0, 0}, 255, 2}, {{2, 3, 4}}, "do not match axis 2");
-  expect_refused(FakeQuantize{{1, 2}, {0, 0}, 255, 3}, {{2, 3}}, "axis 3");
-  expect_refused(FakeQuantize{{1}, {256}, 255, 0}, {{2, 3}}, "zero point 256");
-  expect_refused(FakeQuantize{{0}, {0}, 255, 0}, {{2, 3}}, "scale 0");
-  expect_refused(FakeQuantize{{1, 1}, {0}, 255, 0}, {{2, 3}}, "1 zero points");
+  expect_shape(FakeQuantize{{{1, 2, 3}, {0, 0, 255}, 255}, 1}, {{2, 3, 4}}, {2, 3, 4});
+  expect_refused(FakeQuantize{{{1, 2, 3}, {0, 0, 0}, 255}, 2}, {{2, 3, 4}}, "do not match axis 2");
+  expect_refused(FakeQuantize{{{1, 2}, {0, 0}, 255}, 3}, {{2, 3}}, "axis 3");
+  expect_refused(FakeQuantize{{{1}, {256}, 255}, 0}, {{2, 3}}, "zero point 256");
+  expect_refused(FakeQuantize{{{0}, {0}, 255}, 0}, {{2, 3}}, "scale 0");
+  expect_refused(FakeQuantize{{{1, 1}, {0}, 255}, 0}, {{2, 3}}, "1 zero points");
   expect_refused(Softmax{3}, {{2, 3, 4}}, "axis 3");
   expect_refused(LayerNorm{}, {{2, 3}, {2}, {3}}, "gamma");
   expect_refused(LayerNorm{-1.0f}, {{2, 3}, {3}, {3}}, "epsilon");

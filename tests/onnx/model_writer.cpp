@@ -190,9 +190,9 @@ Result<Import> import_text(const ModelText& model, const ImportOptions& options)
 
 std::vector<ImportRow> rows_of(const ModelText& model) {
   const std::string bytes = serialize(model);
-  auto rows = check_onnx(bytes_of(bytes), "");
-  EXPECT_TRUE(rows) << (rows ? "" : rows.error().message);
-  return rows ? *rows : std::vector<ImportRow>{};
+  auto checked = check_onnx(bytes_of(bytes), "");
+  EXPECT_TRUE(checked) << (checked ? "" : checked.error().message);
+  return checked ? std::move(checked->rows) : std::vector<ImportRow>{};
 }
 
 std::string error_of(const ModelText& model, const ImportOptions& options) {

@@ -57,14 +57,14 @@ TEST(Quantization, APairOfEqualParametersIsOneNode) {
   const Graph graph = graph_of(pair(0.5f, uint8, 7));
   const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{0.5f}, {7}, 255, 0}));
+  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{{0.5f}, {7}, 255}, 0}));
 }
 
 TEST(Quantization, SignedBytesAreShiftedByHalfTheirRange) {
   const Graph graph = graph_of(pair(0.25f, int8, -3));
   const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<FakeQuantize>(node->op).zero_point, std::vector<int32_t>{125});
+  EXPECT_EQ(std::get<FakeQuantize>(node->op).grid.zero_point, std::vector<int32_t>{125});
 }
 
 TEST(Quantization, WithoutAZeroPointItIsAnUnsignedByteFromZero) {
@@ -73,7 +73,7 @@ TEST(Quantization, WithoutAZeroPointItIsAnUnsignedByteFromZero) {
   const Graph graph = graph_of(model);
   const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<FakeQuantize>(node->op).zero_point, std::vector<int32_t>{0});
+  EXPECT_EQ(std::get<FakeQuantize>(node->op).grid.zero_point, std::vector<int32_t>{0});
 }
 
 TEST(Quantization, ConstantsAreDequantizedByTensor) {
@@ -173,13 +173,13 @@ TEST(Quantization, AnActivationMayHaveAScaleAChannel) {
   Graph graph = graph_of(model);
   const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{1, 2, 3}, {1, 2, 1}, 255, 1}));
+  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{{1, 2, 3}, {1, 2, 1}, 255}, 1}));
   // Equal ones are one a tensor.
   model.initializers = {float_tensor({3}, {2, 2, 2}, "s"),
                         raw_tensor(uint8, {3}, std::string(3, '\1'), "z")};
   graph = graph_of(model);
   EXPECT_EQ(std::get<FakeQuantize>(only_node<FakeQuantize>(graph)->op),
-            (FakeQuantize{{2}, {1}, 255, 0}));
+            (FakeQuantize{{{2}, {1}, 255}, 0}));
 }
 
 TEST(Quantization, SixteenBitsAreIntegersFromZero) {
@@ -189,11 +189,11 @@ TEST(Quantization, SixteenBitsAreIntegersFromZero) {
   Graph graph = graph_of(model);
   const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{0.5f}, {32768}, 65535, 0}));
+  EXPECT_EQ(std::get<FakeQuantize>(node->op), (FakeQuantize{{{0.5f}, {32768}, 65535}, 0}));
   model.initializers[1] = raw_tensor(int16, {}, std::string("\xff\xff", 2), "z");  // -1
   graph = graph_of(model);
   EXPECT_EQ(std::get<FakeQuantize>(only_node<FakeQuantize>(graph)->op),
-            (FakeQuantize{{0.5f}, {32767}, 65535, 0}));
+            (FakeQuantize{{{0.5f}, {32767}, 65535}, 0}));
 }
 
 TEST(Quantization, OnnxRuntimesOwnPairIsThatOfOnnx) {
@@ -202,7 +202,7 @@ TEST(Quantization, OnnxRuntimesOwnPairIsThatOfOnnx) {
   const Graph graph = graph_of(model);
   const Node* node = only_node<FakeQuantize>(graph);
   ASSERT_NE(node, nullptr);
-  EXPECT_EQ(std::get<FakeQuantize>(node->op).zero_point, std::vector<int32_t>{7});
+  EXPECT_EQ(std::get<FakeQuantize>(node->op).grid.zero_point, std::vector<int32_t>{7});
 }
 
 TEST(Quantization, FourBitsAreRefusedWithAWayOut) {
@@ -269,7 +269,8 @@ TEST(Quantization, AQLinearConvIsAConvBetweenPairs) {
   EXPECT_EQ(*graph.tensors[conv->inputs[2]].values, (std::vector<float>{1, -3}));
   std::vector<float> scales;
   for (const Node& node : graph.nodes) {
-    if (const auto* pair = std::get_if<FakeQuantize>(&node.op)) scales.push_back(pair->scale[0]);
+    if (const auto* pair = std::get_if<FakeQuantize>(&node.op))
+      scales.push_back(pair->grid.scale[0]);
   }
   EXPECT_EQ(scales, (std::vector<float>{0.5f, 4}));
 }

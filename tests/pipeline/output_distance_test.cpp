@@ -36,10 +36,9 @@ TEST(OutputDistance, TheFourWordsAreWhatTheyAreDefinedAs) {
   const auto quantized = quantize(b.graph, &how, feed, {});
   ASSERT_TRUE(quantized) << quantized.error().message;
 
+  b.graph.normalization = Normalization{how.mean, how.std};
   Model model;
   model.preprocess = how;
-  model.graph_mean = how.mean;
-  model.graph_std = how.std;
   model.outputs = model.classes = 5;
   model.input = {side, side, 3};
   model.network = std::make_shared<const Graph>(b.graph);

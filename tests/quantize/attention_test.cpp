@@ -22,6 +22,14 @@ using Kind = Unary::Kind;
 
 constexpr int64_t tokens = 64, width = 16, heads = 2, depth = width / heads;
 
+// Of a network that is fed pictures.
+Graph prepared(Graph graph) {
+  graph.normalization = Normalization{};
+  auto out = prepare_for_steps(std::move(graph));
+  EXPECT_TRUE(out) << out.error().message;
+  return *std::move(out);
+}
+
 struct Block : GraphBuilder {
   explicit Block(uint64_t seed) : GraphBuilder({1, side, side, 3}, seed) {}
 
@@ -123,7 +131,7 @@ std::map<std::string, const FormedStep*> by_output(const Graph& graph, const For
 }
 
 TEST(Attention, AProductTakesItsFactorAndItsBias) {
-  const Graph graph = prepare_for_steps(softmax_attention(1), true);
+  const Graph graph = prepared(softmax_attention(1));
   const auto formed = form_steps(graph);
   ASSERT_TRUE(formed) << formed.error().message;
   const auto steps = by_output(graph, *formed);
@@ -141,7 +149,7 @@ TEST(Attention, AProductTakesItsFactorAndItsBias) {
 }
 
 TEST(Attention, RightOperandsAreSignedBytesAndSoftmaxReadsSixteenBits) {
-  const Graph graph = prepare_for_steps(softmax_attention(2), true);
+  const Graph graph = prepared(softmax_attention(2));
   const auto formed = form_steps(graph);
   ASSERT_TRUE(formed) << formed.error().message;
   const auto types = stored_types(graph, *formed, {});
@@ -168,7 +176,7 @@ TEST(Attention, AnOperandThatOthersReadTooIsStoredTwice) {
   const TensorId square = b.product("square", x, x, true);
   const TensorId flat = b.node("flat", Reshape{{1, 1, 1, heads * tokens * tokens}}, {square});
   b.conv("head", flat, 4);
-  const Graph graph = prepare_for_steps(b.graph, true);
+  const Graph graph = prepared(b.graph);
   ASSERT_TRUE(form_steps(graph));
   const auto copies = std::count_if(graph.nodes.begin(), graph.nodes.end(),
                                     [](const Node& node) { return node.name.ends_with(".right"); });
@@ -176,7 +184,7 @@ TEST(Attention, AnOperandThatOthersReadTooIsStoredTwice) {
 }
 
 TEST(Attention, NormsAreOneStepWithTheirQuotient) {
-  const Graph graph = prepare_for_steps(channel_attention(4), true);
+  const Graph graph = prepared(channel_attention(4));
   const auto formed = form_steps(graph);
   ASSERT_TRUE(formed) << formed.error().message;
   const auto steps = by_output(graph, *formed);

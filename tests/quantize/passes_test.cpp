@@ -6,9 +6,11 @@
 
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "quantize/every_step.h"
 #include "quantize/identity.h"
+#include "quantize/prepare.h"
 #include "quantize/simulate.h"
 #include "rewrite/rewrite.h"
 
@@ -232,7 +234,7 @@ TEST(Passes, ANameThatCannotBeLeftOutIsAUsageError) {
   const Preprocess how = small_preprocess();
   const auto sentence = [&](const std::string& name, bool auto_int16) {
     QuantizeOptions options;
-    options.disabled_passes = {name};
+    options.disabled = {name};
     options.auto_int16 = auto_int16;
     const auto made = quantize(every_step(1), &how, pictures(2), options);
     EXPECT_FALSE(made) << name;
@@ -241,8 +243,8 @@ TEST(Passes, ANameThatCannotBeLeftOutIsAUsageError) {
     return made.error().message;
   };
   EXPECT_EQ(sentence("tables", true),
-            "the pass 'tables' cannot be left out: plan needs it; those that can are compensation, "
-            "bias-correction, report");
+            "the pass 'tables' cannot be left out: plan needs it; those that can are "
+            "share-roundings, wide-weights, write-out, compensation, bias-correction, report");
   EXPECT_EQ(sentence("compensatoin", true),
             "no pass is called 'compensatoin'; did you mean 'compensation'?");
   EXPECT_EQ(sentence("report", true),
@@ -250,10 +252,15 @@ TEST(Passes, ANameThatCannotBeLeftOutIsAUsageError) {
             "--no-auto-int16 goes with it");
 }
 
-// --disable takes both.
-TEST(Passes, NoPassIsCalledAsARewriteIs) {
-  for (const Pass& pass : passes()) {
-    for (const Rewrite& rewrite : rewrites()) EXPECT_NE(pass.name, rewrite.name);
+// --disable takes all of them.
+TEST(Passes, NoNameIsThatOfAnother) {
+  std::set<std::string_view> names;
+  for (const Pass& pass : passes()) EXPECT_TRUE(names.insert(pass.name).second) << pass.name;
+  for (const std::span<const Rewrite> table : {rewrites(), picture_rewrites(), step_rewrites()}) {
+    for (const Rewrite& rewrite : table) {
+      EXPECT_TRUE(names.insert(rewrite.name).second) << rewrite.name;
+      EXPECT_FALSE(rewrite.why.empty());
+    }
   }
 }
 

@@ -22,14 +22,14 @@ using Kind = Unary::Kind;
 
 TensorId rounding(GraphBuilder& b, const std::string& name, TensorId x, float scale, int32_t zero,
                   int32_t highest = 255) {
-  return b.node(name, FakeQuantize{{scale}, {zero}, highest, 0}, {x});
+  return b.node(name, FakeQuantize{{{scale}, {zero}, highest}, 0}, {x});
 }
 
 // A scale and zero point a channel, the last axis.
 TensorId rounding(GraphBuilder& b, const std::string& name, TensorId x, std::vector<float> scale,
                   std::vector<int32_t> zero) {
   const int last = static_cast<int>(b.graph.tensors[x].shape.size()) - 1;
-  return b.node(name, FakeQuantize{std::move(scale), std::move(zero), 255, last}, {x});
+  return b.node(name, FakeQuantize{{std::move(scale), std::move(zero), 255}, last}, {x});
 }
 
 // A convolution whose weights are `integers` times a scale a row.
@@ -205,9 +205,10 @@ TEST(Roundings, ARoundingOfValuesThatWereOnlyMovedSinceIsNoStep) {
   auto formed = form_steps(b.graph);
   ASSERT_TRUE(formed) << formed.error().message;
   EXPECT_EQ(formed->steps.size(), 5u);  // a, c, concat, max, head
-  EXPECT_EQ(formed->input_rounding, (GivenRounding{{0.02f}, {120}}));
+  EXPECT_EQ(formed->input_rounding, (Grid{{0.02f}, {120}}));
 
-  std::get<FakeQuantize>(b.graph.nodes[b.graph.nodes.size() - 2].op).scale = {0.2f};  // another
+  std::get<FakeQuantize>(b.graph.nodes[b.graph.nodes.size() - 2].op).grid.scale = {
+      0.2f};  // another
   formed = form_steps(b.graph);
   ASSERT_TRUE(formed) << formed.error().message;
   EXPECT_EQ(formed->steps.size(), 6u);
@@ -233,7 +234,7 @@ TEST(Roundings, WhatFollowsARoundingIsAnotherStep) {
   };
   ASSERT_NE(at("joined_pair"), nullptr);
   EXPECT_FALSE(at("joined_pair")->activation);
-  EXPECT_EQ(at("joined_pair")->rounding, (GivenRounding{{0.15f}, {128}}));
+  EXPECT_EQ(at("joined_pair")->rounding, (Grid{{0.15f}, {128}}));
   ASSERT_NE(at("gate_pair"), nullptr);
   EXPECT_TRUE(at("gate_pair")->is<form::Lookup>());
 }
@@ -371,7 +372,7 @@ TEST(Roundings, EqualRoundingsOfOneTensorAreOne) {
     });
   };
   EXPECT_EQ(count(b.graph), 2);
-  EXPECT_EQ(count(prepare_for_steps(b.graph, false)), 1);
+  EXPECT_EQ(count(*prepare_for_steps(b.graph)), 1);
 }
 
 TEST(Roundings, SixteenBitsCannotBeAskedOfWhatTheFileRounds) {

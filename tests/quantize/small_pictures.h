@@ -70,7 +70,9 @@ struct Calibrated {
   static Calibrated make(const Graph& graph, CalibrationFeed feed,
                          const std::vector<std::string>& int16 = {}) {
     const Preprocess how = small_preprocess();
-    auto network = cut_into_steps(graph, &how, int16);
+    QuantizeOptions options;
+    options.int16_nodes = int16;
+    auto network = cut_into_steps(graph, &how, options);
     EXPECT_TRUE(network) << network.error().message;
     auto calibration = calibrate(network->graph, network->formed, network->mapping, feed, {}, {});
     EXPECT_TRUE(calibration) << calibration.error().message;

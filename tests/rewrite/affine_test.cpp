@@ -284,12 +284,12 @@ TEST(Affine, InFrontOfARoundingEachOperatorStaysItself) {
   const TensorId unit = build.binary(Kind::divide, build.input(), build.number(255));
   const TensorId normed =
       build.binary(Kind::divide, build.binary(Kind::subtract, unit, build.number(0.5f)), std);
-  const TensorId stored = build.add(FakeQuantize{{0.02f}, {110}, 255, 0}, {normed});
+  const TensorId stored = build.add(FakeQuantize{{{0.02f}, {110}, 255}, 0}, {normed});
   Graph graph = build.finish(build.nchw_conv(stored, 4, 3));
   test::rewrite_all(graph);
   EXPECT_EQ(test::operators(graph), "divide channel_affine divide fake_quantize conv2d transpose");
-  std::vector<float> means{0, 0, 0}, stds{1, 1, 1};
-  EXPECT_FALSE(absorb_input_affine(graph, means, stds));
+  graph.normalization = Normalization{};
+  EXPECT_EQ(test::apply("input-affine", graph), 0);
 }
 
 TEST(Affine, InputNormalizationIsAbsorbed) {
@@ -302,17 +302,18 @@ TEST(Affine, InputNormalizationIsAbsorbed) {
   test::rewrite_all(graph);
   EXPECT_EQ(test::operators(graph), "channel_affine conv2d transpose");
   Graph absorbed = graph;
-  std::vector<float> means{0, 0, 0}, stds{1, 1, 1};
-  EXPECT_TRUE(absorb_input_affine(absorbed, means, stds));
+  EXPECT_EQ(test::apply("input-affine", absorbed), 0) << "it is fed no pictures";
+  absorbed.normalization = Normalization{};
+  EXPECT_EQ(test::apply("input-affine", absorbed), 1);
   EXPECT_EQ(test::operators(absorbed), "conv2d transpose");
   const float expected_mean[] = {123.675f, 116.28f, 103.53f};
   const float expected_std[] = {58.395f, 57.12f, 57.375f};
   for (size_t c = 0; c < 3; ++c) {
-    EXPECT_NEAR(means[c], expected_mean[c], 1e-3);
-    EXPECT_NEAR(stds[c], expected_std[c], 1e-4);
+    EXPECT_NEAR(absorbed.normalization->mean[c], expected_mean[c], 1e-3);
+    EXPECT_NEAR(absorbed.normalization->std[c], expected_std[c], 1e-4);
   }
   EXPECT_TRUE(verify(absorbed));
-  EXPECT_FALSE(absorb_input_affine(absorbed, means, stds));
+  EXPECT_EQ(test::apply("input-affine", absorbed), 0);
 }
 
 // A colour at a time: Gather, Unsqueeze, Mul, Add each, then Concat.
@@ -333,11 +334,11 @@ TEST(Affine, InputTransformOfTorchvisionIsAbsorbed) {
   test::rewrite_all(after);
   EXPECT_EQ(test::operators(after), "channel_affine conv2d transpose");
   test::expect_same_result(before, after);
-  std::vector<float> mean{0, 0, 0}, std{1, 1, 1};
-  EXPECT_TRUE(absorb_input_affine(after, mean, std));
+  after.normalization = Normalization{};
+  EXPECT_EQ(test::apply("input-affine", after), 1);
   for (size_t c = 0; c < 3; ++c) {
-    EXPECT_NEAR(std[c], 1 / scale[c], 1e-5);
-    EXPECT_NEAR(mean[c], 0.1f * static_cast<float>(c) / scale[c], 1e-5);
+    EXPECT_NEAR(after.normalization->std[c], 1 / scale[c], 1e-5);
+    EXPECT_NEAR(after.normalization->mean[c], 0.1f * static_cast<float>(c) / scale[c], 1e-5);
   }
 }
 
@@ -346,11 +347,11 @@ TEST(Affine, AbsorbingComposesWithTheNormalizationOutside) {
   const TensorId scale = build.constant({1}, {2}), shift = build.constant({1}, {-1});
   const TensorId normed = build.add(ChannelAffine{3}, {build.input(), scale, shift});
   Graph graph = build.finish(build.conv(normed, 2, 3));
-  std::vector<float> mean{100}, std{50};
-  EXPECT_TRUE(absorb_input_affine(graph, mean, std));
+  graph.normalization = Normalization{{100}, {50}};
+  EXPECT_EQ(test::apply("input-affine", graph), 1);
   // 2 (p - 100) / 50 - 1 = (p - 125) / 25
-  EXPECT_FLOAT_EQ(mean[0], 125);
-  EXPECT_FLOAT_EQ(std[0], 25);
+  EXPECT_FLOAT_EQ(graph.normalization->mean[0], 125);
+  EXPECT_FLOAT_EQ(graph.normalization->std[0], 25);
 }
 
 TEST(Affine, AMirroredInputIsNotAbsorbed) {
@@ -358,9 +359,9 @@ TEST(Affine, AMirroredInputIsNotAbsorbed) {
   const TensorId normed = build.add(
       ChannelAffine{3}, {build.input(), build.constant({1}, {-1}), build.constant({1}, {0})});
   Graph graph = build.finish(build.conv(normed, 2, 3));
-  std::vector<float> mean{100}, std{50};
-  EXPECT_FALSE(absorb_input_affine(graph, mean, std));
-  EXPECT_EQ(mean[0], 100);
+  graph.normalization = Normalization{{100}, {50}};
+  EXPECT_EQ(test::apply("input-affine", graph), 0);
+  EXPECT_EQ(graph.normalization->mean[0], 100);
   EXPECT_EQ(test::operators(graph), "channel_affine conv2d");
 }
 

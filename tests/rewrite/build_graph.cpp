@@ -74,8 +74,10 @@ Graph Build::finish(TensorId output) {
 }
 
 int apply(std::string_view name, Graph& graph) {
-  for (const Rewrite& rewrite : rewrites()) {
-    if (rewrite.name == name) return rewrite.apply(graph);
+  for (const std::span<const Rewrite> table : {rewrites(), picture_rewrites()}) {
+    for (const Rewrite& rewrite : table) {
+      if (rewrite.name == name) return rewrite.apply(graph);
+    }
   }
   ADD_FAILURE() << "no rewrite " << name;
   return 0;

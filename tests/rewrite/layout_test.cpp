@@ -142,7 +142,7 @@ TEST(Layout, SoftmaxGatherExpandAndAffine) {
 
 TEST(Layout, ScalesAChannelFollowTheirAxis) {
   Build build({1, 3, 4, 5});
-  const FakeQuantize by_channel{{1, 2, 3, 4, 5, 6}, {0, 0, 0, 9, 9, 9}, 255, 1};
+  const FakeQuantize by_channel{{{1, 2, 3, 4, 5, 6}, {0, 0, 0, 9, 9, 9}, 255}, 1};
   const TensorId x = build.add(by_channel, {build.nchw_conv(build.input(), 6)});
   const TensorId mean = build.add(Reduce{Reduce::Kind::mean, {2, 3}, true}, {x});
   const TensorId row = build.add(Reshape{{1, 6}}, {build.add(by_channel, {mean})});
@@ -155,7 +155,7 @@ TEST(Layout, ScalesAChannelFollowTheirAxis) {
     if (rounding == nullptr) continue;
     ++seen;
     EXPECT_EQ(rounding->axis, static_cast<int>(graph.tensors[node.output].shape.size()) - 1);
-    EXPECT_EQ(rounding->scale, by_channel.scale);
+    EXPECT_EQ(rounding->grid.scale, by_channel.grid.scale);
   }
   EXPECT_EQ(seen, 2) << to_text(graph);
 }
@@ -339,7 +339,8 @@ TEST(Layout, PaddingWithAnotherValueStays) {
   EXPECT_EQ(test::apply("pad", graph), 0);
 }
 
-// A norm of groups leaves its map with the channels first, so that a Transpose comes behind the Pad.
+// A norm of groups leaves its map with the channels first, so that a Transpose comes behind the
+// Pad.
 TEST(Layout, PaddingInFrontOfATransposeIsThatOfThePoolBehindIt) {
   Build build({1, 4, 6, 7});
   constexpr float lowest = -std::numeric_limits<float>::max();
