@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/choose.h"
 #include "base/text.h"
 #include "command/flags.h"
 #include "command/print.h"
@@ -39,13 +40,10 @@ struct Row {
   LatencyRun run;
 };
 
-DepthFirst depth_first_of(const Options& options) {
-  using Where = DepthFirst::Where;
-  const Where where = options.depth_first == "never"    ? Where::nowhere
-                      : options.depth_first == "always" ? Where::possible
-                                                        : Where::it_pays;
-  return {where, static_cast<size_t>(options.cache_kib) << 10};
-}
+constexpr std::array<Word<DepthFirst::Where>, 3> depth_first_words{
+    {{"pays", DepthFirst::Where::it_pays},
+     {"never", DepthFirst::Where::nowhere},
+     {"always", DepthFirst::Where::possible}}};
 
 Result<Json> measure_layers(const Model& model, int threads, Table& table) {
   const Plan& plan = model.program()->plan();
@@ -135,7 +133,9 @@ Result<std::vector<LatencySetting>> settings(const Options& options) {
 int run(const Options& options) {
   auto model_options = options.flags.parse();
   if (!model_options) return fail(model_options.error());
-  model_options->depth_first = depth_first_of(options);
+  const auto where = choose("--depth-first", options.depth_first, depth_first_words);
+  if (!where) return fail(where.error());
+  model_options->depth_first = {*where, static_cast<size_t>(options.cache_kib) << 10};
   auto asked = settings(options);
   if (!asked) return fail(asked.error());
   std::optional<PictureSource> file;

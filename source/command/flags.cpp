@@ -198,6 +198,13 @@ void ModelFlags::add_output_name(CLI::App& command) {
       ->value("NAME");
 }
 
+namespace {
+
+constexpr std::array<Word<SessionOptions::Wait>, 2> wait_words{
+    {{"spin", SessionOptions::Wait::spin}, {"passive", SessionOptions::Wait::passive}}};
+
+}  // namespace
+
 void ModelFlags::add(CLI::App& command) {
   preprocess.add(command);
   max_memory.add(command);
@@ -226,7 +233,9 @@ Result<ModelOptions> ModelFlags::parse() const {
   options.isa = isa;
   options.most_memory = max_memory.bytes();
   options.output_node = output_name;
-  if (wait == "passive") options.wait = SessionOptions::Wait::passive;
+  const auto chosen_wait = choose("--wait", wait, wait_words);
+  if (!chosen_wait) return chosen_wait.error();
+  options.wait = *chosen_wait;
   options.clip = clip;
   options.strict = strict;
   options.disabled_rewrites = split_commas(disable);

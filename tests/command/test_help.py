@@ -59,7 +59,7 @@ def test_help_says_defaults_and_choices():
 
 
 CHOICES = [(command, flag, words.split("|")) for command in COMMANDS if command[0] != "help"
-           for flag, words in re.findall(r"^  (--[\w-]+) (\w+(?:\|\w+)+)$", run(*command, "--help").stdout, re.M)] \
+           for flag, words in re.findall(r"^  (--[\w-]+) (\w+(?:\|\w+)+)(?:$| {2})", run(*command, "--help").stdout, re.M)] \
     if BINARY.exists() else []
 NEEDED = {"check": ["m.onnx"], "build": ["m.onnx", "-o", "m.octavo", "--calib", "none"], "inspect": ["m.onnx"],
           "classify": ["m.onnx", "p.jpg"], "stream": ["p.nv12", "m.onnx"], "eval": ["m.onnx", "--data", "none"], "bench": ["m.onnx"],
