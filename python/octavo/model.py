@@ -264,12 +264,13 @@ class Model:
                        strides: Sequence[int | None] | None = None, video_range: bool = False, bt709: bool = False,
                        top_k: int = 5) -> list[Label]:
         """A frame of any format: nv12, i420, yuyv, rgb24, bgr24, gray8."""
-        if not isinstance(planes, (list, tuple)):
+        if isinstance(planes, (str, bytes, bytearray, memoryview)) or not hasattr(planes, "__iter__"):
             raise UsageError(f"planes are {type(planes).__name__}; a list of them is expected")
+        planes = list(planes)
         rows: list[int | None] = [None] * len(planes) if strides is None else list(strides)
         if len(rows) != len(planes):
             raise UsageError(f"{len(planes)} planes have {len(rows)} strides")
-        one = _inputs.frame(format, list(planes), _whole("width", width), _whole("height", height), rows, video_range,
+        one = _inputs.frame(format, planes, _whole("width", width), _whole("height", height), rows, video_range,
                             bt709)
         return self._best(self._run([one], 1)[0], _count("top_k", top_k))
 

@@ -15,7 +15,8 @@ namespace {
 
 constexpr size_t most_steps = 4;  // each adds rows that two threads both make
 constexpr int32_t most_tile_rows = 16;
-// A tile has a table of the rows it reads: taller windows would make more of them than maps have.
+// Each tile has a table of all rows that it reads. Under a taller window, the tables of all tiles
+// would together be many times as long as the map.
 constexpr int32_t most_window_rows = 64;
 // The tasks of a tile take about a thousand bytes: rows must be longer for that to be little.
 constexpr size_t least_row_bytes = 256;
@@ -96,6 +97,11 @@ class Finder {
   }
 
  private:
+  bool fits_a_tile(const Step& step) const {
+    const auto window = row_window(plan_, step);
+    return window && window->extent() <= most_window_rows;
+  }
+
   // Whether the step and the one behind it can be neighbours in a chain, and it pays.
   bool are_linked(size_t step) const {
     if (step + 1 >= plan_.steps.size()) return false;
@@ -103,9 +109,7 @@ class Finder {
     if (next.inputs.empty() || next.inputs[0] != here.output || readers_[here.output] != 1) {
       return false;
     }
-    const auto window = row_window(plan_, next);
-    if (here.inputs.empty() || !row_window(plan_, here) || !window) return false;
-    if (window->extent() > most_window_rows) return false;
+    if (here.inputs.empty() || !fits_a_tile(here) || !fits_a_tile(next)) return false;
     if (always_) return true;
     const size_t row = row_bytes(plan_, step);
     return row >= least_row_bytes &&
@@ -195,6 +199,24 @@ std::vector<RowRun> order_of(const Plan& plan, const Chain& chain, int32_t begin
     }
   }
   return order;
+}
+
+bool can_be_shared(const Plan& plan, const Chain& chain, int threads) {
+  if (threads == 1) return true;
+  const int64_t rows = rows_of(plan, chain.last);
+  if (threads > rows) return false;
+  const auto made_by = [&](int64_t pieces) {
+    int64_t made = 0;
+    for (int64_t i = 0; i < pieces; ++i) {
+      const auto begin = static_cast<int32_t>(rows * i / pieces);
+      const auto end = static_cast<int32_t>(rows * (i + 1) / pieces);
+      for (const RowRun& run : order_of(plan, chain, begin, end)) {
+        if (run.step != chain.last) made += run.end - run.begin;
+      }
+    }
+    return made;
+  };
+  return 10 * made_by(threads) <= 11 * made_by(1);
 }
 
 }  // namespace octavo::runtime

@@ -32,4 +32,8 @@ struct RowRun {
 // The way to the rows [begin, end) of the last step's output.
 std::vector<RowRun> order_of(const Plan& plan, const Chain& chain, int32_t begin, int32_t end);
 
+// Whether so many threads that share the last step's rows make at most a tenth more rows of the
+// others than one does: what two of them need, both make.
+bool can_be_shared(const Plan& plan, const Chain& chain, int threads);
+
 }  // namespace octavo::runtime

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/text.h"
 
 namespace octavo::runtime {
 
@@ -21,7 +22,7 @@ inline size_t round_up(size_t value, size_t step) {
 }
 
 // Thrown where an allocation would pass a bound, before it is made. It stays inside this room:
-// Program::prepare and Session::create make one sentence of it.
+// within_memory makes one sentence of it.
 struct OverBudget : std::bad_alloc {
   enum class Bound { memory, proportion } bound;
   size_t most;  // bytes
@@ -30,6 +31,18 @@ struct OverBudget : std::bad_alloc {
 };
 
 Error to_error(const OverBudget& over);
+
+// What `make` gives; a sentence where a bound or the machine has not enough memory for `what`.
+template <class Make>
+auto within_memory(const char* what, const Make& make) -> decltype(make()) {
+  try {
+    return make();
+  } catch (const OverBudget& over) {
+    return to_error(over);
+  } catch (const std::bad_alloc&) {
+    return unsupported(concat("this machine has not enough memory for ", what));
+  }
+}
 
 // The memory that a program and all its sessions may take together.
 class Budget {

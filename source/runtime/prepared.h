@@ -91,6 +91,9 @@ struct Program::Impl {
   runtime::ConstantPool constants{charge};
   std::vector<runtime::PreparedStep> steps;
   size_t scratch_bytes = 0;  // of one thread, for kernels
+
+  // That of a session of so many threads: without chains where these would make too much twice.
+  const runtime::Layout& layout_for(int threads) const;
 };
 
 }  // namespace octavo

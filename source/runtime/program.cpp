@@ -1,5 +1,6 @@
 #include "runtime/program.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -78,13 +79,17 @@ Result<std::shared_ptr<const Program>> Program::prepare(Plan plan, const std::st
   Result<std::string> selected = select_isa(isa);
   if (!selected) return selected.error();
   if (most_memory == 0) most_memory = runtime::free_memory_bytes();
-  try {
+  return runtime::within_memory("the plan", [&] {
     return prepare_selected(std::move(plan), *std::move(selected), most_memory, depth_first);
-  } catch (const runtime::OverBudget& over) {
-    return runtime::to_error(over);
-  } catch (const std::bad_alloc&) {
-    return unsupported("this machine has not enough memory for the plan");
-  }
+  });
+}
+
+const runtime::Layout& Program::Impl::layout_for(int threads) const {
+  const auto pays = [&](const runtime::Chain& chain) {
+    return runtime::can_be_shared(plan, chain, threads);
+  };
+  const bool all_pay = std::all_of(layout.chains.begin(), layout.chains.end(), pays);
+  return all_pay ? layout : whole_layout;
 }
 
 Program::Program(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -97,12 +97,15 @@ class Session {
 
   // The same as run, and after each step its stored output, row-major without
   // padding, in the plan's order of steps. For tests, reports and `compare`. What the observer
-  // throws reaches the caller after the frame is done.
+  // throws reaches the caller after the frame is done. Of a program some of whose steps run depth
+  // first, the first run that is observed or timed allocates a frame of whole maps, beside the
+  // caller's memory too, and is refused where there is no memory for it.
   using Observer = std::function<void(size_t step, std::span<const std::byte> output)>;
   Status run_observed(std::span<const std::byte> input, std::span<float> logits,
                       const Observer& observer);
 
-  // The same as run, adding each step's nanoseconds to `step_ns` (one entry a step).
+  // The same as run, adding each step's nanoseconds to `step_ns` (one entry a step); over whole
+  // maps, as run_observed.
   Status run_timed(std::span<const std::byte> input, std::span<float> logits,
                    std::span<uint64_t> step_ns);
 

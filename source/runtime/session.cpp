@@ -26,10 +26,6 @@ struct StepHook {
   void* context = nullptr;
 };
 
-}  // namespace
-
-namespace {
-
 // The tensors of a frame in flight and the work on them.
 struct Frame {
   const runtime::Layout* layout = nullptr;
@@ -55,7 +51,11 @@ struct Session::Impl {
   const SessionOptions options;
   runtime::Charge charge;  // this session's share of the program's budget
   Frame frame;
-  std::unique_ptr<Frame> whole;  // for hooks where steps run depth first; made when it is needed
+  struct Whole {
+    runtime::Charge charge;
+    Frame frame;
+  };
+  std::unique_ptr<Whole> whole;  // for hooks where steps run depth first; made when it is needed
   StepHook hook;                 // of the run in progress
   std::atomic<const Frame*> running{&frame};
   std::unique_ptr<runtime::Team> team;  // null with one thread; last, so that it ends first
@@ -63,7 +63,8 @@ struct Session::Impl {
   const Program::Impl& prepared() const { return program->impl(); }
 
   Status check_call(size_t input_entries, size_t expected_entries, size_t logits) const;
-  Result<Frame> make_frame(const runtime::Layout& layout, std::span<std::byte> memory);
+  Result<Frame> make_frame(const runtime::Layout& layout, std::span<std::byte> memory,
+                           runtime::Charge& account) const;
   Result<const Frame*> frame_for_hooks();
   void run_steps(const Frame& in) const;
   void run_steps_shared(size_t thread) const;
@@ -117,7 +118,8 @@ Result<std::unique_ptr<Session>> create_session(std::shared_ptr<const Program> p
   auto impl = std::make_unique<Session::Impl>(std::move(program), options);
   // Each thread has scratch and row tables of its own.
   impl->charge.bound(prepared.proportionate_bytes * static_cast<size_t>(threads));
-  Result<Frame> frame = impl->make_frame(prepared.layout, options.memory);
+  Result<Frame> frame =
+      impl->make_frame(prepared.layout_for(threads), options.memory, impl->charge);
   if (!frame) return frame.error();
   impl->frame = *std::move(frame);
   if (impl->frame.schedule) {
@@ -139,23 +141,18 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> 
     return usage_error(
         concat("a session has 1 to ", most_threads, " threads, not ", options.threads));
   }
-  try {
-    return create_session(std::move(program), options);
-  } catch (const runtime::OverBudget& over) {
-    return runtime::to_error(over);
-  } catch (const std::bad_alloc&) {
-    return unsupported("this machine has not enough memory for a session");
-  }
+  return runtime::within_memory("a session",
+                                [&] { return create_session(std::move(program), options); });
 }
 
 // memory: the caller's, or none.
-Result<Frame> Session::Impl::make_frame(const runtime::Layout& layout,
-                                        std::span<std::byte> memory) {
+Result<Frame> Session::Impl::make_frame(const runtime::Layout& layout, std::span<std::byte> memory,
+                                        runtime::Charge& account) const {
   const std::vector<size_t> sizes = part_sizes(prepared(), layout, options.threads);
   Frame made;
   made.layout = &layout;
   if (memory.empty()) {
-    charge.add(runtime::Arena::mapped_bytes(sizes));
+    account.add(runtime::Arena::mapped_bytes(sizes));
     Result<runtime::Arena> arena = runtime::Arena::map(sizes);
     if (!arena) return arena.error();
     made.arena = *std::move(arena);
@@ -165,7 +162,7 @@ Result<Frame> Session::Impl::make_frame(const runtime::Layout& layout,
   made.tensor_base = made.arena.part(0);
   std::vector<std::byte*> own;
   for (size_t i = 1; i < sizes.size(); ++i) own.push_back(made.arena.part(i));
-  made.tasks = runtime::make_tasks(prepared(), layout, made.tensor_base, own, charge);
+  made.tasks = runtime::make_tasks(prepared(), layout, made.tensor_base, own, account);
   if (options.threads > 1 && options.parallel == nullptr) {
     const bool passive = options.wait == SessionOptions::Wait::passive;
     std::vector<uint32_t> pieces;
@@ -179,22 +176,23 @@ Result<Frame> Session::Impl::make_frame(const runtime::Layout& layout,
 }
 
 Result<const Frame*> Session::Impl::frame_for_hooks() {
-  if (prepared().layout.chains.empty()) return &frame;
-  if (whole) return whole.get();
-  try {
-    Result<Frame> made = make_frame(prepared().whole_layout, {});
-    if (!made) return made.error();
-    whole = std::make_unique<Frame>(*std::move(made));
-    return whole.get();
-  } catch (const runtime::OverBudget& over) {
-    return runtime::to_error(over);
-  } catch (const std::bad_alloc&) {
-    return unsupported("this machine has not enough memory to keep each step's output");
-  }
+  if (frame.layout->chains.empty()) return &frame;
+  if (whole) return &whole->frame;
+  return runtime::within_memory("each step's output", [&]() -> Result<const Frame*> {
+    // As much as a session without chains has a claim to; given back where it does not come about.
+    const size_t most = prepared().proportionate_bytes * static_cast<size_t>(options.threads);
+    std::unique_ptr<Whole> made(new Whole{runtime::Charge(prepared().memory, most), {}});
+    Result<Frame> of_maps = make_frame(prepared().whole_layout, {}, made->charge);
+    if (!of_maps) return of_maps.error();
+    made->frame = *std::move(of_maps);
+    whole = std::move(made);
+    return &whole->frame;
+  });
 }
 
 size_t Session::memory_bytes(const Program& program, int threads) {
-  return runtime::Arena::placed_bytes(part_sizes(program.impl(), program.impl().layout, threads));
+  return runtime::Arena::placed_bytes(
+      part_sizes(program.impl(), program.impl().layout_for(threads), threads));
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -246,9 +244,9 @@ void Session::Impl::run_steps(const Frame& in) const {
 // The first thread alone does the steps that are not shared, and is through when the run is.
 void Session::Impl::run_steps_shared(size_t thread) const {
   const Frame& in = *running.load(std::memory_order_acquire);
-  const std::unique_ptr<runtime::Schedule>& schedule = in.schedule;
-  const bool is_first = thread == 0, hooked = schedule->is_hooked();
-  const uint32_t run = schedule->run();
+  runtime::Schedule& schedule = *in.schedule;
+  const bool is_first = thread == 0, hooked = schedule.is_hooked();
+  const uint32_t run = schedule.run();
   uint32_t unsaid = 0;  // pieces of steps that were not shared, done and not said to be
   const std::vector<runtime::StepTasks>& steps = in.tasks.steps;
   for (size_t i = 0; i < steps.size(); ++i) {
@@ -256,26 +254,26 @@ void Session::Impl::run_steps_shared(size_t thread) const {
     const auto count = static_cast<uint32_t>(pieces.size());
     if (steps[i].is_alone()) {
       if (!is_first) continue;
-      if (i > 0 && !steps[i - 1].is_alone()) schedule->reach(run, i);
+      if (i > 0 && !steps[i - 1].is_alone()) schedule.reach(run, i);
       for (const runtime::Piece& piece : pieces) runtime::run_piece(piece);
       unsaid += count;
       const bool is_awaited = hooked || i + 1 == steps.size() || !steps[i + 1].is_alone();
-      if (is_awaited && unsaid > 0) schedule->finish(i, std::exchange(unsaid, 0));
-    } else if (schedule->reach(run, i)) {
+      if (is_awaited && unsaid > 0) schedule.finish(i, std::exchange(unsaid, 0));
+    } else if (schedule.reach(run, i)) {
       for (size_t k = 0; k < count && thread < count; ++k) {
         const size_t piece = (thread + k) % count;  // its own first
-        if (!schedule->take(run, i, piece)) continue;
+        if (!schedule.take(run, i, piece)) continue;
         runtime::run_piece(pieces[piece]);
-        schedule->finish(i, 1);
+        schedule.finish(i, 1);
       }
     }
     if (!hooked || !is_first) continue;
-    schedule->await(i, count);
+    schedule.await(i, count);
     hook.call(hook.context, i);
-    schedule->finish(i, 1);
+    schedule.finish(i, 1);
   }
   if (is_first && !steps.empty() && !hooked) {
-    schedule->await(steps.size() - 1, static_cast<uint32_t>(steps.back().pieces.size()));
+    schedule.await(steps.size() - 1, static_cast<uint32_t>(steps.back().pieces.size()));
   }
 }
 

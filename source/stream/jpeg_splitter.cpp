@@ -31,7 +31,7 @@ void JpegSplitter::skip_to_frame(uint8_t byte, std::vector<std::byte>& frame) {
 
 bool JpegSplitter::read_marker(uint8_t byte, std::vector<std::byte>& frame) {
   if (byte == start_of_image) {  // the next frame's, while this one has no end
-    frame.pop_back();
+    while (!frame.empty() && frame.back() == std::byte{prefix}) frame.pop_back();  // fill bytes too
     state_ = State::begun;
     if (frame.size() > 2) return true;
     frame.clear();  // nothing had come of it

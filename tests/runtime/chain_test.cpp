@@ -131,7 +131,7 @@ TEST(Chains, EveryRowIsMadeBeforeItIsReadAndKeptUntilThen) {
     const size_t cache = size_t{1} << draw(8, 18);
     for (const Chain& chain : find_chains(plan, {DepthFirst::Where::possible, cache})) {
       SCOPED_TRACE(::testing::Message() << "trial " << trial << ", steps " << chain.first << " to "
-                                      << chain.last << ", tiles of " << chain.tile_rows);
+                                        << chain.last << ", tiles of " << chain.tile_rows);
       const int32_t rows = plan.tensors[plan.steps[chain.last].output].shape[1];
       const int32_t cut = draw(0, rows);
       expect_rows_are_there(plan, chain, 0, rows);
@@ -141,6 +141,24 @@ TEST(Chains, EveryRowIsMadeBeforeItIsReadAndKeptUntilThen) {
     }
   }
   EXPECT_GT(seen, 200u);
+}
+
+TEST(Chains, AWindowTallerThanATileIsNoPartOfThem) {
+  for (const size_t tall : {size_t{0}, size_t{1}}) {
+    std::vector<Shape> shapes(2);
+    shapes[tall] = {2, 1, 80, 0, 8};
+    EXPECT_TRUE(find_chains(plan_of(112, shapes), possible).empty()) << "at step " << tall;
+  }
+}
+
+TEST(Chains, ManyThreadsHaveNone) {
+  const Plan plan = inverted_residual();
+  const Chain chain = find_chains(plan, {DepthFirst::Where::it_pays, size_t{1} << 20}).at(0);
+  // 56 rows of 2: each piece but the first makes one row that its neighbour makes too.
+  EXPECT_TRUE(can_be_shared(plan, chain, 1));
+  EXPECT_TRUE(can_be_shared(plan, chain, 12));
+  EXPECT_FALSE(can_be_shared(plan, chain, 13));
+  EXPECT_FALSE(can_be_shared(plan, chain, 57));
 }
 
 TEST(Chains, StraightRandomPlansHaveThem) {

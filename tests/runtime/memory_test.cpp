@@ -183,6 +183,33 @@ TEST(Memory, ActivationsAreThoseThatLiveTogether) {
   EXPECT_EQ(runtime::activation_bytes(plan), 8u * 8 * (4 + 2));
 }
 
+// What a frame in flight may take, those whole maps may take once more.
+TEST(Memory, StepsThatRunDepthFirstCanBeLookedAtWhereOthersCan) {
+  constexpr int32_t rows = 40000, channels = 256;
+  ConvolutionStep op;
+  op.kernel = {1, 7};
+  op.pads = {0, 3, 0, 3};
+  op.groups = channels;
+  Plan plan = plan_of({1, rows, 1, channels}, {1, rows, 1, channels}, op);
+  Step again = plan.steps[0];
+  plan.tensors.push_back(plan.tensors[1]);
+  again.inputs = {1};
+  again.output = static_cast<uint32_t>(plan.tensors.size() - 1);
+  plan.steps[1].inputs = {again.output};
+  plan.steps.insert(plan.steps.begin() + 1, again);
+  ASSERT_TRUE(verify(plan)) << verify(plan).error().message;
+  for (const DepthFirst::Where where : {DepthFirst::Where::nowhere, DepthFirst::Where::it_pays}) {
+    const auto program = Program::prepare(plan, "", 0, {where});
+    ASSERT_TRUE(program) << program.error().message;
+    const auto session = Session::create(*program, 1);
+    ASSERT_TRUE(session) << session.error().message;
+    std::vector<float> logits(2);
+    const Status seen = (*session)->run_observed(golden_input(plan, 1), logits,
+                                                 [](size_t, std::span<const std::byte>) {});
+    EXPECT_TRUE(seen) << seen.error().message;
+  }
+}
+
 // Real plans are far from the bound: random ones with ordinary windows never meet it.
 TEST(Memory, OrdinaryPlansAreInProportion) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {

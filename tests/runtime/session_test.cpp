@@ -20,6 +20,7 @@
 
 #include "kernels/tile_emulator.h"
 #include "plan/random_plan.h"
+#include "runtime/chain.h"
 #include "runtime/count_allocations.h"
 #include "runtime/interpreter.h"
 #include "runtime/program.h"
@@ -31,8 +32,16 @@ Plan some_plan(uint64_t seed = 5) {
   return testing::random_plan(seed, {.steps = 25});
 }
 
-std::unique_ptr<Session> open(const Plan& plan, int threads = 1, const std::string& isa = "") {
-  auto program = Program::prepare(plan, isa);
+// One with chains, where they are asked for.
+Plan straight_plan() {
+  return testing::random_plan(5, {.steps = 12, .largest_side = 33, .straight = true});
+}
+
+constexpr DepthFirst possible{DepthFirst::Where::possible};
+
+std::unique_ptr<Session> open(const Plan& plan, int threads = 1, const std::string& isa = "",
+                              const DepthFirst& depth_first = {}) {
+  auto program = Program::prepare(plan, isa, 0, depth_first);
   EXPECT_TRUE(program) << program.error().message;
   auto session = Session::create(*program, threads);
   EXPECT_TRUE(session) << session.error().message;
@@ -44,17 +53,19 @@ size_t classes(const Plan& plan) {
 }
 
 TEST(Session, ARunWithOneThreadAllocatesNothing) {
+  ASSERT_FALSE(runtime::find_chains(straight_plan(), possible).empty());
   if (testing::allocation_count() == 0) GTEST_SKIP() << "a sanitizer allocates here";
   for (const std::string& isa : tested_isas()) {
-    const Plan plan = some_plan();
-    const auto session = open(plan, 1, isa);
-    const std::vector<std::byte> input = golden_input(plan, 1);
-    std::vector<float> logits(classes(plan));
-    const long before = testing::allocation_count();
-    const Status done = session->run(input, logits);
-    const long after = testing::allocation_count();
-    ASSERT_TRUE(done);
-    EXPECT_EQ(after - before, 0) << isa;
+    for (const Plan& plan : {some_plan(), straight_plan()}) {
+      const auto session = open(plan, 1, isa, possible);
+      const std::vector<std::byte> input = golden_input(plan, 1);
+      std::vector<float> logits(classes(plan));
+      const long before = testing::allocation_count();
+      const Status done = session->run(input, logits);
+      const long after = testing::allocation_count();
+      ASSERT_TRUE(done);
+      EXPECT_EQ(after - before, 0) << isa;
+    }
   }
 }
 
@@ -63,8 +74,8 @@ TEST(Session, ARunWithOneThreadMakesNoSystemCall) {
 #ifdef OCTAVO_TEST_SANITIZED
   GTEST_SKIP() << "sanitizers make system calls of their own";
 #endif
-  const Plan plan = some_plan();
-  const auto session = open(plan);
+  const Plan plan = straight_plan();
+  const auto session = open(plan, 1, "", possible);
   const std::vector<std::byte> input = golden_input(plan, 1);
   std::vector<float> logits(classes(plan));
   const pid_t child = fork();

@@ -80,6 +80,11 @@ TEST(JpegSplitter, AFrameWithoutItsEndEndsWhereTheNextBegins) {
   EXPECT_EQ(split(whole + cut), (Split{{whole}, cut}));
 }
 
+// A start behind a start, with fill bytes between: nothing lies in the first.
+TEST(JpegSplitter, FillBytesAreNoFrame) {
+  EXPECT_EQ(split("\xff\xd8\xff\xff" + whole), (Split{{whole}, ""}));
+}
+
 TEST(JpegSplitter, ASegmentThatIsShorterThanItsLengthIsNone) {
   const std::string odd = "\xff\xd8\xff\xe0\x00\x00more\xff\xd9"s;
   EXPECT_EQ(split(odd + whole), (Split{{odd, whole}, ""}));

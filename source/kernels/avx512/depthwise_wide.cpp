@@ -162,8 +162,7 @@ void prepare(const ConvolutionConstants& constants, std::byte* prepared) {
   const EpilogueArrays& e = constants.epilogue;
   auto* made = reinterpret_cast<Prepared*>(prepared);
   prepare_proofs(constants, 1, reinterpret_cast<std::byte*>(&made->proofs));
-  made->in_words =
-      made->proofs.fits && e.activation == Activation::none && !constants.shape.has_residual;
+  made->in_words = ends_in_words(e, made->proofs, constants.shape.has_residual);
   auto* words = reinterpret_cast<Words*>(made + 1);
   for (int32_t c = 0; made->in_words && c < constants.shape.output_channels; c += block, ++words) {
     alignas(64) float ordered[block];
