@@ -56,8 +56,8 @@ Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
   Quantization best = std::move(first);
   Widening wide, of_best;
   double cosine = by_bytes;
-  for (const double share : wide_shares) {
-    if (cosine >= (share == wide_shares[0] ? least_logits_cosine : poor_logits_cosine)) break;
+  for (const auto& [below, share] : wide_rungs) {
+    if (cosine >= below) break;
     const size_t before = wide.tensors.size();
     wide = widen_further(*candidates, std::move(wide), cosine, share);
     if (wide.tensors.size() == before) continue;

@@ -14,11 +14,14 @@ namespace octavo {
 inline constexpr double least_logits_cosine = 0.99;
 // Above this one there is nothing to gain.
 inline constexpr double ample_logits_cosine = 0.9995;
-// Below this one a twentieth of the time is not all that 16 bits may take.
-inline constexpr double poor_logits_cosine = 0.985;
-// Of all multiply-accumulates, those that may read 16 bits, the ones that types.h widens included,
-// and of the time of a frame what that may add: a few, and more only where the logits are poor.
-inline constexpr double wide_shares[] = {0.05, 0.25, 0.5, 1};
+// Where the logits are below a cosine, the share of all multiply-accumulates that may read 16 bits,
+// the ones that types.h widens included, and what that may add to a frame, as a share of its time:
+// a few, and more only where these were not enough and the logits are poor.
+struct WideRung {
+  double below, share;
+};
+inline constexpr WideRung wide_rungs[] = {
+    {least_logits_cosine, 0.05}, {0.985, 0.25}, {0.985, 0.5}, {0.985, 1}};
 
 // Tensors that become 16-bit together, since they share their stored values.
 struct WideCandidate {

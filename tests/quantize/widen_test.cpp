@@ -75,7 +75,7 @@ TEST(Widen, TheTensorThatBytesCannotTellApartGetsSixteenBits) {
   EXPECT_LT(logits_cosine(graph, bytes->plan), least_logits_cosine);
   EXPECT_EQ(type_of(widened->plan, "far"), ElementType::i16);
   EXPECT_GT(logits_cosine(graph, widened->plan), 0.99);
-  EXPECT_LE(share_that_reads_int16(widened->plan), wide_shares[0]);
+  EXPECT_LE(share_that_reads_int16(widened->plan), wide_rungs[0].share);
   const auto told = [](const std::string& text) { return text.find("'far'") != std::string::npos; };
   EXPECT_TRUE(std::any_of(widened->warnings.begin(), widened->warnings.end(), told));
 }
@@ -87,7 +87,7 @@ TEST(Widen, MoreOfTheWorkReadsSixteenBitsWhereLessWouldNotDo) {
   const auto quantized = quantize(graph, &how, pictures(40), {});
   ASSERT_TRUE(quantized) << quantized.error().message;
   EXPECT_EQ(type_of(quantized->plan, "far"), ElementType::i16);
-  EXPECT_GT(share_that_reads_int16(quantized->plan), wide_shares[0]);
+  EXPECT_GT(share_that_reads_int16(quantized->plan), wide_rungs[0].share);
   EXPECT_GT(logits_cosine(graph, quantized->plan), 0.99);
 }
 

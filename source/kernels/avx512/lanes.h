@@ -282,9 +282,22 @@ void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* 
     store(e.natural, _mm512_load_ps(in_order + i), pixel, e.channel + i, lanes16(e.channels - i));
 }
 
+// Where it ends in words: nothing goes through memory but the sums, which would make the tiles that
+// call this, and saturate mostly, slower if they came in registers.
+template <class Vec>
+OCTAVO_INLINE void finish_words(const BlockEpilogue<Vec>& e, const int32_t* sums,
+                                std::byte* pixel) {
+  constexpr int n = Vec::channels / 4;
+  const auto rounded = [&](int v) __attribute__((always_inline)) {
+    return Vec::scale(Vec::load(sums + v * n), Vec::load_floats(e.multiplier + v * n));
+  };
+  store_block(e, Vec::packs(rounded(0), rounded(1)), Vec::packs(rounded(2), rounded(3)), pixel);
+}
+
 template <class Vec>
 __attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const int32_t* sums,
                                             const std::byte* residual, std::byte* pixel) {
+  if (e.in_words) return finish_words(e, sums, pixel);
   alignas(64) int32_t x[Vec::channels];
   if (residual != nullptr) load_residual(e, residual, x);
   with_activation(e.natural.activation, [&]<Activation A>() {
@@ -296,15 +309,6 @@ __attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const i
 template <class Vec>
 OCTAVO_INLINE void finish_any(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
                               const std::byte* residual, std::byte* pixel) {
-  if (e.in_words) {
-    constexpr int n = Vec::channels / 4;
-    const auto rounded = [&](auto v) __attribute__((always_inline)) {
-      constexpr int i = decltype(v)::value;
-      return Vec::scale(sum[i], Vec::load_floats(e.multiplier + i * n));
-    };
-    return store_block(e, Vec::packs(rounded(Index<0>{}), rounded(Index<1>{})),
-                       Vec::packs(rounded(Index<2>{}), rounded(Index<3>{})), pixel);
-  }
   alignas(64) int32_t sums[Vec::channels];
   unroll<4>([&](auto v) __attribute__((always_inline)) {
     Vec::store(sums + decltype(v)::value * Vec::channels / 4, sum[decltype(v)::value]);
