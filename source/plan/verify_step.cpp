@@ -391,7 +391,7 @@ int32_t largest_of_output(const StepPlace& at, const Epilogue* epilogue,
                           const std::vector<int32_t>& largest_stored) {
   const ElementType type = at.output().type;
   if (type == ElementType::f32) return UINT8_MAX;  // never an operand
-  if (is_unsigned(type)) return largest_of(type);
+  if (is_unsigned(type)) return levels_of(type).hi;
   int32_t largest = 0;
   if (epilogue != nullptr) {
     for (const int32_t lo : epilogue->lo) largest = std::max(largest, std::abs(lo));
