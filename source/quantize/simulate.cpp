@@ -44,7 +44,7 @@ void put_integer_weights(Graph& graph, const FormedStep& step, const StoredConvo
   for (size_t o = 0; o < bias.size(); ++o) {
     const double unit = conv.unit(o);
     const size_t first = o / static_cast<size_t>(conv.integers->outputs_per_group) * group_channels;
-    double sum = bias[o];
+    auto sum = static_cast<double>(bias[o]);
     for (size_t k = 0; k < taps; ++k) {
       const size_t c = first + k % group_channels;
       const double w = conv.weights[o * taps + k];

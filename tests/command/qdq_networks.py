@@ -105,7 +105,7 @@ def normalized(pixels):
     return numpy.ascontiguousarray(((pixels - MEAN) / STD).astype(numpy.float32).transpose(0, 3, 1, 2))
 
 
-def quantize(model, path, inputs, activations, per_channel, form="QDQ", **options):
+def quantize(model, path, inputs, activations, per_channel, form="QDQ", weights="s8", **options):
     from onnxruntime import quantization
     from onnx import save
 
@@ -123,7 +123,7 @@ def quantize(model, path, inputs, activations, per_channel, form="QDQ", **option
     quantization.quantize_static(
         str(ready), str(path), Reader(), quant_format=quantization.QuantFormat[form],
         per_channel=per_channel, activation_type=types[activations],
-        weight_type=quantization.QuantType.QInt8, **options)
+        weight_type=types[weights], **options)
     return path
 
 

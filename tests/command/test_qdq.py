@@ -24,12 +24,12 @@ def made(tmp_path_factory):
         inputs = networks.normalized(pixels)
         files, known = [], {}
 
-        def quantized(self, name, activations="u8", per_channel=True):
-            key = f"{name}-{activations}-{'channel' if per_channel else 'tensor'}"
+        def quantized(self, name, activations="u8", per_channel=True, weights="s8"):
+            key = f"{name}-{activations}-{weights}-{'channel' if per_channel else 'tensor'}"
             if key not in self.known:
                 self.known[key] = networks.quantize(
                     getattr(networks, name)(), folder / f"{key}.onnx", self.inputs[:CALIBRATION],
-                    activations, per_channel)
+                    activations, per_channel, weights=weights)
             return self.known[key]
 
     (folder / "pictures").mkdir()
@@ -306,6 +306,22 @@ def test_onnxruntimes_sixteen_bits_are_its_network(made, tmp_path, name, activat
     expect_exact(made, path, path.with_suffix(".octavo"), tmp_path)
 
 
+@pytest.mark.parametrize("activations", ["u16", "s16"])
+@pytest.mark.parametrize("name", ["mobile", "curves"])
+def test_weights_of_sixteen_bits_over_sixteen_are_the_files(made, tmp_path, name, activations):
+    path = made.quantized(name, activations, weights="s16")
+    plan = path.with_suffix(".octavo")
+    done = run("build", path, "-o", plan, "--overwrite", *networks.FLAGS)
+    assert done.returncode == 0 and "rounded again" not in done.stderr, done.stderr
+    steps = steps_apart(logits(plan, made.files, tmp_path), path, made.inputs)
+    print(numpy.sort(steps)[-5:])
+    assert numpy.median(steps) <= 1.01 and steps.max() <= 4
+    expect_exact(made, path, plan, tmp_path)
+    assert run("selftest", plan).returncode == 0
+    done = run("export", plan, "-o", tmp_path / "again.onnx")
+    assert done.returncode == 3 and "has no pair" in done.stderr
+
+
 def test_sixteen_bits_beside_eight_are_joined(made, tmp_path):
     net = Pairs()
     x = net.pair("input", "input.pair", 0.02, 110)
@@ -461,7 +477,7 @@ def test_negative_scales_of_weights_and_ones_beside_their_axis_are_read(made, tm
     assert numpy.array_equal(*answers) and numpy.ptp(answers[0]) > 0
 
 
-def test_weights_of_sixteen_bits_are_warned_of(made, tmp_path):
+def test_weights_of_sixteen_bits_over_eight_are_warned_of(made, tmp_path):
     from onnx import save
     net = Pairs()
     x = net.integer_conv(net.pair("input", "input.pair", 0.02, 110), "stem", 3, 8, stride=2)
