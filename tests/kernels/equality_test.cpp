@@ -33,7 +33,7 @@ void square(Random& random, ConvolutionShape& s, std::initializer_list<int32_t> 
 
 ConvolutionShape random_shape(Random& random) {
   ConvolutionShape s;
-  switch (random.between(0, 6)) {
+  switch (random.between(0, 7)) {
     case 0:
     case 1:  // pointwise
       s.input_channels = any_channels(random);
@@ -56,7 +56,12 @@ ConvolutionShape random_shape(Random& random) {
       s.output_channels = any_channels(random);
       square(random, s, {3, 3, 2, 5});
       break;
-    case 6: {                                // grouped
+    case 6:  // depthwise with a multiplier
+      s.input_channels = s.groups = random.between(2, 70);
+      s.output_channels = s.groups * random.one_of({2, 2, 3, 4, 5});
+      square(random, s, {3, 3, 5, 7, 1});
+      break;
+    case 7: {                                // grouped
       const bool round = random.chance(50);  // as ResNeXt has them
       s.groups = random.between(2, round ? 4 : 8);
       s.input_channels =
