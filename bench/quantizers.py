@@ -3,7 +3,8 @@ several presets each (bench/quantized_files.py), are checked and built, and the 
 own runtime, ONNX Runtime without graph optimizations. The tools come from PyPI into an environment of their own.
 
 usage: bench/quantizers.py FOLDER [--venv FOLDER/venv] [--tool NAME ...]
-The files stay in FOLDER; what is there is not made again."""
+The files stay in FOLDER; what is there is not made again. Where ONNX's own reference has all of a file's nodes, both answers
+are also compared with what it says in exact arithmetic (binary64)."""
 
 import argparse
 import collections
@@ -18,7 +19,11 @@ import tempfile
 import numpy
 import onnx
 
-from common import machine, octavo_run
+from common import ROOT, machine, octavo_run
+
+sys.path.insert(0, str(ROOT / "tests/command"))
+
+from exact_onnx import exact_outputs
 
 # In one environment: torch first, so that nothing pulls a newer one.
 PACKAGES = [["torch==2.13.0"], ["onnxruntime==1.32", "onnx==1.22.0", "numpy", "onnxscript", "nncf==3.4.0", "brevitas==0.13.4",
@@ -31,7 +36,8 @@ REFUSED = {"onnxruntime-dynamic", "onnxruntime-weights-4bit", "nncf-weights-4bit
 CALIBRATION = 24  # of the pictures, where a file leaves tensors open
 LAST_ROUNDING = 0.51  # steps: what the last rounding alone makes, which a plan leaves out
 
-Result = collections.namedtuple("Result", "name state message open steps", defaults=("", 0, None))
+# steps: the plan from its file's runtime. exact: the plan, and the runtime, from exact arithmetic; or None.
+Result = collections.namedtuple("Result", "name state message open steps exact", defaults=("", 0, None, None))
 
 
 def environment(folder):
@@ -64,6 +70,15 @@ def last_line(text):
     return lines[-1] if lines else "no message"
 
 
+def from_exact(path, inputs, *answers):
+    """How far each answer is from the file's in exact arithmetic, in output steps; None where that is not known."""
+    try:
+        exact = exact_outputs(path, inputs)
+    except (NotImplementedError, RuntimeError):  # a node, or an order of nodes, that the reference does not know
+        return None
+    return [abs(answer - exact) / output_step(path, answers[-1]) for answer in answers]
+
+
 def measure(path):
     stored = numpy.load(path.with_suffix(".npz"))
     flags = ["--mean", ",".join(map(str, stored["mean"])), "--std", ",".join(map(str, stored["std"])),
@@ -91,18 +106,28 @@ def measure(path):
         if code != 0:
             return Result(path.stem, "not run", last_line(messages))
         reference = stored["output"][:len(pictures)]
-        steps = abs(numpy.load(folder / "logits.npy") - reference) / output_step(path, reference)
-        return Result(path.stem, "built", "", open_tensors, steps)
+        logits = numpy.load(folder / "logits.npy")
+        steps = abs(logits - reference) / output_step(path, reference)
+        exact = from_exact(path, stored["input"][:len(pictures)], logits, reference)
+        return Result(path.stem, "built", "", open_tensors, steps, exact)
 
 
 def row(result):
     network, rest = result.name.split("-", 1)
     if result.steps is None:
         expected = any(rest.startswith(name) for name in REFUSED)
-        return f"| {rest} | {network} | {'refused, as it must be' if expected else result.state} | | | | {result.message[:160]} |"
+        return f"| {rest} | {network} | {'refused, as it must be' if expected else result.state} | | | | | {result.message[:160]} |"
     steps = result.steps
     return (f"| {rest} | {network} | {'all rounded' if result.open == 0 else f'{result.open} open'} | {steps.max():.2f} | "
-            f"{(steps <= 1.001).mean() * 100:.1f} % | {(steps > LAST_ROUNDING).sum()} of {steps.size} | |")
+            f"{(steps <= 1.001).mean() * 100:.1f} % | {(steps > LAST_ROUNDING).sum()} of {steps.size} | {exact_cell(result)} | |")
+
+
+def far(steps):
+    return int((steps > 1.001).sum())
+
+
+def exact_cell(result):
+    return "-" if result.exact is None else " / ".join(str(far(steps)) for steps in result.exact)
 
 
 def summary(results):
@@ -115,6 +140,10 @@ def summary(results):
           f"{len(within)} within one output step, and of their {sum(r.steps.size for r in rounded)} outputs "
           f"{sum(int((r.steps > 1.001).sum()) for r in rounded)} are not, {sum(int((r.steps > LAST_ROUNDING).sum()) for r in rounded)} "
           f"are farther than the last rounding makes; {sum(r.open > 0 for r in wanted)} files left tensors open")
+    known = [r for r in rounded if r.exact]
+    print(f"of {sum(r.steps.size for r in known)} outputs of {len(known)} such files, farther than one step: the plan from the runtime "
+          f"{sum(far(r.steps) for r in known)}, the plan from exact arithmetic {sum(far(r.exact[0]) for r in known)}, the runtime from it "
+          f"{sum(far(r.exact[1]) for r in known)}")
 
 
 def main():
@@ -137,7 +166,8 @@ def main():
     paths = [path.with_suffix(".onnx") for path in sorted(options.folder.glob("*.npz"))
              if path.stem.split("-")[1] in tools]
     print(machine(), "\n")
-    print("| quantizer, preset | network | tensors | most steps | within 1 step | over 0.51 | |\n|---|---|---|---|---|---|---|")
+    print("| quantizer, preset | network | tensors | most steps | within 1 step | over 0.51 | beyond 1 of exact: plan / runtime | |")
+    print("|---|---|---|---|---|---|---|---|")
     results = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for result in pool.map(measure, paths):

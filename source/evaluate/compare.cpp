@@ -164,8 +164,9 @@ class Worker {
       if (options_->stop != nullptr && *options_->stop) {
         return Error{ErrorKind::interrupted, "interrupted"};
       }
+      const RowRounding rounding = rounding_of(plan.tensors[plan.steps[s].output]);
       const FloatSession::Observer round = [&](TensorId tensor, std::span<float> made) {
-        if (tensor == (*tensors_)[s]) round_as_stored(plan.tensors[plan.steps[s].output], made);
+        if (tensor == (*tensors_)[s]) rounding.apply(made);
       };
       if (const Status ran = floats_->run(values, logits, &round); !ran) return ran;
       for (size_t i = 0; i < logits.size(); ++i) out.effect[s].add(expected[i], logits[i]);

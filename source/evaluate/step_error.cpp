@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
+
+#include "plan/element_type.h"
 
 namespace octavo {
 
@@ -32,31 +33,6 @@ float stored_value(ElementType type, const std::byte* at) {
   return 0;
 }
 
-size_t type_bytes(ElementType type) {
-  if (type == ElementType::f32) return 4;
-  return type == ElementType::i16 || type == ElementType::u16 ? 2 : 1;
-}
-
-struct Levels {
-  float lo = 0, hi = 0;
-};
-
-Levels levels_of(ElementType type) {
-  switch (type) {
-    case ElementType::u8:
-      return {0, 255};
-    case ElementType::i8:
-      return {-127, 127};
-    case ElementType::i16:
-      return {-32767, 32767};
-    case ElementType::u16:
-      return {0, 65535};
-    case ElementType::f32:
-      break;
-  }
-  return {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
-}
-
 float scale_of(const PlanTensor& tensor, size_t c) {
   return tensor.scale[tensor.scale.size() == 1 ? 0 : c];
 }
@@ -66,9 +42,10 @@ float zero_of(const PlanTensor& tensor, size_t c) {
 }
 
 // level: the value in units of the scale, as it would be stored without rounding and clamping.
-size_t bin_of(float level, Levels levels) {
+size_t bin_of(float level, StoredLevels levels) {
   constexpr float bins = inside_bins;
-  const float inside = (level - levels.lo) / (levels.hi - levels.lo) * bins;
+  const auto lo = static_cast<float>(levels.lo), steps = static_cast<float>(levels.steps());
+  const float inside = (level - lo) / steps * bins;
   // The ends belong to the range.
   const float bin = inside == bins ? bins - 1 : std::floor(inside);
   return static_cast<size_t>(std::clamp<float>(bin, -beyond_bins, bins + beyond_bins - 1) +
@@ -105,9 +82,9 @@ double ErrorSums::sqnr_db() const {
 StepError::StepError(const PlanTensor& tensor, std::span<const std::byte> stored,
                      std::span<const float> exact)
     : channels_(static_cast<size_t>(tensor.shape[3])) {
-  const size_t bytes = type_bytes(tensor.type);
+  const auto bytes = static_cast<size_t>(element_size(tensor.type));
   const bool ranged = tensor.type != ElementType::f32;
-  const Levels levels = levels_of(tensor.type);
+  const StoredLevels levels = levels_of(tensor.type);
   for (size_t i = 0; i < exact.size(); ++i) {
     const size_t c = i % channels_.size();
     const float raw = stored_value(tensor.type, stored.data() + i * bytes);
@@ -144,20 +121,22 @@ size_t StepError::worst_channel() const {
 }
 
 StoredRange stored_range(const PlanTensor& tensor, size_t c) {
-  const Levels levels = levels_of(tensor.type);
+  const StoredLevels levels = levels_of(tensor.type);
   const double scale = scale_of(tensor, c), zero = zero_of(tensor, c);
   return {(levels.lo - zero) * scale, (levels.hi - zero) * scale};
 }
 
-void round_as_stored(const PlanTensor& tensor, std::span<float> values) {
-  if (tensor.type == ElementType::f32) return;
-  const auto channels = static_cast<size_t>(tensor.shape[3]);
-  const Levels levels = levels_of(tensor.type);
-  for (size_t i = 0; i < values.size(); ++i) {
-    const float scale = scale_of(tensor, i % channels), zero = zero_of(tensor, i % channels);
-    const float level = std::rint(values[i] / scale) + zero;
-    values[i] = (std::clamp(level, levels.lo, levels.hi) - zero) * scale;
+RowRounding rounding_of(const PlanTensor& tensor) {
+  RowRounding out;
+  const StoredLevels levels = levels_of(tensor.type);
+  for (size_t c = 0; c < static_cast<size_t>(tensor.shape[3]); ++c) {
+    const float scale = scale_of(tensor, c), zero = zero_of(tensor, c);
+    out.scale.push_back(scale);
+    out.inverse_scale.push_back(1 / scale);
+    out.lo.push_back(static_cast<float>(levels.lo) - zero);
+    out.hi.push_back(static_cast<float>(levels.hi) - zero);
   }
+  return out;
 }
 
 }  // namespace octavo

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "graph/grid.h"
 #include "plan/plan.h"
 
 namespace octavo {
@@ -54,7 +55,8 @@ struct StoredRange {
 };
 StoredRange stored_range(const PlanTensor& tensor, size_t c);
 
-// What the tensor would keep of the float network's values.
-void round_as_stored(const PlanTensor& tensor, std::span<float> values);
+// As the steps of a plan round to the tensor, without a clamp of their own; its type must not be
+// f32.
+RowRounding rounding_of(const PlanTensor& tensor);
 
 }  // namespace octavo

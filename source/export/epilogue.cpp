@@ -88,7 +88,7 @@ class Finisher {
     const PlanTensor& tensor = out_.tensor(step_.output);
     if (tensor.type == ElementType::f32) return value;
     const Storage& to = out_.storage(step_.output);
-    const Levels levels = levels_of(tensor.type);
+    const StoredLevels levels = levels_of(tensor.type);
     const bool relu = may_be_relu();
     const auto bound = [&](int32_t level, size_t c) {
       return to.unit_of(c) * (level - of_channel(tensor.zero_point, c) - to.offset_of(c));

@@ -107,7 +107,7 @@ class Convolution {
     const Storage& to = out_.storage(step_.output);
     if (out_.tensor(step_.output).type == ElementType::f32 || !ends_in_pair(op_.epilogue)) return;
     const float largest = *std::max_element(scale.begin(), scale.end());
-    const Levels levels = levels_of(out_.tensor(step_.inputs[0]).type);
+    const StoredLevels levels = levels_of(out_.tensor(step_.inputs[0]).type);
     for (size_t o = 0; o < outputs_; ++o) {
       double magnitude = 0;
       for (size_t i = 0; i < taps_; ++i) magnitude += std::abs(op_.weights[o * taps_ + i]);

@@ -183,7 +183,7 @@ class Chooser {
   }
 
   Span span_of(uint32_t t, size_t c) const {
-    const Levels levels = levels_of(tensor(t).type);
+    const StoredLevels levels = levels_of(tensor(t).type);
     double lo = levels.lo, hi = levels.hi;
     const Epilogue* epilogue = makers_[t] == nullptr ? nullptr : epilogue_of(makers_[t]->op);
     if (epilogue != nullptr && !moves_values(makers_[t]->op)) {
@@ -297,13 +297,8 @@ bool Storage::is_centred() const {
 }
 
 Grid Storage::grid() const {
-  const Levels levels = levels_of(type);
+  const StoredLevels levels = levels_of(type);
   return {{scale}, {zero_point - levels.lo}, levels.hi - levels.lo};
-}
-
-Levels levels_of(ElementType type) {
-  if (type == ElementType::u8) return {0, 255};
-  return type == ElementType::i8 ? Levels{-127, 127} : Levels{-32767, 32767};
 }
 
 bool moves_values(const StepOperator& op) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "graph/grid.h"
+#include "plan/element_type.h"
 #include "plan/plan.h"
 
 namespace octavo {
@@ -44,12 +45,6 @@ struct Storage {
 // One entry a tensor. symmetric: 8-bit tensors are signed with zero point 0, wider ones go through
 // no pair.
 std::vector<Storage> choose_storage(const Plan& plan, bool symmetric);
-
-// The values that a type holds in a plan.
-struct Levels {
-  int32_t lo, hi;
-};
-Levels levels_of(ElementType type);
 
 // Stored values move, by whatever step: the output's scale and zero point are the input's.
 bool moves_values(const StepOperator& op);

@@ -132,6 +132,15 @@ Kernel make_fake_quantize(const Graph& graph, const Node& node) {
   // One scale is one a tensor of a single channel.
   const int64_t outer = op.by_axis() ? product(x, 0, axis) : 1;
   const int64_t inner = op.by_axis() ? product(x, axis + 1, x.size()) : product(x);
+  if (op.by_axis() && inner == 1) {
+    return {[count = product(x),
+             rows = RowRounding::of(op.grid, op.grid.scale.size())](const Operands& operands) {
+              float* y = operands.output;
+              if (y != operands.inputs[0]) std::copy_n(operands.inputs[0], count, y);
+              rows.apply({y, static_cast<size_t>(count)});
+            },
+            0, true};
+  }
   return {[=, grid = op.grid](const Operands& operands) {
             const float* in = operands.inputs[0];
             float* y = operands.output;

@@ -9,8 +9,8 @@
 // share and are made once, at load; and arguments, which point to the constants and say where the
 // rows of one run are. What a kernel would else find out anew in each run, it writes once as well:
 // `pack` of the weights, `prepare` of the constants. Both get 64-byte aligned memory with anything
-// in it, of packed_bytes and prepared_bytes of the shape; what `prepare` wrote is found where it was
-// written. A kernel that has nothing to prepare leaves both of its functions null.
+// in it, of packed_bytes and prepared_bytes of the shape; what `prepare` wrote is found where it
+// was written. A kernel that has nothing to prepare leaves both of its functions null.
 //
 // Memory. Tensors are NHWC; a kernel sees them through tables of row pointers, so
 // that a ring of rows serves as well as a whole tensor. Pixels of a row are
@@ -72,6 +72,7 @@ struct ConvolutionShape {
   Activation activation = Activation::none;
   bool has_residual = false;
   ElementType residual = ElementType::u8;
+  ElementType weights = ElementType::i8;  // i16 only where the input is u16
   // What a run meets at most: rows and columns of the output (where the map is one row to its
   // kernel, of that row), and whether the input's pixels lie apart, in a wider tensor.
   int32_t output_height = 1, output_width = 1;
@@ -107,7 +108,8 @@ struct ConvolutionKernel {
   bool (*accepts)(const ConvolutionShape&);
   int32_t channel_step;  // work is split over threads at multiples of this
   size_t (*packed_bytes)(const ConvolutionShape&);
-  // weights [o, kh, kw, c / groups], bias [o] as in the plan; integer work only.
+  // weights [o, kh, kw, c / groups], bias [o] as in the plan, halves where it has them; integer
+  // work only.
   void (*pack)(const ConvolutionShape&, const int8_t* weights, const int32_t* bias,
                std::byte* packed);
   size_t (*prepared_bytes)(const ConvolutionShape&);

@@ -197,6 +197,11 @@ class PlanReader::FieldReader {
   void get(int32_t& value) { value = stored_.GetField<int32_t>(place_, 0); }
   void get(float& value) { value = stored_.GetField<float>(place_, 0); }
   void get(bool& value) { value = stored_.GetField<uint8_t>(place_, 0) != 0; }
+  void get(ElementType& type) {
+    const auto* stored = stored_.GetStruct<const format::WeightType*>(place_);
+    if (stored != nullptr)
+      type = reader_.known(stored->type(), ElementType::u16, "type of weights");
+  }
   void get(PoolStep::Kind& kind) {
     kind = reader_.known(stored_.GetField<uint8_t>(place_, 0), PoolStep::Kind::average,
                          "kind of pool");

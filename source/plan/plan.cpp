@@ -44,6 +44,17 @@ int64_t step_parameters(const Plan& plan, const Step& step) {
   return weight_count(plan, step, *convolution) + plan.tensors[step.output].shape[3];
 }
 
+int32_t weight_of(const ConvolutionStep& step, size_t index) {
+  if (step.weight_type == ElementType::i8) return step.weights[index];
+  return step.weights[2 * index + 1] * 256 + static_cast<uint8_t>(step.weights[2 * index]);
+}
+
+int64_t bias_of(const ConvolutionStep& step, size_t output) {
+  if (step.weight_type == ElementType::i8) return step.bias[output];
+  const int64_t high = step.bias[2 * output + 1];
+  return high * (int64_t{1} << 32) + static_cast<uint32_t>(step.bias[2 * output]);
+}
+
 const char* type_name(ElementType type) {
   switch (type) {
     case ElementType::u8:

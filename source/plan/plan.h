@@ -77,9 +77,15 @@ struct ConvolutionStep {
   std::vector<int8_t> weights;  // [o, kh, kw, c / groups]
   std::vector<int32_t> bias;    // [o]
   Epilogue epilogue;            // f = float(acc[o]) * multiplier[o]
+  // i16, of quantized files and where x is u16: weights of 16 bits and biases of 64, each in two
+  // entries of these arrays, the lower half first.
+  ElementType weight_type = ElementType::i8;
 
   bool operator==(const ConvolutionStep&) const = default;
 };
+// Of either type of weights.
+int32_t weight_of(const ConvolutionStep& step, size_t index);
+int64_t bias_of(const ConvolutionStep& step, size_t output);
 
 // inputs: x. Output channels have x's zero points for maximum (the stored maximum
 // is taken). average: sum over the counted pixels of (q - z), exact in int32;

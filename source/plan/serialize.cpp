@@ -3,6 +3,7 @@
 // the compiler's choice.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <tuple>
 #include <type_traits>
 
@@ -99,6 +100,9 @@ class OperatorWriter {
   static const format::Extent* argument(const format::Extent& made) { return &made; }
   static const format::Pads* argument(const format::Pads& made) { return &made; }
   static const format::Constant* argument(const format::Constant& made) { return &made; }
+  static const format::WeightType* argument(const std::optional<format::WeightType>& made) {
+    return made ? &*made : nullptr;
+  }
   template <class T>
   static T argument(const T& made) {
     return made;
@@ -108,6 +112,10 @@ class OperatorWriter {
   bool put(bool value) { return value; }
   float put(float value) { return value; }
   format::PoolKind put(PoolStep::Kind kind) { return static_cast<format::PoolKind>(kind); }
+  std::optional<format::WeightType> put(ElementType type) {
+    if (type == ElementType::i8) return std::nullopt;
+    return format::WeightType(static_cast<format::ElementType>(type));
+  }
   format::Extent put(const std::array<int32_t, 2>& value) { return extent(value); }
   format::Pads put(const std::array<int32_t, 4>& value) { return pads(value); }
   Offset<format::Epilogue> put(const Epilogue&) { return epilogue_; }
@@ -229,6 +237,13 @@ bool has_given_codes(const Plan& plan) {
          std::any_of(plan.steps.begin(), plan.steps.end(), is_given);
 }
 
+bool has_wide_weights(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& s) {
+    const auto* convolution = std::get_if<ConvolutionStep>(&s.op);
+    return convolution != nullptr && convolution->weight_type != ElementType::i8;
+  });
+}
+
 bool has_quotients(const Plan& plan) {
   return std::any_of(plan.steps.begin(), plan.steps.end(),
                      [](const Step& s) { return std::holds_alternative<DivideStep>(s.op); });
@@ -240,6 +255,7 @@ uint64_t required_features(const Plan& plan) {
   if (plan.preprocess.squashes()) bits |= plan_feature::exact_resize;
   if (has_given_codes(plan)) bits |= plan_feature::given_codes;
   if (has_quotients(plan)) bits |= plan_feature::quotients;
+  if (has_wide_weights(plan)) bits |= plan_feature::wide_weights;
   return bits;
 }
 

@@ -62,7 +62,7 @@ struct StepTraits<ConvolutionStep> : UsualStep {
     return std::tuple_cat(
         std::tie(s.kernel, s.stride, s.dilation, s.pads, s.groups),
         std::tuple(InConstants{s.weights, "weights"}, InConstants{s.bias, "bias"}),
-        std::tie(s.epilogue));
+        std::tie(s.epilogue, s.weight_type));
   }
 };
 template <>

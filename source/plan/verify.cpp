@@ -33,7 +33,7 @@ Status verify_tensor(const Plan& plan, size_t index) {
       return bad("scale ", scale, " is not a number from 2^-100 to 2^40");
     }
   }
-  const int32_t largest_zero_point = is_unsigned(tensor.type) ? largest_of(tensor.type) : 0;
+  const int32_t largest_zero_point = is_unsigned(tensor.type) ? levels_of(tensor.type).hi : 0;
   for (const int32_t zero_point : tensor.zero_point) {
     if (zero_point < 0 || zero_point > largest_zero_point) {
       return bad("zero point ", zero_point, " is not in [0, ", largest_zero_point, "]");
@@ -182,7 +182,7 @@ Status verify_steps(const Plan& plan) {
   made[plan.input] = true;
   // A caller's i16 input is not checked value by value: it may hold -32768.
   const ElementType fed = plan.tensors[plan.input].type;
-  largest_stored[plan.input] = fed == ElementType::i16 ? -INT16_MIN : largest_of(fed);
+  largest_stored[plan.input] = fed == ElementType::i16 ? -INT16_MIN : levels_of(fed).hi;
   for (size_t index = 0; index < plan.steps.size(); ++index) {
     const StepPlace at{plan, index, uniform};
     for (const uint32_t input : at.step().inputs) {

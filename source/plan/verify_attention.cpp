@@ -45,7 +45,7 @@ Status verify_exponentials(const StepPlace& at, const char* which,
 
 Status verify_held(const StepPlace& at, const std::vector<int16_t>& values) {
   const ElementType type = at.output().type;
-  const int32_t largest = largest_of(type), smallest = smallest_of(type);
+  const auto [smallest, largest] = levels_of(type);
   for (const int16_t bits : values) {
     const int32_t value = held_value(type, bits);
     if (value < smallest || value > largest) {
@@ -182,7 +182,7 @@ Status verify_operator(const StepPlace& at, const ConstantStep& step) {
 Status verify_operator(const StepPlace& at, const LookupStep& step) {
   const ElementType type = at.input(0).type;
   if (!is_unsigned(type)) return at.error("its input must be u8 or u16");
-  const auto levels = static_cast<size_t>(largest_of(type)) + 1;
+  const auto levels = static_cast<size_t>(levels_of(type).hi) + 1;
   if (at.input(0).shape != at.output().shape) return wrong_shape(at);
   const size_t tables = step.table.size() / levels;
   const bool by_channel =

@@ -101,7 +101,7 @@ Status verify_clamp(const StepPlace& at, const Epilogue& epilogue) {
                     " channels, and one entry or one a channel is expected");
   }
   if (output.type == ElementType::f32) return {};  // neither clamped nor rounded
-  const int32_t largest = largest_of(output.type), smallest = smallest_of(output.type);
+  const auto [smallest, largest] = levels_of(output.type);
   const bool by_channel = epilogue.lo.size() > 1 || epilogue.hi.size() > 1;
   for (int32_t c = 0; c < (by_channel ? count : 1); ++c) {
     const int32_t lo = of_channel(epilogue.lo, c), hi = of_channel(epilogue.hi, c);

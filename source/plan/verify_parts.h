@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "plan/element_type.h"
 #include "plan/limits.h"
 #include "plan/plan.h"
 
@@ -35,29 +36,6 @@ struct StepPlace {
 
 inline int32_t channels(const PlanTensor& tensor) {
   return tensor.shape[3];
-}
-
-inline bool is_unsigned(ElementType type) {
-  return type == ElementType::u8 || type == ElementType::u16;
-}
-
-// The largest value of a stored type; the smallest is 0 for unsigned ones, else its negative.
-inline int32_t largest_of(ElementType type) {
-  switch (type) {
-    case ElementType::u8:
-      return UINT8_MAX;
-    case ElementType::i8:
-      return INT8_MAX;
-    case ElementType::u16:
-      return UINT16_MAX;
-    case ElementType::i16:
-    case ElementType::f32:
-      break;
-  }
-  return INT16_MAX;
-}
-inline int32_t smallest_of(ElementType type) {
-  return is_unsigned(type) ? 0 : -largest_of(type);
 }
 
 // Stored values of constants and lookups: those of u16 as the int16 of the same bits.

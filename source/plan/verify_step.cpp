@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "plan/step_traits.h"
+#include "plan/type_name.h"
 #include "plan/verify_parts.h"
 
 namespace octavo::plan_check {
@@ -113,14 +114,30 @@ WeightSums weight_sums(std::span<const int8_t> weights) {
   return all;
 }
 
+WeightSums wide_weight_sums(const ConvolutionStep& step, size_t first, size_t count) {
+  WeightSums all;
+  for (size_t i = first; i < first + count; ++i) {
+    const int32_t weight = weight_of(step, i);
+    all.sum += weight;
+    all.magnitude += std::abs(weight);
+  }
+  return all;
+}
+
 // Contract 1: no partial sum of an accumulator leaves int32, in whatever order it is
 // summed, and also where a kernel shifts its operand from u8 to i8. Sums of u16 are wider.
-Status verify_accumulators(const StepPlace& at, const ConvolutionStep& step, int64_t taps,
+Status verify_accumulators(const StepPlace& at, const ConvolutionStep& step, size_t taps,
                            int64_t largest_stored) {
-  for (size_t o = 0; o < step.bias.size(); ++o) {
-    const auto [sum, magnitude] = weight_sums(
-        std::span(step.weights).subspan(o * static_cast<size_t>(taps), static_cast<size_t>(taps)));
-    const int64_t bias = step.bias[o];
+  const bool bytes = step.weight_type == ElementType::i8;
+  for (size_t o = 0; o < static_cast<size_t>(channels(at.output())); ++o) {
+    const auto [sum, magnitude] = bytes
+                                      ? weight_sums(std::span(step.weights).subspan(o * taps, taps))
+                                      : wide_weight_sums(step, o * taps, taps);
+    const int64_t bias = bias_of(step, o);
+    // Far from where what follows could leave int64.
+    if (bias < -plan_limit::wide_sum || bias > plan_limit::wide_sum) {
+      return at.error("the bias of output channel ", o, " is ", bias, ", more than 53 bits hold");
+    }
     int64_t bound = std::abs(bias) + largest_stored * magnitude;
     if (at.input(0).type == ElementType::u8) {
       bound = std::max(bound, std::abs(bias + 128 * sum) + 128 * magnitude);
@@ -132,6 +149,26 @@ Status verify_accumulators(const StepPlace& at, const ConvolutionStep& step, int
     }
   }
   return {};
+}
+
+// Bytes, or words for x of u16; the halves of words, and of biases beside them, are entries.
+Status verify_weights(const StepPlace& at, const ConvolutionStep& step, int64_t taps) {
+  const int64_t outputs = at.output().shape[3];
+  const bool words = step.weight_type == ElementType::i16 && at.input(0).type == ElementType::u16;
+  if (!words && step.weight_type != ElementType::i8) {
+    return at.error("its weights are of type ", type_name(step.weight_type), " and x of ",
+                    type_name(at.input(0).type), "; weights are int8, or int16 where x is uint16");
+  }
+  const int64_t entries = words ? 2 : 1;
+  if (taps >= 1 &&
+      bounded_product({taps, outputs, entries}) == static_cast<int64_t>(step.weights.size()) &&
+      static_cast<int64_t>(step.bias.size()) == outputs * entries) {
+    return {};
+  }
+  return at.error("it has ", step.weights.size(), " weights and ", step.bias.size(),
+                  " biases; kernels of ", list_text(step.kernel), " over ",
+                  at.input(0).shape[3] / step.groups, " channels for ", outputs, " outputs",
+                  words ? ", two entries each," : "", " are expected");
 }
 
 Status verify_convolution(const StepPlace& at, const ConvolutionStep& step,
@@ -154,15 +191,10 @@ Status verify_convolution(const StepPlace& at, const ConvolutionStep& step,
                     plan_limit::window_taps, " taps");
   }
   const int64_t taps = bounded_product({step.kernel[0], step.kernel[1], in[3] / step.groups});
-  if (taps < 1 || bounded_product({taps, out[3]}) != static_cast<int64_t>(step.weights.size()) ||
-      step.bias.size() != static_cast<size_t>(out[3])) {
-    return at.error("it has ", step.weights.size(), " weights and ", step.bias.size(),
-                    " biases; kernels of ", list_text(step.kernel), " over ", in[3] / step.groups,
-                    " channels for ", out[3], " outputs are expected");
-  }
+  if (const Status fit = verify_weights(at, step, taps); !fit) return fit;
   const PlanTensor* residual = step.epilogue.has_residual ? &at.input(1) : nullptr;
   if (const Status end = verify_epilogue(at, step.epilogue, residual); !end) return end;
-  return verify_accumulators(at, step, taps, largest_stored);
+  return verify_accumulators(at, step, static_cast<size_t>(taps), largest_stored);
 }
 
 bool same_channel(const PlanTensor& a, int32_t channel_a, const PlanTensor& b, int32_t channel_b) {
@@ -391,7 +423,7 @@ int32_t largest_of_output(const StepPlace& at, const Epilogue* epilogue,
                           const std::vector<int32_t>& largest_stored) {
   const ElementType type = at.output().type;
   if (type == ElementType::f32) return UINT8_MAX;  // never an operand
-  if (is_unsigned(type)) return largest_of(type);
+  if (is_unsigned(type)) return levels_of(type).hi;
   int32_t largest = 0;
   if (epilogue != nullptr) {
     for (const int32_t lo : epilogue->lo) largest = std::max(largest, std::abs(lo));

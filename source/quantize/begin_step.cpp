@@ -16,12 +16,19 @@ constexpr size_t most_axes = 6;  // of a permute step
 // Of a normalized row: 16 bits keep 12 of theirs and the sign.
 constexpr int64_t longest_row = int64_t{1} << 19;
 
-bool has_whole_rows(const std::vector<float>& weights, const Shape& shape) {
-  const size_t rows = static_cast<size_t>(shape[0]), taps = weights.size() / rows;
+bool has_whole_rows(const Tensor& weight, WholeLevels levels) {
+  const std::vector<float>& values = *weight.values;
+  const size_t rows = static_cast<size_t>(weight.shape[0]), taps = values.size() / rows;
   for (size_t o = 0; o < rows; ++o) {
-    if (!stored_scale(std::span(weights).subspan(o * taps, taps))) return false;
+    if (!stored_scale(std::span(values).subspan(o * taps, taps), levels)) return false;
   }
   return true;
+}
+
+form::Convolution::Kept kept_weights(const Tensor& weight) {
+  if (has_whole_rows(weight, {})) return form::Convolution::Kept::bytes;
+  return has_whole_rows(weight, levels_of_word) ? form::Convolution::Kept::words
+                                                : form::Convolution::Kept::none;
 }
 
 using Why = Obstacle::Why;
@@ -41,9 +48,9 @@ class Beginner {
     if (!constant(at.inputs[1]) || (at.inputs.size() > 2 && !constant(at.inputs[2]))) {
       return Obstacle{Why::computed_weights};
     }
-    const Tensor& weight = tensor(at.inputs[1]);
-    step.form =
-        form::Convolution{wiring_.has_roundings && has_whole_rows(*weight.values, weight.shape)};
+    form::Convolution convolution;
+    if (wiring_.has_roundings) convolution.kept = kept_weights(tensor(at.inputs[1]));
+    step.form = convolution;
     step.inputs = {at.inputs[0]};
     return {};
   }

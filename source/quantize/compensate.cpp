@@ -101,7 +101,7 @@ InverseFactor inverse_factor(const TapMoments& moments, int64_t group, int64_t b
 }
 
 void round_compensated(const InverseFactor& factor, std::span<const double> values, double unit,
-                       std::span<int8_t> row) {
+                       std::span<int16_t> row) {
   const size_t size = values.size();
   std::vector<double> left(size);
   for (size_t i = 0; i < size; ++i) {
@@ -109,7 +109,7 @@ void round_compensated(const InverseFactor& factor, std::span<const double> valu
   }
   for (size_t i = 0; i < size; ++i) {
     const double stored = std::clamp(std::rint(left[i]), -127.0, 127.0);
-    row[static_cast<size_t>(factor.order[i])] = static_cast<int8_t>(stored);
+    row[static_cast<size_t>(factor.order[i])] = static_cast<int16_t>(stored);
     const double* u = factor.upper.data() + i * size;
     const double error = (left[i] - stored) / u[i];
     for (size_t j = i + 1; j < size; ++j) left[j] -= error * u[j];
@@ -118,16 +118,16 @@ void round_compensated(const InverseFactor& factor, std::span<const double> valu
 
 namespace {
 
-std::vector<int8_t> compensate_step(const Graph& graph, const FormedStep& step,
-                                    const TapMoments& moments, const StoredTensor& input,
-                                    const StoredConvolution& conv) {
+std::vector<int16_t> compensate_step(const Graph& graph, const FormedStep& step,
+                                     const TapMoments& moments, const StoredTensor& input,
+                                     const StoredConvolution& conv) {
   const Node& node = graph.nodes[step.node];
   const Tensor& weight = graph.tensors[node.inputs[1]];
   const std::vector<float> real = weights_without(graph, step, conv.integers->identity);
   const auto taps = static_cast<size_t>(moments.taps);
   const auto group_channels = static_cast<size_t>(weight.shape[3]);
   const auto per_group = static_cast<size_t>(conv.integers->outputs_per_group);
-  std::vector<int8_t> rounded(conv.weights.begin(), conv.weights.end());
+  std::vector<int16_t> rounded(conv.weights.begin(), conv.weights.end());
   for (int64_t g = 0; g < moments.groups; ++g) {
     for (int64_t b = 0; b < moments.blocks(); ++b) {
       const InverseFactor factor = inverse_factor(moments, g, b);
@@ -157,13 +157,13 @@ std::vector<int8_t> compensate_step(const Graph& graph, const FormedStep& step,
 
 }  // namespace
 
-Result<std::vector<std::vector<int8_t>>> compensate_weights(const PassInputs& in,
-                                                            const Quantization& q) {
+Result<std::vector<std::vector<int16_t>>> compensate_weights(const PassInputs& in,
+                                                             const Quantization& q) {
   const Sweep sweep = in.sweep_for("rounding weights");
   auto moments = collect_tap_moments(in, q.tensors, sweep);
   if (!moments) return moments.error();
   const std::vector<FormedStep>& steps = in.network.formed.steps;
-  std::vector<std::vector<int8_t>> out(steps.size());
+  std::vector<std::vector<int16_t>> out(steps.size());
   const auto work = [&](size_t s, size_t, size_t) -> Status {
     const FormedStep& step = steps[s];
     if (step.is<form::Convolution>() && !keeps_weights(step) && (*moments)[s].taps != 0) {

@@ -18,11 +18,11 @@ struct InverseFactor {
 // samples asks for. Empty where nothing varies.
 InverseFactor inverse_factor(const TapMoments& moments, int64_t group, int64_t b);
 void round_compensated(const InverseFactor& factor, std::span<const double> values, double unit,
-                       std::span<int8_t> row);
+                       std::span<int16_t> row);
 
 // By step: the weights of every convolution, in its units. A row that would no longer fit its
 // accumulator stays as it is. Empty where a file's own integers stay, and for other steps.
-Result<std::vector<std::vector<int8_t>>> compensate_weights(const PassInputs& inputs,
-                                                            const Quantization& q);
+Result<std::vector<std::vector<int16_t>>> compensate_weights(const PassInputs& inputs,
+                                                             const Quantization& q);
 
 }  // namespace octavo

@@ -84,6 +84,7 @@ class Former {
     FormedStep step;
     step.node = n;
     if (auto obstacle = begin_step(wiring_, n, step)) return refuse(n, *std::move(obstacle));
+    keep_words_only_of_words(step);
     take(step, n);
     for (const TensorId input : step.inputs) {
       if (constant(input)) store_constant(input, !moves_only(step));
@@ -103,6 +104,16 @@ class Former {
     step.accumulated = step.activated = step.output;
     if (!moves_only(step) && !rounds(n)) extend(step);
     finish(step);
+  }
+
+  // Of other activations the sums of such weights are no integers that a step has.
+  void keep_words_only_of_words(FormedStep& step) const {
+    auto* convolution = std::get_if<form::Convolution>(&step.form);
+    if (convolution == nullptr || convolution->kept != form::Convolution::Kept::words) return;
+    const auto& given = rounded_by_[step.inputs[0]];
+    if (!given || type_of(*given) != ElementType::u16) {
+      convolution->kept = form::Convolution::Kept::none;
+    }
   }
 
   // The nodes from n on that a lookup can stand for.

@@ -197,6 +197,20 @@ class Lowering {
     plan_.steps.push_back(std::move(out));
   }
 
+  // Of wide sums as two halves, the lower first.
+  static void put_integers(const StoredConvolution& stored, ConvolutionStep& out) {
+    const bool wide = accumulates_wide(stored);
+    if (wide) out.weight_type = ElementType::i16;
+    for (const int16_t weight : stored.weights) {
+      out.weights.push_back(static_cast<int8_t>(weight));
+      if (wide) out.weights.push_back(static_cast<int8_t>(weight >> 8));
+    }
+    for (const int64_t bias : stored_bias(stored)) {
+      out.bias.push_back(static_cast<int32_t>(bias));
+      if (wide) out.bias.push_back(static_cast<int32_t>(bias >> 32));
+    }
+  }
+
   // What a stored bias, a whole number of the accumulator's units, leaves of that of a quantized
   // file that keeps biases in float: less than half a unit a channel, or nothing.
   std::vector<double> bias_rest(size_t s) const {
@@ -206,7 +220,7 @@ class Lowering {
                       quantized_.convolutions[s].identity.empty();
     if (!free) return {};
     const StoredConvolution convolution = quantized_.convolution(s);
-    const std::vector<int32_t> stored = stored_bias(convolution);
+    const std::vector<int64_t> stored = stored_bias(convolution);
     std::vector<double> rest;
     bool any = false;
     for (size_t o = 0; o < stored.size(); ++o) {
@@ -215,7 +229,7 @@ class Lowering {
       const double real = terms.real_bias / convolution.unit(o);
       double exact = real;
       for (size_t k = 0; k < row.size(); ++k) exact -= row[k] * terms.offsets[k];
-      rest.push_back(std::clamp(exact - stored[o], -0.5, 0.5));
+      rest.push_back(std::clamp(exact - static_cast<double>(stored[o]), -0.5, 0.5));
       // A whole number that was rounded to float is one still.
       any = any || std::fabs(rest.back()) > 1e-4 + 3e-7 * std::fabs(real);
     }
@@ -270,8 +284,7 @@ class Lowering {
     out.pads = {conv.pads.top, conv.pads.left, conv.pads.bottom, conv.pads.right};
     out.groups = conv.groups;
     const StoredConvolution stored = quantized_.convolution(s);
-    out.weights.assign(stored.weights.begin(), stored.weights.end());
-    out.bias = stored_bias(stored);
+    put_integers(stored, out);
     out.epilogue = epilogue(s, stored.integers->weights.unit);
     add_identity(step, stored.integers->identity, out.epilogue);
     return out;

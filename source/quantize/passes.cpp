@@ -56,7 +56,7 @@ size_t integer_weights(const Quantization& q) {
 size_t moved_weights(const Quantization& q) {
   size_t out = 0;
   for (size_t s = 0; s < q.compensated.size(); ++s) {
-    const std::vector<int8_t>& before = q.convolutions[s].weights.values;
+    const std::vector<int16_t>& before = q.convolutions[s].weights.values;
     for (size_t i = 0; i < q.compensated[s].size(); ++i) {
       out += q.compensated[s][i] != before[i] ? 1 : 0;
     }

@@ -30,12 +30,12 @@ struct Quantization {
   std::vector<StoredTensor> scales;   // by tensor, as statistics want them; no scale where nothing
                                       // is stored
   std::vector<StoredTensor> tensors;  // the same with room for the sums made of them
-  std::vector<IntegerConvolution> convolutions;  // by step; empty for other kinds
-  std::vector<std::vector<int8_t>> compensated;  // by step: weights that make good for each other
-                                                 // (compensate.h), in place of the convolution's
-  StepTables tables;                             // by step
-  std::vector<std::vector<double>> bias_shifts;  // by step: what is added to each real bias
-  Plan plan;                                     // verified, without a report
+  std::vector<IntegerConvolution> convolutions;   // by step; empty for other kinds
+  std::vector<std::vector<int16_t>> compensated;  // by step: weights that make good for each other
+                                                  // (compensate.h), in place of the convolution's
+  StepTables tables;                              // by step
+  std::vector<std::vector<double>> bias_shifts;   // by step: what is added to each real bias
+  Plan plan;                                      // verified, without a report
   QuantizationReport report;
 
   // Of a step that is one, as far as the passes have come.

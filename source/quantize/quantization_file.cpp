@@ -23,7 +23,7 @@ void visit_fields(Is<IntegerWeights> auto& w, auto& visit) {
   visit(w.values, w.unit);
 }
 void visit_fields(Is<IntegerConvolution> auto& c, auto& visit) {
-  visit(c.weights, c.real_bias, c.identity, c.offsets, c.outputs_per_group);
+  visit(c.weights, c.real_bias, c.identity, c.offsets, c.outputs_per_group, c.keeps_u16);
 }
 void visit_fields(Is<ActivationTable> auto& t, auto& visit) {
   visit(t.knots, t.centre, t.argument_unit, t.result_unit, t.argument_factor);

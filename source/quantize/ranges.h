@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "plan/element_type.h"
 #include "quantize/quantize.h"
 #include "quantize/statistics.h"
 #include "quantize/steps.h"
@@ -17,12 +18,6 @@ struct ChannelRange {
 
 // Clipped pixels come together, so their errors add up where those of rounding cancel.
 inline constexpr double automatic_clip_weight = 4.0;
-
-// How many values a stored type counts: real = (stored - zero_point) * scale.
-struct StoredLevels {
-  int32_t lo = 0, hi = 255;
-  int32_t steps() const { return hi - lo; }
-};
 
 // Expected squared error of one value of the channel when it is stored so: the mean
 // square of what is clipped, weighted, and of the rounding of what is not zero (zero is exact).

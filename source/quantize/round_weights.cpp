@@ -86,19 +86,20 @@ std::optional<std::vector<double>> scales_of_rows(const Tensor& weight, int grou
 constexpr double least_unit = 1e-21;
 
 // The file's own integers.
-IntegerWeights whole_weights(const Tensor& weight, const std::vector<double>& input_scale) {
+IntegerWeights whole_weights(const Tensor& weight, const std::vector<double>& input_scale,
+                             WholeLevels levels) {
   const auto rows = static_cast<size_t>(weight.shape[0]);
   const size_t taps = weight.values->size() / rows;
-  const auto of_all = stored_scale(*weight.values);  // a scale a tensor, not a row
+  const auto of_all = stored_scale(*weight.values, levels);  // a scale a tensor, not a row
   IntegerWeights out;
   for (size_t o = 0; o < rows; ++o) {
     const auto row = std::span(*weight.values).subspan(o * taps, taps);
-    const float scale = of_all.value_or(stored_scale(row).value_or(1.0f));
+    const float scale = of_all.value_or(stored_scale(row, levels).value_or(1.0f));
     const double unit = double{scale} * input_scale[o];
     // A dead row: its weights vanish beside the least multiplier that a plan may hold.
     const bool dead = unit < least_unit;
     for (const float w : row) {
-      out.values.push_back(dead ? int8_t{0} : static_cast<int8_t>(std::rint(w / scale)));
+      out.values.push_back(dead ? int16_t{0} : static_cast<int16_t>(std::rint(w / scale)));
     }
     out.unit.push_back(dead ? least_unit : unit);
   }
@@ -122,11 +123,15 @@ Rounded round_rows(const PassInputs& in, const std::vector<StoredTensor>& tensor
                              integers.identity);
   const Node& node = graph.nodes[step.node];
   const Tensor& weight = graph.tensors[node.inputs[1]];
-  const auto row_scales = keeps_weights(step)
+  const bool words = step.as<form::Convolution>()->kept == form::Convolution::Kept::words;
+  const bool of_words = input.type == ElementType::u16;
+  const auto row_scales = keeps_weights(step) && (of_words || !words)
                               ? scales_of_rows(weight, std::get<Conv2d>(node.op).groups, input)
                               : std::nullopt;
-  integers.weights = row_scales ? whole_weights(weight, *row_scales)
-                                : quantize_weights(out.scaled, in.per_channel_weights);
+  integers.weights =
+      row_scales ? whole_weights(weight, *row_scales, words ? levels_of_word : WholeLevels{})
+                 : quantize_weights(out.scaled, in.per_channel_weights);
+  integers.keeps_u16 = row_scales && of_words;
   integers.real_bias = real_bias(graph, step, out.scaled.outputs);
   integers.offsets = tap_offsets(in.network, step, input);
   integers.outputs_per_group = out.scaled.outputs / static_cast<int64_t>(integers.offsets.size());
@@ -148,7 +153,7 @@ std::vector<IntegerConvolution> round_weights(const PassInputs& in, const Quanti
     const StoredTensor& input = q.tensors[steps[s].inputs[0]];
     Rounded rounded = round_rows(in, q.tensors, steps[s]);
     const StoredConvolution view{&rounded.integers, {}, {}, 0};
-    for (size_t o = 0; o < view.outputs(); ++o) {
+    for (size_t o = 0; !rounded.integers.keeps_u16 && o < view.outputs(); ++o) {
       raise_until_fits(rounded.scaled, static_cast<int64_t>(o), view.terms(o),
                        counted_magnitude(input), input.type == ElementType::u8,
                        rounded.integers.weights);

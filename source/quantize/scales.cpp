@@ -16,12 +16,6 @@ constexpr std::array<double, 6> powers{1.0, 0.8, 0.6, 0.4, 0.2, 0.0};
 constexpr std::array<double, 4> sizes{1.0, 0.85, 0.7,
                                       0.5};  // of the widest channel; powers below 1
 
-StoredLevels levels_of(ElementType type) {
-  if (type == ElementType::i16) return {-32767, 32767};
-  if (type == ElementType::u16) return {0, 65535};
-  return type == ElementType::i8 ? StoredLevels{-127, 127} : StoredLevels{0, 255};
-}
-
 // What scales of its input do to a convolution, without its weights at hand.
 struct ConvolutionModel {
   std::vector<ChannelOrigin> inputs;  // one a channel of the input

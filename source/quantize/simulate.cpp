@@ -9,14 +9,8 @@ namespace octavo {
 
 namespace {
 
-// rint for |x| < 2^22, which compilers turn into vector code.
-inline float round_even(float x) {
-  constexpr float magic = 12582912.0f;  // 1.5 * 2^23
-  return (x + magic) - magic;
-}
-
-Rounding rounding_of(const FormedStep* step, const StoredTensor& tensor) {
-  Rounding out;
+RowRounding rounding_of(const FormedStep* step, const StoredTensor& tensor) {
+  RowRounding out;
   for (size_t c = 0; c < tensor.scale.size(); ++c) {
     const StoredLevels clamp = step != nullptr ? stored_clamp(*step, tensor, c) : tensor.levels;
     out.scale.push_back(static_cast<float>(tensor.scale[c]));
@@ -50,7 +44,7 @@ void put_integer_weights(Graph& graph, const FormedStep& step, const StoredConvo
   for (size_t o = 0; o < bias.size(); ++o) {
     const double unit = conv.unit(o);
     const size_t first = o / static_cast<size_t>(conv.integers->outputs_per_group) * group_channels;
-    double sum = bias[o];
+    auto sum = static_cast<double>(bias[o]);
     for (size_t k = 0; k < taps; ++k) {
       const size_t c = first + k % group_channels;
       const double w = conv.weights[o * taps + k];
@@ -68,17 +62,6 @@ void put_integer_weights(Graph& graph, const FormedStep& step, const StoredConvo
 }
 
 }  // namespace
-
-void Rounding::apply(std::span<float> values) const {
-  const size_t channels = scale.size();
-  for (size_t first = 0; first + channels <= values.size(); first += channels) {
-    float* row = values.data() + first;
-    for (size_t c = 0; c < channels; ++c) {
-      const float t = std::min(std::max(row[c] * inverse_scale[c], lo[c]), hi[c]);
-      row[c] = round_even(t) * scale[c];
-    }
-  }
-}
 
 void keep_from_zero(const std::vector<float>& least_divisor, std::span<float> values) {
   const size_t channels = least_divisor.size();
@@ -171,7 +154,7 @@ Status simulate(const Simulation& simulation, FloatSession& session, std::vector
         seen[i] = (*table)(argument[i]);
     }
     if (before) before(t, seen);
-    if (!simulation.roundings[t].scale.empty()) simulation.roundings[t].apply(seen);
+    simulation.roundings[t].apply(seen);
     if (after) after(t, seen);
     keep_from_zero(simulation.least_divisor[t], seen);
     if (simulation.is_argument[t] != 0) arguments[t].assign(seen.begin(), seen.end());

@@ -7,23 +7,15 @@
 #include <span>
 #include <vector>
 
+#include "graph/grid.h"
 #include "quantize/network.h"
 #include "quantize/quantization.h"
 
 namespace octavo {
 
-// How one tensor is rounded, by a product with the inverse of its scale, as the plan's multipliers
-// have it (graph/grid.h is a file's way). lo, hi: stored values less the zero point. Empty: not at
-// all.
-struct Rounding {
-  std::vector<float> scale, inverse_scale, lo, hi;
-
-  void apply(std::span<float> values) const;
-};
-
 struct Simulation {
   Graph graph;
-  std::vector<Rounding> roundings;  // by tensor
+  std::vector<RowRounding> roundings;  // by tensor, as the plan's multipliers have it; empty: none
   std::vector<const ActivationTable*>
       table_at;                       // by tensor: set where a table's step has its result
   std::vector<TensorId> argument_of;  // by tensor: what that table reads

@@ -19,7 +19,7 @@ bool moves_only(const FormedStep& step) {
 
 bool keeps_weights(const FormedStep& step) {
   const auto* convolution = step.as<form::Convolution>();
-  return convolution != nullptr && convolution->whole_weights;
+  return convolution != nullptr && convolution->kept != form::Convolution::Kept::none;
 }
 
 bool normalizes(const FormedStep& step) {

@@ -23,7 +23,9 @@ namespace octavo {
 // What a step computes, with what its kind needs to know beside its nodes.
 namespace form {
 struct Convolution {
-  bool whole_weights = false;  // the file's weights are integers (weights.h)
+  // A quantized file's weights are integers that stay as they are (weights.h): bytes, or words
+  // where the file stores what they multiply in 16 bits.
+  enum class Kept : uint8_t { none, bytes, words } kept = Kept::none;
 };
 struct Pool {
   Pool2d op;  // with the kernel of a global one written out

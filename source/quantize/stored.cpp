@@ -24,13 +24,28 @@ BiasTerms StoredConvolution::terms(size_t output) const {
   return {integers->real_bias[output] + shift - centre, integers->offsets[group]};
 }
 
-std::vector<int32_t> stored_bias(const StoredConvolution& convolution) {
-  std::vector<int32_t> out(convolution.outputs());
+namespace {
+
+constexpr int64_t largest_bias = 2147483647;  // of 32 bits
+
+}  // namespace
+
+std::vector<int64_t> stored_bias(const StoredConvolution& convolution) {
+  std::vector<int64_t> out(convolution.outputs());
   for (size_t o = 0; o < out.size(); ++o) {
-    const int64_t bias = fold_bias(convolution.row(o), convolution.unit(o), convolution.terms(o));
-    out[o] = static_cast<int32_t>(std::clamp<int64_t>(bias, -2147483647, 2147483647));
+    out[o] = fold_bias(convolution.row(o), convolution.unit(o), convolution.terms(o));
+    if (!convolution.integers->keeps_u16) out[o] = std::clamp(out[o], -largest_bias, largest_bias);
   }
   return out;
+}
+
+bool accumulates_wide(const StoredConvolution& convolution) {
+  if (!convolution.integers->keeps_u16) return false;
+  const auto& weights = convolution.weights;
+  const std::vector<int64_t> bias = stored_bias(convolution);
+  return std::any_of(weights.begin(), weights.end(), [](int w) { return w < -128 || w > 127; }) ||
+         std::any_of(bias.begin(), bias.end(),
+                     [](int64_t b) { return std::abs(b) > largest_bias; });
 }
 
 }  // namespace octavo

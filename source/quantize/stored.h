@@ -41,6 +41,7 @@ struct IntegerConvolution {
   // points; for a picture its mean.
   std::vector<std::vector<double>> offsets;
   int64_t outputs_per_group = 1;
+  bool keeps_u16 = false;  // a quantized file's integers over activations of 16 bits: sums are wide
 
   size_t outputs() const { return weights.unit.size(); }
   size_t taps() const { return offsets[0].size(); }
@@ -49,20 +50,24 @@ struct IntegerConvolution {
 // The same with what later passes found of it: a view.
 struct StoredConvolution {
   const IntegerConvolution* integers = nullptr;
-  std::span<const int8_t> weights;
+  std::span<const int16_t> weights;
   std::span<const double> bias_shift;  // mostly one an output; empty: none
   // The stored bias leaves this much off: the middle of the table that reads the sum (table.h).
   double centre = 0;
 
   size_t outputs() const { return integers->outputs(); }
   double unit(size_t output) const { return integers->weights.unit[output]; }
-  std::span<const int8_t> row(size_t output) const {
+  std::span<const int16_t> row(size_t output) const {
     return weights.subspan(output * integers->taps(), integers->taps());
   }
   BiasTerms terms(size_t output) const;
 };
 
-// The bias of every output as the plan stores it.
-std::vector<int32_t> stored_bias(const StoredConvolution& convolution);
+// The bias of every output as the plan stores it, in 32 bits wherever `accumulates_wide` is not.
+std::vector<int64_t> stored_bias(const StoredConvolution& convolution);
+
+// Whether the plan needs weights of 16 bits and biases of 64: a quantized file's weights are such,
+// or zero points of u16 make its biases so.
+bool accumulates_wide(const StoredConvolution& convolution);
 
 }  // namespace octavo

@@ -84,9 +84,9 @@ std::vector<std::string> weight_warnings(const Graph& graph, const FormedSteps& 
   return {
       concat(count, count == 1 ? " product of" : " products of", " the quantized file, the first ",
              quoted(first),
-             ", multiply by weights that 9 bits with a scale a row do not hold; these are rounded "
-             "again to 8 bits, so that answers differ from those of the file's own runtime: "
-             "quantize the weights to 8 bits")};
+             ", multiply by weights that 9 bits with a scale a row do not hold, nor 16 bits where "
+             "the activations have 16; these are rounded again to 8 bits, so that answers differ "
+             "from those of the file's own runtime: quantize the weights to 8 bits")};
 }
 
 std::vector<std::string> calibration_warnings(const StepNetwork& network,

@@ -59,8 +59,9 @@ double best_unit(std::span<const double> values, std::span<const double> importa
   return best;
 }
 
-void round_row(std::span<const double> values, double unit, std::span<int8_t> out) {
-  for (size_t k = 0; k < values.size(); ++k) out[k] = static_cast<int8_t>(rounded(values[k], unit));
+void round_row(std::span<const double> values, double unit, std::span<int16_t> out) {
+  for (size_t k = 0; k < values.size(); ++k)
+    out[k] = static_cast<int16_t>(rounded(values[k], unit));
 }
 
 }  // namespace
@@ -109,12 +110,13 @@ std::optional<float> stored_scale(std::span<const float> row, WholeLevels levels
   float largest = 0;
   for (const float w : row) largest = std::max(largest, std::fabs(w));
   if (largest == 0) return 1.0f;
-  // Exporters bring a row's largest weight to 127: only with that (or 128) first, rows that have
-  // a common factor get the file's own scale.
+  // Exporters bring a row's largest weight to 127, or 32767 of words: only with that (or one more)
+  // first, rows that have a common factor get the file's own scale.
   const int turns = std::max(-levels.lo, levels.hi);
-  const auto level_of_turn = [](int turn) {
-    if (turn < 2) return 127 + turn;
-    return turn - 1 < 127 ? turn - 1 : turn + 1;
+  const int usual = levels.hi > levels_of_any_byte.hi ? levels_of_word.hi : WholeLevels{}.hi;
+  const auto level_of_turn = [=](int turn) {
+    if (turn < 2) return usual + turn;
+    return turn - 1 < usual ? turn - 1 : turn + 1;
   };
   for (int turn = 0; turn < turns; ++turn) {
     const int highest = level_of_turn(turn);
@@ -136,16 +138,16 @@ std::optional<float> stored_scale(std::span<const float> row, WholeLevels levels
   return std::nullopt;
 }
 
-int64_t fold_bias(std::span<const int8_t> row, double unit, const BiasTerms& terms) {
+int64_t fold_bias(std::span<const int16_t> row, double unit, const BiasTerms& terms) {
   double sum = terms.real_bias / unit;
   for (size_t k = 0; k < row.size(); ++k) sum -= row[k] * terms.offsets[k];
   constexpr double limit = 9e15;
   return static_cast<int64_t>(std::rint(std::clamp(sum, -limit, limit)));
 }
 
-bool fits_accumulator(std::span<const int8_t> row, int64_t bias, int64_t largest, bool shifted) {
+bool fits_accumulator(std::span<const int16_t> row, int64_t bias, int64_t largest, bool shifted) {
   int64_t sum = 0, magnitudes = 0;
-  for (const int8_t w : row) {
+  for (const int16_t w : row) {
     sum += w;
     magnitudes += std::abs(w);
   }

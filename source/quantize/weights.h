@@ -22,8 +22,8 @@ struct ScaledWeights {
 };
 
 struct IntegerWeights {
-  std::vector<int8_t> values;  // [outputs, taps], -127..127
-  std::vector<double> unit;    // [outputs]: real value of one unit of the accumulator
+  std::vector<int16_t> values;  // [outputs, taps], -127..127 but for integers of a quantized file
+  std::vector<double> unit;     // [outputs]: real value of one unit of the accumulator
 };
 
 // Each row's scale is the one with the least expected squared error of the output
@@ -35,6 +35,7 @@ IntegerWeights quantize_weights(const ScaledWeights& weights, bool per_channel);
 struct WholeLevels {
   int lo = -128, hi = 127;
 };
+inline constexpr WholeLevels levels_of_word{-32768, 32767};
 inline constexpr WholeLevels levels_of_any_byte{-255, 255}, levels_of_any_word{-65535, 65535};
 
 // For weights that a quantized file stores as integers: the scale with which DequantizeLinear gives
@@ -43,17 +44,17 @@ inline constexpr WholeLevels levels_of_any_byte{-255, 255}, levels_of_any_word{-
 std::optional<float> stored_scale(std::span<const float> row, WholeLevels levels = {});
 
 // bias = rint(real_bias / unit - sum of w * offset): what zero points (or a picture's
-// mean) contribute is taken off, so that kernels multiply what they read. Clamped to int32;
-// fits() tells whether it may be used. offsets: [taps] of each row by its group.
+// mean) contribute is taken off, so that kernels multiply what they read. Clamped to 53 bits;
+// fits_accumulator tells whether it may be used. offsets: [taps] of each row by its group.
 struct BiasTerms {
   double real_bias = 0;
   std::span<const double> offsets;  // [taps]
 };
-int64_t fold_bias(std::span<const int8_t> row, double unit, const BiasTerms& terms);
+int64_t fold_bias(std::span<const int16_t> row, double unit, const BiasTerms& terms);
 
 // The accumulator's proof for one row: `largest` is the largest stored magnitude of the
 // input, `shifted` whether kernels may shift it by 128 (u8).
-bool fits_accumulator(std::span<const int8_t> row, int64_t bias, int64_t largest, bool shifted);
+bool fits_accumulator(std::span<const int16_t> row, int64_t bias, int64_t largest, bool shifted);
 
 // Rounds a row again with a larger unit until it fits.
 void raise_until_fits(const ScaledWeights& weights, int64_t output, const BiasTerms& terms,

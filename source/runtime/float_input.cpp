@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "plan/element_type.h"
+
 namespace octavo::runtime {
 
 namespace {
@@ -24,12 +26,9 @@ int32_t of_picture(const Preprocess& how, float x, size_t c) {
 
 int32_t of_tensor(const PlanTensor& tensor, float x, size_t c) {
   const int32_t zero = of_channel(tensor.zero_point, c);
-  const int32_t least = tensor.type == ElementType::i16 ? -32767 : 0;
-  const int32_t most = tensor.type == ElementType::u8    ? 255
-                       : tensor.type == ElementType::i16 ? 32767
-                                                         : 65535;
-  const float t = clamp(x / of_channel(tensor.scale, c), static_cast<float>(least - zero),
-                        static_cast<float>(most - zero));
+  const StoredLevels levels = levels_of(tensor.type);
+  const float t = clamp(x / of_channel(tensor.scale, c), static_cast<float>(levels.lo - zero),
+                        static_cast<float>(levels.hi - zero));
   return static_cast<int32_t>(std::rint(t)) + zero;
 }
 

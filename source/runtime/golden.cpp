@@ -25,7 +25,7 @@ uint64_t mix(uint64_t z) {  // splitmix64
 
 std::vector<std::byte> golden_input(const Plan& plan, uint64_t seed) {
   const PlanTensor& input = plan.tensors[plan.input];
-  size_t bytes = static_cast<size_t>(runtime::element_size(input.type));
+  size_t bytes = static_cast<size_t>(element_size(input.type));
   for (const int32_t size : input.shape) bytes *= static_cast<size_t>(size);
   std::vector<std::byte> noise(bytes);
   for (size_t i = 0; i < bytes; ++i) {

@@ -10,20 +10,6 @@
 
 namespace octavo::runtime {
 
-int32_t element_size(ElementType type) {
-  switch (type) {
-    case ElementType::u8:
-    case ElementType::i8:
-      return 1;
-    case ElementType::i16:
-    case ElementType::u16:
-      return 2;
-    case ElementType::f32:
-      return 4;
-  }
-  return 1;
-}
-
 namespace {
 
 constexpr uint32_t no_tensor = UINT32_MAX;

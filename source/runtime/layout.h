@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "plan/element_type.h"
 #include "plan/plan.h"
 #include "runtime/chain.h"
 #include "runtime/memory.h"
@@ -45,7 +46,5 @@ struct Layout {
 
 // arena_bytes is SIZE_MAX where a tensor is larger than any memory.
 Layout plan_layout(const Plan& plan, std::vector<Chain> chains = {});
-
-int32_t element_size(ElementType type);
 
 }  // namespace octavo::runtime

@@ -43,6 +43,35 @@ Permutation by_elements(const std::vector<int32_t>& dims, const std::vector<int3
   return order;
 }
 
+// How many entries of an axis lie in a pixel or a row, where the axis goes on beyond it and that
+// divides it; else 0.
+ptrdiff_t entries_inside(const TensorLayout& t, ptrdiff_t stride, ptrdiff_t count) {
+  for (const ptrdiff_t end : {ptrdiff_t{t.channels}, ptrdiff_t{t.channels} * t.width}) {
+    const ptrdiff_t entries = end / stride;
+    if (end % stride == 0 && entries > 1 && entries < count && count % entries == 0) return entries;
+  }
+  return 0;
+}
+
+// Cuts axes into two where a pixel or a row ends inside them, so that each has one stride in bytes.
+void split_axes(Permutation& order, const TensorLayout& x, const TensorLayout& y) {
+  for (int i = 0; i < order.axes && order.axes < static_cast<int>(order.axis.size()); ++i) {
+    const auto at = order.axis.begin() + i;
+    ptrdiff_t inner = 0;
+    if (!byte_stride(x, at->source, at->count)) inner = entries_inside(x, at->source, at->count);
+    if (inner == 0 && !byte_stride(y, at->target, at->count)) {
+      inner = entries_inside(y, at->target, at->count);
+    }
+    if (inner == 0) continue;
+    std::move_backward(at + 1, order.axis.begin() + order.axes,
+                       order.axis.begin() + order.axes + 1);
+    *(at + 1) = {inner, at->source, at->target};
+    *at = {at->count / inner, at->source * inner, at->target * inner};
+    ++order.axes;
+    --i;  // the outer part may end in rows
+  }
+}
+
 bool turn_into_bytes(Permutation& order, const TensorLayout& x, const TensorLayout& y) {
   Permutation made = order;
   for (int i = 0; i < order.axes; ++i) {
@@ -93,7 +122,7 @@ void find_matrix(Permutation& order, int32_t element_bytes) {
 
 // The place of run `index`: offsets of it, and its indices along the `axes` first axes.
 struct Place {
-  std::array<ptrdiff_t, plan_limit::permuted_axes> at{};
+  std::array<ptrdiff_t, Permutation::most_axes> at{};
   ptrdiff_t source = 0, target = 0;
 
   Place(const Permutation& order, int axes, ptrdiff_t index) {
@@ -203,6 +232,7 @@ void each_run(const Permutation& order, ptrdiff_t begin, ptrdiff_t end, const Co
 Permutation analyse_permute(const std::vector<int32_t>& dims, const std::vector<int32_t>& perm,
                             const TensorLayout& x, const TensorLayout& y) {
   Permutation order = by_elements(dims, perm);
+  split_axes(order, x, y);
   if (turn_into_bytes(order, x, y)) {
     join_axes(order);
     find_matrix(order, x.element_bytes);

@@ -17,10 +17,12 @@ struct Permutation {
     ptrdiff_t count = 1;
     ptrdiff_t source = 0, target = 0;  // what a step along it adds
   };
-  std::array<Axis, plan_limit::permuted_axes> axis{};
+  // One of the step's axes may be three here: of rows, columns and channels.
+  static constexpr size_t most_axes = 3 * plan_limit::permuted_axes;
+  std::array<Axis, most_axes> axis{};
   int axes = 0;
-  // Offsets are bytes from the first pixel; or, where a row or a pixel of one of the layouts
-  // ends inside an axis, elements counted row-major.
+  // Offsets are bytes from the first pixel; or, where rows or pixels of one of the layouts end at
+  // no common distance inside an axis, elements counted row-major.
   bool in_bytes = true;
   ptrdiff_t run = 1;  // bytes, or elements
   // The two innermost axes are a matrix of single elements: the last lies together in the

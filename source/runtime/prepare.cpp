@@ -117,6 +117,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   s.dilation_w = columns.dilation;
   s.input = input.type;
   s.output = output.type;
+  s.weights = op.weight_type;
   s.activation = op.epilogue.activation;
   s.has_residual = op.epilogue.has_residual;
   if (s.has_residual) s.residual = impl.plan.tensors[step.inputs.back()].type;

@@ -80,7 +80,7 @@ size_t input_elements(const Plan& plan) {
 }
 
 size_t input_bytes(const Plan& plan) {
-  return input_elements(plan) * size_t(runtime::element_size(plan.tensors[plan.input].type));
+  return input_elements(plan) * size_t(element_size(plan.tensors[plan.input].type));
 }
 
 size_t classes(const Plan& plan) {

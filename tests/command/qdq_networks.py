@@ -105,7 +105,7 @@ def normalized(pixels):
     return numpy.ascontiguousarray(((pixels - MEAN) / STD).astype(numpy.float32).transpose(0, 3, 1, 2))
 
 
-def quantize(model, path, inputs, activations, per_channel, form="QDQ", **options):
+def quantize(model, path, inputs, activations, per_channel, form="QDQ", weights="s8", **options):
     from onnxruntime import quantization
     from onnx import save
 
@@ -123,7 +123,7 @@ def quantize(model, path, inputs, activations, per_channel, form="QDQ", **option
     quantization.quantize_static(
         str(ready), str(path), Reader(), quant_format=quantization.QuantFormat[form],
         per_channel=per_channel, activation_type=types[activations],
-        weight_type=quantization.QuantType.QInt8, **options)
+        weight_type=types[weights], **options)
     return path
 
 
@@ -136,28 +136,6 @@ def onnxruntime_logits(path, inputs, optimized=True):
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return numpy.concatenate([session.run(None, {"input": x[None]})[0] for x in inputs])
-
-
-def exact_logits(path, inputs):
-    """The same by ONNX's own reference in binary64, behind the first pair, which is a file's in float: no
-    sum is rounded before its pair rounds it."""
-    from onnx import TensorProto, load, numpy_helper
-    from onnx.reference import ReferenceEvaluator
-    model = load(path)
-    constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
-    first = next(node for node in model.graph.node if node.input[0] == "input")
-    scale, zero = constants[first.input[1]], constants[first.input[2]]
-    bounds = numpy.iinfo(zero.dtype)
-    levels = numpy.clip(numpy.rint(inputs / scale) + zero.astype(numpy.float32), bounds.min, bounds.max)
-    inputs = (levels.astype(numpy.float64) - zero) * numpy.float64(scale)
-    for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT:
-            values = numpy_helper.to_array(tensor).astype(numpy.float64)
-            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-    for value in [*model.graph.input, *model.graph.output]:
-        value.type.tensor_type.elem_type = TensorProto.DOUBLE
-    evaluator = ReferenceEvaluator(model)
-    return numpy.concatenate([evaluator.run(None, {"input": x[None]})[0] for x in inputs])
 
 
 def output_scale(path):

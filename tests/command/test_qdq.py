@@ -24,12 +24,12 @@ def made(tmp_path_factory):
         inputs = networks.normalized(pixels)
         files, known = [], {}
 
-        def quantized(self, name, activations="u8", per_channel=True):
-            key = f"{name}-{activations}-{'channel' if per_channel else 'tensor'}"
+        def quantized(self, name, activations="u8", per_channel=True, weights="s8"):
+            key = f"{name}-{activations}-{weights}-{'channel' if per_channel else 'tensor'}"
             if key not in self.known:
                 self.known[key] = networks.quantize(
                     getattr(networks, name)(), folder / f"{key}.onnx", self.inputs[:CALIBRATION],
-                    activations, per_channel)
+                    activations, per_channel, weights=weights)
             return self.known[key]
 
     (folder / "pictures").mkdir()
@@ -289,8 +289,9 @@ def test_sixteen_bits_with_any_zero_point_are_the_files(made, tmp_path, kind):
 
 
 def expect_exact(made, path, plan, tmp_path):
+    from exact_onnx import exact_outputs
     few = 6
-    exact = networks.exact_logits(path, made.inputs[:few])
+    exact = exact_outputs(path, made.inputs[:few])
     steps = abs(logits(plan, made.files[:few], tmp_path) - exact) / networks.output_scale(path)
     print(f"of exact sums: {int((steps > 0.51).sum())} of {steps.size} turned over, {steps.max():.2f} steps")
     assert steps.max() <= 2.1 and numpy.mean(steps <= 0.51) >= 0.8
@@ -304,6 +305,22 @@ def test_onnxruntimes_sixteen_bits_are_its_network(made, tmp_path, name, activat
     print(numpy.sort(steps)[-5:])
     assert numpy.median(steps) <= 1.01 and steps.max() <= 4
     expect_exact(made, path, path.with_suffix(".octavo"), tmp_path)
+
+
+@pytest.mark.parametrize("activations", ["u16", "s16"])
+@pytest.mark.parametrize("name", ["mobile", "curves"])
+def test_weights_of_sixteen_bits_over_sixteen_are_the_files(made, tmp_path, name, activations):
+    path = made.quantized(name, activations, weights="s16")
+    plan = path.with_suffix(".octavo")
+    done = run("build", path, "-o", plan, "--overwrite", *networks.FLAGS)
+    assert done.returncode == 0 and "rounded again" not in done.stderr, done.stderr
+    steps = steps_apart(logits(plan, made.files, tmp_path), path, made.inputs)
+    print(numpy.sort(steps)[-5:])
+    assert numpy.median(steps) <= 1.01 and steps.max() <= 4
+    expect_exact(made, path, plan, tmp_path)
+    assert run("selftest", plan).returncode == 0
+    done = run("export", plan, "-o", tmp_path / "again.onnx")
+    assert done.returncode == 3 and "has no pair" in done.stderr
 
 
 def test_sixteen_bits_beside_eight_are_joined(made, tmp_path):
@@ -461,7 +478,7 @@ def test_negative_scales_of_weights_and_ones_beside_their_axis_are_read(made, tm
     assert numpy.array_equal(*answers) and numpy.ptp(answers[0]) > 0
 
 
-def test_weights_of_sixteen_bits_are_warned_of(made, tmp_path):
+def test_weights_of_sixteen_bits_over_eight_are_warned_of(made, tmp_path):
     from onnx import save
     net = Pairs()
     x = net.integer_conv(net.pair("input", "input.pair", 0.02, 110), "stem", 3, 8, stride=2)

@@ -68,7 +68,7 @@ TEST(StepError, MergesToWhatBothSawTogether) {
 
 TEST(StepError, RoundsToWhatIsStored) {
   std::vector<float> values{1.26f, 10.4f, 200, -3, -2, 300};
-  round_as_stored(two_channels(), values);
+  rounding_of(two_channels()).apply(values);
   EXPECT_EQ(values, (std::vector<float>{1.5f, 10, 126.5f, 0, -1, 255}));
   EXPECT_DOUBLE_EQ(stored_range(two_channels(), 0).lo, -1);
   EXPECT_DOUBLE_EQ(stored_range(two_channels(), 0).hi, 126.5);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <random>
 
 namespace octavo {
 namespace {
@@ -54,6 +55,60 @@ TEST(Grid, TheQuotientIsRoundedToFloat) {
   EXPECT_LT(double{next} / double{scale}, 3.5);
   EXPECT_EQ(next / scale, 3.5f);
   EXPECT_EQ((Grid{{scale}, {0}, 255}).code(next, 0), 4);
+}
+
+std::vector<float> random_values(size_t count, float scale) {
+  constexpr uint32_t seed = 5;
+  ::testing::Test::RecordProperty("seed", static_cast<int>(seed));
+  std::mt19937 random(seed);
+  std::uniform_int_distribution<int> halves(-700, 700);
+  std::uniform_real_distribution<float> any(-400, 400);
+  std::vector<float> values{infinity, -infinity, 1e30f, -1e30f};
+  while (values.size() < count) {  // every other one at a tie or on a code
+    values.push_back(static_cast<float>(halves(random)) * scale / 2);
+    values.push_back(any(random) * scale);
+  }
+  return values;
+}
+
+TEST(RowRounding, OfAGridIsTheGrids) {
+  const Grid two{{0.1f, 3}, {128, 0}, 255}, wide{{0.01f}, {65535}, 65535};
+  for (const Grid& grid : {two, wide}) {
+    const std::vector<float> values = random_values(4000, grid.scale[0]);
+    std::vector<float> rounded = values;
+    RowRounding::of(grid, 2).apply(rounded);
+    for (size_t i = 0; i < values.size(); ++i) {
+      ASSERT_EQ(rounded[i], grid.rounded(values[i], i % 2)) << values[i] << " of channel " << i % 2;
+    }
+  }
+}
+
+// 1 / 0.3f is rounded: what a step multiplies by is no quotient where that decides a tie.
+TEST(RowRounding, ByAProductMovesNothingButTies) {
+  constexpr float scale = 0.3f;
+  const Grid grid{{scale}, {128}, 255};
+  const std::vector<float> values = random_values(4000, scale);
+  std::vector<float> quotients = values, products = values;
+  RowRounding rows = RowRounding::of(grid, 1);
+  rows.apply(quotients);
+  rows.inverse_scale = {1 / scale};
+  rows.apply(products);
+  size_t moved = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (quotients[i] == products[i]) continue;
+    ++moved;
+    const double code = double{values[i]} / double{scale}, down = std::floor(code);
+    EXPECT_NEAR(code - down, 0.5, 1e-4) << values[i];
+  }
+  EXPECT_GT(moved, 0u);
+  EXPECT_LT(moved, values.size() / 2);
+}
+
+TEST(RowRounding, KeepsNumbersThatAreNone) {
+  std::vector<float> values{nan, 3};
+  RowRounding::of(Grid{{2}, {9}, 255}, 1).apply(values);
+  EXPECT_TRUE(std::isnan(values[0]));
+  EXPECT_EQ(values[1], 4);
 }
 
 }  // namespace

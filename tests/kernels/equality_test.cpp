@@ -33,7 +33,7 @@ void square(Random& random, ConvolutionShape& s, std::initializer_list<int32_t> 
 
 ConvolutionShape random_shape(Random& random) {
   ConvolutionShape s;
-  switch (random.between(0, 6)) {
+  switch (random.between(0, 7)) {
     case 0:
     case 1:  // pointwise
       s.input_channels = any_channels(random);
@@ -56,7 +56,12 @@ ConvolutionShape random_shape(Random& random) {
       s.output_channels = any_channels(random);
       square(random, s, {3, 3, 2, 5});
       break;
-    case 6: {                                // grouped
+    case 6:  // depthwise with a multiplier
+      s.input_channels = s.groups = random.between(2, 70);
+      s.output_channels = s.groups * random.one_of({2, 2, 3, 4, 5});
+      square(random, s, {3, 3, 5, 7, 1});
+      break;
+    case 7: {                                // grouped
       const bool round = random.chance(50);  // as ResNeXt has them
       s.groups = random.between(2, round ? 4 : 8);
       s.input_channels =
@@ -73,6 +78,7 @@ ConvolutionShape random_shape(Random& random) {
   s.output = random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
                             ElementType::i8, ElementType::f32});
   if (s.input == ElementType::u16 && random.chance(60)) s.output = ElementType::u16;
+  if (s.input == ElementType::u16 && random.chance(40)) s.weights = ElementType::i16;
   s.activation =
       random.one_of({Activation::none, Activation::none, Activation::none, Activation::clip,
                      Activation::hard_swish, Activation::hard_sigmoid, Activation::table});
@@ -88,11 +94,41 @@ struct Weights {
   float typical = 1;     // size of an accumulator
 };
 
+int64_t taps_of(const ConvolutionShape& s) {
+  return int64_t{s.kernel_h} * s.kernel_w * (s.input_channels / s.groups);
+}
+
+// Weights of 16 bits and biases of 64 as halves.
+Weights random_words(Random& random, const ConvolutionShape& s) {
+  Weights made;
+  made.x_most = 65535;
+  const int kind = random.between(0, 3);
+  for (int64_t i = 0; i < taps_of(s) * s.output_channels; ++i) {
+    const int w = kind == 0   ? -32768
+                  : kind == 1 ? 32767
+                  : kind == 2 ? random.one_of({-32768, 32767, 127, 128, -128, -129})
+                              : random.between(-32768, 32767);
+    made.w.push_back(static_cast<int8_t>(w));
+    made.w.push_back(static_cast<int8_t>(w >> 8));
+  }
+  const int64_t most = (int64_t{1} << 52) - taps_of(s) * 65535 * 32768;
+  const bool extreme = random.chance(20);
+  for (int32_t o = 0; o < s.output_channels; ++o) {
+    const int64_t bias =
+        extreme ? random.chance(50) ? most : -most : int64_t{random.between(-5000, 5000)} << 28;
+    made.bias.push_back(static_cast<int32_t>(bias));
+    made.bias.push_back(static_cast<int32_t>(bias >> 32));
+  }
+  made.typical = extreme ? 4e15f : static_cast<float>(taps_of(s)) * 65535 * 32768 * 0.5f;
+  return made;
+}
+
 // Weights of any kind, and biases up to the largest for which no partial sum leaves
 // int32, with operands shifted by 128 as well.
 Weights random_weights(Random& random, const ConvolutionShape& s) {
+  if (s.weights == ElementType::i16) return random_words(random, s);
   Weights made;
-  const int64_t taps = int64_t{s.kernel_h} * s.kernel_w * (s.input_channels / s.groups);
+  const int64_t taps = taps_of(s);
   made.w.resize(size_t(taps) * size_t(s.output_channels));
   const int kind = random.between(0, 3);
   for (int8_t& w : made.w) {

@@ -292,9 +292,12 @@ class RandomPlanParts {
     const bool sums_are_wide = tensor(input).type == ElementType::u16;
     const int64_t fitting =
         (sums_are_wide ? int64_t{1} << 52 : int64_t{0x60000000}) / (taps * largest_[input]);
-    const int32_t limit = static_cast<int32_t>(std::min<int64_t>(127, fitting));
-    step.weights.resize(static_cast<size_t>(outputs * taps));
-    step.bias.resize(static_cast<size_t>(outputs));
+    if (sums_are_wide && random_.chance(0.3f)) step.weight_type = ElementType::i16;
+    const bool words = step.weight_type == ElementType::i16;
+    const int32_t widest = words ? 32767 : 127;
+    const int32_t limit = static_cast<int32_t>(std::min<int64_t>(widest, fitting));
+    step.weights.clear();
+    step.bias.clear();
     const float spread = (is_wide(input) ? 0.3f * static_cast<float>(largest_[input]) : 73.0f) *
                          std::sqrt(static_cast<float>(taps)) *
                          static_cast<float>(std::max(limit, 1)) * 0.58f;
@@ -304,16 +307,18 @@ class RandomPlanParts {
       for (int64_t i = 0; i < taps; ++i) {
         int32_t weight = random_.integer(-limit, limit);
         if (options_.extremes && random_.chance(0.5f)) {
-          weight = random_.chance(0.5f) ? limit : limit == 127 ? -128 : -limit;
+          weight = random_.chance(0.5f) ? limit : limit == widest ? -widest - 1 : -limit;
         }
-        step.weights[static_cast<size_t>(o * taps + i)] = static_cast<int8_t>(weight);
+        step.weights.push_back(static_cast<int8_t>(weight));
+        if (words) step.weights.push_back(static_cast<int8_t>(weight >> 8));
         folded += int64_t{weight} *
                   zero_point(input, first_channel + static_cast<int32_t>(i % group_channels));
       }
       const auto noise = static_cast<int64_t>(random_.uniform(-0.5f, 0.5f) * spread);
       constexpr int64_t most = 2147483647;
-      step.bias[static_cast<size_t>(o)] =
-          static_cast<int32_t>(std::clamp(noise - folded, -most, most));
+      const int64_t bias = words ? noise - folded : std::clamp(noise - folded, -most, most);
+      step.bias.push_back(static_cast<int32_t>(bias));
+      if (words) step.bias.push_back(static_cast<int32_t>(bias >> 32));
     }
     return spread;
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "plan/limits.h"
 #include "plan/plan.h"
@@ -464,6 +465,75 @@ TEST(Accumulator, OfSixteenBitInputIsBoundedByTheClampOfItsMaker) {
   EXPECT_TRUE(verify(plan));
   operator_of<RescaleStep>(plan, small::smooth).epilogue.lo = {-2048};
   EXPECT_FALSE(verify(plan));
+}
+
+// Of the small plan's stem as a quantized file of 16 bits would have it.
+Plan plan_of_words() {
+  Plan plan = small_plan();
+  plan.tensors[plan.input].type = ElementType::u16;
+  plan.picture_input = false;
+  ConvolutionStep& stem = convolution(plan, small::stem);
+  const std::vector<int8_t> weights = std::exchange(stem.weights, {});
+  for (const int8_t w : weights) stem.weights.insert(stem.weights.end(), {w, int8_t(3 * w / 4)});
+  const std::vector<int32_t> bias = std::exchange(stem.bias, {});
+  for (const int32_t b : bias) stem.bias.insert(stem.bias.end(), {b, -5});
+  stem.weight_type = ElementType::i16;
+  return plan;
+}
+
+TEST(WideWeights, AreReadAsTheyWereWritten) {
+  const Plan plan = plan_of_words();
+  ASSERT_TRUE(verify(plan)) << verify(plan).error().message;
+  const auto read = deserialize(serialize(plan));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(*read == plan);
+  EXPECT_EQ(std::to_integer<int>(serialize(plan)[16]) & 16, 16) << "older readers are told";
+  EXPECT_EQ(std::to_integer<int>(serialize(small_plan())[16]) & 16, 0);
+}
+
+TEST(WideWeights, AreHalvesTheLowerFirst) {
+  ConvolutionStep step;
+  step.weight_type = ElementType::i16;
+  step.weights = {-1, 127, 0, -128, -1, -1};
+  step.bias = {-1, 0, 7, -1};
+  EXPECT_EQ(weight_of(step, 0), 32767);
+  EXPECT_EQ(weight_of(step, 1), -32768);
+  EXPECT_EQ(weight_of(step, 2), -1);
+  EXPECT_EQ(bias_of(step, 0), 4294967295);
+  EXPECT_EQ(bias_of(step, 1), 7 - 4294967296);
+}
+
+TEST(WideWeights, AreRefusedOverBytesAndWithHalvesMissing) {
+  Plan bytes = plan_of_words();
+  bytes.tensors[bytes.input].type = ElementType::u8;
+  EXPECT_NE(verify(bytes).error().message.find("weights are int8, or int16 where x is uint16"),
+            std::string::npos)
+      << verify(bytes).error().message;
+  Plan half = plan_of_words();
+  convolution(half, small::stem).bias.pop_back();
+  EXPECT_NE(verify(half).error().message.find("two entries each"), std::string::npos);
+  Plan other = plan_of_words();
+  convolution(other, small::stem).weight_type = ElementType::f32;
+  EXPECT_FALSE(verify(other));
+}
+
+TEST(WideWeights, MayReachTheLastIntegerOf53Bits) {
+  Plan plan = plan_of_words();
+  ConvolutionStep& stem = convolution(plan, small::stem);
+  int64_t magnitude = 0;
+  const size_t taps = stem.weights.size() / 2 / 4;
+  for (size_t i = 0; i < taps; ++i) magnitude += std::abs(weight_of(stem, i));
+  const auto set_bias = [&](int64_t bias) {
+    stem.bias[0] = static_cast<int32_t>(bias);
+    stem.bias[1] = static_cast<int32_t>(bias >> 32);
+  };
+  const int64_t most = (int64_t{1} << 53) - 65535 * magnitude;
+  set_bias(most);
+  EXPECT_TRUE(verify(plan));
+  set_bias(most + 1);
+  EXPECT_FALSE(verify(plan));
+  set_bias(INT64_MIN);
+  EXPECT_NE(verify(plan).error().message.find("more than 53 bits hold"), std::string::npos);
 }
 
 TEST(Accumulator, OfAnAverageFits) {

@@ -45,7 +45,7 @@ Samples related_taps(int64_t taps, int64_t samples, uint64_t seed) {
 }
 
 double output_error(const Samples& samples, const std::vector<double>& values, double unit,
-                    const std::vector<int8_t>& row) {
+                    const std::vector<int16_t>& row) {
   double sum = 0, mean = 0;
   for (const auto& window : samples.windows) {
     double error = 0;
@@ -69,9 +69,9 @@ TEST(Compensate, ErrorsOfRelatedTapsCancel) {
     std::vector<double> values(32);
     for (double& value : values) value = normal(random);
     const double unit = 3.0 / 127;
-    std::vector<int8_t> nearest(32), chosen(32);
+    std::vector<int16_t> nearest(32), chosen(32);
     for (size_t k = 0; k < 32; ++k) {
-      nearest[k] = static_cast<int8_t>(std::clamp(std::rint(values[k] / unit), -127.0, 127.0));
+      nearest[k] = static_cast<int16_t>(std::clamp(std::rint(values[k] / unit), -127.0, 127.0));
     }
     round_compensated(factor, values, unit, chosen);
     plain += output_error(samples, values, unit, nearest);
@@ -88,9 +88,9 @@ TEST(Compensate, UnrelatedTapsAreRoundedToTheNearest) {
   moments.sums = {0, 0, 0};
   moments.samples = 100;
   const std::vector<double> values{0.44, -1.46, 2.6};
-  std::vector<int8_t> row(3);
+  std::vector<int16_t> row(3);
   round_compensated(inverse_factor(moments, 0, 0), values, 1.0, row);
-  EXPECT_EQ(row, (std::vector<int8_t>{0, -1, 3}));
+  EXPECT_EQ(row, (std::vector<int16_t>{0, -1, 3}));
 }
 
 // For two taps the first one's error is made good by covariance / variance of the second.
@@ -105,9 +105,9 @@ TEST(Compensate, TwoTapsByHand) {
   // Tap 0 varies more and is first: 1.4 -> 1, error 0.4; times cov / var of tap 1
   // = 2 / (2 + damping 0.03): 0.394 more for tap 1: 0.2 + 0.394 -> 1.
   const std::vector<double> values{1.4, 0.2};
-  std::vector<int8_t> row(2);
+  std::vector<int16_t> row(2);
   round_compensated(inverse_factor(moments, 0, 0), values, 1.0, row);
-  EXPECT_EQ(row, (std::vector<int8_t>{1, 1}));
+  EXPECT_EQ(row, (std::vector<int16_t>{1, 1}));
 }
 
 TEST(Identity, OfAMergedBranchIsTakenOutOfTheWeights) {

@@ -450,10 +450,11 @@ TEST(Roundings, ThousandsOfPairsOverConcatsTakeNoTime) {
 }
 
 // input -> pair -> conv by `levels` (one row a logit, 1x1) -> pair -> conv -> pair
-Graph network_of_levels(const std::vector<int>& levels, float scale, std::vector<float> bias) {
-  GraphBuilder b({1, 2, 2, 4}, 3);
-  const TensorId x = rounding(b, "input_pair", b.graph.input, 0.02f, 120);
-  const TensorId y = b.conv("wide", x, static_cast<int64_t>(levels.size()) / 4, {.size = 1});
+Graph network_of_levels(const std::vector<int>& levels, float scale, std::vector<float> bias,
+                        Grid input = {{0.02f}, {120}}, int64_t channels = 4) {
+  GraphBuilder b({1, 2, 2, channels}, 3);
+  const TensorId x = b.node("input_pair", FakeQuantize{std::move(input), 0}, {b.graph.input});
+  const TensorId y = b.conv("wide", x, static_cast<int64_t>(levels.size()) / channels, {.size = 1});
   const Node& conv = b.graph.nodes.back();
   std::vector<float> values;
   for (const int level : levels) values.push_back(static_cast<float>(level) * scale);
@@ -503,6 +504,37 @@ TEST(Roundings, WeightsOfMoreBitsAreWarnedOf) {
   ASSERT_TRUE(made) << made.error().message;
   const auto names_it = [](const std::string& w) { return w.find("'wide'") != std::string::npos; };
   EXPECT_TRUE(std::any_of(made->warnings.begin(), made->warnings.end(), names_it));
+}
+
+TEST(Roundings, WeightsOfSixteenBitsOverSixteenAreTheFiles) {
+  const std::vector<int> levels{32767, -32768, 255, 12345, -1, 256, 32767, -300};
+  const Grid words{{0.02f / 256}, {32768}, 65535};
+  const auto made = quantize(network_of_levels(levels, 0.0001f, {0, 0.5f}, words), nullptr,
+                             some_inputs(16, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto names_it = [](const std::string& w) { return w.find("'wide'") != std::string::npos; };
+  EXPECT_TRUE(std::none_of(made->warnings.begin(), made->warnings.end(), names_it));
+  const auto& conv = std::get<ConvolutionStep>(step_making(made->plan, "wide_pair").op);
+  EXPECT_EQ(conv.weight_type, ElementType::i16);
+  for (size_t i = 0; i < levels.size(); ++i) EXPECT_EQ(weight_of(conv, i), levels[i]) << i;
+  // 0.5 in units of 0.02 / 256 * 0.0001, and the zero points' share.
+  const int64_t first = levels[0] + levels[1] + levels[2] + levels[3];
+  const int64_t second = levels[4] + levels[5] + levels[6] + levels[7];
+  EXPECT_EQ(bias_of(conv, 0), -32768 * first);
+  EXPECT_NEAR(double(bias_of(conv, 1) + 32768 * second), 0.5 / (0.02 / 256 * 0.0001), 100);
+}
+
+TEST(Roundings, BiasesThatZeroPointsOfSixteenBitsMakeWideStayExact) {
+  constexpr int64_t channels = 300;
+  const Grid words{{0.02f / 256}, {65535}, 65535};
+  const auto made =
+      quantize(network_of_levels(std::vector<int>(channels, 127), 0.01f, {0}, words, channels),
+               nullptr, some_inputs(4 * channels, 1), {});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto& conv = std::get<ConvolutionStep>(step_making(made->plan, "wide_pair").op);
+  ASSERT_EQ(conv.weight_type, ElementType::i16);
+  EXPECT_EQ(weight_of(conv, 0), 127);
+  EXPECT_EQ(bias_of(conv, 0), -int64_t{65535} * 127 * channels);  // 2.5e9
 }
 
 TEST(Roundings, WhatABiasHasBeyondWholeUnitsIsAResidual) {

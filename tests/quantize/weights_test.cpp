@@ -36,19 +36,19 @@ TEST(Weights, AnUnimportantOutlierIsClipped) {
 
 // docs/numerics.md, "A worked example".
 TEST(Bias, FoldsZeroPointsAsTheWorkedExample) {
-  const std::vector<int8_t> row{5, -7, 100};
+  const std::vector<int16_t> row{5, -7, 100};
   const std::vector<double> zero_points{10, 128, 128};
   EXPECT_EQ(fold_bias(row, 0.0002, {0.5, zero_points}), -9454);
 }
 
 TEST(Bias, APicturesMeanIsFoldedExactly) {
-  const std::vector<int8_t> row{3};
+  const std::vector<int16_t> row{3};
   const std::vector<double> mean{123.675};
   EXPECT_EQ(fold_bias(row, 1.0, {0.0, mean}), -371);  // 371.025
 }
 
 TEST(Accumulator, TheBoundIsThatOfTheSpecification) {
-  const std::vector<int8_t> row(60000, 127);  // 255 * 127 * 60000 = 1.94e9
+  const std::vector<int16_t> row(60000, 127);  // 255 * 127 * 60000 = 1.94e9
   EXPECT_TRUE(fits_accumulator(row, 0, 255, true));
   EXPECT_FALSE(fits_accumulator(row, 300'000'000, 255, true));
   EXPECT_FALSE(fits_accumulator(row, 0, 32767, false));

@@ -107,7 +107,7 @@ class Interpreter {
     const PlanTensor& input = in();
     const int per_group = input.shape[3] / op.groups, outputs = out().shape[3] / op.groups;
     each_output([&](int y, int column, int o) {
-      int64_t acc = op.bias[size_t(o)];
+      int64_t acc = bias_of(op, size_t(o));
       for (int ky = 0; ky < op.kernel[0]; ++ky) {
         for (int kx = 0; kx < op.kernel[1]; ++kx) {
           for (int i = 0; i < per_group; ++i) {
@@ -124,7 +124,7 @@ class Interpreter {
                  size_t(kx)) *
                     size_t(per_group) +
                 size_t(i);
-            acc += int64_t{op.weights[w]} * value;
+            acc += int64_t{weight_of(op, w)} * value;
           }
         }
       }

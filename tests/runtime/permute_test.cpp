@@ -95,5 +95,27 @@ TEST(Permute, IsItsDefinitionWhateverTheLayoutAndTheCut) {
   EXPECT_GT(single, 100);
 }
 
+// [7, 7, 2 * 4] as 49 tokens of 2 heads, a map with columns behind its rows as one that is padded.
+TEST(Permute, TokensOfAPaddedMapMoveByWholeRuns) {
+  TensorLayout x;
+  x.height = x.width = 7;
+  x.channels = 8;
+  x.pixel_bytes = 8;
+  x.row_bytes = 9 * x.pixel_bytes;
+  TensorLayout y;
+  y.height = 2;
+  y.width = 49;
+  y.channels = 4;
+  y.pixel_bytes = 4;
+  y.row_bytes = 49 * y.pixel_bytes;
+  const Permutation heads = analyse_permute({49, 2, 4}, {1, 0, 2}, x, y);
+  EXPECT_TRUE(heads.in_bytes);
+  EXPECT_EQ(heads.run, 4);
+  EXPECT_EQ(heads.runs, 2 * 49);
+  const Permutation back = analyse_permute({2, 49, 4}, {1, 0, 2}, y, x);
+  EXPECT_TRUE(back.in_bytes);
+  EXPECT_EQ(back.run, 4);
+}
+
 }  // namespace
 }  // namespace octavo::runtime

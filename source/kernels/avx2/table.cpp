@@ -4,6 +4,7 @@
 #include "kernels/table.h"
 
 #include "kernels/avx2/rows.h"
+#include "kernels/common/multiplier.h"
 
 namespace octavo::kernels {
 
@@ -43,7 +44,9 @@ constexpr ResizeKernel resizes[] = {
 }  // namespace
 
 KernelTable avx2_table() {
-  static const ConvolutionKernel convolutions[] = {depthwise, avx2::dense, avx2::groups};
+  static const ConvolutionKernel convolutions[] = {
+      depthwise, common::ChannelMultiplier<depthwise>::row("avx2_multiplier"), avx2::dense,
+      avx2::groups};
   static const MatMulKernel matmuls[] = {avx2::matmul};
   return {convolutions, pools, elementwises, normalizes, matmuls, resizes};
 }

@@ -3,6 +3,7 @@
 #include "kernels/table.h"
 
 #include "kernels/avx512/rows.h"
+#include "kernels/common/multiplier.h"
 
 namespace octavo::kernels {
 
@@ -10,14 +11,33 @@ namespace {
 
 constexpr FeatureSet vnni = feature::avx512 | feature::avx512vnni;
 
+constexpr ConvolutionKernel depthwise = {"avx512vnni_depthwise",
+                                         vnni,
+                                         avx512::depthwise::accepts,
+                                         64,
+                                         avx512::depthwise::packed_bytes,
+                                         avx512::depthwise::pack,
+                                         avx512::depthwise::prepared_bytes,
+                                         avx512::depthwise::prepare,
+                                         avx512::depthwise::scratch_bytes,
+                                         avx512::depthwise::run};
+
+constexpr ConvolutionKernel depthwise_wide = {"avx512vnni_depthwise_wide",
+                                              vnni,
+                                              avx512::depthwise_wide::accepts,
+                                              32,
+                                              avx512::depthwise_wide::packed_bytes,
+                                              avx512::depthwise_wide::pack,
+                                              avx512::depthwise_wide::prepared_bytes,
+                                              avx512::depthwise_wide::prepare,
+                                              avx512::depthwise_wide::scratch_bytes,
+                                              avx512::depthwise_wide::run};
+
 constexpr ConvolutionKernel convolutions[] = {
-    {"avx512vnni_depthwise", vnni, avx512::depthwise::accepts, 64, avx512::depthwise::packed_bytes,
-     avx512::depthwise::pack, avx512::depthwise::prepared_bytes, avx512::depthwise::prepare,
-     avx512::depthwise::scratch_bytes, avx512::depthwise::run},
-    {"avx512vnni_depthwise_wide", vnni, avx512::depthwise_wide::accepts, 32,
-     avx512::depthwise_wide::packed_bytes, avx512::depthwise_wide::pack,
-     avx512::depthwise_wide::prepared_bytes, avx512::depthwise_wide::prepare,
-     avx512::depthwise_wide::scratch_bytes, avx512::depthwise_wide::run},
+    depthwise,
+    common::ChannelMultiplier<depthwise>::row("avx512vnni_multiplier"),
+    depthwise_wide,
+    common::ChannelMultiplier<depthwise_wide>::row("avx512vnni_multiplier_wide"),
     {"avx512vnni_pointwise", vnni, avx512::dense::accepts_pointwise, 16,
      avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::prepared_bytes,
      avx512::dense::prepare, avx512::dense::scratch_bytes, avx512::dense::run},

@@ -2,14 +2,18 @@
 // smull and smlal on bytes, depthwise and of 16 bits by smlal on words.
 #include "kernels/table.h"
 
+#include "kernels/common/multiplier.h"
 #include "kernels/neon/rows.h"
 
 namespace octavo::kernels {
 
 KernelTable neon_table() {
   using namespace neon;
-  static const ConvolutionKernel convolutions[] = {depthwise, depthwise_wide, dense,
-                                                   groups,    wide,           wide_groups};
+  static const ConvolutionKernel convolutions[] = {
+      depthwise,      common::ChannelMultiplier<depthwise>::row("neon_multiplier"),
+      depthwise_wide, common::ChannelMultiplier<depthwise_wide>::row("neon_multiplier_wide"),
+      dense,          groups,
+      wide,           wide_groups};
   static const MatMulKernel matmuls[] = {matmul, matmul_wide};
   static const PoolKernel pools[] = {pool};
   static const ElementwiseKernel elementwises[] = {elementwise};

@@ -28,13 +28,6 @@ int32_t taps_of(const ConvolutionShape& s) {
   return s.kernel_h * s.kernel_w * group_channels(s);
 }
 
-// What shifting the operands takes from the sum goes into its bias.
-int64_t shifted_bias(int32_t bias, const int8_t* weights, int32_t taps) {
-  int64_t sum = 0;
-  for (int32_t i = 0; i < taps; ++i) sum += weights[i];
-  return bias + shift * sum;
-}
-
 // x of a pixel's channels as signed words.
 void shift_channels(const std::byte* x, int32_t channels, int16_t* words) {
   for (int32_t c = 0; c < channels; ++c) {
@@ -62,9 +55,29 @@ namespace dense {
 
 namespace {
 
-// Packed: a bias of 64 bits an output, then its weights as words.
+// Packed: a bias of 64 bits an output, then rows of words, each within 9 bits so that parts of a
+// sum fit: an output's weights, or, where these are words, w - 256 * h and h = w / 256 rounded.
 size_t bias_bytes(const ConvolutionShape& s) {
   return size_t(s.output_channels) * sizeof(int64_t);
+}
+
+bool has_words(const ConvolutionShape& s) {
+  return s.weights == ElementType::i16;
+}
+
+int32_t rows_of(const ConvolutionShape& s) {
+  return has_words(s) ? 2 : 1;
+}
+
+// The plan's, whose halves lie as numbers do in memory.
+int32_t weight_at(const ConvolutionShape& s, const int8_t* weights, ptrdiff_t i) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(weights);
+  return has_words(s) ? load<int16_t>(bytes, i) : load<int8_t>(bytes, i);
+}
+
+int64_t bias_at(const ConvolutionShape& s, const int32_t* bias, ptrdiff_t o) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(bias);
+  return has_words(s) ? load<int64_t>(bytes, o) : load<int32_t>(bytes, o);
 }
 
 int16_t* take_windows(const ConvolutionShape& s, Scratch& scratch) {
@@ -104,10 +117,12 @@ void run_group(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t pixe
   }
   const auto* weights = reinterpret_cast<const int16_t*>(a.constants->packed + bias_bytes(s));
   for (int32_t o = begin; o < end; ++o) {
-    const int16_t* row = weights + ptrdiff_t{o} * taps;
+    const int16_t* row = weights + ptrdiff_t{o} * rows_of(s) * taps;
     const auto bias = load<int64_t>(a.constants->packed, o);
     for (int32_t i = 0; i < pixels; ++i) {
-      const int64_t acc = bias + dot(windows + ptrdiff_t{i} * taps, row, taps);
+      const int16_t* window = windows + ptrdiff_t{i} * taps;
+      int64_t acc = bias + dot(window, row, taps);
+      if (has_words(s)) acc += 256 * dot(window, row + taps, taps);
       finish_pixel(a, r, x + i, o, static_cast<float>(acc));
     }
   }
@@ -120,18 +135,26 @@ bool accepts(const ConvolutionShape& s) {
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
-  return bias_bytes(s) + size_t(s.output_channels) * size_t(taps_of(s)) * sizeof(int16_t);
+  const size_t rows = size_t(s.output_channels) * size_t(rows_of(s));
+  return bias_bytes(s) + rows * size_t(taps_of(s)) * sizeof(int16_t);
 }
 
 void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
           std::byte* packed) {
   const int32_t taps = taps_of(s);
   std::byte* words = packed + bias_bytes(s);
-  for (int32_t o = 0; o < s.output_channels; ++o, weights += taps) {
-    save(packed, o, shifted_bias(bias[o], weights, taps));
+  for (int32_t o = 0; o < s.output_channels; ++o) {
+    const ptrdiff_t row = ptrdiff_t{o} * rows_of(s) * taps;
+    int64_t sum = 0;
     for (int32_t i = 0; i < taps; ++i) {
-      save(words, ptrdiff_t{o} * taps + i, static_cast<int16_t>(weights[i]));
+      const int32_t weight = weight_at(s, weights, ptrdiff_t{o} * taps + i);
+      const int32_t high = has_words(s) ? (weight + 128) >> 8 : 0;
+      save(words, row + i, static_cast<int16_t>(weight - 256 * high));
+      if (has_words(s)) save(words, row + taps + i, static_cast<int16_t>(high));
+      sum += weight;
     }
+    // What shifting the operands takes from the sum.
+    save(packed, o, bias_at(s, bias, o) + shift * sum);
   }
 }
 
@@ -184,7 +207,8 @@ void accumulate(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t fir
 }  // namespace
 
 bool accepts(const ConvolutionShape& s) {
-  return s.input == ElementType::u16 && s.depthwise() && s.kernel_h * s.kernel_w <= most_taps;
+  return s.input == ElementType::u16 && s.weights == ElementType::i8 && s.depthwise() &&
+         s.kernel_h * s.kernel_w <= most_taps;
 }
 
 size_t packed_bytes(const ConvolutionShape& s) {
