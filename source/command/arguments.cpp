@@ -1,7 +1,11 @@
 #include "command/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <sstream>
+#include <utility>
+
+#include "base/text.h"
 
 namespace octavo::command::CLI {
 
@@ -129,7 +133,7 @@ std::vector<std::string> path_of(const ::CLI::App& app) {
   return path;
 }
 
-OptionText describe(const ::CLI::Option& option) {
+OptionText describe_option(const ::CLI::Option& option) {
   OptionText out;
   out.positional = option.get_positional();
   if (out.positional) out.names = {option.get_name(true)};
@@ -159,12 +163,86 @@ CommandText describe(const ::CLI::App& app) {
   out.text = app.get_description();
   out.example = app.get_footer();
   for (const ::CLI::Option* option : app.get_options()) {
-    if (option != app.get_help_ptr()) out.options.push_back(describe(*option));
+    if (option != app.get_help_ptr()) out.options.push_back(describe_option(*option));
   }
   out.options.push_back({.names = {"-h", "--help"}, .text = "show this help", .group = "Options"});
   for (const ::CLI::App* command : app.get_subcommands({}))
     out.commands.push_back(describe(*command));
   return out;
+}
+
+namespace {
+
+// "--per_channel=1" to "--per-channel=1": `_` is accepted for `-` in long flags.
+std::string normalized(std::string argument) {
+  if (!argument.starts_with("--")) return argument;
+  for (char& c : argument) {
+    if (c == '=') break;
+    if (c == '_') c = '-';
+  }
+  return argument;
+}
+
+std::vector<std::string> flag_names(const ::CLI::App& app) {
+  std::vector<std::string> names;
+  for (const ::CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_fnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::vector<std::string> command_names(const ::CLI::App& app) {
+  std::vector<std::string> names;
+  for (const ::CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+  return names;
+}
+
+// The innermost subcommand that was named: of `octavo zoo pull`, pull.
+const ::CLI::App& chosen_app(const ::CLI::App& program) {
+  const ::CLI::App* app = &program;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return *app;
+}
+
+// What CLI11 could not place, with the nearest name that it could have been.
+std::string explain(const ::CLI::ParseError& error, const ::CLI::App& program) {
+  std::string text = error.what();
+  const ::CLI::App& app = chosen_app(program);
+  for (const std::string& left : app.remaining(true)) {
+    const bool flag = left.starts_with("-");
+    const std::string word = left.substr(0, left.find('='));
+    const std::string near = nearest_name(word, flag ? flag_names(app) : command_names(app));
+    text = flag ? concat("unknown flag ", quoted(word)) : concat("unexpected ", quoted(word));
+    if (!near.empty()) text += concat("; did you mean ", near, "?");
+    break;
+  }
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  return concat(text, " (", full_name(describe(app)), " --help)");
+}
+
+}  // namespace
+
+CommandLine::CommandLine(const std::string& name, const std::string& text)
+    : parser_(std::make_unique<::CLI::App>(text)), program_(parser_.get()) {
+  parser_->name(name);
+}
+
+CommandLine::~CommandLine() = default;
+
+Result<std::optional<CommandText>> CommandLine::parse(std::vector<std::string> arguments) {
+  for (std::string& argument : arguments) argument = normalized(std::move(argument));
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  try {
+    parser_->parse(std::move(arguments));
+  } catch (const ::CLI::CallForHelp&) {
+    return std::optional(describe(chosen_app(*parser_)));
+  } catch (const ::CLI::ParseError& error) {
+    return usage_error(explain(error, *parser_));
+  }
+  return std::optional<CommandText>();
 }
 
 }  // namespace octavo::command

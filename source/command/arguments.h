@@ -7,9 +7,12 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "command/manual.h"
 
 namespace CLI {
@@ -84,5 +87,21 @@ namespace octavo::command {
 
 // What the parser knows of a command and of those below it.
 CommandText describe(const ::CLI::App& app);
+
+class CommandLine {
+ public:
+  CommandLine(const std::string& name, const std::string& text);
+  ~CommandLine();
+
+  // What commands and flags are added to.
+  CLI::App& program() { return program_; }
+  // Sets the flags' variables and calls the command that is named; or tells of the command whose
+  // help is asked for. An argument out of place: Error, with the nearest name that it could be.
+  Result<std::optional<CommandText>> parse(std::vector<std::string> arguments);
+
+ private:
+  std::unique_ptr<::CLI::App> parser_;
+  CLI::App program_;
+};
 
 }  // namespace octavo::command

@@ -1,6 +1,6 @@
 // octavo bench MODEL...: one-frame latency by threads, throughput by streams, layers.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

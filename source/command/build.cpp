@@ -3,7 +3,7 @@
 
 #include "pipeline/build.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -213,7 +213,7 @@ Json search_json(const SearchReport& search) {
     out["frontier"].push_back({{"int16", p.tensors},
                                {"macs_share", p.macs_share},
                                {"agreement", p.judged.agreement},
-                               {"drop", p.judged.drop ? Json(*p.judged.drop) : Json()},
+                               {"drop", p.judged.drop},
                                {"ms", p.judged.ms},
                                {"slowdown", p.slowdown}});
   }
@@ -443,7 +443,7 @@ int run(Options options) {
     Json summary = summary_json(options, built, *measured, bytes.size(), *sha256);
     if (*exported) summary["export"] = export_json((*exported)->made, (*exported)->written);
     if (options.show_passes) summary["passes"] = log.json();
-    print_json(std::move(summary));
+    print_json(summary);
   } else if (!options.output.quiet) {
     print_summary(options, built, *measured, bytes.size(), *sha256);
     if (options.show_passes) print_out("\n{}", log.table());

@@ -1,6 +1,6 @@
 // octavo check MODEL.onnx: a row a node, what becomes of it, and why not int8.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
 

@@ -1,6 +1,6 @@
 // octavo classify MODEL INPUT...: the most likely labels of each picture.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 

@@ -3,10 +3,11 @@
 
 #include "evaluate/compare.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "command/flags.h"
@@ -299,7 +300,7 @@ int run(const Options& options) {
   if (options.output.json) {
     Json out = to_json(*comparison);
     if (*advice) out["advice"] = advice_json((*advice)->trials);
-    print_json(std::move(out));
+    print_json(out);
   } else {
     print_text(*std::move(comparison));
     if (*advice) print_advice((*advice)->trials);

@@ -1,6 +1,6 @@
 // octavo doctor: this machine, as far as it matters to Octavo.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/text.h"
 #include "command/flags.h"

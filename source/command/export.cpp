@@ -2,7 +2,7 @@
 
 #include "export/export.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <span>
@@ -54,7 +54,7 @@ int run(const Options& options) {
   if (options.output.json) {
     Json json{{"plan", options.plan}};
     json.update(export_json(*made, *written));
-    print_json(std::move(json));
+    print_json(json);
   } else if (!options.output.quiet) {
     print_out("wrote {}  {} bytes  sha256 {}  opset {}\n", options.output_path, written->bytes,
               written->sha256, made->opset);

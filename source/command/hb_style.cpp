@@ -1,6 +1,6 @@
 #include "command/hb_style.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

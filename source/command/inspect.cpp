@@ -1,6 +1,6 @@
 // octavo inspect MODEL: shapes, precision, sizes, preprocessing, provenance, a row a step.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/text.h"
 #include "command/flags.h"
@@ -77,7 +77,7 @@ Inspected inspect_graph(const Graph& graph) {
 Json preprocess_json(const Model& model) {
   if (!model.picture_input) return Json();
   const Preprocess& p = model.preprocess;
-  return {{"size", {p.height, p.width}},
+  return {{"size", std::array{p.height, p.width}},
           {"resize", p.squashes() ? Json(p.resize_exact) : Json(p.resize_short)},
           {"interpolation", word_of(p.interpolation, interpolation_words)},
           {"color", word_of(p.color, color_words)},

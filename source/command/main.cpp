@@ -3,7 +3,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <exception>
@@ -107,56 +106,6 @@ void add_commands(CLI::App& root, Action& action, std::string_view first) {
   }
 }
 
-// "--per_channel=1" to "--per-channel=1": `_` is accepted for `-` in long flags.
-std::string normalized(std::string argument) {
-  if (!argument.starts_with("--")) return argument;
-  for (char& c : argument) {
-    if (c == '=') break;
-    if (c == '_') c = '-';
-  }
-  return argument;
-}
-
-std::vector<std::string> flag_names(const ::CLI::App& app) {
-  std::vector<std::string> names;
-  for (const ::CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-    for (const std::string& name : option->get_fnames()) names.push_back("--" + name);
-  }
-  return names;
-}
-
-std::vector<std::string> command_names(const ::CLI::App& app) {
-  std::vector<std::string> names;
-  for (const ::CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
-  return names;
-}
-
-// The innermost subcommand that was named: of `octavo zoo pull`, pull.
-const ::CLI::App& chosen_app(const ::CLI::App& program) {
-  const ::CLI::App* app = &program;
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-  return *app;
-}
-
-// What CLI11 could not place, with the nearest name that it could have been.
-std::string explain(const ::CLI::ParseError& error, const ::CLI::App& program) {
-  std::string text = error.what();
-  const ::CLI::App& app = chosen_app(program);
-  for (const std::string& left : app.remaining(true)) {
-    const bool flag = left.starts_with("-");
-    const std::string word = left.substr(0, left.find('='));
-    const std::string near = nearest_name(word, flag ? flag_names(app) : command_names(app));
-    text = flag ? concat("unknown flag ", quoted(word)) : concat("unexpected ", quoted(word));
-    if (!near.empty()) text += concat("; did you mean ", near, "?");
-    break;
-  }
-  for (char& c : text) {
-    if (c == '\n') c = ' ';
-  }
-  return concat(text, " (", full_name(describe(app)), " --help)");
-}
-
 int print_version(bool json) {
   const Host host = host_facts();
   if (json) {
@@ -168,31 +117,26 @@ int print_version(bool json) {
 }
 
 int run(int argc, char** argv) {
-  ::CLI::App program{"Octavo folds a trained image classifier (ONNX) into eight bits and runs it."};
-  program.name("octavo");
+  CommandLine line("octavo",
+                   "Octavo folds a trained image classifier (ONNX) into eight bits and runs it.");
+  CLI::App& program = line.program();
   program.require_subcommand(0, 1);
   bool version = false, version_json = false;
   program.add_flag("--version", version, "print the version");
   program.add_flag("--json", version_json, "with --version: as JSON");
+  program.example("octavo classify model.octavo photo.jpg");
   Action action;
-  CLI::App root(&program);
-  root.example("octavo classify model.octavo photo.jpg");
-  add_commands(root, action, argc > 1 ? argv[1] : "");
+  add_commands(program, action, argc > 1 ? argv[1] : "");
 
-  std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i)
-    arguments.push_back(normalized(argv[i]));  // CLI11 wants them reversed
-  try {
-    program.parse(arguments);
-  } catch (const ::CLI::CallForHelp&) {
-    write_out(help_text(describe(chosen_app(program))));
+  const auto asked_for_help = line.parse({argv + std::min(argc, 1), argv + argc});
+  if (!asked_for_help) return fail(asked_for_help.error());
+  if (*asked_for_help) {
+    write_out(help_text(**asked_for_help));
     return exit_done;
-  } catch (const ::CLI::ParseError& error) {
-    return fail(usage_error(explain(error, program)));
   }
   if (version) return print_version(version_json);
   if (!action) {
-    write_out(help_text(describe(program)));
+    write_out(help_text(describe(program.parser())));
     return exit_code(ErrorKind::usage);
   }
   return action();

@@ -1,6 +1,6 @@
 #include "command/print.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,11 +38,10 @@ std::string terminal_json(std::string_view json) {
 }
 
 // indent: below 0 for one line.
-void write_json(Json object, int indent) {
+void write_json(const Json& object, int indent) {
   Json out = {{"schema_version", 1}};
   out.update(object);
-  // Names come from files and may be no UTF-8: replaced, never a throw.
-  write_out(terminal_json(out.dump(indent, ' ', false, Json::error_handler_t::replace)) + "\n");
+  write_out(terminal_json(out.dump(indent)) + "\n");
 }
 
 bool terminal() {
@@ -101,12 +100,12 @@ std::string precision_text(const std::string& reads, ElementType output) {
   return output == ElementType::f32 ? reads + " to float32" : type_name(output);
 }
 
-void print_json(Json object) {
-  write_json(std::move(object), 2);
+void print_json(const Json& object) {
+  write_json(object, 2);
 }
 
-void print_json_line(Json object) {
-  write_json(std::move(object), -1);
+void print_json_line(const Json& object) {
+  write_json(object, -1);
 }
 
 Table::Table(std::vector<std::string> header, std::vector<bool> right)

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,13 +10,11 @@
 #include "base/fixed.h"
 #include "base/result.h"
 #include "command/command.h"
+#include "command/json.h"
 #include "command/streams.h"
 #include "plan/type_name.h"
 
 namespace octavo::command {
-
-// Ordered, so that output reads as it was written.
-using Json = nlohmann::ordered_json;
 
 // One line on stderr; returns the exit code of the error's kind. Needs no memory for the lack of
 // it.
@@ -37,9 +34,9 @@ Json host_json();
 std::string precision_text(const std::string& reads, ElementType output);
 
 // {"schema_version": 1, ...} on stdout, indented.
-void print_json(Json object);
+void print_json(const Json& object);
 // The same on one line, for output that goes on.
-void print_json_line(Json object);
+void print_json_line(const Json& object);
 
 // Columns padded to their widest cell; numbers (`right`) aligned to the right.
 class Table {

@@ -1,7 +1,7 @@
 // octavo selftest [PLAN]: golden inputs through the paths that this machine can run,
 // against the digests that the plan carries.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/text.h"
 #include "command/flags.h"

@@ -1,6 +1,6 @@
 // octavo stream SOURCE MODEL: what a camera, a file or a pipe shows, frame by frame.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <limits>
 

@@ -3,7 +3,7 @@
 // by finish_output.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <string_view>
 #include <utility>

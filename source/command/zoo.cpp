@@ -2,7 +2,7 @@
 
 #include "command/zoo.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
@@ -17,10 +17,6 @@ namespace octavo::command {
 namespace {
 
 using zoo::Model;
-
-Json number_or_null(const std::optional<double>& value) {
-  return value ? Json(*value) : Json();
-}
 
 Json to_json(const Model& m) {
   Json out = {{"name", m.name},
@@ -39,8 +35,8 @@ Json to_json(const Model& m) {
                 {"interpolation", m.recipe.interpolation},
                 {"mean", m.recipe.mean},
                 {"std", m.recipe.std}}},
-              {"parameters_m", number_or_null(m.parameters_m)},
-              {"published_top1", number_or_null(m.published_top1)},
+              {"parameters_m", m.parameters_m},
+              {"published_top1", m.published_top1},
               {"published_source", m.published_source},
               {"reference", nullptr},
               {"doubts", m.doubts}};

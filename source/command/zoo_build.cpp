@@ -1,6 +1,6 @@
 // octavo zoo build NAME...|--all: float file, plan and measured row of each model.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -109,7 +109,7 @@ void print_answer(const Options& options, const std::vector<zoo::Built>& rows) {
                    {"from", built.from},
                    {"was_there", built.was_there},
                    {"failures", built.failures},
-                   {"row", Json::parse(zoo::to_json(built.row))}});
+                   {"row", Json::written(zoo::to_json(built.row))}});
   }
   print_json({{"out", options.build.out}, {"models", out}});
 }

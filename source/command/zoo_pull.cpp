@@ -1,6 +1,6 @@
 // octavo zoo pull NAME...: files of an index, into the cache.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // octavo zoo table: the rows that `zoo build` wrote, as Markdown, CSV, JSON or a page.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 #include <span>

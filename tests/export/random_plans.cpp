@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "plan/random_plan.h"
 
 namespace {

@@ -12,24 +12,9 @@
 
 #include "plan/plan.h"
 #include "plan/random.h"
+#include "plan/random_plan.h"
 
 namespace octavo::testing {
-
-struct RandomPlanOptions {
-  int steps = 10;             // drawn, before the head that gathers what was not read
-  int largest_side = 17;      // of the input picture
-  int largest_channels = 40;  // of most tensors
-  int classes = 11;
-  bool int16 = true;        // some tensors are i16
-  bool attention = true;    // also what format 0.2 added
-  bool quotients = true;    // and quotients
-  bool given_codes = true;  // also what quantized files store: u16, and lookups
-  // Strides and dilations that nothing reaches, of up to the limits; windows far larger than
-  // the map, that lie in padding but for a pixel.
-  bool hostile_windows = false;
-  bool straight = false;  // convolutions and pools, each of what the one before makes
-  bool extremes = false;  // weights of -128 and 127, zero points 0 and 255, narrow clamps
-};
 
 class RandomPlanParts {
  protected:

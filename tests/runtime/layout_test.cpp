@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "plan/random.h"
 #include "plan/random_plan.h"
 #include "runtime/cut.h"
 
