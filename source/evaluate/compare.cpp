@@ -39,13 +39,25 @@ bool rounds(const Plan& plan, const Step& step) {
   return !moves && plan.tensors[step.output].type != ElementType::f32;
 }
 
+// Whether the quantizer put the step there to store another's output once more, in its own way: the
+// float network does not have it.
+bool is_copy_of_input(const Plan& plan, const Step& step) {
+  return std::holds_alternative<RescaleStep>(step.op) && step.inputs.size() == 1 &&
+         step.name.starts_with(plan.tensors[step.inputs[0]].name + ".");
+}
+
 // For each step the tensor of the float graph that it makes.
 Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) {
   std::map<std::string, TensorId> by_name;
   for (const Node& node : graph.nodes) by_name[node.name] = node.output;
+  std::map<uint32_t, TensorId> made;  // by tensor of the plan
   std::vector<TensorId> out;
   for (const Step& step : plan.steps) {
     const auto found = by_name.find(step.name);
+    if (found == by_name.end() && is_copy_of_input(plan, step) && made.contains(step.inputs[0])) {
+      out.push_back(made[step.inputs[0]]);
+      continue;
+    }
     if (found == by_name.end()) {
       return rejected(concat("the float model has no node ", quoted(step.name),
                              ": was the plan built from this file, with the same --disable?"));
@@ -59,6 +71,7 @@ Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) 
                  " has another size in the float model: was the plan built from this file?"));
     }
     out.push_back(found->second);
+    made[step.output] = found->second;
   }
   return out;
 }

@@ -58,9 +58,10 @@ struct EpilogueArrays {
   const int16_t* table = nullptr;              // 65 knots, then 63 zeros; null without table
   const float* residual_multiplier = nullptr;  // null without residual
   const int32_t* residual_zero = nullptr;
-  const float* lo = nullptr;      // float(lo[c] - z[c])
-  const float* hi = nullptr;      // float(hi[c] - z[c])
-  const int32_t* zero = nullptr;  // z[c] of the output
+  const float* lo = nullptr;           // float(lo[c] - z[c])
+  const float* hi = nullptr;           // float(hi[c] - z[c])
+  const int32_t* zero = nullptr;       // z[c] of the output
+  const float* largest_sum = nullptr;  // what |float(acc)| keeps to, if more is known than 2^31
   ElementType output = ElementType::u8;
   ElementType residual = ElementType::u8;
 };

@@ -56,6 +56,12 @@ bool FarPictures::contains(size_t tensor, size_t picture) const {
          std::binary_search(by_tensor_[tensor].begin(), by_tensor_[tensor].end(), picture);
 }
 
+void FarPictures::follow(size_t tensor, size_t source) {
+  if (source >= by_tensor_.size() || by_tensor_[source].empty()) return;
+  by_tensor_.resize(std::max(by_tensor_.size(), tensor + 1));
+  by_tensor_[tensor] = by_tensor_[source];
+}
+
 bool FarPictures::is_sound(size_t tensors, size_t pictures) const {
   if (by_tensor_.empty()) return tensors_ == 0;
   if (by_tensor_.size() != tensors || farthest_.tensor >= tensors ||

@@ -31,6 +31,8 @@ class FarPictures {
 
   bool empty() const { return tensors_ == 0; }
   bool contains(size_t tensor, size_t picture) const;
+  // A tensor beyond the others that holds what `source` does.
+  void follow(size_t tensor, size_t source);
 
   // For the warning: how many tensors and pictures, and the farthest of all.
   struct Summary {

@@ -27,6 +27,8 @@ struct QuantizationReport {
 using StepTables = std::vector<std::optional<ActivationTable>>;
 
 struct Quantization {
+  // Tensors of which the network of these fields has copies (byte_copies.h): no pass's field.
+  std::vector<TensorId> copied;
   std::vector<StoredTensor> scales;   // by tensor, as statistics want them; no scale where nothing
                                       // is stored
   std::vector<StoredTensor> tensors;  // the same with room for the sums made of them

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "quantize/byte_copies.h"
 #include "quantize/kept_file.h"
 
 namespace octavo {
@@ -9,7 +10,7 @@ namespace octavo {
 namespace {
 
 // Told apart from a calibration by its first bytes.
-constexpr kept::Kind kind{{'O', 'C', 'T', 'Q', 'N', 'T', '\0', '\n'}, 1, "quantization"};
+constexpr kept::Kind kind{{'O', 'C', 'T', 'Q', 'N', 'T', '\0', '\n'}, 2, "quantization"};
 
 }  // namespace
 
@@ -37,8 +38,8 @@ void visit_fields(Is<QuantizationReport> auto& r, auto& visit) {
 // All fields but the plan, which has a format of its own. That of a new pass is missed by the
 // compiler here.
 void visit_fields(Is<Quantization> auto& q, auto& visit) {
-  auto& [scales, tensors, convolutions, compensated, tables, bias_shifts, plan, report] = q;
-  visit(scales, tensors, convolutions, compensated, tables, bias_shifts, report);
+  auto& [copied, scales, tensors, convolutions, compensated, tables, bias_shifts, plan, report] = q;
+  visit(copied, scales, tensors, convolutions, compensated, tables, bias_shifts, report);
 }
 
 namespace {
@@ -87,7 +88,16 @@ Result<KeptQuantization> deserialize_quantization(std::span<const std::byte> byt
   return out;
 }
 
-Status check_quantization(const Quantization& q, const StepNetwork& network) {
+Status check_quantization(const Quantization& q, const StepNetwork& own) {
+  const std::vector<TensorId> possible = may_have_byte_copies(own);
+  std::vector<TensorId> copied = q.copied;
+  std::sort(copied.begin(), copied.end());
+  if (!std::includes(possible.begin(), possible.end(), copied.begin(), copied.end())) {
+    return rejected("a quantization of another network: this one cannot have its copies");
+  }
+  const auto with_copies = with_byte_copies(own, q.copied);
+  if (!with_copies) return with_copies.error();
+  const StepNetwork& network = with_copies->network;
   const size_t tensors = network.graph.tensors.size(), steps = network.formed.steps.size();
   const auto fits = [&](const StoredTensor& stored, size_t t) {
     const auto channels = static_cast<size_t>(channel_count(network.graph.tensors[t]));

@@ -46,29 +46,38 @@ std::string first_names(const Graph& graph, const std::vector<TensorId>& tensors
   return tensors.size() <= most ? out : concat(out, " and ", tensors.size() - most, " more");
 }
 
-// Folds again with 16 bits where they tell most: for a small share of the work, and for more as
-// long as the logits are too far off. What is worse than before is dropped.
+// Folds again with 16 bits where they tell most: where they are cheap for what they bring, and, as
+// long as the logits are too far off, where they are not. What is worse than before is dropped.
 Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
                                 std::vector<std::string>& warnings) {
-  const auto candidates = quantizer.wide_candidates(first);
+  const auto candidates = quantizer.wide_candidates(first, true);
   if (!candidates) return candidates.error();
   const double by_bytes = first.report.logits_cosine;
   Quantization best = std::move(first);
-  Widening wide, of_best;
+  Widening of_best;
   double cosine = by_bytes;
-  for (const auto& [below, share] : wide_rungs) {
-    if (cosine >= below) break;
-    const size_t before = wide.tensors.size();
-    wide = widen_further(*candidates, std::move(wide), cosine, share);
-    if (wide.tensors.size() == before) continue;
-    auto wider = quantizer.fold(wide.tensors);
+  const auto attempt = [&](const Widening& wide) -> Status {
+    auto wider = quantizer.fold(wide.tensors, wide.copied);
     if (!wider) return wider.error();
     cosine = wider->report.logits_cosine;
-    if (cosine <= best.report.logits_cosine) continue;
-    best = std::move(*wider);
+    if (cosine <= best.report.logits_cosine) return {};
+    best = *std::move(wider);
     of_best = wide;
+    return {};
+  };
+  Widening wide = cheap_to_widen(*candidates);
+  if (!wide.tensors.empty()) {
+    if (const Status tried = attempt(wide); !tried) return tried.error();
   }
-  if (of_best.tensors.empty()) return best;
+  for (const auto& [below, share] : wide_rungs) {
+    if (cosine >= below) break;
+    const auto before = std::pair(wide.tensors.size(), wide.copied.size());
+    wide = widen_further(*candidates, std::move(wide), cosine, share);
+    if (std::pair(wide.tensors.size(), wide.copied.size()) == before) continue;
+    if (const Status tried = attempt(wide); !tried) return tried.error();
+  }
+  // Where nothing was short of anything `inspect` tells of it.
+  if (by_bytes >= least_logits_cosine || of_best.tensors.empty()) return best;
   const double macs_share =
       (candidates->wide_macs + of_best.macs) / std::max(1.0, candidates->total_macs);
   warnings.push_back(concat(
@@ -80,18 +89,6 @@ Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
   return best;
 }
 
-// The same where nothing is short of anything: the few tensors that disturb the logits far more
-// than 16 bits for them cost.
-Result<Quantization> fold_cheaply_wider(const Quantizer& quantizer, Quantization first) {
-  const auto candidates = quantizer.wide_candidates(first);
-  if (!candidates) return candidates.error();
-  const Widening widening = cheap_to_widen(*candidates);
-  if (widening.tensors.empty()) return first;
-  auto wider = quantizer.fold(widening.tensors);
-  if (wider && wider->report.logits_cosine <= first.report.logits_cosine) return first;
-  return wider;
-}
-
 Result<Folded> fold_by_pictures(const Graph& graph, const Preprocess* how,
                                 const CalibrationFeed& feed, const QuantizeOptions& options,
                                 const CalibrationStore* store) {
@@ -101,9 +98,7 @@ Result<Folded> fold_by_pictures(const Graph& graph, const Preprocess* how,
   if (!folded) return folded.error();
   std::vector<std::string> of_widening;
   if (options.auto_int16 && folded->report.logits_cosine < ample_logits_cosine) {
-    folded = folded->report.logits_cosine < least_logits_cosine
-                 ? fold_wider(*quantizer, std::move(*folded), of_widening)
-                 : fold_cheaply_wider(*quantizer, std::move(*folded));
+    folded = fold_wider(*quantizer, *std::move(folded), of_widening);
     if (!folded) return folded.error();
   }
   std::vector<std::string> warnings = quantizer->warnings(*folded);

@@ -7,6 +7,7 @@
 
 #include "base/stopwatch.h"
 #include "base/text.h"
+#include "quantize/byte_copies.h"
 #include "quantize/passes.h"
 #include "quantize/warnings.h"
 
@@ -86,12 +87,13 @@ Sweep Quantizer::sweep(const char* what) const {
   return {options_.threads, what, options_.progress, options_.stop};
 }
 
-PassInputs Quantizer::inputs(std::span<const TensorId> wide) const {
-  PassInputs out{*network_,
-                 *calibration_,
+PassInputs Quantizer::inputs(const StepNetwork& network, const Calibration& calibration,
+                             std::span<const TensorId> wide) const {
+  PassInputs out{network,
+                 calibration,
                  how_,
                  feed_,
-                 network_->types.of,
+                 network.types.of,
                  options_.method,
                  options_.percentile,
                  options_.per_channel_weights,
@@ -100,13 +102,23 @@ PassInputs Quantizer::inputs(std::span<const TensorId> wide) const {
   return out;
 }
 
-Result<Quantization> Quantizer::fold(std::span<const TensorId> wide) const {
-  return run_passes(inputs(wide), options_.disabled, options_.ran);
+Result<Quantization> Quantizer::fold(std::span<const TensorId> wide,
+                                     std::span<const TensorId> copied) const {
+  if (copied.empty()) {
+    return run_passes(inputs(*network_, *calibration_, wide), options_.disabled, options_.ran);
+  }
+  const auto other = with_byte_copies(*network_, {copied.begin(), copied.end()});
+  if (!other) return other.error();
+  const Calibration calibration = with_byte_copies(*calibration_, *other);
+  auto out = run_passes(inputs(other->network, calibration, wide), options_.disabled, options_.ran);
+  if (out) out->copied = other->originals;
+  return out;
 }
 
-Result<WideCandidates> Quantizer::wide_candidates(const Quantization& folded) const {
+Result<WideCandidates> Quantizer::wide_candidates(const Quantization& folded,
+                                                  bool with_copies) const {
   const Stopwatch watch;
-  auto out = rank_wide_candidates(inputs({}), folded);
+  auto out = rank_wide_candidates(inputs(*network_, *calibration_, {}), folded, with_copies);
   if (out) {
     tell(options_, {"widen", out->ranked.size(), "tensors ranked", watch.milliseconds()});
   }
@@ -118,7 +130,12 @@ Widened Quantizer::widened_in(const Plan& plan) const {
   for (const Step& step : plan.steps) {
     if (plan.tensors[step.output].type == ElementType::i16) wide.insert(step.name);
   }
+  std::set<std::string_view> names;
+  for (const Step& step : plan.steps) names.insert(step.name);
   Widened out;
+  for (const TensorId t : may_have_byte_copies(*network_)) {
+    if (names.contains(byte_copy_name(network_->graph, t))) out.copied.push_back(t);
+  }
   for (const FormedStep& step : network_->formed.steps) {
     const auto node = std::find_if(network_->graph.nodes.begin(), network_->graph.nodes.end(),
                                    [&](const Node& n) { return n.output == step.output; });

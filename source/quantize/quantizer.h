@@ -14,6 +14,7 @@ namespace octavo {
 
 struct Widened {
   std::vector<TensorId> tensors;
+  std::vector<TensorId> copied;    // of which convolutions read a copy in bytes
   std::vector<std::string> nodes;  // that ask for it as `int16_nodes`
 };
 
@@ -29,10 +30,13 @@ class Quantizer {
                                   const CalibrationFeed& feed, const QuantizeOptions& options,
                                   const CalibrationStore* store = nullptr);
 
-  // With 16 bits for `wide`, beside those that the options and the network itself ask for.
-  Result<Quantization> fold(std::span<const TensorId> wide = {}) const;
-  // `folded` is fold()'s.
-  Result<WideCandidates> wide_candidates(const Quantization& folded) const;
+  // With 16 bits for `wide`, beside those that the options and the network itself ask for;
+  // convolutions read a copy in bytes of those that are `copied` (byte_copies.h).
+  Result<Quantization> fold(std::span<const TensorId> wide = {},
+                            std::span<const TensorId> copied = {}) const;
+  // `folded` is fold()'s, without copies. with_copies: as rank_wide_candidates (widen.h).
+  Result<WideCandidates> wide_candidates(const Quantization& folded,
+                                         bool with_copies = false) const;
   // What `plan`, made from this network, stores with 16 bits and fold() would not.
   Widened widened_in(const Plan& plan) const;
   // What calibration and weights warn of.
@@ -49,7 +53,8 @@ class Quantizer {
       : how_(how), feed_(&feed), options_(options) {}
   Sweep sweep(const char* what) const;
   Result<std::shared_ptr<const Calibration>> calibrated(const CalibrationStore* store) const;
-  PassInputs inputs(std::span<const TensorId> wide) const;
+  PassInputs inputs(const StepNetwork& network, const Calibration& calibration,
+                    std::span<const TensorId> wide) const;
 
   const Preprocess* how_;
   const CalibrationFeed* feed_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "quantize/byte_copies.h"
 #include "quantize/report.h"
 #include "quantize/simulate.h"
 
@@ -35,13 +36,49 @@ struct Candidate {
   TensorId group = 0;
   std::vector<TensorId> stored, rounded;  // all of it; outputs of its steps that round
   bool fixed = false;                     // no bytes, or not for us to widen
-  double noise = 0, macs = 0, elements = 0;
+  double noise = 0, macs = 0, work = 0;
+  WideCandidate::Readers readers = WideCandidate::Readers::all_alike;
 };
+
+double worth(const Candidate& c) {
+  return c.noise / c.work;
+}
 
 struct Candidates {
   std::vector<Candidate> all;  // by group; those without a step that rounds are fixed
-  double total_macs = 0, wide_macs = 0, total_elements = 0;
+  double total_macs = 0, wide_macs = 0, total_work = 0;
 };
+
+// What an element that is stored and read costs a frame of bytes, in multiply-accumulates.
+constexpr double element_work = 24;
+
+// What 16 bits add to a frame, in multiply-accumulates of bytes, which a frame makes about 240 a
+// nanosecond of (AVX-512 VNNI, where the difference is largest; a plan is the same everywhere).
+namespace added {
+constexpr double element = 8;          // that a step stores, or makes of words without products
+constexpr double behind_more = 24;     // by a convolution of groups, or with more than a clamp
+constexpr double copied_element = 36;  // that is read as a word and stored as a byte
+constexpr double grouped_mac = 3.5;    // of words, in a convolution of groups
+constexpr double sum = 16;             // of products of words, however many
+}  // namespace added
+
+// Of a multiply-accumulate of words: in a convolution by channels, of one each or of all, and in a
+// product, one more than of bytes, and what each sum costs.
+double added_by_mac(const Graph& graph, const FormedStep& step) {
+  const Node& node = graph.nodes[step.node];
+  const auto* convolution = std::get_if<Conv2d>(&node.op);
+  if (convolution == nullptr) return 1;
+  const Shape& weights = graph.tensors[node.inputs[1]].shape;
+  if (convolution->groups > 1 && weights[3] > 1) return added::grouped_mac;
+  return 1 + added::sum / static_cast<double>(weights[1] * weights[2] * weights[3]);
+}
+
+double added_by_element(const Graph& graph, const FormedStep& step) {
+  if (!step.is<form::Convolution>()) return added::element;
+  const bool is_grouped = std::get<Conv2d>(graph.nodes[step.node].op).groups > 1;
+  const bool from_sums = !is_grouped && !step.has_residual && !step.activation;
+  return from_sums ? added::element : added::behind_more;
+}
 
 Candidates find_candidates(const StepNetwork& network, const std::vector<StoredTensor>& tensors,
                            const Groups& groups) {
@@ -58,21 +95,85 @@ Candidates find_candidates(const StepNetwork& network, const std::vector<StoredT
         own.fixed || step.rounding.has_value() || tensors[step.output].type != ElementType::u8;
     own.stored.push_back(step.output);
     const auto elements = static_cast<double>(element_count(graph.tensors[step.output].shape));
-    own.elements += elements;
-    out.total_elements += elements;
+    own.work += added_by_element(graph, step) * elements;
+    out.total_work += element_work * elements;
     if (!moves_only(step)) own.rounded.push_back(step.output);
     if (!step.is<form::Convolution>() && !step.is<form::MatMul>()) {
       // A gate of one pixel is read for each of the map.
-      for (const TensorId t : step.inputs) of(t).elements += moves_only(step) ? 0 : elements;
+      if (moves_only(step)) continue;
+      for (const TensorId t : step.inputs) of(t).work += added::element * elements;
       continue;
     }
     const auto macs = static_cast<double>(cost(graph, graph.nodes[step.node]).macs);
     out.total_macs += macs;
-    const bool wide = tensors[step.inputs[0]].type == ElementType::i16;
-    (wide ? out.wide_macs : of(step.inputs[0]).macs) += macs;
+    out.total_work += macs;
+    if (tensors[step.inputs[0]].type == ElementType::i16) {
+      out.wide_macs += macs;
+    } else {
+      of(step.inputs[0]).macs += macs;
+      of(step.inputs[0]).work += macs * added_by_mac(graph, step);
+    }
   }
   std::erase_if(out.all, [](const Candidate& c) { return c.fixed || c.rounded.empty(); });
   return out;
+}
+
+// To the graph copies of those whose convolutions they would spare more than they take, and to the
+// candidates what is rounded for these convolutions alone.
+void add_copies(const StepNetwork& network, Graph& graph, Simulation& simulation,
+                std::vector<Candidate>& candidates) {
+  std::vector<double> macs(graph.tensors.size(), 0), work = macs;
+  for (const FormedStep& step : network.formed.steps) {
+    if (!step.is<form::Convolution>()) continue;
+    const Node& node = graph.nodes[step.node];
+    const auto own = static_cast<double>(cost(graph, node).macs);
+    macs[node.inputs[0]] += own;
+    work[node.inputs[0]] += own * added_by_mac(graph, step);
+  }
+  const std::vector<TensorId> possible = may_have_byte_copies(network);
+  std::vector<TensorId> originals;
+  std::vector<Candidate> seconds;
+  for (const Candidate& c : candidates) {
+    const TensorId t = c.stored.front();
+    const double copying =
+        added::copied_element * static_cast<double>(element_count(graph.tensors[t].shape));
+    if (!std::binary_search(possible.begin(), possible.end(), t) || work[t] <= copying) continue;
+    originals.push_back(t);
+    seconds.push_back(
+        {t, {t}, {}, false, 0, macs[t], work[t] - copying, WideCandidate::Readers::no_longer_copy});
+  }
+  const std::vector<TensorId> copies = put_byte_copies(graph, originals);
+  simulation.roundings.resize(graph.tensors.size());
+  simulation.least_divisor.resize(graph.tensors.size());
+  for (size_t i = 0; i < copies.size(); ++i) {
+    simulation.roundings[copies[i]] = simulation.roundings[originals[i]];
+    seconds[i].rounded = {copies[i]};
+    candidates.push_back(std::move(seconds[i]));
+  }
+}
+
+// Of a tensor and its copy, measured each: what is gained by words of which convolutions read a
+// copy, and then by words for these too. Where the second is worth more they go together.
+void part_from_copies(std::vector<Candidate>& candidates) {
+  using Readers = WideCandidate::Readers;
+  for (Candidate& copy : candidates) {
+    if (copy.readers != Readers::no_longer_copy) continue;
+    Candidate& whole = *std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& c) {
+      return c.stored.front() == copy.stored.front();
+    });
+    Candidate with_copy = whole;
+    with_copy.noise = std::max(0.0, whole.noise - copy.noise);
+    with_copy.macs -= copy.macs;
+    with_copy.work -= copy.work;
+    with_copy.readers = Readers::copy;
+    if (worth(with_copy) < worth(copy)) {
+      copy.fixed = true;
+    } else {
+      whole = std::move(with_copy);
+      copy.rounded = whole.rounded;
+    }
+  }
+  std::erase_if(candidates, [](const Candidate& c) { return c.fixed; });
 }
 
 // How many of the pictures are looked at: each is one run of the network a candidate, and the order
@@ -85,9 +186,8 @@ std::vector<size_t> pictures_to_rank_by(const std::vector<size_t>& pictures, siz
 }
 
 // Fills in `noise`: that of the logits where only the candidate is rounded, over their power.
-Status measure(const PassInputs& in, const Simulation& simulation,
+Status measure(const PassInputs& in, const Graph& graph, const Simulation& simulation,
                const std::vector<size_t>& pictures, std::vector<Candidate>& candidates) {
-  const Graph& graph = in.network.graph;
   const Sweep sweep = bounded_sweep(in.sweep_for("looking for tensors that need 16 bits"),
                                     pictures.size(), session_bytes(graph));
   auto sessions = create_sessions(graph, sweep.threads);
@@ -132,44 +232,47 @@ Status measure(const PassInputs& in, const Simulation& simulation,
   return {};
 }
 
-// What 16 bits add, in multiply-accumulates: those that read them take twice as long, and each
-// element that is stored and read again about as long as 24 (measured on AVX-512 VNNI).
-double work(double macs, double elements) {
-  return macs + 24 * elements;
-}
-
-double work(const WideCandidate& candidate) {
-  return work(candidate.macs, candidate.elements);
-}
-
-double all_work(const WideCandidates& candidates) {
-  return work(candidates.total_macs, candidates.total_elements);
+bool can_take(const Widening& so_far, const WideCandidate& candidate) {
+  const auto& copied = so_far.copied;
+  return candidate.readers != WideCandidate::Readers::no_longer_copy ||
+         std::find(copied.begin(), copied.end(), candidate.first_rounded) != copied.end();
 }
 
 void take(Widening& widening, size_t index, const WideCandidate& candidate) {
   widening.taken[index] = true;
+  widening.macs += candidate.macs;
+  if (candidate.readers == WideCandidate::Readers::no_longer_copy) {
+    std::erase(widening.copied, candidate.first_rounded);
+    return;
+  }
   widening.tensors.insert(widening.tensors.end(), candidate.tensors.begin(),
                           candidate.tensors.end());
-  widening.macs += candidate.macs;
+  if (candidate.readers == WideCandidate::Readers::copy) {
+    widening.copied.push_back(candidate.first_rounded);
+  }
 }
 
 }  // namespace
 
-Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantization& q) {
+Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantization& q,
+                                            bool with_copies) {
   const Groups groups(in.network.graph, in.network.formed);
   Candidates found = find_candidates(in.network, q.tensors, groups);
-  const Simulation simulation = make_simulation(in.network, q);
+  Simulation simulation = make_simulation(in.network, q);
+  Graph graph = in.network.graph;
+  if (with_copies) add_copies(in.network, graph, simulation, found.all);
   const auto seen =
       pictures_to_rank_by(spread_indices(in.calibration.readable, most_pictures), found.all.size());
-  if (auto status = measure(in, simulation, seen, found.all); !status) {
+  if (auto status = measure(in, graph, simulation, seen, found.all); !status) {
     return status.error();
   }
-  const auto worth = [](const Candidate& c) { return c.noise / work(c.macs, c.elements); };
+  part_from_copies(found.all);
   std::stable_sort(found.all.begin(), found.all.end(),
                    [&](const Candidate& a, const Candidate& b) { return worth(a) > worth(b); });
-  WideCandidates out{{}, found.total_macs, found.wide_macs, found.total_elements};
+  WideCandidates out{{}, found.total_macs, found.wide_macs, found.total_work};
   for (Candidate& c : found.all) {
-    out.ranked.push_back({std::move(c.stored), c.noise, c.macs, c.elements, c.rounded.front()});
+    out.ranked.push_back(
+        {std::move(c.stored), c.noise, c.macs, c.work, c.rounded.front(), c.readers});
   }
   return out;
 }
@@ -177,13 +280,13 @@ Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantiza
 Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
                        double most_share) {
   const double most_macs = most_share * candidates.total_macs - candidates.wide_macs;
-  const double most_work = most_share * all_work(candidates) - candidates.wide_macs;
+  const double most_work = most_share * candidates.total_work - candidates.wide_macs;
   so_far.taken.resize(candidates.ranked.size());
   double untaken = 0, taken_work = 0;
   for (size_t i = 0; i < candidates.ranked.size(); ++i) {
     const WideCandidate& c = candidates.ranked[i];
     if (so_far.taken[i]) {
-      taken_work += work(c);
+      taken_work += c.work;
     } else {
       untaken += c.noise;
     }
@@ -195,30 +298,31 @@ Widening widen_further(const WideCandidates& candidates, Widening so_far, double
   double left = std::max(noise - aim, untaken * (1 - aim / noise));
   for (size_t i = 0; i < candidates.ranked.size() && left > 0; ++i) {
     const WideCandidate& c = candidates.ranked[i];
-    if (so_far.taken[i] || so_far.macs + c.macs > most_macs || taken_work + work(c) > most_work) {
+    if (so_far.taken[i] || !can_take(so_far, c) || so_far.macs + c.macs > most_macs ||
+        taken_work + c.work > most_work) {
       continue;
     }
     take(so_far, i, c);
-    taken_work += work(c);
+    taken_work += c.work;
     left -= c.noise;
   }
   return so_far;
 }
 
 Widening cheap_to_widen(const WideCandidates& candidates) {
-  constexpr double most_work = 0.05, least_gain = 3;
+  constexpr double least_gain = 2;
   double all_noise = 0;
   for (const WideCandidate& c : candidates.ranked) all_noise += c.noise;
-  const double whole = all_work(candidates);
+  const double whole = candidates.total_work;
   double taken = 0;
   Widening out;
   out.taken.resize(candidates.ranked.size());
   for (size_t i = 0; i < candidates.ranked.size(); ++i) {
     const WideCandidate& c = candidates.ranked[i];
-    if (c.noise * whole < least_gain * work(c) * all_noise) break;
-    if (taken + work(c) > most_work * whole) continue;
+    if (c.noise * whole < least_gain * c.work * all_noise) break;
+    if (!can_take(out, c) || taken + c.work > cheap_share * whole) continue;
     take(out, i, c);
-    taken += work(c);
+    taken += c.work;
   }
   return out;
 }

@@ -14,37 +14,45 @@ namespace octavo {
 inline constexpr double least_logits_cosine = 0.99;
 // Above this one there is nothing to gain.
 inline constexpr double ample_logits_cosine = 0.9995;
-// Where the logits are below a cosine, the share of all multiply-accumulates that may read 16 bits,
-// the ones that types.h widens included, and what that may add to a frame, as a share of its time:
-// a few, and more only where these were not enough and the logits are poor.
+// What 16 bits that are worth it may add to any frame, as a share of its time.
+inline constexpr double cheap_share = 0.08;
+// Where the logits are below a cosine nevertheless, the share of all multiply-accumulates that may
+// read 16 bits, the ones that types.h widens included, and of the time: no more, whatever it is
+// worth, and more only where that was not enough and the logits are poor.
 struct WideRung {
   double below, share;
 };
 inline constexpr WideRung wide_rungs[] = {
-    {least_logits_cosine, 0.05}, {0.985, 0.25}, {0.985, 0.5}, {0.985, 1}};
+    {least_logits_cosine, cheap_share}, {0.985, 0.25}, {0.985, 0.5}, {0.985, 1}};
 
 // Tensors that become 16-bit together, since they share their stored values.
 struct WideCandidate {
   std::vector<TensorId> tensors;
   double noise = 0;  // power of what their rounding to bytes does to the logits, over the logits'
   double macs = 0;   // multiply-accumulates that read them
-  double elements = 0;  // that it holds, and that are computed from it without products
+  double work = 0;   // what 16 bits add to a frame, in multiply-accumulates of bytes
   // One that a step rounds: named as 16-bit, it takes all of them along.
   TensorId first_rounded = 0;
+  // Whether convolutions read a copy of it in bytes (byte_copies.h), or the words after all,
+  // which is what a second candidate adds to a first one.
+  enum class Readers { all_alike, copy, no_longer_copy } readers = Readers::all_alike;
 };
 
 struct WideCandidates {
   std::vector<WideCandidate> ranked;     // what disturbs most for the time that 16 bits add first
   double total_macs = 0, wide_macs = 0;  // of the network; those that read 16 bits already
-  double total_elements = 0;             // of all that the network stores
+  double total_work = 0;                 // of a frame in bytes
 };
 
 // Rounds one tensor at a time in the float network, on a few of the calibration pictures.
-Result<WideCandidates> rank_wide_candidates(const PassInputs& inputs, const Quantization& q);
+// with_copies: where these pay, a tensor is two candidates, the copy first.
+Result<WideCandidates> rank_wide_candidates(const PassInputs& inputs, const Quantization& q,
+                                            bool with_copies);
 
 struct Widening {
   std::vector<bool> taken;        // by candidate
   std::vector<TensorId> tensors;  // of those, with the ones that share their stored values
+  std::vector<TensorId> copied;   // of which convolutions read a copy in bytes
   double macs = 0;                // multiply-accumulates that read them
 };
 
@@ -54,8 +62,8 @@ struct Widening {
 Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
                        double most_share);
 
-// Where nothing is short of anything: those whose share of all candidates' noise is several times
-// their share of the network's time, up to a twentieth of that.
+// Those whose share of all candidates' noise is at least twice what 16 bits for them add to the
+// network's time, up to cheap_share of that.
 Widening cheap_to_widen(const WideCandidates& candidates);
 
 }  // namespace octavo

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/prepared.h"
@@ -70,6 +71,22 @@ EpilogueArrays expand_epilogue(Program::Impl& impl, const Step& step, const Epil
   return arrays;
 }
 
+// What each |float(acc)| keeps to whatever the input: the fewer taps, the less of 32 bits. Null for
+// inputs of u16, whose sums may leave them.
+const float* largest_sums(ConstantPool& pool, const ConvolutionStep& op, ElementType input) {
+  if (input == ElementType::u16) return nullptr;
+  const int64_t most = input == ElementType::u8 ? 255 : input == ElementType::i8 ? 128 : 32768;
+  const size_t channels = op.bias.size(), taps = op.weights.size() / channels;
+  float* array = pool.allocate_array<float>(channels, channel_round);
+  if (array == nullptr) return nullptr;
+  for (size_t c = 0; c < channels; ++c) {
+    int64_t weights = 0;
+    for (size_t k = 0; k < taps; ++k) weights += std::abs(int{op.weights[c * taps + k]});
+    array[c] = static_cast<float>(std::abs(int64_t{op.bias[c]}) + most * weights);
+  }
+  return array;
+}
+
 const int32_t* expand_zero(Program::Impl& impl, uint32_t tensor) {
   const PlanTensor& described = impl.plan.tensors[tensor];
   return expand<int32_t>(impl.constants, described.zero_point, described.shape[3]);
@@ -130,6 +147,7 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   s.input_is_slice = x.pixel_bytes != x.channel_bytes();
   made.kernel = &kernels::choose(s, impl.features);
   made.constants.epilogue = expand_epilogue(impl, step, op.epilogue);
+  made.constants.epilogue.largest_sum = largest_sums(impl.constants, op, input.type);
   std::byte* packed = impl.constants.allocate(made.kernel->packed_bytes(s));
   if (packed != nullptr) made.kernel->pack(s, op.weights.data(), op.bias.data(), packed);
   made.constants.packed = packed;

@@ -37,8 +37,8 @@ Result<WideTrials> try_wider(const Quantizer& quantizer, const Widened& present,
   WideTrial trial;
   trial.nodes = present.nodes;
 
-  const auto attempt = [&]() -> Result<Quantization> {
-    auto folded = quantizer.fold(wide);
+  const auto attempt = [&](std::span<const TensorId> copied) -> Result<Quantization> {
+    auto folded = quantizer.fold(wide, copied);
     if (!folded) return folded;
     auto judged = judge(folded->plan);
     if (!judged) return judged.error();
@@ -49,9 +49,12 @@ Result<WideTrials> try_wider(const Quantizer& quantizer, const Widened& present,
     out.tried.push_back(trial);
     return folded;
   };
-  const auto as_it_is = attempt();
+  const auto as_it_is = attempt(present.copied);
   if (!as_it_is) return as_it_is.error();
-  const auto all = quantizer.wide_candidates(*as_it_is);
+  // Whoever names nodes asks for words without copies.
+  const auto named = present.copied.empty() ? as_it_is : quantizer.fold(wide);
+  if (!named) return named.error();
+  const auto all = quantizer.wide_candidates(*named);
   if (!all) return all.error();
   const std::vector<WideCandidate> candidates = those_that_fit(*all);
   double macs = 0;
@@ -65,7 +68,7 @@ Result<WideTrials> try_wider(const Quantizer& quantizer, const Widened& present,
       macs += c.macs;
     }
     trial.point.macs_share = macs / std::max(1.0, all->total_macs);
-    if (const auto folded = attempt(); !folded) return folded.error();
+    if (const auto folded = attempt({}); !folded) return folded.error();
     const double agreement = out.tried.back().point.judged.agreement;
     if (agreement > out.tried[out.best].point.judged.agreement) out.best = out.tried.size() - 1;
   }

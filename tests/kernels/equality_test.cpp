@@ -151,12 +151,27 @@ Weights random_weights(Random& random, const ConvolutionShape& s) {
   return made;
 }
 
+// What no sum of each output exceeds, with operands of at most x_most.
+std::vector<float> largest_sums_of(const Weights& weights) {
+  const size_t outputs = weights.bias.size(), taps = weights.w.size() / outputs;
+  std::vector<float> out;
+  for (size_t o = 0; o < outputs; ++o) {
+    double sum = std::fabs(double(weights.bias[o]));
+    for (size_t k = 0; k < taps; ++k) {
+      sum += std::fabs(double(weights.w[o * taps + k])) * weights.x_most;
+    }
+    out.push_back(float(sum));
+  }
+  return out;
+}
+
 struct ConvolutionCase {
   ConvolutionShape shape;
   int32_t rows, width;  // of the map, or of a part of it
   Weights weights;
   RandomEpilogue epilogue;
   RandomRows input, residual;
+  std::optional<Guarded> largest_sums;
   bool one_residual;
 
   ConvolutionCase(Random& random, const ConvolutionShape& s)
@@ -176,6 +191,9 @@ struct ConvolutionCase {
     shape.output_width = random.chance(50) ? width : width + random.between(1, 300);
     shape.input_is_slice =
         input.pixel_bytes() != ptrdiff_t(element_bytes(s.input)) * s.input_channels;
+    if (s.input != ElementType::u16 && random.chance(70)) {
+      largest_sums.emplace(channel_array<float>(largest_sums_of(weights)));
+    }
   }
 
   void run(const ConvolutionKernel& kernel, RandomRows& output,
@@ -191,6 +209,7 @@ struct ConvolutionCase {
     a.constants = &k;
     k.packed = packed.data();
     k.epilogue = epilogue.arrays();
+    if (largest_sums) k.epilogue.largest_sum = reinterpret_cast<const float*>(largest_sums->data());
     const Guarded prepared = prepared_by(kernel, k);
     a.input = {input.table(), input.pixel_bytes()};
     a.output = {output.table(), output.pixel_bytes()};

@@ -94,7 +94,10 @@ TEST(Widen, MoreOfTheWorkReadsSixteenBitsWhereLessWouldNotDo) {
 // Ranked by what they disturb for the work that reads them, as the search gives them.
 TEST(Widen, CandidatesAreTakenInTheirOrderAsFarAsTheirShareOfTheWorkGoes) {
   const WideCandidates candidates{
-      {{{7, 8}, 0.01, 2}, {{3}, 0.2, 30}, {{5}, 0.01, 2}, {{4}, 0.001, 10}}, 100, 1};
+      {{{7, 8}, 0.01, 2, 2}, {{3}, 0.2, 30, 30}, {{5}, 0.01, 2, 2}, {{4}, 0.001, 10, 10}},
+      100,
+      1,
+      100};
   const Widening few = widen_further(candidates, {}, 0.9, 0.05);
   EXPECT_EQ(few.tensors, (std::vector<TensorId>{7, 8, 5}));
   EXPECT_EQ(few.macs, 4);
@@ -118,33 +121,50 @@ TEST(Widen, WhatIsGoodEnoughKeepsItsBytes) {
   EXPECT_EQ(with->warnings, without->warnings);
 }
 
-WideCandidate candidate(TensorId tensor, double noise, double macs, double elements) {
-  return {{tensor}, noise, macs, elements, tensor};
+using Readers = WideCandidate::Readers;
+
+WideCandidate candidate(TensorId tensor, double noise, double work,
+                        Readers readers = Readers::all_alike) {
+  return {{tensor}, noise, work / 2, work, tensor, readers};
 }
 
-// A network of 1,000 multiply-accumulates and no elements to speak of.
 TEST(CheapToWiden, TakesWhatIsSeveralTimesAsNoisyAsItIsCostly) {
-  WideCandidates all{{candidate(1, 0.5, 20, 0), candidate(2, 0.1, 29, 0), candidate(3, 0.05, 20, 0),
-                      candidate(4, 0.35, 900, 0)},
-                     1000,
-                     0,
-                     0};
+  const WideCandidates all{{candidate(1, 0.5, 40), candidate(2, 0.1, 39), candidate(3, 0.03, 20),
+                            candidate(4, 0.37, 900)},
+                           500,
+                           0,
+                           1000};
   const Widening widening = cheap_to_widen(all);
-  EXPECT_EQ(widening.tensors, (std::vector<TensorId>{1, 2}));  // 3 is 2.5 times
-  EXPECT_DOUBLE_EQ(widening.macs, 49);
+  EXPECT_EQ(widening.tensors, (std::vector<TensorId>{1, 2}));  // 3 is 1.5 times
+  EXPECT_DOUBLE_EQ(widening.macs, 39.5);
+}
+
+TEST(CheapToWiden, KeepsToItsShareOfTheTime) {
+  const WideCandidates all{
+      {candidate(1, 0.5, 50), candidate(2, 0.4, 50), candidate(3, 0.1, 20)}, 500, 0, 1000};
+  EXPECT_EQ(cheap_to_widen(all).tensors, (std::vector<TensorId>{1, 3}));
 }
 
 TEST(CheapToWiden, LeavesBytesWhereNoiseIsEverywhere) {
-  WideCandidates all{{}, 1000, 0, 0};
-  for (TensorId t = 0; t < 50; ++t) all.ranked.push_back(candidate(t, 0.02, 20, 0));
+  WideCandidates all{{}, 1000, 0, 1000};
+  for (TensorId t = 0; t < 50; ++t) all.ranked.push_back(candidate(t, 0.02, 20));
   EXPECT_TRUE(cheap_to_widen(all).tensors.empty());
   EXPECT_TRUE(cheap_to_widen({}).tensors.empty());
 }
 
-TEST(CheapToWiden, CountsElementsThatNoProductReads) {
-  // 100 elements are 2,400 of 2,400 + 1,000 units of work: far above a twentieth.
-  const WideCandidates all{{candidate(1, 0.9, 1, 100), candidate(2, 0.1, 999, 0)}, 1000, 0, 100};
-  EXPECT_TRUE(cheap_to_widen(all).tensors.empty());
+TEST(CheapToWiden, ACopyGoesOnceItIsWorthIt) {
+  WideCandidates all{{candidate(1, 0.5, 20, Readers::copy), candidate(2, 0.3, 20, Readers::copy),
+                      candidate(1, 0.2, 30, Readers::no_longer_copy)},
+                     500,
+                     0,
+                     1000};
+  const Widening both = cheap_to_widen(all);
+  EXPECT_EQ(both.tensors, (std::vector<TensorId>{1, 2}));
+  EXPECT_EQ(both.copied, (std::vector<TensorId>{2}));
+  // Without the first there is no copy to go.
+  all.ranked[0].work = 90;
+  EXPECT_EQ(cheap_to_widen(all).tensors, (std::vector<TensorId>{2}));
+  EXPECT_EQ(cheap_to_widen(all).copied, (std::vector<TensorId>{2}));
 }
 
 }  // namespace
