@@ -74,7 +74,7 @@ EpilogueArrays expand_epilogue(Program::Impl& impl, const Step& step, const Epil
 // What each |float(acc)| keeps to whatever the input: the fewer taps, the less of 32 bits. Null for
 // inputs of u16, whose sums may leave them.
 const float* largest_sums(ConstantPool& pool, const ConvolutionStep& op, ElementType input) {
-  if (input == ElementType::u16) return nullptr;
+  if (input == ElementType::u16 || op.weight_type != ElementType::i8) return nullptr;
   const int64_t most = input == ElementType::u8 ? 255 : input == ElementType::i8 ? 128 : 32768;
   const size_t channels = op.bias.size(), taps = op.weights.size() / channels;
   float* array = pool.allocate_array<float>(channels, channel_round);
