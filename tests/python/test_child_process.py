@@ -69,7 +69,15 @@ def test_what_progress_throws_reaches_the_caller(small, tmp_path):
         octavo.build(small.folder / "model.onnx", tmp_path / "out.octavo", small.folder / "pictures", progress=progress)
 
 
-def test_control_c_ends_the_program_too(small, monkeypatch):
+@pytest.fixture
+def interruptible():
+    """As at a terminal, also where the tests run in the background, with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_control_c_ends_the_program_too(small, monkeypatch, interruptible):
     """In a notebook's way: the signal reaches the interpreter alone."""
     started = []
 
@@ -90,7 +98,7 @@ def test_control_c_ends_the_program_too(small, monkeypatch):
         os.kill(started[0].pid, 0)
 
 
-def test_control_c_ends_a_build_without_a_file(small, tmp_path):
+def test_control_c_ends_a_build_without_a_file(small, tmp_path, interruptible):
     program.make_network(str(tmp_path / "model.onnx"), size=192)
     (tmp_path / "out").mkdir()
     asked = []
