@@ -22,7 +22,7 @@ struct StoredTensor {
 };
 
 // The largest magnitude of a stored value that counts in the proof of a convolution's sums: those
-// of u16 are wider than 32 bits, so that only the bias must fit.
+// of u16 are wider than 32 bits, so that only the bias must fit (keeps_u16: not even that).
 inline int64_t counted_magnitude(const StoredTensor& input) {
   return input.type == ElementType::u16 ? 0 : input.levels.hi;
 }

@@ -67,7 +67,8 @@ def fed(model, inputs):
 
 
 def exact_outputs(path, inputs):
-    """The first output for inputs [n, c, h, w], fed one by one; NotImplementedError where ONNX's reference has no such node."""
+    """The first output for inputs [n, c, h, w], fed one by one. NotImplementedError where ONNX's reference has no such node,
+    RuntimeError where the nodes are not in order."""
     model = load(path)
     inputs = fed(model, inputs)
     name = model.graph.input[0].name
