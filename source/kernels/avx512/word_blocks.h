@@ -12,6 +12,7 @@ namespace {
 
 struct WideWords {
   using Int = __m512i;
+  using Float = __m512;
   static constexpr int channels = 32, vector_bytes = 64;
 
   static OCTAVO_INLINE Int load(const void* p) { return _mm512_loadu_si512(p); }
@@ -23,10 +24,11 @@ struct WideWords {
   static OCTAVO_INLINE Int swap_lanes(Int a) {  // the two of each 16 channels
     return _mm512_permutex_epi64(a, 0x4e);
   }
-  // Sums times 16 multipliers, as rounded words.
-  static OCTAVO_INLINE __m512i rounded(Int low, Int high, const float* multiplier) {
-    return _mm512_packs_epi32(scale(low, multiplier), scale(high, multiplier + 16));
+  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm512_loadu_ps(p); }
+  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
+    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), multiplier));
   }
+  static OCTAVO_INLINE __m512i packs(Int low, Int high) { return _mm512_packs_epi32(low, high); }
   static OCTAVO_INLINE void store_in_order(int32_t* to, Int low, Int high) {
     // Quarters of both vectors in turn are the natural order.
     const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
@@ -34,15 +36,11 @@ struct WideWords {
     _mm512_store_si512(to, _mm512_permutex2var_epi64(low, first, high));
     _mm512_store_si512(to + 16, _mm512_permutex2var_epi64(low, second, high));
   }
-
- private:
-  static OCTAVO_INLINE Int scale(Int sum, const float* multiplier) {
-    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(multiplier)));
-  }
 };
 
 struct HalfWords {
   using Int = __m256i;
+  using Float = __m256;
   static constexpr int channels = 16, vector_bytes = 32;
 
   static OCTAVO_INLINE Int load(const void* p) {
@@ -54,19 +52,17 @@ struct HalfWords {
     return _mm256_shuffle_epi32(a, I * 0x55);
   }
   static OCTAVO_INLINE Int swap_lanes(Int a) { return _mm256_permute4x64_epi64(a, 0x4e); }
-  static OCTAVO_INLINE __m512i rounded(Int low, Int high, const float* multiplier) {
-    return _mm512_zextsi256_si512(
-        _mm256_packs_epi32(scale(low, multiplier), scale(high, multiplier + 8)));
+  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
+  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier));
+  }
+  static OCTAVO_INLINE __m512i packs(Int low, Int high) {
+    return _mm512_zextsi256_si512(_mm256_packs_epi32(low, high));
   }
   static OCTAVO_INLINE void store_in_order(int32_t* to, Int low, Int high) {
     auto* halves = reinterpret_cast<__m256i*>(to);
     _mm256_store_si256(halves, _mm256_permute2x128_si256(low, high, 0x20));
     _mm256_store_si256(halves + 1, _mm256_permute2x128_si256(low, high, 0x31));
-  }
-
- private:
-  static OCTAVO_INLINE Int scale(Int sum, const float* multiplier) {
-    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_loadu_ps(multiplier)));
   }
 };
 
@@ -137,11 +133,21 @@ template <class Vec, int P>
 OCTAVO_INLINE void finish_word_block(const WordOutputs& o, const typename Vec::Int (&low)[P],
                                      const typename Vec::Int (&high)[P]) {
   if (o.block != nullptr) {
+    // Copied, or they are read again after every store.
     const WordLimits limits = o.block->limits;
+    const ElementType type = o.epilogue->output;
+    const auto low_multiplier = Vec::load_floats(o.block->multiplier);
+    const auto high_multiplier = Vec::load_floats(o.block->multiplier + Vec::channels / 2);
+    const int32_t channel = o.channel, channels = o.channels;
+    const ptrdiff_t step = o.output_bytes;
+    std::byte* output = o.output;
     unroll<P>([&](auto p) __attribute__((always_inline)) {
       constexpr int i = decltype(p)::value;
-      store_rounded(limits, o.epilogue->output, Vec::rounded(low[i], high[i], o.block->multiplier),
-                    o.output + i * o.output_bytes, o.channel, o.channels);
+      store_rounded(
+          limits, type,
+          Vec::packs(Vec::scale(low[i], low_multiplier), Vec::scale(high[i], high_multiplier)),
+          output, channel, channels);
+      output += step;
     });
     return;
   }
