@@ -296,6 +296,26 @@ void time_convolution(const Filter& filter, const Convolution& p) {
            });
 }
 
+// Convolutions in groups of channels: RegNetX-200MF's, RegNetX-400MF's and ResNeXt's, by what
+// they read and write.
+struct Grouped {
+  int32_t channels, group, stride, size;
+};
+constexpr Grouped groups[] = {{24, 8, 2, 56},   {56, 8, 2, 28},  {152, 8, 1, 14}, {368, 8, 1, 7},
+                              {160, 16, 1, 14}, {128, 4, 1, 28}, {256, 8, 1, 28}, {512, 16, 1, 14}};
+
+void time_groups(const Filter& filter, const Grouped& p) {
+  constexpr ElementType types[][2] = {{u8, u8}, {u8, i16}, {i16, u8}, {i16, i16}};
+  for (const auto& [input, output] : types) {
+    char name[64];
+    std::snprintf(name, sizeof name, "grouped %d/%d 3x3%s%s%s (%d)", p.channels, p.group,
+                  p.stride == 2 ? "/2" : "", input == i16 ? " from i16" : "",
+                  output == i16 ? " to i16" : "", p.size);
+    time_convolution(filter, {name, p.channels, p.channels, p.channels / p.group, 3, p.stride,
+                              p.size, input, output});
+  }
+}
+
 struct Resize {
   const char* name;
   int32_t size, channels;
@@ -384,6 +404,7 @@ int main(int argc, char** argv) {
   for (const Normal& p : normals) time_normal(filter, p);
   for (const Elementwise& p : elementwises) time_elementwise(filter, p);
   for (const Convolution& p : convolutions) time_convolution(filter, p);
+  for (const Grouped& p : groups) time_groups(filter, p);
   for (const Resize& p : resizes) time_resize(filter, p);
   for (const Permute& p : permutes()) time_permute(filter, p);
 }

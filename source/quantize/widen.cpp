@@ -56,27 +56,45 @@ constexpr double element_work = 24;
 // nanosecond of (AVX-512 VNNI, where the difference is largest; a plan is the same everywhere).
 namespace added {
 constexpr double element = 8;          // that a step stores, or makes of words without products
-constexpr double behind_more = 24;     // by a convolution of groups, or with more than a clamp
+constexpr double behind_more = 24;     // by a convolution by channels, or with more than a clamp
 constexpr double copied_element = 36;  // that is read as a word and stored as a byte
-constexpr double grouped_mac = 3.5;    // of words, in a convolution of groups
 constexpr double sum = 16;             // of products of words, however many
 }  // namespace added
 
-// Of a multiply-accumulate of words: in a convolution by channels, of one each or of all, and in a
-// product, one more than of bytes, and what each sum costs.
+// The weights' shape of a convolution, [outputs, height, width, inputs of a group].
+const Shape& weights_shape(const Graph& graph, const Node& node) {
+  return graph.tensors[node.inputs[1]].shape;
+}
+
+// How many channels a kernel computes for one that exists: a vector's 16 are of one group, unless
+// whole groups fill its lanes.
+double computed_channels(const Graph& graph, const Node& node) {
+  constexpr int64_t vector = 16;
+  const int64_t groups = std::get<Conv2d>(node.op).groups;
+  const Shape& weights = weights_shape(graph, node);
+  const int64_t inputs = weights[3], outputs = weights[0] / groups;
+  const bool fill_lanes = inputs == outputs && (inputs == 4 || inputs == 8 || inputs == 16);
+  if (groups == 1 || inputs == 1 || fill_lanes) return 1;
+  const int64_t vectors = (outputs + vector - 1) / vector;
+  return static_cast<double>(vectors * vector) / static_cast<double>(outputs);
+}
+
+// Of a multiply-accumulate of words: one more than of bytes for each that is made, and what each
+// sum costs.
 double added_by_mac(const Graph& graph, const FormedStep& step) {
   const Node& node = graph.nodes[step.node];
-  const auto* convolution = std::get_if<Conv2d>(&node.op);
-  if (convolution == nullptr) return 1;
-  const Shape& weights = graph.tensors[node.inputs[1]].shape;
-  if (convolution->groups > 1 && weights[3] > 1) return added::grouped_mac;
-  return 1 + added::sum / static_cast<double>(weights[1] * weights[2] * weights[3]);
+  if (!std::holds_alternative<Conv2d>(node.op)) return 1;
+  const Shape& weights = weights_shape(graph, node);
+  return computed_channels(graph, node) +
+         added::sum / static_cast<double>(weights[1] * weights[2] * weights[3]);
 }
 
 double added_by_element(const Graph& graph, const FormedStep& step) {
   if (!step.is<form::Convolution>()) return added::element;
-  const bool is_grouped = std::get<Conv2d>(graph.nodes[step.node].op).groups > 1;
-  const bool from_sums = !is_grouped && !step.has_residual && !step.activation;
+  const Node& node = graph.nodes[step.node];
+  const bool of_one_channel = weights_shape(graph, node)[3] == 1;
+  const bool by_channels = of_one_channel && std::get<Conv2d>(node.op).groups > 1;
+  const bool from_sums = !by_channels && !step.has_residual && !step.activation;
   return from_sums ? added::element : added::behind_more;
 }
 

@@ -33,7 +33,7 @@ void square(Random& random, ConvolutionShape& s, std::initializer_list<int32_t> 
 
 ConvolutionShape random_shape(Random& random) {
   ConvolutionShape s;
-  switch (random.between(0, 7)) {
+  switch (random.between(0, 9)) {
     case 0:
     case 1:  // pointwise
       s.input_channels = any_channels(random);
@@ -69,6 +69,14 @@ ConvolutionShape random_shape(Random& random) {
       s.output_channels =
           s.groups * (round ? random.one_of({4, 16, 32, 64}) : random.between(1, 16));
       square(random, s, {1, 3});
+      break;
+    }
+    case 8:
+    case 9: {  // grouped, as many out as in, in whole blocks of channels, half ones and parts
+      const int32_t group = random.one_of({4, 8, 16});
+      s.groups = random.between(2, 160 / group);
+      s.input_channels = s.output_channels = s.groups * group;
+      square(random, s, {1, 3, 3, 5});
       break;
     }
   }

@@ -6,6 +6,7 @@
 
 #include "build_graph.h"
 #include "quantize/quantize.h"
+#include "quantize/quantizer.h"
 #include "small_pictures.h"
 
 namespace octavo {
@@ -119,6 +120,37 @@ TEST(Widen, WhatIsGoodEnoughKeepsItsBytes) {
   ASSERT_TRUE(with && without);
   EXPECT_EQ(type_of(with->plan, "linear"), ElementType::u8);
   EXPECT_EQ(with->warnings, without->warnings);
+}
+
+// What each product of words with the map of 48 channels that a convolution in groups reads is
+// counted as more than one of bytes, the sums' part included.
+double added_by_product(int group_channels) {
+  constexpr int channels = 48, elements = side * side * channels;
+  GraphBuilder b({1, side, side, 3}, 23);
+  const TensorId x = b.unary("map", Unary::Kind::relu, b.conv("stem", b.graph.input, channels));
+  const TensorId grouped = b.conv("grouped", x, channels, {3, 1, channels / group_channels});
+  b.conv("logits", b.global_pool("pool", grouped), 10);
+  const Preprocess how = small_preprocess();
+  const CalibrationFeed feed = pictures(4);
+  const auto quantizer = Quantizer::create(b.graph, &how, feed, {});
+  const auto folded = quantizer->fold();
+  const auto candidates = quantizer->wide_candidates(*folded);
+  const double macs = double{elements} * 9 * group_channels;
+  for (const WideCandidate& c : candidates->ranked) {
+    if (c.macs == macs) return (c.work - 8 * double{elements}) / macs;
+  }
+  ADD_FAILURE() << "nothing is read by " << macs << " multiply-accumulates";
+  return 0;
+}
+
+// An instruction makes half as many products of words; of other groups its 16 channels are filled in
+// part.
+TEST(Widen, GroupsThatFillVectorsCostAsMuchMoreAsOneGroupDoes) {
+  EXPECT_DOUBLE_EQ(added_by_product(4), 1 + 16.0 / 36);
+  EXPECT_DOUBLE_EQ(added_by_product(8), 1 + 16.0 / 72);
+  EXPECT_DOUBLE_EQ(added_by_product(16), 1 + 16.0 / 144);
+  EXPECT_DOUBLE_EQ(added_by_product(6), 16.0 / 6 + 16.0 / 54);
+  EXPECT_DOUBLE_EQ(added_by_product(24), 32.0 / 24 + 16.0 / 216);
 }
 
 using Readers = WideCandidate::Readers;

@@ -44,8 +44,8 @@ struct Tile {
   ptrdiff_t output_bytes, residual_bytes;
 };
 
-// D dwords a group: 1, 2 or 4.
-template <class Vec, int D, int X>
+// D dwords a group: 1, 2 or 4. In_words: that of the block's epilogue, where it does not saturate.
+template <class Vec, int D, bool In_words, int X>
 void compute(const Tile<Vec>& t) {
   using Int = typename Vec::Int;
   constexpr int vb = Vec::vector_bytes;
@@ -87,6 +87,14 @@ void compute(const Tile<Vec>& t) {
     }
   }
   const BlockEpilogue<Vec>& e = *t.epilogue;
+  if constexpr (In_words) {
+    const Words<Vec> words(e);
+    unroll<X>([&](auto x) __attribute__((always_inline)) {
+      constexpr int i = decltype(x)::value;
+      words.store(e, sum[i], t.output + i * t.output_bytes);
+    });
+    return;
+  }
   if (e.saturates) {
     const Saturation<Vec> saturation(e);
     unroll<X>([&](auto x) __attribute__((always_inline)) {
@@ -105,14 +113,17 @@ void compute(const Tile<Vec>& t) {
 template <class Vec>
 using Compute = void (*)(const Tile<Vec>&);
 
-template <class Vec, int D>
-constexpr Compute<Vec> computes[most_pixels] = {compute<Vec, D, 1>, compute<Vec, D, 2>,
-                                                compute<Vec, D, 3>, compute<Vec, D, 4>};
+template <class Vec, int D, bool In_words>
+constexpr Compute<Vec> computes[most_pixels] = {
+    compute<Vec, D, In_words, 1>, compute<Vec, D, In_words, 2>, compute<Vec, D, In_words, 3>,
+    compute<Vec, D, In_words, 4>};
 
-template <class Vec>
+template <class Vec, bool In_words>
 const Compute<Vec>* choose_computes(const ConvolutionShape& s) {
   const int32_t dwords = group_dwords(s);
-  return dwords == 1 ? computes<Vec, 1> : dwords == 2 ? computes<Vec, 2> : computes<Vec, 4>;
+  return dwords == 1   ? computes<Vec, 1, In_words>
+         : dwords == 2 ? computes<Vec, 2, In_words>
+                       : computes<Vec, 4, In_words>;
 }
 
 template <class Vec>
@@ -126,7 +137,9 @@ void run_block(const ConvolutionArguments& a, int32_t block) {
   t.epilogue = block_epilogue_at<Vec>(a.constants->prepared, block);
   t.output_bytes = a.output.pixel_bytes;
   t.residual_bytes = a.residual.pixel_bytes;
-  const Compute<Vec>* chosen = choose_computes<Vec>(s);
+  const bool in_words = t.epilogue->in_words && !t.epilogue->saturates;
+  const Compute<Vec>* chosen =
+      in_words ? choose_computes<Vec, true>(s) : choose_computes<Vec, false>(s);
   const int32_t tiles = divide_up(a.output_width, most_pixels);
   for (int32_t r = 0; r < a.output_rows; ++r) {
     t.rows = a.input.row + r * s.stride_h;

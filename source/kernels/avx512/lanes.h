@@ -282,22 +282,36 @@ void finish_as(const BlockEpilogue<Vec>& e, const int32_t* sums, const int32_t* 
     store(e.natural, _mm512_load_ps(in_order + i), pixel, e.channel + i, lanes16(e.channels - i));
 }
 
-// Where it ends in words: nothing goes through memory but the sums, which would make the tiles that
-// call this, and saturate mostly, slower if they came in registers.
+// What an epilogue that ends in words needs (BlockEpilogue::in_words), held in registers for a tile
+// of pixels.
 template <class Vec>
-OCTAVO_INLINE void finish_words(const BlockEpilogue<Vec>& e, const int32_t* sums,
-                                std::byte* pixel) {
-  constexpr int n = Vec::channels / 4;
-  const auto rounded = [&](int v) __attribute__((always_inline)) {
-    return Vec::scale(Vec::load(sums + v * n), Vec::load_floats(e.multiplier + v * n));
-  };
-  store_block(e, Vec::packs(rounded(0), rounded(1)), Vec::packs(rounded(2), rounded(3)), pixel);
-}
+struct Words {
+  typename Vec::Float multiplier[4];
+
+  explicit OCTAVO_INLINE Words(const BlockEpilogue<Vec>& e) {
+    unroll<4>([&](auto v) __attribute__((always_inline)) {
+      constexpr int i = decltype(v)::value;
+      multiplier[i] = Vec::load_floats(e.multiplier + i * 4 * Vec::lanes);
+    });
+  }
+
+  OCTAVO_INLINE void store(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
+                           std::byte* pixel) const {
+    store_block(
+        e, Vec::packs(Vec::scale(sum[0], multiplier[0]), Vec::scale(sum[1], multiplier[1])),
+        Vec::packs(Vec::scale(sum[2], multiplier[2]), Vec::scale(sum[3], multiplier[3])), pixel);
+  }
+};
 
 template <class Vec>
 __attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const int32_t* sums,
                                             const std::byte* residual, std::byte* pixel) {
-  if (e.in_words) return finish_words(e, sums, pixel);
+  if (e.in_words) {
+    constexpr int n = Vec::channels / 4;
+    return Words<Vec>(e).store(
+        e, {Vec::load(sums), Vec::load(sums + n), Vec::load(sums + 2 * n), Vec::load(sums + 3 * n)},
+        pixel);
+  }
   alignas(64) int32_t x[Vec::channels];
   if (residual != nullptr) load_residual(e, residual, x);
   with_activation(e.natural.activation, [&]<Activation A>() {

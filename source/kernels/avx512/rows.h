@@ -37,6 +37,17 @@ size_t scratch_bytes(const ConvolutionShape& shape);
 void run(const ConvolutionArguments& arguments);
 }  // namespace grouped
 
+namespace grouped_wide {
+bool accepts(const ConvolutionShape& shape);
+size_t packed_bytes(const ConvolutionShape& shape);
+void pack(const ConvolutionShape& shape, const int8_t* weights, const int32_t* bias,
+          std::byte* packed);
+size_t prepared_bytes(const ConvolutionShape& shape);
+void prepare(const ConvolutionConstants& constants, std::byte* prepared);
+size_t scratch_bytes(const ConvolutionShape& shape);
+void run(const ConvolutionArguments& arguments);
+}  // namespace grouped_wide
+
 namespace depthwise {
 bool accepts(const ConvolutionShape& shape);
 size_t packed_bytes(const ConvolutionShape& shape);

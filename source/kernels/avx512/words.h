@@ -218,9 +218,51 @@ void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
   }
 }
 
+// What 16 channels of a sum and of a residual are multiplied by.
+struct Scales {
+  __m512 multiplier, residual_multiplier;
+  __m512i residual_zero;
+
+  OCTAVO_INLINE Scales(const EpilogueArrays& e, int32_t c)
+      : multiplier(_mm512_loadu_ps(e.multiplier + c)),
+        residual_multiplier(_mm512_loadu_ps(e.residual_multiplier + c)),
+        residual_zero(_mm512_loadu_si512(e.residual_zero + c)) {}
+
+  OCTAVO_INLINE __m512 value(__m512i sum, __m512i x) const {
+    const __m512 residual = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, residual_zero));
+    return _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), multiplier),
+                         _mm512_mul_ps(residual, residual_multiplier));
+  }
+};
+
+// Where a residual and the clamp in 16 bits are all that comes behind the multiplier, the stored
+// values of the residual being of one type: what is the same for all pixels stays in registers.
+template <ElementType R>
+void finish_residuals(const EpilogueArrays& e, const TileSums& sums) {
+  for (int32_t v = 0; 16 * v < sums.channels; v += 2) {
+    const int32_t c = sums.channel + 16 * v, count = sums.channels - 16 * v;
+    const int32_t upper = count > 16 ? 1 : 0, next = c + 16 * upper;
+    const WordLimits limits = word_limits(e, c, next);
+    const ElementType output = e.output;
+    const Scales low(e, c), high(e, next);
+    for (int32_t p = 0; p < sums.pixels; ++p) {
+      const std::byte* residual = sums.residual[p];
+      store_words(limits, output, low.value(sums.vector(p, v), load_stored(residual, R, c)),
+                  high.value(sums.vector(p, v + upper), load_stored(residual, R, next)),
+                  sums.output[p], c, count);
+    }
+  }
+}
+
 // Whatever the epilogue; its code exists once an activation, not once a tile.
 __attribute__((noinline, unused)) void finish_pixels(const EpilogueArrays& epilogue,
                                                      const TileSums& sums) {
+  if (sums.proofs.fits && sums.residual != nullptr && epilogue.activation == Activation::none) {
+    if (epilogue.residual == ElementType::u8)
+      return finish_residuals<ElementType::u8>(epilogue, sums);
+    if (epilogue.residual == ElementType::i16)
+      return finish_residuals<ElementType::i16>(epilogue, sums);
+  }
   const EpilogueArrays e = epilogue;  // or it is read again after every store
   with_activation(e.activation, [&]<Activation A>() { finish_pixels_as<A>(e, sums); });
 }
