@@ -55,26 +55,37 @@ Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
   const double by_bytes = first.report.logits_cosine;
   Quantization best = std::move(first);
   Widening of_best;
-  double cosine = by_bytes;
-  const auto attempt = [&](const Widening& wide) -> Status {
+  // Few pictures tell nothing of what they themselves clip.
+  const bool by_others = candidates->of_other_pictures;
+  const auto cosine_of = [&](const Quantization& q, const Widening& wide) {
+    const double seen = q.report.logits_cosine;
+    return by_others ? std::min(seen, expected_cosine(*candidates, wide)) : seen;
+  };
+  Widening wide;
+  double cosine = cosine_of(best, wide);
+  // Folds with `next` where that is another widening than the last one.
+  const auto attempt = [&](Widening next) -> Status {
+    if (next.tensors == wide.tensors && next.copied == wide.copied) return {};
+    wide = std::move(next);
     auto wider = quantizer.fold(wide.tensors, wide.copied);
     if (!wider) return wider.error();
-    cosine = wider->report.logits_cosine;
-    if (cosine <= best.report.logits_cosine) return {};
+    const double before = cosine_of(best, of_best);
+    cosine = cosine_of(*wider, wide);
+    if (cosine <= before) return {};
     best = *std::move(wider);
     of_best = wide;
     return {};
   };
-  Widening wide = cheap_to_widen(*candidates);
-  if (!wide.tensors.empty()) {
-    if (const Status tried = attempt(wide); !tried) return tried.error();
+  for (const WorthRung& rung : worth_rungs) {
+    if (cosine >= rung.below) break;
+    if (const Status tried = attempt(worth_widening(*candidates, rung)); !tried) {
+      return tried.error();
+    }
   }
   for (const auto& [below, share] : wide_rungs) {
     if (cosine >= below) break;
-    const auto before = std::pair(wide.tensors.size(), wide.copied.size());
-    wide = widen_further(*candidates, std::move(wide), cosine, share);
-    if (std::pair(wide.tensors.size(), wide.copied.size()) == before) continue;
-    if (const Status tried = attempt(wide); !tried) return tried.error();
+    const Status tried = attempt(widen_further(*candidates, wide, cosine, share));
+    if (!tried) return tried.error();
   }
   // Where nothing was short of anything `inspect` tells of it.
   if (by_bytes >= least_logits_cosine || of_best.tensors.empty()) return best;

@@ -118,10 +118,43 @@ Result<Quantization> Quantizer::fold(std::span<const TensorId> wide,
 Result<WideCandidates> Quantizer::wide_candidates(const Quantization& folded,
                                                   bool with_copies) const {
   const Stopwatch watch;
-  auto out = rank_wide_candidates(inputs(*network_, *calibration_, {}), folded, with_copies);
+  const bool by_halves = feed_->views > 1 && feed_->count > feed_->views;
+  auto out = by_halves ? candidates_by_halves(with_copies)
+                       : rank_wide_candidates(inputs(*network_, *calibration_, {}), folded,
+                                              calibration_->readable, with_copies);
   if (out) {
     tell(options_, {"widen", out->ranked.size(), "tensors ranked", watch.milliseconds()});
   }
+  return out;
+}
+
+// What few pictures do not show is clipped, and no picture of theirs tells how much that is. So one
+// in two makes the ranges and the others are rounded by them.
+Result<WideCandidates> Quantizer::candidates_by_halves(bool with_copies) const {
+  const size_t views = feed_->views;
+  std::vector<size_t> makers, judges;
+  for (const size_t i : calibration_->readable) {
+    (i / views % 2 == 0 ? makers : judges).push_back(i);
+  }
+  if (makers.empty() || judges.empty()) return rejected("no two of the pictures can be read");
+  CalibrationFeed half;
+  half.count = makers.size();
+  half.views = views;
+  if (feed_->pixels) half.pixels = [&](size_t i) { return feed_->pixels(makers[i]); };
+  if (feed_->values) half.values = [&](size_t i) { return feed_->values(makers[i]); };
+  const auto& [graph, mapping, formed, types, flow] = *network_;
+  const auto calibration = calibrate(graph, formed, mapping, half, sweep("calibrating by half"),
+                                     {repair_pictures, options_.method == RangeMethod::kl});
+  if (!calibration) return calibration.error();
+  PassInputs in = inputs(*network_, *calibration, {});
+  in.feed = &half;
+  // Ranges are what is asked for.
+  static const std::string disabled[] = {"compensation", "bias-correction", "report"};
+  const auto folded = run_passes(in, disabled, {});
+  if (!folded) return folded.error();
+  in.feed = feed_;
+  auto out = rank_wide_candidates(in, *folded, judges, with_copies);
+  if (out) out->of_other_pictures = true;
   return out;
 }
 

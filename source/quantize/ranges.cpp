@@ -94,14 +94,18 @@ ChannelRange least_error_range(const TensorStatistics& statistics, int64_t chann
   return best;
 }
 
+// What a further view of a picture tells, as a share of another picture.
+constexpr double told_by_view = 0.25;
+
 // How many independent looks at a channel its samples amount to: neighbouring pixels of one
 // picture tell little new.
-double evidence(const TensorStatistics& statistics, int64_t channel) {
+double evidence(const TensorStatistics& statistics, int64_t channel, size_t views) {
   const auto& moments = statistics.moments;
   if (statistics.pictures == 0 || moments.count == 0) return 0;
   const double pixels =
       static_cast<double>(moments.count) / static_cast<double>(statistics.pictures);
-  const double looks = static_cast<double>(statistics.pictures) * std::min(pixels, 16.0);
+  const double pictures = static_cast<double>(statistics.pictures) * (views > 1 ? told_by_view : 1);
+  const double looks = pictures * std::min(pixels, 16.0);
   return std::min(looks, static_cast<double>(moments.nonzero[static_cast<size_t>(channel)]));
 }
 
@@ -120,7 +124,7 @@ double median_of(std::vector<double> values) {
 }
 
 // Margin and floor; never beyond what the producing step can give.
-void allow_for_the_unseen(const TensorStatistics& statistics, const RealRange& bounds,
+void allow_for_the_unseen(const TensorStatistics& statistics, const RangePolicy& policy,
                           std::vector<ChannelRange>& ranges) {
   std::vector<double> widths;
   for (const auto& range : ranges) {
@@ -129,7 +133,7 @@ void allow_for_the_unseen(const TensorStatistics& statistics, const RealRange& b
   const double typical = widths.empty() ? 1.0 : median_of(widths);
   for (size_t c = 0; c < ranges.size(); ++c) {
     ChannelRange& range = ranges[c];
-    const double looks = evidence(statistics, static_cast<int64_t>(c));
+    const double looks = evidence(statistics, static_cast<int64_t>(c), policy.views);
     const double wider = margin(looks);
     range.lo *= wider;
     range.hi *= wider;
@@ -140,8 +144,8 @@ void allow_for_the_unseen(const TensorStatistics& statistics, const RealRange& b
       range.hi *= grow;
       if (range.width() <= 0) range.hi = floor;
     }
-    range.lo = std::max(range.lo, std::min(0.0, static_cast<double>(bounds.lo)));
-    range.hi = std::min(range.hi, std::max(0.0, static_cast<double>(bounds.hi)));
+    range.lo = std::max(range.lo, std::min(0.0, static_cast<double>(policy.bounds.lo)));
+    range.hi = std::min(range.hi, std::max(0.0, static_cast<double>(policy.bounds.hi)));
     if (!(range.width() > 1e-20)) range.hi = range.lo + std::max(typical, 1e-6);
   }
 }
@@ -192,7 +196,7 @@ std::vector<ChannelRange> channel_ranges(const TensorStatistics& statistics,
       }
     }
   }
-  allow_for_the_unseen(statistics, policy.bounds, ranges);
+  allow_for_the_unseen(statistics, policy, ranges);
   return ranges;
 }
 

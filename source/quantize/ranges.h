@@ -28,6 +28,7 @@ struct RangePolicy {
   RangeMethod method = RangeMethod::automatic;
   double percentile = 99.999;
   RealRange bounds;  // what the producing step cannot leave
+  size_t views = 1;  // of each picture that the statistics count
 };
 
 // One range a channel. maximum: all that was seen. percentile: all but that share of

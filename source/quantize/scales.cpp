@@ -101,6 +101,7 @@ class Chooser {
     tensor.levels = levels_of(tensor.type);
     if (fixed(root)) return;
     RangePolicy policy{inputs_.method, inputs_.percentile, {}};
+    if (inputs_.feed != nullptr) policy.views = inputs_.feed->views;
     if (wide) policy.method = RangeMethod::maximum;
     for (const auto& step : formed_.steps) {
       if (step.output == root) policy.bounds = bounds_of(step);

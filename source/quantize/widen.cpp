@@ -273,14 +273,13 @@ void take(Widening& widening, size_t index, const WideCandidate& candidate) {
 }  // namespace
 
 Result<WideCandidates> rank_wide_candidates(const PassInputs& in, const Quantization& q,
-                                            bool with_copies) {
+                                            std::span<const size_t> pictures, bool with_copies) {
   const Groups groups(in.network.graph, in.network.formed);
   Candidates found = find_candidates(in.network, q.tensors, groups);
   Simulation simulation = make_simulation(in.network, q);
   Graph graph = in.network.graph;
   if (with_copies) add_copies(in.network, graph, simulation, found.all);
-  const auto seen =
-      pictures_to_rank_by(spread_indices(in.calibration.readable, most_pictures), found.all.size());
+  const auto seen = pictures_to_rank_by(spread_indices(pictures, most_pictures), found.all.size());
   if (auto status = measure(in, graph, simulation, seen, found.all); !status) {
     return status.error();
   }
@@ -327,8 +326,7 @@ Widening widen_further(const WideCandidates& candidates, Widening so_far, double
   return so_far;
 }
 
-Widening cheap_to_widen(const WideCandidates& candidates) {
-  constexpr double least_gain = 2;
+Widening worth_widening(const WideCandidates& candidates, const WorthRung& rung) {
   double all_noise = 0;
   for (const WideCandidate& c : candidates.ranked) all_noise += c.noise;
   const double whole = candidates.total_work;
@@ -337,12 +335,30 @@ Widening cheap_to_widen(const WideCandidates& candidates) {
   out.taken.resize(candidates.ranked.size());
   for (size_t i = 0; i < candidates.ranked.size(); ++i) {
     const WideCandidate& c = candidates.ranked[i];
-    if (c.noise * whole < least_gain * c.work * all_noise) break;
-    if (!can_take(out, c) || taken + c.work > cheap_share * whole) continue;
+    if (c.noise * whole < rung.least_gain * c.work * all_noise) break;
+    if (!can_take(out, c) || taken + c.work > rung.share * whole) continue;
     take(out, i, c);
     taken += c.work;
   }
   return out;
+}
+
+Widening first_to_widen(const WideCandidates& candidates, size_t count) {
+  Widening out;
+  out.taken.resize(candidates.ranked.size());
+  for (size_t i = 0; i < std::min(count, candidates.ranked.size()); ++i) {
+    if (can_take(out, candidates.ranked[i])) take(out, i, candidates.ranked[i]);
+  }
+  return out;
+}
+
+double expected_cosine(const WideCandidates& candidates, const Widening& widening) {
+  double noise = 0;
+  for (size_t i = 0; i < candidates.ranked.size(); ++i) {
+    const bool taken = i < widening.taken.size() && widening.taken[i];
+    if (!taken) noise += candidates.ranked[i].noise;
+  }
+  return 1 - noise / 2;
 }
 
 }  // namespace octavo

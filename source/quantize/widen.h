@@ -6,6 +6,8 @@
 // of a network, which few channels read, or its last ones, which have few pixels.
 #pragma once
 
+#include <span>
+
 #include "quantize/pass.h"
 
 namespace octavo {
@@ -14,8 +16,14 @@ namespace octavo {
 inline constexpr double least_logits_cosine = 0.99;
 // Above this one there is nothing to gain.
 inline constexpr double ample_logits_cosine = 0.9995;
-// What 16 bits that are worth it may add to any frame, as a share of its time.
-inline constexpr double cheap_share = 0.08;
+// 16 bits that are worth it: where the logits are below a cosine, those that take so many times
+// their share of the added time off the noise, as long as they add no more than `share` to a frame.
+// Below 0.997 (22 dB) a visible part of the answers is another one than float's: there they may
+// cost more, and bring less.
+struct WorthRung {
+  double below, least_gain, share;
+};
+inline constexpr WorthRung worth_rungs[] = {{ample_logits_cosine, 2, 0.08}, {0.997, 1, 0.2}};
 // Where the logits are below a cosine nevertheless, the share of all multiply-accumulates that may
 // read 16 bits, the ones that types.h widens included, and of the time: no more, whatever it is
 // worth, and more only where that was not enough and the logits are poor.
@@ -23,7 +31,7 @@ struct WideRung {
   double below, share;
 };
 inline constexpr WideRung wide_rungs[] = {
-    {least_logits_cosine, cheap_share}, {0.985, 0.25}, {0.985, 0.5}, {0.985, 1}};
+    {least_logits_cosine, 0.2}, {0.985, 0.25}, {0.985, 0.5}, {0.985, 1}};
 
 // Tensors that become 16-bit together, since they share their stored values.
 struct WideCandidate {
@@ -42,12 +50,14 @@ struct WideCandidates {
   std::vector<WideCandidate> ranked;     // what disturbs most for the time that 16 bits add first
   double total_macs = 0, wide_macs = 0;  // of the network; those that read 16 bits already
   double total_work = 0;                 // of a frame in bytes
+  // The noise is that of pictures which the ranges were not made from.
+  bool of_other_pictures = false;
 };
 
-// Rounds one tensor at a time in the float network, on a few of the calibration pictures.
-// with_copies: where these pay, a tensor is two candidates, the copy first.
+// Rounds one tensor at a time in the float network, on a few of `pictures`, which the inputs' feed
+// has. with_copies: where these pay, a tensor is two candidates, the copy first.
 Result<WideCandidates> rank_wide_candidates(const PassInputs& inputs, const Quantization& q,
-                                            bool with_copies);
+                                            std::span<const size_t> pictures, bool with_copies);
 
 struct Widening {
   std::vector<bool> taken;        // by candidate
@@ -62,8 +72,14 @@ struct Widening {
 Widening widen_further(const WideCandidates& candidates, Widening so_far, double logits_cosine,
                        double most_share);
 
-// Those whose share of all candidates' noise is at least twice what 16 bits for them add to the
-// network's time, up to cheap_share of that.
-Widening cheap_to_widen(const WideCandidates& candidates);
+// Those whose share of all candidates' noise is at least rung.least_gain times what 16 bits for
+// them add to the network's time, up to rung.share of that.
+Widening worth_widening(const WideCandidates& candidates, const WorthRung& rung);
+
+// The first `count` of them, whatever they are worth.
+Widening first_to_widen(const WideCandidates& candidates, size_t count);
+
+// The logits' cosine that the noise of those which are not taken amounts to.
+double expected_cosine(const WideCandidates& candidates, const Widening& widening);
 
 }  // namespace octavo

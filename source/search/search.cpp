@@ -53,7 +53,7 @@ class Search {
     if (!folded) return folded.error();
     const Status tried = weigh({}, *std::move(folded));
     if (!tried || (bounds_.of_accuracy() && is_accurate(best_))) return tried;
-    auto candidates = quantizer_.wide_candidates(out_.folded);
+    auto candidates = quantizer_.wide_candidates(out_.folded, true);
     if (!candidates) return candidates.error();
     candidates_ = *std::move(candidates);
     return {};
@@ -65,19 +65,13 @@ class Search {
       if (known.taken == count) return known;
     }
     FrontierPoint point;
-    std::vector<TensorId> wide;
-    double macs = 0;
-    for (size_t i = 0; i < count; ++i) {
-      const WideCandidate& c = candidates_.ranked[i];
-      wide.insert(wide.end(), c.tensors.begin(), c.tensors.end());
-      macs += c.macs;
-    }
+    const Widening widening = first_to_widen(candidates_, count);
     point.taken = count;
-    point.tensors = wide.size();
-    point.macs_share = macs / std::max(1.0, candidates_.total_macs);
-    auto folded = quantizer_.fold(wide);
+    point.tensors = widening.tensors.size();
+    point.macs_share = widening.macs / std::max(1.0, candidates_.total_macs);
+    auto folded = quantizer_.fold(widening.tensors, widening.copied);
     if (!folded) return folded.error();
-    wide_ = std::move(wide);
+    wide_ = widening.tensors;
     if (const Status weighed = weigh(point, *std::move(folded)); !weighed) return weighed.error();
     return out_.frontier.back();
   }

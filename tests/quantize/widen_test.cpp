@@ -160,43 +160,73 @@ WideCandidate candidate(TensorId tensor, double noise, double work,
   return {{tensor}, noise, work / 2, work, tensor, readers};
 }
 
-TEST(CheapToWiden, TakesWhatIsSeveralTimesAsNoisyAsItIsCostly) {
+TEST(WorthWidening, TakesWhatIsSeveralTimesAsNoisyAsItIsCostly) {
   const WideCandidates all{{candidate(1, 0.5, 40), candidate(2, 0.1, 39), candidate(3, 0.03, 20),
                             candidate(4, 0.37, 900)},
                            500,
                            0,
                            1000};
-  const Widening widening = cheap_to_widen(all);
+  const Widening widening = worth_widening(all, worth_rungs[0]);
   EXPECT_EQ(widening.tensors, (std::vector<TensorId>{1, 2}));  // 3 is 1.5 times
   EXPECT_DOUBLE_EQ(widening.macs, 39.5);
 }
 
-TEST(CheapToWiden, KeepsToItsShareOfTheTime) {
+TEST(WorthWidening, KeepsToItsShareOfTheTime) {
   const WideCandidates all{
       {candidate(1, 0.5, 50), candidate(2, 0.4, 50), candidate(3, 0.1, 20)}, 500, 0, 1000};
-  EXPECT_EQ(cheap_to_widen(all).tensors, (std::vector<TensorId>{1, 3}));
+  EXPECT_EQ(worth_widening(all, worth_rungs[0]).tensors, (std::vector<TensorId>{1, 3}));
 }
 
-TEST(CheapToWiden, LeavesBytesWhereNoiseIsEverywhere) {
+TEST(WorthWidening, LeavesBytesWhereNoiseIsEverywhere) {
   WideCandidates all{{}, 1000, 0, 1000};
   for (TensorId t = 0; t < 50; ++t) all.ranked.push_back(candidate(t, 0.02, 20));
-  EXPECT_TRUE(cheap_to_widen(all).tensors.empty());
-  EXPECT_TRUE(cheap_to_widen({}).tensors.empty());
+  EXPECT_TRUE(worth_widening(all, worth_rungs[0]).tensors.empty());
+  EXPECT_TRUE(worth_widening({}, worth_rungs[0]).tensors.empty());
 }
 
-TEST(CheapToWiden, ACopyGoesOnceItIsWorthIt) {
+TEST(WorthWidening, ACopyGoesOnceItIsWorthIt) {
   WideCandidates all{{candidate(1, 0.5, 20, Readers::copy), candidate(2, 0.3, 20, Readers::copy),
                       candidate(1, 0.2, 30, Readers::no_longer_copy)},
                      500,
                      0,
                      1000};
-  const Widening both = cheap_to_widen(all);
+  const Widening both = worth_widening(all, worth_rungs[0]);
   EXPECT_EQ(both.tensors, (std::vector<TensorId>{1, 2}));
   EXPECT_EQ(both.copied, (std::vector<TensorId>{2}));
   // Without the first there is no copy to go.
   all.ranked[0].work = 90;
-  EXPECT_EQ(cheap_to_widen(all).tensors, (std::vector<TensorId>{2}));
-  EXPECT_EQ(cheap_to_widen(all).copied, (std::vector<TensorId>{2}));
+  EXPECT_EQ(worth_widening(all, worth_rungs[0]).tensors, (std::vector<TensorId>{2}));
+  EXPECT_EQ(worth_widening(all, worth_rungs[0]).copied, (std::vector<TensorId>{2}));
+}
+
+// The second rung: what makes no more than its share of the noise, for a fifth of the time.
+TEST(WorthWidening, PoorLogitsMayCostMoreAndGainLess) {
+  const WideCandidates all{{candidate(1, 0.5, 40), candidate(2, 0.3, 150), candidate(3, 0.1, 90),
+                            candidate(4, 0.1, 200)},
+                           500,
+                           0,
+                           1000};
+  EXPECT_EQ(worth_widening(all, worth_rungs[0]).tensors, (std::vector<TensorId>{1}));
+  EXPECT_EQ(worth_widening(all, worth_rungs[1]).tensors, (std::vector<TensorId>{1, 2}));
+}
+
+TEST(FirstToWiden, ACopyIsTakenAndThenGivenUp) {
+  const WideCandidates all{{candidate(1, 0.5, 20, Readers::copy), candidate(2, 0.3, 20),
+                            candidate(1, 0.2, 30, Readers::no_longer_copy)},
+                           500,
+                           0,
+                           1000};
+  EXPECT_EQ(first_to_widen(all, 2).tensors, (std::vector<TensorId>{1, 2}));
+  EXPECT_EQ(first_to_widen(all, 2).copied, (std::vector<TensorId>{1}));
+  EXPECT_EQ(first_to_widen(all, 9).tensors, (std::vector<TensorId>{1, 2}));
+  EXPECT_TRUE(first_to_widen(all, 9).copied.empty());
+}
+
+// 1 - cos of a small angle is half of its square.
+TEST(ExpectedCosine, IsThatOfTheNoiseWhichIsLeft) {
+  const WideCandidates all{{candidate(1, 0.02, 1), candidate(2, 0.01, 1)}, 2, 0, 10};
+  EXPECT_DOUBLE_EQ(expected_cosine(all, {}), 0.985);
+  EXPECT_DOUBLE_EQ(expected_cosine(all, first_to_widen(all, 1)), 0.995);
 }
 
 }  // namespace
