@@ -77,7 +77,7 @@ Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
     return {};
   };
   for (const WorthRung& rung : worth_rungs) {
-    if (cosine >= rung.below) break;
+    if (cosine >= rung.below || (rung.of_few_pictures && !by_others)) break;
     if (const Status tried = attempt(worth_widening(*candidates, rung)); !tried) {
       return tried.error();
     }
@@ -108,7 +108,9 @@ Result<Folded> fold_by_pictures(const Graph& graph, const Preprocess* how,
   auto folded = quantizer->fold();
   if (!folded) return folded.error();
   std::vector<std::string> of_widening;
-  if (options.auto_int16 && folded->report.logits_cosine < ample_logits_cosine) {
+  const bool is_ample =
+      feed.views == 1 && folded->report.logits_cosine >= ample_logits_cosine;
+  if (options.auto_int16 && !is_ample) {
     folded = fold_wider(*quantizer, *std::move(folded), of_widening);
     if (!folded) return folded.error();
   }

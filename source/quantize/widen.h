@@ -19,11 +19,13 @@ inline constexpr double ample_logits_cosine = 0.9995;
 // 16 bits that are worth it: where the logits are below a cosine, those that take so many times
 // their share of the added time off the noise, as long as they add no more than `share` to a frame.
 // Below 0.997 (22 dB) a visible part of the answers is another one than float's: there they may
-// cost more, and bring less.
+// cost more, and bring less. Few pictures leave ranges unsure, which 16 bits have room for.
 struct WorthRung {
   double below, least_gain, share;
+  bool of_few_pictures = false;
 };
-inline constexpr WorthRung worth_rungs[] = {{ample_logits_cosine, 2, 0.08}, {0.997, 1, 0.2}};
+inline constexpr WorthRung worth_rungs[] = {
+    {ample_logits_cosine, 2, 0.08}, {0.997, 1, 0.2}, {0.997, 0.25, 0.3, true}};
 // Where the logits are below a cosine nevertheless, the share of all multiply-accumulates that may
 // read 16 bits, the ones that types.h widens included, and of the time: no more, whatever it is
 // worth, and more only where that was not enough and the logits are poor.
