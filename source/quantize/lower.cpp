@@ -444,10 +444,19 @@ class Lowering {
   StepOperator lowered(const form::Softmax&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const double unit = input_scale(step, 0, 0);
+    // What a quantized file rounds is the softmax of floats, of which 15 bits would turn values
+    // over.
+    const bool is_long = step.rounding.has_value();
+    const auto put = [&](double exponential, std::vector<uint16_t>& table) {
+      const auto entry =
+          static_cast<uint32_t>(std::rint(exponential * (is_long ? 1 << 30 : 1 << 15)));
+      table.push_back(static_cast<uint16_t>(entry));
+      if (is_long) table.push_back(static_cast<uint16_t>(entry >> 16));
+    };
     SoftmaxStep out;
     for (int i = 0; i < 256; ++i) {
-      out.coarse.push_back(static_cast<uint16_t>(std::rint(32768 * std::exp(-256 * i * unit))));
-      out.fine.push_back(static_cast<uint16_t>(std::rint(32768 * std::exp(-i * unit))));
+      put(std::exp(-256 * i * unit), out.coarse);
+      put(std::exp(-i * unit), out.fine);
     }
     out.epilogue = epilogue(s, std::vector<double>(output_channels(step), 1.0));
     return out;
