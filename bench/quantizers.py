@@ -3,8 +3,9 @@ several presets each (bench/quantized_files.py), are checked and built, and the 
 own runtime, ONNX Runtime without graph optimizations. The tools come from PyPI into an environment of their own.
 
 usage: bench/quantizers.py FOLDER [--venv FOLDER/venv] [--tool NAME ...]
-The files stay in FOLDER; what is there is not made again. Where ONNX's own reference has all of a file's nodes, both answers
-are also compared with what it says in exact arithmetic (binary64)."""
+The files stay in FOLDER; what is there is not made again. Where a file rounds every tensor, both answers are also compared with
+what it says in exact arithmetic (binary64), and so is every code that either stores, given its own codes in front of it: which
+are ties, and which are not (tests/command/ties.py). That needs step_codes, which is built with the tests."""
 
 import argparse
 import collections
@@ -19,10 +20,11 @@ import tempfile
 import numpy
 import onnx
 
-from common import ROOT, machine, octavo_run
+from common import OCTAVO, ROOT, machine, octavo_run
 
 sys.path.insert(0, str(ROOT / "tests/command"))
 
+import ties
 from exact_onnx import exact_outputs
 
 # In one environment: torch first, so that nothing pulls a newer one.
@@ -36,8 +38,10 @@ REFUSED = {"onnxruntime-dynamic", "onnxruntime-weights-4bit", "nncf-weights-4bit
 CALIBRATION = 24  # of the pictures, where a file leaves tensors open
 LAST_ROUNDING = 0.51  # steps: what the last rounding alone makes, which a plan leaves out
 
-# steps: the plan from its file's runtime. exact: the plan, and the runtime, from exact arithmetic; or None.
-Result = collections.namedtuple("Result", "name state message open steps exact", defaults=("", 0, None, None))
+# steps: the plan from its file's runtime. exact: the plan, and the runtime, from exact arithmetic; judged: of both, codes counted
+# and how far the outputs are from exact ones given their own codes; or None. bits: of weights and activations.
+Result = collections.namedtuple("Result", "name state message open steps exact judged bits", defaults=("", 0, None, None, None, ""))
+Judged = collections.namedtuple("Judged", "counts steps")
 
 
 def environment(folder):
@@ -79,6 +83,31 @@ def from_exact(path, inputs, *answers):
     return [abs(answer - exact) / output_step(path, answers[-1]) for answer in answers]
 
 
+def judge(path, plan, pictures, inputs, step):
+    """The plan's codes and outputs, and the runtime's, each given its own in front."""
+    file = ties.ExactFile(path)
+    tensors = ties.plan_tensors(pathlib.Path(OCTAVO).with_name("step_codes"), plan, pictures.transpose(0, 2, 3, 1))
+    outputs = numpy.stack([list(values.values())[-1] for values in tensors])
+    judged = []
+    for codes, got, sums_exact in ((ties.plan_codes(file, tensors, inputs), outputs, True), (*ties.runtime_codes(path, inputs), False)):
+        counts, exact = ties.counted(file, inputs, codes, sums_exact)
+        judged.append(Judged(counts, abs(got - exact) / step))
+    return judged
+
+
+def bits(path):
+    """Of weights and activations: the widest that the file rounds to."""
+    file = ties.ExactFile(path)
+    activations = max((rounding.zero.dtype.itemsize for rounding in file.roundings.values()), default=1)
+    weights = 1
+    for node in file.nodes:
+        if node.op_type in ties.PRODUCTS and node.input[1] in file.constants:
+            maker = next((n for n in file.evaluator.rt_nodes_ if node.input[1] in n.output), None)
+            if maker is not None and maker.op_type in ties.READS:
+                weights = max(weights, file.constants[maker.input[0]].dtype.itemsize)
+    return "16-bit weights too" if weights > 1 else "16-bit activations" if activations > 1 else "8 bits"
+
+
 def measure(path):
     stored = numpy.load(path.with_suffix(".npz"))
     flags = ["--mean", ",".join(map(str, stored["mean"])), "--std", ",".join(map(str, stored["std"])),
@@ -107,9 +136,11 @@ def measure(path):
             return Result(path.stem, "not run", last_line(messages))
         reference = stored["output"][:len(pictures)]
         logits = numpy.load(folder / "logits.npy")
-        steps = abs(logits - reference) / output_step(path, reference)
-        exact = from_exact(path, stored["input"][:len(pictures)], logits, reference)
-        return Result(path.stem, "built", "", open_tensors, steps, exact)
+        step = output_step(path, reference)
+        inputs = stored["input"][:len(pictures)]
+        exact = from_exact(path, inputs, logits, reference)
+        judged = judge(path, plan, pictures, inputs, step) if open_tensors == 0 else None
+        return Result(path.stem, "built", "", open_tensors, abs(logits - reference) / step, exact, judged, bits(path))
 
 
 def row(result):
@@ -130,6 +161,41 @@ def exact_cell(result):
     return "-" if result.exact is None else " / ".join(str(far(steps)) for steps in result.exact)
 
 
+def ties_counted(results):
+    """Which codes are not the exact ones, by bits and kind, and of how many files all of them are ties."""
+    sizes = sorted({result.bits for result in results}, reverse=True)
+    print("\n| bits | value | compared | plan: near a border, turned over, no ties | runtime: near, turned over, no ties |")
+    print("|---|---|---|---|---|")
+    for size in sizes:
+        sums = [collections.defaultdict(lambda: numpy.zeros(4, numpy.int64)) for _ in range(2)]
+        for result in results:
+            for by_kind, judged in zip(sums, result.judged if result.bits == size else ()):
+                for count in judged.counts:
+                    by_kind[count.kind] += [count.values, count.near, count.changed, count.changed - count.ties]
+        for kind in sums[0]:
+            cells = [", ".join(f"{n:,}" for n in by_kind[kind][1:]) for by_kind in sums]
+            print(f"| {size} | {kind} | {sums[0][kind][0]:,} | {' | '.join(cells)} |")
+    print("\n| files | number | plan within a step of the runtime | plan, runtime within a step of exact | plan: ties counted | runtime: ties counted |")
+    print("|---|---|---|---|---|---|")
+    for size in sizes:
+        rows = [result for result in results if result.bits == size]
+        near = [sum(far(result.exact[i]) == 0 for result in rows) for i in (0, 1)]
+        counted = [sum(but_for_ties(result.judged[i]) for result in rows) for i in (0, 1)]
+        print(f"| {size} | {len(rows)} | {sum(far(r.steps) == 0 for r in rows)} | {near[0]}, {near[1]} | {counted[0]} | {counted[1]} |")
+    for result in results:
+        for who, judged in zip(("plan", "runtime"), result.judged):
+            if not but_for_ties(judged):
+                wrong = [c for c in judged.counts if c.changed > c.ties]
+                print(f"{result.name}, {who}: {sum(c.changed - c.ties for c in wrong)} of {sum(c.values for c in judged.counts)} codes are no ties, "
+                      f"at most {max((c.farthest for c in wrong), default=0):.4f} steps from the border"
+                      f"{': ' + wrong[0].kind if wrong else ''}; logits given the codes {judged.steps.max():.2f} steps")
+
+
+def but_for_ties(judged):
+    """Whether every code is the exact one or a tie, and every output within a step of the exact one given the codes."""
+    return far(judged.steps) == 0 and all(count.changed == count.ties for count in judged.counts)
+
+
 def summary(results):
     """Counts of the files that a plan can be expected of."""
     wanted = [r for r in results if not any(r.name.split("-", 1)[1].startswith(name) for name in REFUSED)]
@@ -140,6 +206,7 @@ def summary(results):
           f"{len(within)} within one output step, and of their {sum(r.steps.size for r in rounded)} outputs "
           f"{sum(int((r.steps > 1.001).sum()) for r in rounded)} are not, {sum(int((r.steps > LAST_ROUNDING).sum()) for r in rounded)} "
           f"are farther than the last rounding makes; {sum(r.open > 0 for r in wanted)} files left tensors open")
+    ties_counted(rounded)
     known = [r for r in rounded if r.exact]
     print(f"of {sum(r.steps.size for r in known)} outputs of {len(known)} such files, farther than one step: the plan from the runtime "
           f"{sum(far(r.steps) for r in known)}, the plan from exact arithmetic {sum(far(r.exact[0]) for r in known)}, the runtime from it "

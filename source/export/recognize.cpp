@@ -183,11 +183,19 @@ std::optional<RecognizedFunction> recognize_function(std::span<const int16_t> kn
 }
 
 std::optional<double> softmax_scale(const SoftmaxStep& step, double likely_scale) {
+  const bool is_long = has_long_exponentials(step);
+  const double one = is_long ? 1 << 30 : 1 << 15;
+  const auto entries = [&](const std::vector<uint16_t>& table) {
+    return is_long ? long_exponentials(table) : std::vector<uint32_t>(table.begin(), table.end());
+  };
+  const std::vector<uint32_t> coarse = entries(step.coarse), fine = entries(step.fine);
+  // A scale that is not the tensor's is known as well as the tables tell it.
+  const double apart = is_long ? 64 : 1;
   const auto gives_tables = [&](double scale) {
-    for (size_t i = 0; i < step.fine.size(); ++i) {
+    for (size_t i = 0; i < fine.size(); ++i) {
       const auto at = static_cast<double>(i);
-      if (std::fabs(step.coarse[i] - 32768 * std::exp(-256 * at * scale)) > 1 ||
-          std::fabs(step.fine[i] - 32768 * std::exp(-at * scale)) > 1) {
+      if (std::fabs(coarse[i] - one * std::exp(-256 * at * scale)) > apart ||
+          std::fabs(fine[i] - one * std::exp(-at * scale)) > apart) {
         return false;
       }
     }
@@ -195,10 +203,9 @@ std::optional<double> softmax_scale(const SoftmaxStep& step, double likely_scale
   };
   if (gives_tables(likely_scale)) return likely_scale;
   // The tables' own: from the fine table's last entry, which a small scale leaves large.
-  for (const auto& [entry, steps] :
-       {std::pair{step.fine.back(), 255.0}, std::pair{step.coarse[1], 256.0}}) {
+  for (const auto& [entry, steps] : {std::pair{fine.back(), 255.0}, std::pair{coarse[1], 256.0}}) {
     if (entry == 0) continue;
-    const double scale = -std::log(entry / 32768.0) / steps;
+    const double scale = -std::log(entry / one) / steps;
     if (scale > 0 && gives_tables(scale)) return scale;
   }
   return std::nullopt;

@@ -192,7 +192,8 @@ struct ElementwiseKernel {
 
 // Over the channels of each pixel of a tensor with one zero point.
 struct NormalizeShape {
-  enum class Kind : uint8_t { layer_norm, l2, softmax } kind = Kind::layer_norm;
+  // long_softmax: by exponentials of 2^30 instead of 2^15.
+  enum class Kind : uint8_t { layer_norm, l2, softmax, long_softmax } kind = Kind::layer_norm;
   int32_t channels = 0;
   ElementType input = ElementType::u8, output = ElementType::u8;
   Activation activation = Activation::none;
@@ -206,7 +207,8 @@ struct NormalizeConstants {
   const float* offset = nullptr;  // layer norm only
   // Softmax only: 256 entries and 64 of slack, the first of each 2^15.
   const uint16_t *coarse = nullptr, *fine = nullptr;
-  const std::byte* prepared = nullptr;  // by this kernel's prepare
+  const uint32_t *long_coarse = nullptr, *long_fine = nullptr;  // long_softmax: 2^30 instead
+  const std::byte* prepared = nullptr;                          // by this kernel's prepare
 };
 
 struct NormalizeArguments {

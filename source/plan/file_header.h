@@ -23,13 +23,14 @@ inline constexpr FormatVersion oldest_read_format{0, 1};
 
 // What a reader that ignored it would answer wrongly.
 namespace plan_feature {
-inline constexpr uint64_t output_meaning = 1;  // outputs that are no logits of classes
-inline constexpr uint64_t exact_resize = 2;    // pictures are squashed to a size
-inline constexpr uint64_t given_codes = 4;     // tensors of u16, lookups, right operands
-inline constexpr uint64_t quotients = 8;       // divisions
-inline constexpr uint64_t wide_weights = 16;   // weights of 16 bits
+inline constexpr uint64_t output_meaning = 1;      // outputs that are no logits of classes
+inline constexpr uint64_t exact_resize = 2;        // pictures are squashed to a size
+inline constexpr uint64_t given_codes = 4;         // tensors of u16, lookups, right operands
+inline constexpr uint64_t quotients = 8;           // divisions
+inline constexpr uint64_t wide_weights = 16;       // weights of 16 bits
+inline constexpr uint64_t long_exponentials = 32;  // of a softmax
 inline constexpr uint64_t known =
-    output_meaning | exact_resize | given_codes | quotients | wide_weights;
+    output_meaning | exact_resize | given_codes | quotients | wide_weights | long_exponentials;
 }  // namespace plan_feature
 
 struct FileHeader {

@@ -55,6 +55,18 @@ int64_t bias_of(const ConvolutionStep& step, size_t output) {
   return high * (int64_t{1} << 32) + static_cast<uint32_t>(step.bias[2 * output]);
 }
 
+bool has_long_exponentials(const SoftmaxStep& step) {
+  return step.fine.size() > 256;
+}
+
+std::vector<uint32_t> long_exponentials(const std::vector<uint16_t>& table) {
+  std::vector<uint32_t> out;
+  for (size_t i = 0; i + 1 < table.size(); i += 2) {
+    out.push_back(uint32_t{table[i + 1]} << 16 | table[i]);
+  }
+  return out;
+}
+
 const char* type_name(ElementType type) {
   switch (type) {
     case ElementType::u8:

@@ -181,6 +181,10 @@ struct SoftmaxStep {
 
   bool operator==(const SoftmaxStep&) const = default;
 };
+// Of quantized files: tables of 2^30 instead of 2^15, each entry in two of the arrays', the lower
+// half first, and e[c] = (coarse[d >> 8] * fine[d & 255] + 2^29) >> 30.
+bool has_long_exponentials(const SoftmaxStep& step);
+std::vector<uint32_t> long_exponentials(const std::vector<uint16_t>& table);
 
 // inputs: a [n, h, w, k] of one scale and zero point, b [n, h, k, c], or [n, h, c, k] where
 // it is transposed, [residual]. b is i8, or of another type with one scale and zero point.

@@ -244,6 +244,13 @@ bool has_wide_weights(const Plan& plan) {
   });
 }
 
+bool has_long_exponentials(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& s) {
+    const auto* softmax = std::get_if<SoftmaxStep>(&s.op);
+    return softmax != nullptr && has_long_exponentials(*softmax);
+  });
+}
+
 bool has_quotients(const Plan& plan) {
   return std::any_of(plan.steps.begin(), plan.steps.end(),
                      [](const Step& s) { return std::holds_alternative<DivideStep>(s.op); });
@@ -256,6 +263,7 @@ uint64_t required_features(const Plan& plan) {
   if (has_given_codes(plan)) bits |= plan_feature::given_codes;
   if (has_quotients(plan)) bits |= plan_feature::quotients;
   if (has_wide_weights(plan)) bits |= plan_feature::wide_weights;
+  if (has_long_exponentials(plan)) bits |= plan_feature::long_exponentials;
   return bits;
 }
 

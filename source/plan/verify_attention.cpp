@@ -30,17 +30,23 @@ Status verify_normalized(const StepPlace& at, const Epilogue& epilogue, int32_t 
                               std::min<int64_t>(plan_limit::normalized_channels, most));
 }
 
-// e of the largest value is then 2^15, so that no sum of e is zero.
+template <class Entry>
+Status verify_falling(const StepPlace& at, const char* which, const std::vector<Entry>& table,
+                      Entry one) {
+  if (table[0] == one && std::is_sorted(table.rbegin(), table.rend())) return {};
+  return at.error("its ", which, " table must begin with ", one, " and never rise");
+}
+
+// e of the largest value is then 2^15 or 2^30, so that no sum of e is zero.
 Status verify_exponentials(const StepPlace& at, const char* which,
-                           const std::vector<uint16_t>& table) {
-  constexpr size_t entries = 256;
-  constexpr uint16_t one = 32768;
+                           const std::vector<uint16_t>& table, bool is_long) {
+  const size_t entries = is_long ? 512 : 256;
   if (table.size() != entries) {
     return at.error("its ", which, " table has ", table.size(), " entries; ", entries,
                     " are expected");
   }
-  if (table[0] == one && std::is_sorted(table.rbegin(), table.rend())) return {};
-  return at.error("its ", which, " table must begin with ", one, " and never rise");
+  if (!is_long) return verify_falling(at, which, table, uint16_t{1 << 15});
+  return verify_falling(at, which, long_exponentials(table), uint32_t{1} << 30);
 }
 
 Status verify_held(const StepPlace& at, const std::vector<int16_t>& values) {
@@ -91,8 +97,9 @@ Status verify_operator(const StepPlace& at, const L2NormalizeStep& step, int32_t
 }
 
 Status verify_operator(const StepPlace& at, const SoftmaxStep& step) {
-  if (const Status ok = verify_exponentials(at, "coarse", step.coarse); !ok) return ok;
-  if (const Status ok = verify_exponentials(at, "fine", step.fine); !ok) return ok;
+  const bool is_long = step.fine.size() == 512;
+  if (const Status ok = verify_exponentials(at, "coarse", step.coarse, is_long); !ok) return ok;
+  if (const Status ok = verify_exponentials(at, "fine", step.fine, is_long); !ok) return ok;
   const bool wide = at.input(0).type == ElementType::u16;  // distances twice as long
   return verify_over_channels(at, step.epilogue, plan_limit::softmax_channels / (wide ? 2 : 1));
 }

@@ -63,13 +63,21 @@ bool is_function(const Graph& graph, const Node& node, TensorId x, bool alike) {
   });
 }
 
-// What a rescale step does in one go: a scaling, then a clamp.
+// The same to every channel: one table says it all.
+bool adds_to_all(const Graph& graph, const Node& affine) {
+  const Tensor &scale = graph.tensors[affine.inputs[1]], &shift = graph.tensors[affine.inputs[2]];
+  return is_uniform(scale) && is_uniform(shift) && shift.values->front() != 0;
+}
+
+// What a rescale step does in one go: a scaling, then a clamp. With an addition, which is rounded
+// where the file puts it: of 1 + erf(x), whose scales are 2 / 255, every value is a tie.
 struct OrdinaryParts {
   bool scaled = false, clamped = false, beyond = false;
 
-  void add(const Node& node) {
+  void add(const Graph& graph, const Node& node) {
     const bool scales = std::holds_alternative<ChannelAffine>(node.op);
-    beyond = beyond || !(scales || is_clamp(node)) || clamped || (scales && scaled);
+    beyond = beyond || !(scales || is_clamp(node)) || clamped || (scales && scaled) ||
+             (scales && adds_to_all(graph, node));
     scaled = scaled || scales;
     clamped = clamped || is_clamp(node);
   }
@@ -116,7 +124,7 @@ std::vector<uint32_t> looked_up_nodes(const Graph& graph,
     }
     if (!keeps_storage(graph, node)) {
       if (!is_function(graph, node, x, !of_bytes)) return {};
-      parts.add(node);
+      parts.add(graph, node);
     }
     x = node.output;
     const auto& readers = consumers[x];

@@ -6,7 +6,9 @@
 
 #include "base/text.h"
 #include "graph/resize_taps.h"
+#include "plan/element_type.h"
 #include "quantize/lookup.h"
+#include "quantize/residual_shift.h"
 
 namespace octavo {
 
@@ -215,10 +217,9 @@ class Lowering {
   // file that keeps biases in float: less than half a unit a channel, or nothing.
   std::vector<double> bias_rest(size_t s) const {
     const FormedStep& step = formed_.steps[s];
-    const bool free = keeps_weights(step) && step.rounding && !step.has_residual &&
-                      !step.activation && !to_logits(step) &&
-                      quantized_.convolutions[s].identity.empty();
-    if (!free) return {};
+    const bool has_place = keeps_weights(step) && step.rounding && !step.activation &&
+                           !to_logits(step) && quantized_.convolutions[s].identity.empty();
+    if (!has_place) return {};
     const StoredConvolution convolution = quantized_.convolution(s);
     const std::vector<int64_t> stored = stored_bias(convolution);
     std::vector<double> rest;
@@ -236,10 +237,54 @@ class Lowering {
     return any ? rest : std::vector<double>{};
   }
 
-  // It becomes a residual of one pixel, in 16 bits.
   void add_bias_rest(size_t s, Step& out) {
     const std::vector<double> rest = bias_rest(s);
     if (rest.empty()) return;
+    if (formed_.steps[s].has_residual) {
+      shift_residual(s, rest, out);
+    } else {
+      add_residual(rest, out);
+    }
+  }
+
+  // The step's residual stored again as words, each byte `finer` of their units: so many more of
+  // these that they hold the rest together with the bias.
+  void shift_residual(size_t s, const std::vector<double>& rest, Step& out) {
+    constexpr int32_t finer = 64, most = 1024;
+    const StoredTensor& input = quantized_.tensors[formed_.steps[s].inputs[0]];
+    PlanTensor words = plan_.tensors[out.inputs.back()];
+    if (input.type != ElementType::u8 || words.type != ElementType::u8) return;
+    auto& convolution = std::get<ConvolutionStep>(out.op);
+    Epilogue& epilogue = convolution.epilogue;
+    for (float& multiplier : epilogue.residual_multiplier) multiplier /= finer;
+    for (float& scale : words.scale) scale /= finer;
+    words.type = ElementType::i16;
+    words.zero_point = {0};
+    RescaleStep copy;
+    copy.epilogue.multiplier = {finer};
+    copy.epilogue.lo = {levels_of(words.type).lo};
+    copy.epilogue.hi = {levels_of(words.type).hi};
+    copy.offset.clear();
+    const auto of = [](const std::vector<float>& v, size_t c) { return v[v.size() == 1 ? 0 : c]; };
+    for (size_t c = 0; c < rest.size(); ++c) {
+      ResidualShift shift = residual_shift(rest[c], of(epilogue.multiplier, c),
+                                           of(epilogue.residual_multiplier, c), most);
+      const int64_t bias = convolution.bias[c] + shift.bias;
+      if (!fits_accumulator(quantized_.convolution(s).row(c), bias, input.levels.hi, true)) {
+        shift = {};
+      }
+      convolution.bias[c] += static_cast<int32_t>(shift.bias);
+      copy.offset.push_back(static_cast<float>(shift.residual));
+    }
+    words.name = concat(out.name, ".residual");
+    const auto index = static_cast<uint32_t>(plan_.tensors.size());
+    plan_.tensors.push_back(words);
+    plan_.steps.push_back(Step{words.name, {}, std::move(copy), {out.inputs.back()}, index});
+    out.inputs.back() = index;
+  }
+
+  // A residual of one pixel, in 16 bits.
+  void add_residual(const std::vector<double>& rest, Step& out) {
     constexpr double per_unit = 2 * 32767;
     ConstantStep constant;
     for (const double value : rest) {
@@ -444,10 +489,19 @@ class Lowering {
   StepOperator lowered(const form::Softmax&, size_t s) const {
     const FormedStep& step = formed_.steps[s];
     const double unit = input_scale(step, 0, 0);
+    // What a quantized file rounds is the softmax of floats, of which 15 bits would turn values
+    // over.
+    const bool is_long = step.rounding.has_value();
+    const auto put = [&](double exponential, std::vector<uint16_t>& table) {
+      const auto entry =
+          static_cast<uint32_t>(std::rint(exponential * (is_long ? 1 << 30 : 1 << 15)));
+      table.push_back(static_cast<uint16_t>(entry));
+      if (is_long) table.push_back(static_cast<uint16_t>(entry >> 16));
+    };
     SoftmaxStep out;
     for (int i = 0; i < 256; ++i) {
-      out.coarse.push_back(static_cast<uint16_t>(std::rint(32768 * std::exp(-256 * i * unit))));
-      out.fine.push_back(static_cast<uint16_t>(std::rint(32768 * std::exp(-i * unit))));
+      put(std::exp(-256 * i * unit), out.coarse);
+      put(std::exp(-i * unit), out.fine);
     }
     out.epilogue = epilogue(s, std::vector<double>(output_channels(step), 1.0));
     return out;

@@ -18,6 +18,8 @@ constexpr Rewrite table[] = {
      even_out_scales, When::first, "the plan"},
     {"wide-weights", "a file's weights of more than a signed byte are sums of such",
      split_wide_weights, When::first},
+    {"float-weights", "weights that a file leaves in float are words where there is one pixel",
+     keep_float_weights, When::first},
     {"write-out",
      "constants that vary along more than the channels are as large as what reads them",
      write_out_constants, When::first},

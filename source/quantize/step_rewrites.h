@@ -13,6 +13,7 @@ int share_roundings(Graph& graph);
 int store_picture(Graph& graph);
 int even_out_scales(Graph& graph);
 int split_wide_weights(Graph& graph);
+int keep_float_weights(Graph& graph);
 int write_out_constants(Graph& graph);
 int store_right_operands(Graph& graph);
 int flatten_output(Graph& graph);

@@ -256,8 +256,9 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const RescaleStep& o
                              op.offset);
 }
 
-const uint16_t* copy_exponentials(ConstantPool& pool, const std::vector<uint16_t>& table) {
-  uint16_t* copy = pool.allocate_array<uint16_t>(table.size() + channel_round, channel_round);
+template <class Entry>
+const Entry* copy_exponentials(ConstantPool& pool, const std::vector<Entry>& table) {
+  Entry* copy = pool.allocate_array<Entry>(table.size() + channel_round, channel_round);
   if (copy != nullptr) std::copy(table.begin(), table.end(), copy);
   return copy;
 }
@@ -296,6 +297,12 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const L2NormalizeSte
 
 PreparedStep prepare(Program::Impl& impl, const Step& step, const SoftmaxStep& op) {
   kernels::NormalizeConstants own;
+  if (has_long_exponentials(op)) {
+    own.long_coarse = copy_exponentials(impl.constants, long_exponentials(op.coarse));
+    own.long_fine = copy_exponentials(impl.constants, long_exponentials(op.fine));
+    return prepare_normalize(impl, step, kernels::NormalizeShape::Kind::long_softmax, op.epilogue,
+                             own);
+  }
   own.coarse = copy_exponentials(impl.constants, op.coarse);
   own.fine = copy_exponentials(impl.constants, op.fine);
   return prepare_normalize(impl, step, kernels::NormalizeShape::Kind::softmax, op.epilogue, own);

@@ -15,10 +15,18 @@ void make_exponential(octavo::Plan& plan) {
     auto* softmax = std::get_if<octavo::SoftmaxStep>(&step.op);
     if (softmax == nullptr) continue;
     const double scale = plan.tensors[step.inputs[0]].scale[0];
+    const bool is_long = softmax->fine[1] % 2 == 0;  // some of each length
+    const auto put = [&](std::vector<uint16_t>& table, double exponential) {
+      const auto entry =
+          static_cast<uint32_t>(std::rint(exponential * (is_long ? 1 << 30 : 1 << 15)));
+      table.push_back(static_cast<uint16_t>(entry));
+      if (is_long) table.push_back(static_cast<uint16_t>(entry >> 16));
+    };
+    softmax->coarse.clear();
+    softmax->fine.clear();
     for (int i = 0; i < 256; ++i) {
-      const auto at = static_cast<size_t>(i);
-      softmax->coarse[at] = static_cast<uint16_t>(std::rint(32768 * std::exp(-256 * i * scale)));
-      softmax->fine[at] = static_cast<uint16_t>(std::rint(32768 * std::exp(-i * scale)));
+      put(softmax->coarse, std::exp(-256 * i * scale));
+      put(softmax->fine, std::exp(-i * scale));
     }
   }
 }

@@ -86,6 +86,23 @@ TEST(SoftmaxScale, IsThatOfTheTablesEvenWhereTheTensorSaysAnother) {
   EXPECT_NEAR(softmax_scale(softmax_of(0.003), 0.5).value(), 0.003, 1e-6);
 }
 
+TEST(SoftmaxScale, IsThatOfLongTables) {
+  SoftmaxStep step;
+  for (int i = 0; i < 256; ++i) {
+    for (const auto& [table, exponent] :
+         {std::pair{&step.coarse, -256.0}, std::pair{&step.fine, -1.0}}) {
+      const auto entry =
+          static_cast<uint32_t>(std::rint((1 << 30) * std::exp(exponent * i * 0.003)));
+      table->push_back(static_cast<uint16_t>(entry));
+      table->push_back(static_cast<uint16_t>(entry >> 16));
+    }
+  }
+  EXPECT_EQ(softmax_scale(step, 0.003), 0.003);
+  EXPECT_NEAR(softmax_scale(step, 0.5).value(), 0.003, 1e-10);
+  step.fine[300] = static_cast<uint16_t>(step.fine[300] + 100);
+  EXPECT_FALSE(softmax_scale(step, 0.003));
+}
+
 TEST(SoftmaxScale, IsNoneWhereATableIsNoExponential) {
   SoftmaxStep step = softmax_of(0.003);
   step.fine[100] = static_cast<uint16_t>(step.fine[100] - 9);

@@ -21,6 +21,10 @@ const uint16_t* words(const Guarded& array) {
   return reinterpret_cast<const uint16_t*>(array.data());
 }
 
+const uint32_t* long_words(const Guarded& array) {
+  return reinterpret_cast<const uint32_t*>(array.data());
+}
+
 ElementType any_output(Random& random) {
   return random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
                         ElementType::i8, ElementType::f32});
@@ -36,7 +40,8 @@ Activation any_activation(Random& random) {
 std::vector<std::vector<float>> normalized(NormalizeShape::Kind kind, std::vector<uint8_t> x,
                                            int32_t zero, float least, float multiplier,
                                            std::vector<uint16_t> coarse = {},
-                                           std::vector<uint16_t> fine = {}) {
+                                           std::vector<uint16_t> fine = {},
+                                           std::vector<uint32_t> long_fine = {}) {
   NormalizeShape shape;
   shape.kind = kind;
   shape.channels = int32_t(x.size());
@@ -46,6 +51,9 @@ std::vector<std::vector<float>> normalized(NormalizeShape::Kind kind, std::vecto
   coarse.resize(320);
   fine.resize(320);
   const Guarded a = channel_array<uint16_t>(coarse), b = channel_array<uint16_t>(fine);
+  const std::vector<uint32_t> one(256 + 64, 1 << 30);
+  long_fine.resize(256 + 64);
+  const Guarded c = channel_array<uint32_t>(one), d = channel_array<uint32_t>(long_fine);
   x.resize(x.size() + slack_bytes);
   NormalizeConstants k;
   NormalizeArguments n;
@@ -58,6 +66,8 @@ std::vector<std::vector<float>> normalized(NormalizeShape::Kind kind, std::vecto
   k.offset = floats(offset);
   k.coarse = words(a);
   k.fine = words(b);
+  k.long_coarse = long_words(c);
+  k.long_fine = long_words(d);
   const std::byte* input = reinterpret_cast<const std::byte*>(x.data());
   n.input = {&input, ptrdiff_t(shape.channels)};
   n.rows = n.width = 1;
@@ -124,6 +134,24 @@ TEST(Normalize, SoftmaxIsThatOfRealNumbers) {
   EXPECT_FALSE(all.empty());
 }
 
+TEST(Normalize, LongSoftmaxIsThatOfRealNumbersToFloats) {
+  const double scale = 0.03;
+  std::vector<uint32_t> fine;
+  for (int i = 0; i < 256; ++i)
+    fine.push_back(uint32_t(std::rint(std::exp(-i * scale) * (1 << 30))));
+  const std::vector<uint8_t> x = {200, 180, 255, 0, 255, 77, 240, 13, 199};
+  double sum = 0;
+  for (const uint8_t value : x) sum += std::exp(value * scale);
+  const auto all = normalized(NormalizeShape::Kind::long_softmax, x, 0, 0, 1.0f, {}, {}, fine);
+  for (const auto& made : all) {
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double share = std::exp(x[i] * scale) / sum;
+      EXPECT_NEAR(made[i], share, share * 3e-7 + 1e-9) << "channel " << i;
+    }
+  }
+  EXPECT_FALSE(all.empty());
+}
+
 // --- equality ---
 
 struct NormalizeCase {
@@ -131,7 +159,7 @@ struct NormalizeCase {
   int32_t rows, width, zero;
   float least;
   RandomEpilogue epilogue;
-  Guarded offset, coarse, fine;
+  Guarded offset, coarse, fine, long_coarse, long_fine;
   RandomRows input;
 
   static float typical(const NormalizeShape& s) {
@@ -145,6 +173,14 @@ struct NormalizeCase {
     return channel_array<uint16_t>(table);
   }
 
+  static Guarded long_falling(Random& random, int32_t least_factor) {
+    std::vector<uint32_t> table{1 << 30};
+    const int64_t factor = random.between(least_factor, 65536);
+    while (table.size() < 256) table.push_back(uint32_t(table.back() * factor >> 16));
+    table.resize(320);
+    return channel_array<uint32_t>(table);
+  }
+
   NormalizeCase(Random& random, const NormalizeShape& s)
       : shape(s),
         rows(random.between(1, 3)),
@@ -155,6 +191,8 @@ struct NormalizeCase {
         offset(channel_array<float>(random_multipliers(random, s.channels, 10.0f))),
         coarse(falling(random, 1000)),
         fine(falling(random, 60000)),
+        long_coarse(long_falling(random, 1000)),
+        long_fine(long_falling(random, 60000)),
         input(random, s.input, rows, width, s.channels, true,
               s.input == ElementType::u8 ? 0 : INT16_MIN /* a plan's input is not checked */,
               most_of(s.input)) {}
@@ -170,6 +208,8 @@ struct NormalizeCase {
     k.offset = floats(offset);
     k.coarse = words(coarse);
     k.fine = words(fine);
+    k.long_coarse = long_words(long_coarse);
+    k.long_fine = long_words(long_fine);
     n.input = {input.table(), input.pixel_bytes()};
     n.output = {output.table(), output.pixel_bytes()};
     n.rows = rows;
@@ -185,13 +225,14 @@ TEST(Equality, NormalizeKernelsEqualTheReference) {
   Random random(seed());
   for (int i = 0; i < 500 && !testing::Test::HasFailure(); ++i) {
     NormalizeShape s;
-    s.kind = random.one_of({Kind::layer_norm, Kind::l2, Kind::softmax});
+    s.kind = random.one_of({Kind::layer_norm, Kind::l2, Kind::softmax, Kind::long_softmax});
     // Up to what plans may hold now and then: sums that need every bit they have.
     s.channels = random.chance(4)
                      ? random.one_of({4096, 4097, 32767, 65535, random.between(1000, 65535)})
                      : any_channels(random);
     // So many that 16 bits at their worst still fit.
-    if (s.kind != Kind::softmax && random.chance(2)) s.channels = random.between(65536, 92681);
+    const bool norm = s.kind == Kind::layer_norm || s.kind == Kind::l2;
+    if (norm && random.chance(2)) s.channels = random.between(65536, 92681);
     s.input = random.chance(50) ? ElementType::u8 : ElementType::i16;
     s.output = any_output(random);
     s.activation = any_activation(random);

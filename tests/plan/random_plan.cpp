@@ -336,13 +336,24 @@ class RandomPlanMaker : RandomPlanParts {
     return table;
   }
 
+  std::vector<uint16_t> falling_long_table(int32_t least_factor) {
+    const int64_t factor = random_.between(least_factor, 65536);
+    std::vector<uint16_t> table;
+    for (int64_t entry = 1 << 30; table.size() < 512; entry = entry * factor >> 16) {
+      table.push_back(static_cast<uint16_t>(entry));
+      table.push_back(static_cast<uint16_t>(entry >> 16));
+    }
+    return table;
+  }
+
   uint32_t add_softmax(uint32_t from) {
     const uint32_t x = uniform(from);
     const uint32_t output = add_tensor(shape_of(x), some_type());
     make_uniform(output);
     SoftmaxStep step;
-    step.coarse = falling_table(1000);
-    step.fine = falling_table(60000);
+    const bool is_long = options_.given_codes && options_.long_exponentials && random_.chance(0.3f);
+    step.coarse = is_long ? falling_long_table(1000) : falling_table(1000);
+    step.fine = is_long ? falling_long_table(60000) : falling_table(60000);
     fill_epilogue(step.epilogue, 2 / static_cast<float>(shape_of(x)[3]), output);
     return add_step(std::move(step), {x}, output);
   }

@@ -15,10 +15,11 @@ struct RandomPlanOptions {
   int largest_side = 17;      // of the input picture
   int largest_channels = 40;  // of most tensors
   int classes = 11;
-  bool int16 = true;        // some tensors are i16
-  bool attention = true;    // also what format 0.2 added
-  bool quotients = true;    // and quotients
-  bool given_codes = true;  // also what quantized files store: u16, and lookups
+  bool int16 = true;              // some tensors are i16
+  bool attention = true;          // also what format 0.2 added
+  bool quotients = true;          // and quotients
+  bool given_codes = true;        // also what quantized files store: u16, and lookups
+  bool long_exponentials = true;  // and softmaxes by them
   // Strides and dilations that nothing reaches, of up to the limits; windows far larger than
   // the map, that lie in padding but for a pixel.
   bool hostile_windows = false;

@@ -158,6 +158,18 @@ INSTANTIATE_TEST_SUITE_P(
         Breach{"ExponentialsThatRise", "never rise", [](Plan& p) { softmax(p).fine[200] = 32768; }},
         Breach{"ExponentialsOfAnotherOne", "must begin with 32768",
                [](Plan& p) { softmax(p).coarse[0] = 32767; }},
+        Breach{
+            "LongExponentialsOfAnotherOne", "must begin with 1073741824",
+            [](Plan& p) { softmax(p).fine = softmax(p).coarse = std::vector<uint16_t>(512, 1); }},
+        Breach{"LongExponentialsBesideShortOnes", "coarse table has 256 entries; 512",
+               [](Plan& p) { softmax(p).fine.resize(512); }},
+        Breach{"LongExponentialsThatRise", "never rise",
+               [](Plan& p) {
+                 std::vector<uint16_t> table(512);
+                 table[1] = 1 << 14;
+                 softmax(p).fine = softmax(p).coarse = table;
+                 softmax(p).fine[400] = 1;
+               }},
         Breach{"MoreChannelsThanSquaresHold", "the most is 92681",
                [](Plan& p) {
                  over_channels(p, ElementType::i16, 92682,
@@ -379,6 +391,20 @@ TEST(GivenCodes, ReturnFromAFileAsTheyWereAndAskForAReaderThatKnowsThem) {
   EXPECT_TRUE(plan == *read);
   EXPECT_EQ(read_header(bytes)->required_features, plan_feature::given_codes);
   EXPECT_EQ(read_header(serialize(small_attention()))->required_features, 0u);
+}
+
+TEST(GivenCodes, LongExponentialsReturnAndAskForAReaderThatKnowsThem) {
+  Plan plan = small_attention();
+  std::vector<uint16_t> table(512);
+  table[1] = 1 << 14;
+  table[2] = 7;
+  softmax(plan).fine = softmax(plan).coarse = table;
+  const auto bytes = serialize(plan);
+  const auto read = deserialize(bytes);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(plan == *read);
+  EXPECT_EQ(read_header(bytes)->required_features, plan_feature::long_exponentials);
+  EXPECT_EQ(long_exponentials(table)[1], 7u);
 }
 
 TEST(GivenCodes, TablesOfAnotherSizeTypeOrRangeAreRefused) {

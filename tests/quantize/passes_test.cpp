@@ -245,7 +245,8 @@ TEST(Passes, ANameThatCannotBeLeftOutIsAUsageError) {
   };
   EXPECT_EQ(sentence("tables", true),
             "the pass 'tables' cannot be left out: plan needs it; those that can are "
-            "share-roundings, wide-weights, write-out, compensation, bias-correction, report");
+            "share-roundings, wide-weights, float-weights, write-out, compensation, "
+            "bias-correction, report");
   EXPECT_EQ(sentence("compensatoin", true),
             "no pass is called 'compensatoin'; did you mean 'compensation'?");
   EXPECT_EQ(sentence("report", true),

@@ -1,6 +1,7 @@
 // Golden inputs, digests and scores against values from elsewhere.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cfenv>
 #include <cmath>
 #include <cstring>
@@ -80,8 +81,19 @@ TEST(Golden, DigestOfAFixedPlanWithAttentionIsTheSameEverywhere) {
 }
 
 TEST(Golden, DigestOfAFixedPlanWithGivenCodesIsTheSameEverywhere) {
-  const Plan plan = testing::random_plan(22, {.steps = 60, .largest_side = 24, .quotients = false});
+  const Plan plan = testing::random_plan(
+      22, {.steps = 60, .largest_side = 24, .quotients = false, .long_exponentials = false});
   expect_digest_everywhere(plan, 16752321989304662601u);
+}
+
+TEST(Golden, DigestOfAFixedPlanWithLongExponentialsIsTheSameEverywhere) {
+  const Plan plan = testing::random_plan(22, {.steps = 60, .largest_side = 24, .quotients = false});
+  const auto is_long = [](const Step& step) {
+    const auto* softmax = std::get_if<SoftmaxStep>(&step.op);
+    return softmax != nullptr && has_long_exponentials(*softmax);
+  };
+  EXPECT_TRUE(std::any_of(plan.steps.begin(), plan.steps.end(), is_long));
+  expect_digest_everywhere(plan, 16017659872494006004u);
 }
 
 TEST(Golden, DigestOfAFixedPlanWithQuotientsIsTheSameEverywhere) {

@@ -265,10 +265,15 @@ class Interpreter {
       const int32_t most = *std::max_element(first, first + count);
       std::vector<uint64_t> e;
       uint64_t sum = 0;
+      const bool is_long = op.fine.size() == 512;
+      const auto entry = [&](const std::vector<uint16_t>& table, size_t i) {
+        return is_long ? table[2 * i] + uint64_t{65536} * table[2 * i + 1] : uint64_t{table[i]};
+      };
+      const uint64_t one = is_long ? 1 << 30 : 1 << 15;
       for (int c = 0; c < count; ++c) {
         const auto d = size_t(most - first[c]);
-        const uint64_t product = uint64_t(op.coarse[d / 256]) * uint64_t(op.fine[d % 256]);
-        e.push_back((product + 16384) / 32768);
+        const uint64_t product = entry(op.coarse, d / 256) * entry(op.fine, d % 256);
+        e.push_back((product + one / 2) / one);
         sum += e.back();
       }
       for (int c = 0; c < count; ++c) {

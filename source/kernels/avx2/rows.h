@@ -32,6 +32,8 @@ void run(const NormalizeArguments& arguments);
 namespace softmax {
 bool accepts(const NormalizeShape& shape);
 void run(const NormalizeArguments& arguments);
+bool accepts_long(const NormalizeShape& shape);
+void run_long(const NormalizeArguments& arguments);
 }  // namespace softmax
 
 namespace resize {

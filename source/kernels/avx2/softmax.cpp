@@ -1,4 +1,5 @@
-// Softmax: exponentials of 8 channels at a time, looked up by gathers.
+// Softmax: exponentials of 8 channels at a time, looked up by gathers. Two of them: by tables of 15
+// bits, and of bytes by one of 30.
 #include "kernels/avx2/epilogue.h"
 #include "kernels/avx2/rows.h"
 
@@ -64,7 +65,30 @@ int32_t sum_of(const NormalizeConstants& n, const std::byte* x, int32_t* e) {
   return result;
 }
 
-template <ElementType T>
+// By the table of 30 bits; a byte's distance is below 256. Their sum is at most 4096 * 2^30.
+int64_t long_sum_of(const NormalizeConstants& n, const std::byte* x, int32_t* e) {
+  constexpr ElementType u8 = ElementType::u8;
+  const int32_t channels = n.shape.channels;
+  const __m256i largest = _mm256_set1_epi32(largest_of<u8>(x, channels));
+  const __m256i low_half = _mm256_set1_epi64x(0xffffffff);
+  const int* table = reinterpret_cast<const int*>(n.long_fine);
+  __m256i sum = _mm256_setzero_si256();
+  for (int32_t c = 0; c < channels; c += 8) {
+    const __m256i mask = mask_of(channels - c);
+    const __m256i distance =
+        _mm256_and_si256(_mm256_sub_epi32(largest, load_stored(x, u8, c)), mask);
+    const __m256i values = _mm256_and_si256(_mm256_i32gather_epi32(table, distance, 4), mask);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(e + c), values);
+    sum = _mm256_add_epi64(sum, _mm256_and_si256(values, low_half));
+    sum = _mm256_add_epi64(sum, _mm256_srli_epi64(values, 32));
+  }
+  alignas(32) int64_t all[4];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(all), sum);
+  return all[0] + all[1] + all[2] + all[3];
+}
+
+// sum_exponentials(n, x, e): stores e[c] of all channels and returns their sum.
+template <auto sum_exponentials>
 void run_all(const NormalizeArguments& arguments) {
   const NormalizeConstants n = *arguments.constants;  // or they are read after every store
   const EpilogueArrays& e = n.epilogue;
@@ -74,7 +98,7 @@ void run_all(const NormalizeArguments& arguments) {
     for (int32_t r = 0; r < arguments.rows; ++r)
       for (int32_t column = 0; column < arguments.width; ++column) {
         std::byte* y = arguments.output.row[r] + column * arguments.output.pixel_bytes;
-        const int32_t sum = sum_of<T>(
+        const auto sum = sum_exponentials(
             n, arguments.input.row[r] + column * arguments.input.pixel_bytes, exponentials);
         const __m256 divisor = _mm256_set1_ps(static_cast<float>(sum));
         for (int32_t c = 0; c < channels; c += 8) {
@@ -94,8 +118,17 @@ bool accepts(const NormalizeShape& s) {
 }
 
 void run(const NormalizeArguments& n) {
-  n.constants->shape.input == ElementType::u8 ? run_all<ElementType::u8>(n)
-                                              : run_all<ElementType::i16>(n);
+  n.constants->shape.input == ElementType::u8 ? run_all<sum_of<ElementType::u8>>(n)
+                                              : run_all<sum_of<ElementType::i16>>(n);
+}
+
+bool accepts_long(const NormalizeShape& s) {
+  return s.kind == NormalizeShape::Kind::long_softmax && s.input == ElementType::u8 &&
+         s.channels <= most_channels;
+}
+
+void run_long(const NormalizeArguments& n) {
+  run_all<long_sum_of>(n);
 }
 
 }  // namespace octavo::kernels::avx2::softmax

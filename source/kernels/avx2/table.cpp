@@ -35,6 +35,8 @@ constexpr NormalizeKernel normalizes[] = {
      avx2::layer_norm::run},
     {"avx2_l2", feature::avx2, avx2::l2::accepts, nullptr, nullptr, avx2::l2::run},
     {"avx2_softmax", feature::avx2, avx2::softmax::accepts, nullptr, nullptr, avx2::softmax::run},
+    {"avx2_long_softmax", feature::avx2, avx2::softmax::accepts_long, nullptr, nullptr,
+     avx2::softmax::run_long},
 };
 
 constexpr ResizeKernel resizes[] = {

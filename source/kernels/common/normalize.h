@@ -51,18 +51,27 @@ struct Normalize {
     return (coarse * uint32_t{n.fine[distance & 255]} + (1u << 14)) >> 15;  // of at most 2^30
   }
 
+  template <ElementType T>
+  static OCTAVO_INLINE uint32_t long_exponential(const NormalizeConstants& n, int32_t distance) {
+    if constexpr (T == ElementType::u8) return n.long_fine[distance];  // the coarse one is 1
+    const uint64_t product = uint64_t{n.long_coarse[distance >> 8]} * n.long_fine[distance & 255];
+    return static_cast<uint32_t>((product + (1u << 29)) >> 30);  // of at most 2^60
+  }
+
   // Exponentials one by one: without a gather nothing looks up 256 words faster. Their sum is
-  // at most 4096 * 2^15.
-  template <ElementType T, Activation A>
+  // at most 4096 * 2^15, or * 2^30.
+  template <Kind K, ElementType T, Activation A>
   static OCTAVO_INLINE void softmax(const NormalizeConstants& n, const Finish<A>& finish,
                                     const std::byte* x, std::byte* y) {
+    constexpr bool is_long = K == Kind::long_softmax;
     const int32_t channels = n.shape.channels;
     alignas(64) int32_t exponentials[most_exponentials];
     const int32_t largest = V::template largest<T>(x, channels);
-    int32_t sum = 0;
+    int64_t sum = 0;
     for (int32_t c = 0; c < channels; ++c) {
       const int32_t distance = largest - V::template value_of<T>(x, c);
-      exponentials[c] = static_cast<int32_t>(exponential<T>(n, distance));
+      exponentials[c] = static_cast<int32_t>(is_long ? long_exponential<T>(n, distance)
+                                                     : exponential<T>(n, distance));
       sum += exponentials[c];
     }
     for (int32_t c = channels; c % V::lanes != 0; ++c) exponentials[c] = 0;
@@ -84,7 +93,8 @@ struct Normalize {
           std::byte* y = arguments.output.row[r] + column * arguments.output.pixel_bytes;
           if constexpr (K == Kind::layer_norm) layer_norm<T>(n, finish, x, y);
           if constexpr (K == Kind::l2) l2<T>(n, finish, x, y);
-          if constexpr (K == Kind::softmax) softmax<T>(n, finish, x, y);
+          if constexpr (K == Kind::softmax || K == Kind::long_softmax)
+            softmax<K, T>(n, finish, x, y);
         }
     });
   }

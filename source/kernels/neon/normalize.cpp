@@ -18,5 +18,8 @@ constinit const NormalizeKernel l2{"neon_l2", feature::neon, All::accepts<Kind::
                                    nullptr,   nullptr,       All::run<Kind::l2>};
 constinit const NormalizeKernel softmax{"neon_softmax", feature::neon, All::accepts<Kind::softmax>,
                                         nullptr,        nullptr,       All::run<Kind::softmax>};
+constinit const NormalizeKernel long_softmax{
+    "neon_long_softmax",         feature::neon, All::accepts<Kind::long_softmax>, nullptr, nullptr,
+    All::run<Kind::long_softmax>};
 
 }  // namespace octavo::kernels::neon

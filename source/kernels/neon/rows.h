@@ -9,7 +9,7 @@ namespace octavo::kernels::neon {
 extern const ConvolutionKernel dense, groups, wide, wide_groups, depthwise, depthwise_wide;
 extern const PoolKernel pool;
 extern const ElementwiseKernel elementwise;
-extern const NormalizeKernel layer_norm, l2, softmax;
+extern const NormalizeKernel layer_norm, l2, softmax, long_softmax;
 extern const MatMulKernel matmul, matmul_wide;
 extern const ResizeKernel resize;
 

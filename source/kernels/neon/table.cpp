@@ -17,7 +17,7 @@ KernelTable neon_table() {
   static const MatMulKernel matmuls[] = {matmul, matmul_wide};
   static const PoolKernel pools[] = {pool};
   static const ElementwiseKernel elementwises[] = {elementwise};
-  static const NormalizeKernel normalizes[] = {layer_norm, l2, softmax};
+  static const NormalizeKernel normalizes[] = {layer_norm, l2, softmax, long_softmax};
   static const ResizeKernel resizes[] = {resize};
   return {.convolutions = convolutions,
           .pools = pools,

@@ -50,16 +50,23 @@ uint32_t exponential(const NormalizeConstants& n, int32_t distance) {
   return (product + (1u << 14)) >> 15;
 }
 
+uint64_t long_exponential(const NormalizeConstants& n, int32_t distance) {
+  const uint64_t product =
+      uint64_t{n.long_coarse[distance >> 8]} * n.long_fine[distance & 255];  // at most 2^60
+  return (product + (1u << 29)) >> 30;
+}
+
+template <auto exponential>
 void softmax(const NormalizeConstants& n, const std::byte* x, std::byte* y) {
   const ElementType type = n.shape.input;
   int32_t largest = stored(type, x, 0);
   for (int32_t c = 1; c < n.shape.channels; ++c) largest = std::max(largest, stored(type, x, c));
-  uint32_t sum = 0;
+  uint64_t sum = 0;
   for (int32_t c = 0; c < n.shape.channels; ++c) {
     sum += exponential(n, largest - stored(type, x, c));
   }
   for (int32_t c = 0; c < n.shape.channels; ++c) {
-    const uint32_t e = exponential(n, largest - stored(type, x, c));
+    const auto e = exponential(n, largest - stored(type, x, c));
     const float f = static_cast<float>(e) * (n.epilogue.multiplier[c] / static_cast<float>(sum));
     finish(n.epilogue, c, f, nullptr, y);
   }
@@ -79,7 +86,10 @@ void run(const NormalizeArguments& arguments) {
           l2_normalize(n, x, y);
           break;
         case NormalizeShape::Kind::softmax:
-          softmax(n, x, y);
+          softmax<exponential>(n, x, y);
+          break;
+        case NormalizeShape::Kind::long_softmax:
+          softmax<long_exponential>(n, x, y);
           break;
       }
     }
