@@ -1,0 +1,69 @@
+"""Plans in which a stream of 16 bits has copies in bytes (quantize/byte_copies.h), from the program's side."""
+
+import json
+
+import numpy
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from program import SEED, make_pictures, run
+
+
+def answer(*arguments):
+    done = run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def residual_network(path, blocks=4, channels=16, wide=96):
+    """A stream in which a channel and the one `channels / 2` behind it are nearly the same, to which blocks of two pointwise
+    convolutions add little. The logits are differences of such two: what rounds the stream is most of their noise."""
+    random = numpy.random.default_rng(5)
+    nodes, weights = [], []
+
+    def conv(name, x, inputs, outputs, size=1, stride=1, gain=1.0):
+        kernel = random.normal(0, gain / (inputs * size * size) ** 0.5, (outputs, inputs, size, size))
+        bias = numpy.full(outputs, 0.1, numpy.float32)
+        if outputs == channels:
+            half = channels // 2
+            kernel[half:] = kernel[:half] + 0.01 * kernel[half:]
+        weights.append(numpy_helper.from_array(kernel.astype(numpy.float32), name + ".w"))
+        weights.append(numpy_helper.from_array(bias, name + ".b"))
+        nodes.append(helper.make_node("Conv", [x, name + ".w", name + ".b"], [name], name, strides=[stride] * 2, pads=[size // 2] * 4))
+        return name
+
+    def node(op, name, *inputs, **attributes):
+        nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
+        return name
+
+    x = node("Relu", "stem.relu", conv("stem", "input", 3, channels, 3, 2))
+    for block in range(blocks):
+        inner = node("Relu", f"relu{block}", conv(f"expand{block}", x, channels, wide))
+        x = node("Add", f"add{block}", x, conv(f"project{block}", inner, wide, channels, gain=0.3))
+    x = node("Flatten", "flat", node("GlobalAveragePool", "pool", x))
+    head = random.normal(0, 1, (channels // 2, 4))
+    weights.append(numpy_helper.from_array(numpy.concatenate([head, -head]).astype(numpy.float32), "head.w"))
+    node("MatMul", "logits", x, "head.w")
+    graph = helper.make_graph(nodes, "residual", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+                              [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 4])], weights)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def test_compare_names_copies_and_what_is_copied(tmp_path):
+    model, plan, data = tmp_path / "m.onnx", tmp_path / "p.octavo", tmp_path / "data"
+    residual_network(model)
+    print("seed", SEED)
+    make_pictures(data, 128, SEED)
+    flags = ["--mean", "127.5,127.5,127.5", "--std", "60,60,60"]
+    done = run("build", model, "-o", plan, "--calib", data, *flags)
+    assert done.returncode == 0, done.stderr
+    steps = answer("inspect", plan)["steps"]
+    copies = [s["name"].removesuffix(".bytes") for s in steps if s["name"].endswith(".bytes")]
+    assert copies, "this network is made so that a copy pays"
+    layers = {layer["name"]: layer for layer in answer("compare", model, plan, "--data", data, *flags)["layers"]}
+    assert list(layers) == [s["name"] for s in steps]
+    for name in copies:
+        copy, words = layers[name + ".bytes"], layers[name]
+        assert 20 < copy["sqnr_db"] < words["sqnr_db"], "a copy is rounded once more, to bytes"
+        assert words["sqnr_alone_db"] > copy["sqnr_alone_db"] + 20, "words are hundreds of times finer"
+        assert copy["logit_sqnr_db"] > 10 and "worst_channel" in copy
