@@ -40,7 +40,7 @@ struct Options {
   double percentile = 99.999;
   double min_agreement = 0, max_drop = 0, max_slowdown = 1, max_ms = 0;
   bool per_channel = true, auto_int16 = true, all_int16 = false, overwrite = false, dry_run = false;
-  bool show_passes = false;
+  bool show_passes = false, resume = false;
   ModelFlags flags;
   Output output;
   bool given_output = false;  // by a flag
@@ -82,6 +82,7 @@ Status apply_flags(const Options& options, BuildOptions& build) {
   }
   if (options.given("--auto-int16")) build.quantize.auto_int16 = options.auto_int16;
   build.bounds = bounds_of(options);
+  build.search_file = {search_file_of(options.output_path), options.resume, !options.dry_run};
   if (build.bounds.any() && options.given("--auto-int16") && !options.auto_int16) {
     return usage_error("--no-auto-int16 leaves no 16 bits to search with: give bounds, or that");
   }
@@ -371,6 +372,7 @@ Result<std::optional<Exported>> write_outputs(const Options& options, const Plan
   }
   if (options.dry_run) return std::optional<Exported>{};
   if (const Status written = write_output(options, plan); !written) return written.error();
+  if (bounds_of(options).any()) remove_search(search_file_of(options.output_path));
   output_is_extra();
   if (exported) {
     auto written = write_export(exported->made, options.export_path, options.overwrite);
@@ -532,6 +534,8 @@ void add_build(CLI::App& program, Action& action) {
   command->add_option("--max-time", o->max_ms, "milliseconds a picture, by one thread")
       ->check(real_number(0.000001, 1000000))
       ->value("MS");
+  command->add_flag("--resume,!--no-resume", o->resume,
+                    "go on with the search for bounds that an interrupt left beside the plan");
   command->add_option("--seed", o->seed, "of the choice of pictures")
       ->check(whole_number(0, INT64_MAX))
       ->value("S")

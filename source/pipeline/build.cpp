@@ -118,7 +118,13 @@ Status warn_of_color_order(const Graph& graph, const Preprocess& how, const Cali
 // ---- bounds
 
 Status check_bounds(const BuildOptions& options) {
-  if (!options.bounds.any()) return {};
+  if (!options.bounds.any()) {
+    if (!options.search_file.resume) return {};
+    return usage_error("--resume goes on with a search for bounds: give the bounds");
+  }
+  if (options.search_file.resume && options.search_file.path.empty()) {
+    return usage_error("--resume needs the plan's name: what was tried lies beside it");
+  }
   if (options.all_int16) {
     return usage_error("--all-int16 leaves no 16 bits to search with: give bounds, or that");
   }
@@ -147,13 +153,26 @@ JudgeInputs judge_inputs(const Model& model, std::vector<Sample> samples) {
   return out;
 }
 
-Result<JudgeInputs> evaluation_inputs(const Model& model, const BuildOptions& options) {
+// The pictures that judge: none where no evaluation set is named.
+Result<std::vector<Sample>> evaluation_samples(const Model& model, const BuildOptions& options) {
+  if (options.evaluation.empty()) return std::vector<Sample>{};
   DataSetOptions data;
   data.class_offset = options.class_offset;
   data.classes = model.classes;
-  auto samples = open_dataset(options.evaluation, data);
-  if (!samples) return samples.error();
-  return judge_inputs(model, *std::move(samples));
+  return open_dataset(options.evaluation, data);
+}
+
+// Of their bytes and labels; those that cannot be read judge nothing.
+Result<std::string> digest_of(const std::vector<Sample>& samples) {
+  std::string text;
+  for (const Sample& sample : samples) {
+    const auto bytes = read_sample(sample);
+    if (!bytes) continue;
+    const auto digest = sha256_hex(*bytes);
+    if (!digest) return digest.error();
+    text += concat(*digest, " ", sample.label, "\n");
+  }
+  return sha256_hex(std::as_bytes(std::span<const char>(text)));
 }
 
 // Those that repairs were not made from, where there are enough of them.
@@ -189,27 +208,53 @@ Judge judge_as_written(const PlanJudge& judge, const Model& model) {
   };
 }
 
+// search_bounds, from where another one was interrupted and kept if it is interrupted itself.
+Result<Found> search_by_file(const SearchFile& file, const CalibrationKey& key,
+                             const Quantizer& quantizer, const Bounds& bounds, const Judge& judge,
+                             size_t judges) {
+  SearchMemory memory;
+  if (file.resume) {
+    auto known = load_search(file.path, key, judges);
+    if (!known) return known.error();
+    memory.known = *std::move(known);
+  }
+  std::vector<FrontierPoint> tried = memory.known;
+  memory.tried = [&](const FrontierPoint& point) { tried.push_back(point); };
+  auto found = search_bounds(quantizer, bounds, judge, memory);
+  const bool is_cut = !found && found.error().kind == ErrorKind::interrupted;
+  if (!is_cut || tried.empty() || file.path.empty() || !file.write) return found;
+  if (const Status saved = save_search(file.path, key, tried); !saved) return saved.error();
+  return Error{ErrorKind::interrupted,
+               concat("interrupted; ", quoted(file.path), " keeps what ", tried.size(),
+                      " plans were judged to be, and --resume goes on there")};
+}
+
 Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
                               const QuantizeOptions& how_to_quantize, const Preprocess* how,
                               const CalibrationFeed& feed, const CalibrationStore* store,
-                              InputFeed& pictures, SearchReport& report) {
-  Result<JudgeInputs> inputs =
-      options.evaluation.empty() ? JudgeInputs{} : evaluation_inputs(model, options);
-  if (!inputs) return inputs.error();
+                              CalibrationKey key, InputFeed& pictures, SearchReport& report) {
+  auto samples = evaluation_samples(model, options);
+  if (!samples) return samples.error();
+  const bool by_calibration = options.evaluation.empty();
   const size_t pictures_there = feed.count / feed.views;
-  const size_t judges = options.evaluation.empty() ? pictures_there : inputs->count;
+  const size_t judges = by_calibration ? pictures_there : samples->size();
   if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
+  auto digest = by_calibration ? Result<std::string>("those that calibrate") : digest_of(*samples);
+  if (!digest) return digest.error();
+  key.push_back({"set of pictures that judge", *std::move(digest)});
   const auto quantizer = Quantizer::create(model.graph(), how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
-  if (options.evaluation.empty()) inputs = inputs_that_judge(pictures, *quantizer, pictures_there);
+  JudgeInputs inputs = by_calibration ? inputs_that_judge(pictures, *quantizer, pictures_there)
+                                      : judge_inputs(model, *std::move(samples));
   const auto judge =
-      PlanJudge::create(model, *std::move(inputs),
+      PlanJudge::create(model, std::move(inputs),
                         {how_to_quantize.threads, how_to_quantize.progress, how_to_quantize.stop});
   if (!judge) return judge.error();
   if (const Status enough = check_judges(options.bounds, judge->pictures()); !enough) {
     return enough.error();
   }
-  auto found = search_bounds(*quantizer, options.bounds, judge_as_written(*judge, model));
+  auto found = search_by_file(options.search_file, key, *quantizer, options.bounds,
+                              judge_as_written(*judge, model), judge->pictures());
   if (!found) return found.error();
   report = {std::move(found->frontier), found->chosen, std::move(found->missed)};
   return quantizer->finish(std::move(found->folded));
@@ -449,13 +494,14 @@ Result<BuildResult> build_plan(const std::string& model_path, const BuildOptions
   CacheReport cached_whole;
   auto key = key_of(*model, file->sha256, *checked, options, feed);
   if (!key) return key.error();
-  const auto whole = quantization_store(
-      options, quantization_key(*std::move(key), options_json(options, how_to_quantize, {})),
-      pictures, cached_whole);
+  const CalibrationKey whole_key =
+      quantization_key(*std::move(key), options_json(options, how_to_quantize, {}));
+  const auto whole = quantization_store(options, whole_key, pictures, cached_whole);
   if (options.bounds.any()) result.search.emplace();
   auto quantized =
       result.search
-          ? search_plan(*model, options, how_to_quantize, how, feed, kept, pictures, *result.search)
+          ? search_plan(*model, options, how_to_quantize, how, feed, kept, whole_key, pictures,
+                        *result.search)
           : quantize(model->graph(), how, feed, how_to_quantize, kept, whole ? &*whole : nullptr);
   if (const Status same = pictures.unchanged(); !same) return same.error();
   if (!quantized) return quantized.error();

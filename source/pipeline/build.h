@@ -15,6 +15,7 @@
 #include "pipeline/calibration_cache.h"
 #include "pipeline/int16_names.h"
 #include "pipeline/output_distance.h"
+#include "pipeline/search_file.h"
 #include "plan/plan.h"
 #include "quantize/quantize.h"
 #include "search/search.h"
@@ -52,6 +53,7 @@ struct BuildOptions {
   bool measure_output = false;       // fills BuildResult::output
   // Judged on `evaluation`, or else on calibration pictures that repairs are not made from.
   Bounds bounds;
+  SearchFile search_file;
   QuantizeOptions quantize;  // threads, progress and stop are used throughout
 
   bool has_calibration() const { return synthetic || inputs.count > 0 || !calibration.empty(); }

@@ -11,13 +11,15 @@ namespace {
 
 class Search {
  public:
-  Search(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge)
-      : quantizer_(quantizer), bounds_(bounds), judge_(judge) {}
+  Search(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge,
+         const SearchMemory& memory)
+      : quantizer_(quantizer), bounds_(bounds), judge_(judge), memory_(memory) {}
 
   Result<Found> run() {
     if (const Status tried = begin(); !tried) return tried.error();
     const Status found = bounds_.of_accuracy() ? least_accurate() : most_in_time();
     if (!found) return found.error();
+    if (const Status made = fold_best(); !made) return made.error();
     std::sort(out_.frontier.begin(), out_.frontier.end(),
               [](const FrontierPoint& a, const FrontierPoint& b) { return a.taken < b.taken; });
     for (size_t i = 0; i < out_.frontier.size(); ++i) {
@@ -51,7 +53,7 @@ class Search {
   Status begin() {
     auto folded = quantizer_.fold();
     if (!folded) return folded.error();
-    const Status tried = weigh({}, *std::move(folded));
+    const Status tried = judge_and_add({}, *std::move(folded), {});
     if (!tried || (bounds_.of_accuracy() && is_accurate(best_))) return tried;
     auto candidates = quantizer_.wide_candidates(out_.folded, true);
     if (!candidates) return candidates.error();
@@ -69,27 +71,55 @@ class Search {
     point.taken = count;
     point.tensors = widening.tensors.size();
     point.macs_share = widening.macs / std::max(1.0, candidates_.total_macs);
+    if (const FrontierPoint* known = remembered(count)) {
+      point.judged = known->judged;
+      add(point, std::nullopt, widening.tensors);
+      return out_.frontier.back();
+    }
     auto folded = quantizer_.fold(widening.tensors, widening.copied);
     if (!folded) return folded.error();
-    wide_ = widening.tensors;
-    if (const Status weighed = weigh(point, *std::move(folded)); !weighed) return weighed.error();
+    const Status added = judge_and_add(point, *std::move(folded), widening.tensors);
+    if (!added) return added.error();
     return out_.frontier.back();
   }
 
-  Status weigh(FrontierPoint point, Quantization folded) {
-    auto judged = judge_(folded.plan);
+  const FrontierPoint* remembered(size_t count) const {
+    for (const FrontierPoint& known : memory_.known) {
+      if (known.taken == count) return &known;
+    }
+    return nullptr;
+  }
+
+  Status judge_and_add(FrontierPoint point, Quantization folded, std::vector<TensorId> wide) {
+    const FrontierPoint* known = remembered(point.taken);
+    auto judged = known ? Result<Judgement>(known->judged) : judge_(folded.plan);
     if (!judged) return judged.error();
     point.judged = *judged;
+    if (memory_.tried && !known) memory_.tried(point);
+    add(point, std::move(folded), std::move(wide));
+    return {};
+  }
+
+  // folded: none of a plan that is remembered.
+  void add(FrontierPoint point, std::optional<Quantization> folded, std::vector<TensorId> wide) {
     const bool is_first = out_.frontier.empty();
     if (!is_first && out_.frontier.front().judged.ms > 0) {
-      point.slowdown = judged->ms / out_.frontier.front().judged.ms;
+      point.slowdown = point.judged.ms / out_.frontier.front().judged.ms;
     }
     out_.frontier.push_back(point);
-    if (is_first || is_better(point, best_)) {
-      best_ = point;
-      out_.folded = std::move(folded);
-      out_.wide = wide_;
-    }
+    if (!is_first && !is_better(point, best_)) return;
+    best_ = point;
+    best_is_folded_ = folded.has_value();
+    if (folded) out_.folded = *std::move(folded);
+    out_.wide = std::move(wide);
+  }
+
+  Status fold_best() {
+    if (best_is_folded_) return {};
+    const Widening widening = first_to_widen(candidates_, best_.taken);
+    auto folded = quantizer_.fold(widening.tensors, widening.copied);
+    if (!folded) return folded.error();
+    out_.folded = *std::move(folded);
     return {};
   }
 
@@ -167,16 +197,18 @@ class Search {
   const Quantizer& quantizer_;
   const Bounds& bounds_;
   const Judge& judge_;
+  const SearchMemory& memory_;
   WideCandidates candidates_;
   FrontierPoint best_;
-  std::vector<TensorId> wide_;  // of the plan at hand
+  bool best_is_folded_ = false;
   Found out_;
 };
 
 }  // namespace
 
-Result<Found> search_bounds(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge) {
-  return Search(quantizer, bounds, judge).run();
+Result<Found> search_bounds(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge,
+                            const SearchMemory& memory) {
+  return Search(quantizer, bounds, judge, memory).run();
 }
 
 }  // namespace octavo

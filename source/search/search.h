@@ -54,7 +54,14 @@ struct Found {
   std::string missed;                   // what stands in the way; "" where all bounds are kept
 };
 
+// So that a search may go on where another one was interrupted.
+struct SearchMemory {
+  std::vector<FrontierPoint> known;                 // what that one tried: `taken` and `judged`
+  std::function<void(const FrontierPoint&)> tried;  // is told of each plan that is judged
+};
+
 // Bounds that no plan can keep give the nearest plan and `missed`, not an Error.
-Result<Found> search_bounds(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge);
+Result<Found> search_bounds(const Quantizer& quantizer, const Bounds& bounds, const Judge& judge,
+                            const SearchMemory& memory = {});
 
 }  // namespace octavo

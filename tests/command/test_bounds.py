@@ -2,10 +2,13 @@
 
 import json
 import math
+import re
+import signal
+import subprocess
 
 import pytest
 
-from program import make_network, make_pictures, run
+from program import BINARY, make_network, make_pictures, run
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +93,60 @@ def test_bounds_that_say_nothing_are_refused(network, tmp_path, flags, code, tol
     errors = [line for line in done.stderr.splitlines() if line.startswith("octavo: ")]
     assert len(errors) == 1 and told in errors[0]
     assert not (tmp_path / "a.octavo").exists()
+
+
+# Bytes, everything, and what lies between: several plans are judged.
+SEARCH = ["--max-slowdown", "1.000001"]
+JUDGED = re.compile(r"judging the plan (\d+)/\1$", re.MULTILINE)
+
+
+def interrupted_search(network, plan):
+    """A search that is stopped once two plans were judged."""
+    process = subprocess.Popen([BINARY, "build", network / "model.onnx", "-o", plan, "--calib", network / "calibration", *SEARCH],
+                               stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    judged = ""
+    for line in process.stderr:
+        judged += line
+        if len(JUDGED.findall(judged)) == 2 and "judging" not in line:  # the third is being folded
+            process.send_signal(signal.SIGINT)
+            break
+    message = process.stderr.read()
+    return process.wait(timeout=60), message
+
+
+def test_an_interrupted_search_is_resumed(network, tmp_path):
+    plan, kept = tmp_path / "a.octavo", tmp_path / "a.octavo.search"
+    code, message = interrupted_search(network, plan)
+    assert code == 130 and "--resume" in message and not plan.exists() and kept.exists()
+    half = kept.read_bytes()
+    done = build(network, plan, *SEARCH, "--resume", "--json")
+    frontier = searched(done)["frontier"]
+    assert len(frontier) > 2
+    assert len(JUDGED.findall(done.stderr)) == len(frontier) - 2, "two are known"
+    assert plan.exists() and not kept.exists(), "it has come to its end"
+    # What is known is as good as what is judged anew.
+    whole = searched(build(network, tmp_path / "b.octavo", "--min-agreement", 100, "--json"))["frontier"]
+    agreement = {p["int16"]: p["agreement"] for p in whole}
+    assert all(agreement.get(p["int16"], p["agreement"]) == p["agreement"] for p in frontier)
+
+    for damaged, told in ((half[:40], "damaged or cut short"), (b"text", "does not begin as one")):
+        kept.write_bytes(damaged)
+        done = build(network, plan, *SEARCH, "--resume", "--overwrite")
+        assert done.returncode == 3 and told in done.stderr, done.stderr
+    kept.write_bytes(half)
+    done = build(network, plan, *SEARCH, "--resume", "--overwrite", "--method", "max")
+    assert done.returncode == 3 and "another set of options" in done.stderr
+    assert kept.read_bytes() == half
+
+
+@pytest.mark.parametrize("flags, told", [
+    (["--resume"], "give the bounds"),
+    (["--resume", "--min-agreement", "97"], "there is no"),
+])
+def test_nothing_to_resume_is_a_sentence(network, tmp_path, flags, told):
+    done = build(network, tmp_path / "a.octavo", *flags)
+    assert done.returncode == 2 and told in done.stderr.strip().splitlines()[-1]
 
 
 def test_pictures_that_calibrate_cannot_judge(network, tmp_path):
