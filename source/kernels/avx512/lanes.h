@@ -21,6 +21,10 @@ struct Wide {
     if (count >= channels) return _mm512_storeu_si512(p, x);
     _mm512_mask_storeu_epi8(p, lanes64(count), x);
   }
+  static OCTAVO_INLINE Int load_first(const std::byte* p, int32_t count) {
+    if (count >= channels) return _mm512_loadu_si512(p);
+    return _mm512_maskz_loadu_epi8(lanes64(count), p);
+  }
   static OCTAVO_INLINE Int low_bytes(Int a, Int b) { return _mm512_unpacklo_epi8(a, b); }
   static OCTAVO_INLINE Int high_bytes(Int a, Int b) { return _mm512_unpackhi_epi8(a, b); }
   static OCTAVO_INLINE Int low_words(Int a, Int b) { return _mm512_unpacklo_epi16(a, b); }
@@ -37,6 +41,17 @@ struct Wide {
   static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
     return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), multiplier));
   }
+  static OCTAVO_INLINE Int none() { return _mm512_setzero_si512(); }
+  static OCTAVO_INLINE Int add(Int a, Int b) { return _mm512_add_epi32(a, b); }
+  static OCTAVO_INLINE Int subtract(Int a, Int b) { return _mm512_sub_epi32(a, b); }
+  static OCTAVO_INLINE Float scaled(Int x, Float multiplier) {
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(x), multiplier);
+  }
+  static OCTAVO_INLINE Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
+  static OCTAVO_INLINE Float clamp(Float x, Float lo, Float hi) {
+    return avx512::clamp(x, lo, hi);
+  }
+  static OCTAVO_INLINE Int rounded(Float x) { return _mm512_cvtps_epi32(x); }
 };
 
 struct Half {
@@ -54,6 +69,10 @@ struct Half {
     if (count >= channels) return store(p, x);
     _mm256_mask_storeu_epi8(p, static_cast<__mmask32>(lanes64(count)), x);
   }
+  static OCTAVO_INLINE Int load_first(const std::byte* p, int32_t count) {
+    if (count >= channels) return load(p);
+    return _mm256_maskz_loadu_epi8(static_cast<__mmask32>(lanes64(count)), p);
+  }
   static OCTAVO_INLINE Int low_bytes(Int a, Int b) { return _mm256_unpacklo_epi8(a, b); }
   static OCTAVO_INLINE Int high_bytes(Int a, Int b) { return _mm256_unpackhi_epi8(a, b); }
   static OCTAVO_INLINE Int low_words(Int a, Int b) { return _mm256_unpacklo_epi16(a, b); }
@@ -70,6 +89,17 @@ struct Half {
   static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
     return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier));
   }
+  static OCTAVO_INLINE Int none() { return _mm256_setzero_si256(); }
+  static OCTAVO_INLINE Int add(Int a, Int b) { return _mm256_add_epi32(a, b); }
+  static OCTAVO_INLINE Int subtract(Int a, Int b) { return _mm256_sub_epi32(a, b); }
+  static OCTAVO_INLINE Float scaled(Int x, Float multiplier) {
+    return _mm256_mul_ps(_mm256_cvtepi32_ps(x), multiplier);
+  }
+  static OCTAVO_INLINE Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
+  static OCTAVO_INLINE Float clamp(Float x, Float lo, Float hi) {
+    return _mm256_min_ps(_mm256_max_ps(x, lo), hi);
+  }
+  static OCTAVO_INLINE Int rounded(Float x) { return _mm256_cvtps_epi32(x); }
 };
 
 // The widest block that wastes no half of itself on channels that do not exist.
@@ -101,6 +131,7 @@ struct alignas(64) BlockEpilogue {
   bool packs;                 // whatever the activation
   bool fits, arguments_fit;   // see conversion_fits, arguments_fit
   bool in_words;              // fits, without activation or residual
+  bool adds_bytes;            // a residual of bytes and nothing else, to bytes
   alignas(64) float multiplier[n];
   alignas(64) int32_t zero[n];
   alignas(64) float output_multiplier[n], residual_multiplier[n], lo[n], hi[n];
@@ -119,6 +150,8 @@ struct alignas(64) BlockEpilogue {
       limits[i] = word_limits(e, first + 32 * i, first + 32 * i + 16);
     in_words = fits && !residual && e.activation == Activation::none;
     saturates = packs && in_words;
+    adds_bytes = residual && e.activation == Activation::none && e.residual == ElementType::u8 &&
+                 e.output == ElementType::u8;
     to_lanes<Vec>(e.multiplier + first, multiplier);
     to_lanes<Vec>(e.zero + first, zero);
     ordered.multiplier = multiplier;
@@ -319,10 +352,36 @@ __attribute__((noinline)) void finish_block(const BlockEpilogue<Vec>& e, const i
   });
 }
 
+// Where `adds_bytes`: nothing goes through memory.
+template <class Vec>
+OCTAVO_INLINE typename Vec::Int sum_with_bytes(const BlockEpilogue<Vec>& e,
+                                               const typename Vec::Int (&sum)[4],
+                                               const std::byte* residual) {
+  using Int = typename Vec::Int;
+  constexpr int n = 4 * Vec::lanes;
+  const Int stored = Vec::load_first(residual + e.channel, e.channels), none = Vec::none();
+  const Int low = Vec::low_bytes(stored, none), high = Vec::high_bytes(stored, none);
+  const Int x[4] = {Vec::low_words(low, none), Vec::high_words(low, none),
+                    Vec::low_words(high, none), Vec::high_words(high, none)};
+  Int q[4];
+  unroll<4>([&](auto v4) __attribute__((always_inline)) {
+    constexpr int v = decltype(v4)::value, i = v * n;
+    const Int from_zero = Vec::subtract(x[v], Vec::load(e.residual_zero + i));
+    auto t = Vec::add(Vec::scaled(sum[v], Vec::load_floats(e.multiplier + i)),
+                      Vec::scaled(from_zero, Vec::load_floats(e.residual_multiplier + i)));
+    if (!e.packs) t = Vec::clamp(t, Vec::load_floats(e.lo + i), Vec::load_floats(e.hi + i));
+    q[v] = Vec::add(Vec::rounded(t), Vec::load(e.zero + i));
+  });
+  return Vec::packus(Vec::packs(q[0], q[1]), Vec::packs(q[2], q[3]));
+}
+
 // The same from accumulators in registers.
 template <class Vec>
 OCTAVO_INLINE void finish_any(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
                               const std::byte* residual, std::byte* pixel) {
+  if (e.adds_bytes) {
+    return Vec::store(pixel + e.channel, sum_with_bytes(e, sum, residual), e.channels);
+  }
   alignas(64) int32_t sums[Vec::channels];
   unroll<4>([&](auto v) __attribute__((always_inline)) {
     Vec::store(sums + decltype(v)::value * Vec::channels / 4, sum[decltype(v)::value]);
