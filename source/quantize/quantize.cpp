@@ -5,6 +5,7 @@
 
 #include "base/fixed.h"
 #include "base/text.h"
+#include "quantize/fold_wider.h"
 #include "quantize/passes.h"
 #include "quantize/quantization_file.h"
 #include "quantize/quantizer.h"
@@ -46,58 +47,20 @@ std::string first_names(const Graph& graph, const std::vector<TensorId>& tensors
   return tensors.size() <= most ? out : concat(out, " and ", tensors.size() - most, " more");
 }
 
-// Folds again with 16 bits where they tell most: where they are cheap for what they bring, and, as
-// long as the logits are too far off, where they are not. What is worse than before is dropped.
-Result<Quantization> fold_wider(const Quantizer& quantizer, Quantization first,
-                                std::vector<std::string>& warnings) {
-  const auto candidates = quantizer.wide_candidates(first, true);
-  if (!candidates) return candidates.error();
-  const double by_bytes = first.report.logits_cosine;
-  Quantization best = std::move(first);
-  Widening of_best;
-  // Few pictures tell nothing of what they themselves clip.
-  const bool by_others = candidates->of_other_pictures;
-  const auto cosine_of = [&](const Quantization& q, const Widening& wide) {
-    const double seen = q.report.logits_cosine;
-    return by_others ? std::min(seen, expected_cosine(*candidates, wide)) : seen;
-  };
-  Widening wide;
-  double cosine = cosine_of(best, wide);
-  // Folds with `next` where that is another widening than the last one.
-  const auto attempt = [&](Widening next) -> Status {
-    if (next.tensors == wide.tensors && next.copied == wide.copied) return {};
-    wide = std::move(next);
-    auto wider = quantizer.fold(wide.tensors, wide.copied);
-    if (!wider) return wider.error();
-    const double before = cosine_of(best, of_best);
-    cosine = cosine_of(*wider, wide);
-    if (cosine <= before) return {};
-    best = *std::move(wider);
-    of_best = wide;
-    return {};
-  };
-  for (const WorthRung& rung : worth_rungs) {
-    if (cosine >= rung.below || (rung.of_few_pictures && !by_others)) break;
-    if (const Status tried = attempt(worth_widening(*candidates, rung)); !tried) {
-      return tried.error();
-    }
-  }
-  for (const auto& [below, share] : wide_rungs) {
-    if (cosine >= below) break;
-    const Status tried = attempt(widen_further(*candidates, wide, cosine, share));
-    if (!tried) return tried.error();
-  }
-  // Where nothing was short of anything `inspect` tells of it.
-  if (by_bytes >= least_logits_cosine || of_best.tensors.empty()) return best;
+// What was given 16 bits because bytes were too few; where nothing was short of anything `inspect`
+// tells of it.
+void tell_of_widening(const Quantizer& quantizer, const FoldedWider& wider, double by_bytes,
+                      const WideCandidates& candidates, std::vector<std::string>& warnings) {
+  const std::vector<TensorId>& tensors = wider.widening.tensors;
+  if (by_bytes >= least_logits_cosine || tensors.empty()) return;
   const double macs_share =
-      (candidates->wide_macs + of_best.macs) / std::max(1.0, candidates->total_macs);
+      (candidates.wide_macs + wider.widening.macs) / std::max(1.0, candidates.total_macs);
   warnings.push_back(concat(
       "with bytes alone the cosine of the logits to the float network's is ", fixed(by_bytes, 3),
-      "; with 16 bits for ", of_best.tensors.size(), " tensors, which ",
-      std::lround(100 * macs_share), " % of the multiply-accumulates read, it is ",
-      fixed(best.report.logits_cosine, 3),
-      " (--no-auto-int16 leaves them bytes): ", first_names(quantizer.graph(), of_best.tensors)));
-  return best;
+      "; with 16 bits for ", tensors.size(), " tensors, which ", std::lround(100 * macs_share),
+      " % of the multiply-accumulates read, it is ",
+      fixed(wider.quantization.report.logits_cosine, 3),
+      " (--no-auto-int16 leaves them bytes): ", first_names(quantizer.graph(), tensors)));
 }
 
 Result<Folded> fold_by_pictures(const Graph& graph, const Preprocess* how,
@@ -108,11 +71,14 @@ Result<Folded> fold_by_pictures(const Graph& graph, const Preprocess* how,
   auto folded = quantizer->fold();
   if (!folded) return folded.error();
   std::vector<std::string> of_widening;
-  const bool is_ample =
-      feed.views == 1 && folded->report.logits_cosine >= ample_logits_cosine;
-  if (options.auto_int16 && !is_ample) {
-    folded = fold_wider(*quantizer, *std::move(folded), of_widening);
-    if (!folded) return folded.error();
+  if (options.auto_int16 && gains_by_widening(*quantizer, *folded)) {
+    const double by_bytes = folded->report.logits_cosine;
+    const auto candidates = quantizer->wide_candidates(*folded, true);
+    if (!candidates) return candidates.error();
+    auto wider = fold_wider(*quantizer, *std::move(folded), *candidates);
+    if (!wider) return wider.error();
+    tell_of_widening(*quantizer, *wider, by_bytes, *candidates, of_widening);
+    folded = std::move(wider->quantization);
   }
   std::vector<std::string> warnings = quantizer->warnings(*folded);
   warnings.insert(warnings.end(), of_widening.begin(), of_widening.end());

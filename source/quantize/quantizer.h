@@ -46,6 +46,8 @@ class Quantizer {
   Quantized finish(Quantization folded) const;
 
   const Graph& graph() const { return network_->graph; }
+  // Each is fed in several views.
+  bool sees_few_pictures() const { return feed_->views > 1; }
   // Pictures whose values repairs are not made from: they judge.
   std::vector<size_t> held_out() const;
 

@@ -343,13 +343,14 @@ Widening worth_widening(const WideCandidates& candidates, const WorthRung& rung)
   return out;
 }
 
-Widening first_to_widen(const WideCandidates& candidates, size_t count) {
-  Widening out;
-  out.taken.resize(candidates.ranked.size());
-  for (size_t i = 0; i < std::min(count, candidates.ranked.size()); ++i) {
-    if (can_take(out, candidates.ranked[i])) take(out, i, candidates.ranked[i]);
+Widening first_to_widen(const WideCandidates& candidates, size_t count, Widening so_far) {
+  so_far.taken.resize(candidates.ranked.size());
+  for (size_t i = 0; i < candidates.ranked.size() && count > 0; ++i) {
+    if (so_far.taken[i]) continue;
+    --count;
+    if (can_take(so_far, candidates.ranked[i])) take(so_far, i, candidates.ranked[i]);
   }
-  return out;
+  return so_far;
 }
 
 double expected_cosine(const WideCandidates& candidates, const Widening& widening) {

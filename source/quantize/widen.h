@@ -78,8 +78,8 @@ Widening widen_further(const WideCandidates& candidates, Widening so_far, double
 // them add to the network's time, up to rung.share of that.
 Widening worth_widening(const WideCandidates& candidates, const WorthRung& rung);
 
-// The first `count` of them, whatever they are worth.
-Widening first_to_widen(const WideCandidates& candidates, size_t count);
+// The first `count` of those that `so_far` has not, whatever they are worth, on top of it.
+Widening first_to_widen(const WideCandidates& candidates, size_t count, Widening so_far = {});
 
 // The logits' cosine that the noise of those which are not taken amounts to.
 double expected_cosine(const WideCandidates& candidates, const Widening& widening);

@@ -4,6 +4,7 @@
 
 #include "base/fixed.h"
 #include "base/text.h"
+#include "quantize/fold_wider.h"
 
 namespace octavo {
 
@@ -58,27 +59,49 @@ class Search {
     auto candidates = quantizer_.wide_candidates(out_.folded, true);
     if (!candidates) return candidates.error();
     candidates_ = *std::move(candidates);
-    return {};
+    if (bounds_.of_time() || !gains_by_widening(quantizer_, out_.folded)) return {};
+    auto usual = fold_wider(quantizer_, out_.folded, candidates_);
+    if (!usual) return usual.error();
+    usual_ = std::move(usual->widening);
+    if (usual_.tensors.empty()) return {};
+    return judge_and_add(point_of(1, usual_), std::move(usual->quantization), usual_.tensors);
   }
 
-  // The plan that takes the first `count` candidates; 0 was the beginning.
+  // What step `count` takes.
+  Widening widening(size_t count) const {
+    if (count == 0) return {};
+    return usual_.tensors.empty() ? first_to_widen(candidates_, count)
+                                  : first_to_widen(candidates_, count - 1, usual_);
+  }
+  size_t last_step() const {
+    if (usual_.tensors.empty()) return candidates_.ranked.size();
+    const auto left = std::count(usual_.taken.begin(), usual_.taken.end(), false);
+    return 1 + static_cast<size_t>(left);
+  }
+
+  FrontierPoint point_of(size_t count, const Widening& widening) const {
+    FrontierPoint point;
+    point.taken = count;
+    point.tensors = widening.tensors.size();
+    point.macs_share = widening.macs / std::max(1.0, candidates_.total_macs);
+    return point;
+  }
+
+  // The plan of step `count`; 0 was the beginning.
   Result<FrontierPoint> attempt(size_t count) {
     for (const FrontierPoint& known : out_.frontier) {
       if (known.taken == count) return known;
     }
-    FrontierPoint point;
-    const Widening widening = first_to_widen(candidates_, count);
-    point.taken = count;
-    point.tensors = widening.tensors.size();
-    point.macs_share = widening.macs / std::max(1.0, candidates_.total_macs);
+    const Widening wide = widening(count);
+    FrontierPoint point = point_of(count, wide);
     if (const FrontierPoint* known = remembered(count)) {
       point.judged = known->judged;
-      add(point, std::nullopt, widening.tensors);
+      add(point, std::nullopt, wide.tensors);
       return out_.frontier.back();
     }
-    auto folded = quantizer_.fold(widening.tensors, widening.copied);
+    auto folded = quantizer_.fold(wide.tensors, wide.copied);
     if (!folded) return folded.error();
-    const Status added = judge_and_add(point, *std::move(folded), widening.tensors);
+    const Status added = judge_and_add(point, *std::move(folded), wide.tensors);
     if (!added) return added.error();
     return out_.frontier.back();
   }
@@ -116,8 +139,8 @@ class Search {
 
   Status fold_best() {
     if (best_is_folded_) return {};
-    const Widening widening = first_to_widen(candidates_, best_.taken);
-    auto folded = quantizer_.fold(widening.tensors, widening.copied);
+    const Widening wide = widening(best_.taken);
+    auto folded = quantizer_.fold(wide.tensors, wide.copied);
     if (!folded) return folded.error();
     out_.folded = *std::move(folded);
     return {};
@@ -125,7 +148,7 @@ class Search {
 
   // Few candidates mostly do: 1, 3, 7, ... until they do, then between.
   Status least_accurate() {
-    size_t below = 0, most = candidates_.ranked.size(), enough = 0;
+    size_t below = 0, most = last_step(), enough = 0;
     for (size_t count = 1; below < most && enough == 0; count = std::min(2 * count + 1, most)) {
       const auto point = attempt(count);
       if (!point) return point.error();
@@ -188,7 +211,7 @@ class Search {
     if (!is_in_time(best_)) return text + ": bytes alone are too slow on this machine already";
     const FrontierPoint& widest = out_.frontier.back();
     if (is_accurate(widest)) return concat(text, "; it takes ", figures(widest));
-    if (widest.taken == candidates_.ranked.size()) {
+    if (widest.taken == last_step()) {
       return text + ": nothing more can have 16 bits; what is left is the rounding of weights to 8";
     }
     return concat(text, "; more 16-bit tensors would take longer than was asked");
@@ -199,6 +222,7 @@ class Search {
   const Judge& judge_;
   const SearchMemory& memory_;
   WideCandidates candidates_;
+  Widening usual_;  // of build's own; nothing where time is bounded
   FrontierPoint best_;
   bool best_is_folded_ = false;
   Found out_;

@@ -1,10 +1,11 @@
 // Bounds: which tensors need 16 bits for a plan to keep to what its user asked of it.
 //
-// Candidates are taken in the order of what their rounding does to the logits for the
-// multiply-accumulates that read them (quantize/widen.h), so that a plan is named by how many of
-// them it takes, accuracy grows with that number and so does time. The search looks for the least
-// number that keeps the bounds of accuracy; where there are bounds of time alone, for the greatest
-// that keeps those.
+// Candidates are taken in the order of what their rounding does to the logits for the time that 16
+// bits add (quantize/widen.h), so that a plan is named by how many of them it takes, accuracy grows
+// with that number and so does time. The search looks for the least number that keeps the bounds of
+// accuracy; where there are bounds of time alone, for the greatest that keeps those. Without bounds
+// of time the first step from bytes is what `build` gives 16 bits by itself: who asks for accuracy
+// gets no less than who does not.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +40,7 @@ struct Judgement {
 using Judge = std::function<Result<Judgement>(const Plan& plan)>;
 
 struct FrontierPoint {
-  size_t taken = 0;       // candidates
+  size_t taken = 0;       // steps from bytes alone
   size_t tensors = 0;     // that they hold
   double macs_share = 0;  // of all multiply-accumulates, that read these
   Judgement judged;
