@@ -125,6 +125,10 @@ Status check_bounds(const BuildOptions& options) {
   if (options.search_file.resume && options.search_file.path.empty()) {
     return usage_error("--resume needs the plan's name: what was tried lies beside it");
   }
+  if (options.search_file.write) {
+    const Status possible = check_search_file(options.search_file.path);
+    if (!possible) return possible;
+  }
   if (options.all_int16) {
     return usage_error("--all-int16 leaves no 16 bits to search with: give bounds, or that");
   }
@@ -163,9 +167,10 @@ Result<std::vector<Sample>> evaluation_samples(const Model& model, const BuildOp
 }
 
 // Of their bytes and labels; those that cannot be read judge nothing.
-Result<std::string> digest_of(const std::vector<Sample>& samples) {
+Result<std::string> digest_of(const std::vector<Sample>& samples, const std::atomic<bool>* stop) {
   std::string text;
   for (const Sample& sample : samples) {
+    if (stop != nullptr && *stop) return Error{ErrorKind::interrupted, "interrupted"};
     const auto bytes = read_sample(sample);
     if (!bytes) continue;
     const auto digest = sha256_hex(*bytes);
@@ -223,10 +228,11 @@ Result<Found> search_by_file(const SearchFile& file, const CalibrationKey& key,
   auto found = search_bounds(quantizer, bounds, judge, memory);
   const bool is_cut = !found && found.error().kind == ErrorKind::interrupted;
   if (!is_cut || tried.empty() || file.path.empty() || !file.write) return found;
-  if (const Status saved = save_search(file.path, key, tried); !saved) return saved.error();
+  const Status saved = save_search(file.path, key, tried);
   return Error{ErrorKind::interrupted,
-               concat("interrupted; ", quoted(file.path), " keeps what ", tried.size(),
-                      " plans were judged to be, and --resume goes on there")};
+               saved ? concat("interrupted; ", quoted(file.path), " keeps what ", tried.size(),
+                              " plans were judged to be, and --resume goes on there")
+                     : concat("interrupted; what was tried is lost: ", saved.error().message)};
 }
 
 Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
@@ -239,9 +245,15 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   const size_t pictures_there = feed.count / feed.views;
   const size_t judges = by_calibration ? pictures_there : samples->size();
   if (const Status enough = check_judges(options.bounds, judges); !enough) return enough.error();
-  auto digest = by_calibration ? Result<std::string>("those that calibrate") : digest_of(*samples);
-  if (!digest) return digest.error();
-  key.push_back({"set of pictures that judge", *std::move(digest)});
+  // Steps of a search are other plans where time is bounded (search.h).
+  key.push_back({"kind of bounds", options.bounds.of_time() ? "of time" : "of accuracy alone"});
+  const SearchFile& file = options.search_file;
+  if (!file.path.empty() && (file.write || file.resume)) {
+    auto digest = by_calibration ? Result<std::string>("those that calibrate")
+                                 : digest_of(*samples, how_to_quantize.stop);
+    if (!digest) return digest.error();
+    key.push_back({"set of pictures that judge", *std::move(digest)});
+  }
   const auto quantizer = Quantizer::create(model.graph(), how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
   JudgeInputs inputs = by_calibration ? inputs_that_judge(pictures, *quantizer, pictures_there)
@@ -253,7 +265,7 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   if (const Status enough = check_judges(options.bounds, judge->pictures()); !enough) {
     return enough.error();
   }
-  auto found = search_by_file(options.search_file, key, *quantizer, options.bounds,
+  auto found = search_by_file(file, key, *quantizer, options.bounds,
                               judge_as_written(*judge, model), judge->pictures());
   if (!found) return found.error();
   report = {std::move(found->frontier), found->chosen, std::move(found->missed)};

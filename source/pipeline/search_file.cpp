@@ -36,6 +36,17 @@ std::string search_file_of(const std::string& plan_path) {
   return plan_path.empty() ? "" : plan_path + ".search";
 }
 
+Status check_search_file(const std::string& path) {
+  std::error_code problem;
+  if (path.empty() || !std::filesystem::exists(path, problem)) return {};
+  const auto first = read_file_part(path, 0, 8);
+  if (!first) return first.error();
+  if (kept::looks_like(kind, *first)) return {};
+  return rejected(concat(quoted(path),
+                         " is no search that Octavo kept, which has that name where a search for "
+                         "bounds is interrupted, and is left as it is: name the plan otherwise"));
+}
+
 Result<std::vector<FrontierPoint>> load_search(const std::string& path, const CalibrationKey& key,
                                                size_t pictures) {
   std::error_code problem;
@@ -68,6 +79,7 @@ Result<std::vector<FrontierPoint>> load_search(const std::string& path, const Ca
 
 Status save_search(const std::string& path, const CalibrationKey& key,
                    const std::vector<FrontierPoint>& tried) {
+  if (const Status possible = check_search_file(path); !possible) return possible;
   kept::Writer writer = kept::begin(kind);
   writer(key, tried);
   return write_file(path, kept::finish(std::move(writer)), true);

@@ -20,6 +20,8 @@ struct SearchFile {
 // OUT.octavo.search
 std::string search_file_of(const std::string& plan_path);
 
+// Before long work: that nothing of another kind has the name. It is never replaced.
+Status check_search_file(const std::string& path);
 // What the file keeps under the key, judged on so many pictures.
 Result<std::vector<FrontierPoint>> load_search(const std::string& path, const CalibrationKey& key,
                                                size_t pictures);

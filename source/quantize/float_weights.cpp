@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
 
 #include "quantize/roundings.h"
@@ -50,7 +51,8 @@ std::vector<float> in_words(const Tensor& weight) {
   for (size_t o = 0; o < static_cast<size_t>(weight.shape[0]); ++o) {
     float largest = 0;
     for (const float w : row_of(weight, o)) largest = std::max(largest, std::fabs(w));
-    const float scale = largest > 0 ? largest / most : 1.0f;
+    // Rows that are next to nothing become nothing.
+    const float scale = std::max(largest / most, std::numeric_limits<float>::min());
     for (const float w : row_of(weight, o)) out.push_back(std::rint(w / scale) * scale);
   }
   return out;

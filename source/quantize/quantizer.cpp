@@ -118,25 +118,40 @@ Result<Quantization> Quantizer::fold(std::span<const TensorId> wide,
 Result<WideCandidates> Quantizer::wide_candidates(const Quantization& folded,
                                                   bool with_copies) const {
   const Stopwatch watch;
-  const bool by_halves = feed_->views > 1 && feed_->count > feed_->views;
-  auto out = by_halves ? candidates_by_halves(with_copies)
-                       : rank_wide_candidates(inputs(*network_, *calibration_, {}), folded,
-                                              calibration_->readable, with_copies);
+  auto out = pictures_read() > 1
+                 ? candidates_by_halves(folded, with_copies)
+                 : rank_wide_candidates(inputs(*network_, *calibration_, {}), folded,
+                                        calibration_->readable, with_copies);
   if (out) {
     tell(options_, {"widen", out->ranked.size(), "tensors ranked", watch.milliseconds()});
   }
   return out;
 }
 
+// That are fed in views; else 0.
+size_t Quantizer::pictures_read() const {
+  const std::vector<size_t>& readable = calibration_->readable;
+  if (!sees_few_pictures() || readable.empty()) return 0;
+  size_t out = 1;
+  for (size_t i = 1; i < readable.size(); ++i) {
+    out += readable[i] / feed_->views != readable[i - 1] / feed_->views;
+  }
+  return out;
+}
+
 // What few pictures do not show is clipped, and no picture of theirs tells how much that is. So one
 // in two makes the ranges and the others are rounded by them.
-Result<WideCandidates> Quantizer::candidates_by_halves(bool with_copies) const {
+Result<WideCandidates> Quantizer::candidates_by_halves(const Quantization& folded,
+                                                       bool with_copies) const {
   const size_t views = feed_->views;
+  const std::vector<size_t>& readable = calibration_->readable;
   std::vector<size_t> makers, judges;
-  for (const size_t i : calibration_->readable) {
-    (i / views % 2 == 0 ? makers : judges).push_back(i);
+  bool makes = false;
+  for (size_t i = 0; i < readable.size(); ++i) {
+    const bool is_next = i == 0 || readable[i] / views != readable[i - 1] / views;
+    makes = is_next ? !makes : makes;
+    (makes ? makers : judges).push_back(readable[i]);
   }
-  if (makers.empty() || judges.empty()) return rejected("no two of the pictures can be read");
   CalibrationFeed half;
   half.count = makers.size();
   half.views = views;
@@ -148,12 +163,15 @@ Result<WideCandidates> Quantizer::candidates_by_halves(bool with_copies) const {
   if (!calibration) return calibration.error();
   PassInputs in = inputs(*network_, *calibration, {});
   in.feed = &half;
+  for (TensorId t = 0; t < in.types.size(); ++t) {  // what it has 16 bits for already
+    if (folded.tensors[t].type == ElementType::i16) in.types[t] = ElementType::i16;
+  }
   // Ranges are what is asked for.
   static const std::string disabled[] = {"compensation", "bias-correction", "report"};
-  const auto folded = run_passes(in, disabled, {});
-  if (!folded) return folded.error();
+  const auto by_half = run_passes(in, disabled, {});
+  if (!by_half) return by_half.error();
   in.feed = feed_;
-  auto out = rank_wide_candidates(in, *folded, judges, with_copies);
+  auto out = rank_wide_candidates(in, *by_half, judges, with_copies);
   if (out) out->of_other_pictures = true;
   return out;
 }

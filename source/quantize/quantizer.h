@@ -34,7 +34,7 @@ class Quantizer {
   // convolutions read a copy in bytes of those that are `copied` (byte_copies.h).
   Result<Quantization> fold(std::span<const TensorId> wide = {},
                             std::span<const TensorId> copied = {}) const;
-  // `folded` is fold()'s, without copies. with_copies: as rank_wide_candidates (widen.h). Where few
+  // `folded` is fold()'s, maybe with some that are wide already, without copies. with_copies: as rank_wide_candidates (widen.h). Where few
   // pictures calibrate, ranges of half of them are judged on the other half.
   Result<WideCandidates> wide_candidates(const Quantization& folded,
                                          bool with_copies = false) const;
@@ -55,7 +55,8 @@ class Quantizer {
   Quantizer(const Preprocess* how, const CalibrationFeed& feed, const QuantizeOptions& options)
       : how_(how), feed_(&feed), options_(options) {}
   Sweep sweep(const char* what) const;
-  Result<WideCandidates> candidates_by_halves(bool with_copies) const;
+  size_t pictures_read() const;
+  Result<WideCandidates> candidates_by_halves(const Quantization& folded, bool with_copies) const;
   Result<std::shared_ptr<const Calibration>> calibrated(const CalibrationStore* store) const;
   PassInputs inputs(const StepNetwork& network, const Calibration& calibration,
                     std::span<const TensorId> wide) const;

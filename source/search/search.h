@@ -4,8 +4,7 @@
 // bits add (quantize/widen.h), so that a plan is named by how many of them it takes, accuracy grows
 // with that number and so does time. The search looks for the least number that keeps the bounds of
 // accuracy; where there are bounds of time alone, for the greatest that keeps those. Without bounds
-// of time the first step from bytes is what `build` gives 16 bits by itself: who asks for accuracy
-// gets no less than who does not.
+// of time the first step from bytes is what `build` gives 16 bits by itself.
 #pragma once
 
 #include <cstddef>

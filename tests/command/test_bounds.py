@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from program import BINARY, make_network, make_pictures, run
+from program import BINARY, make_network, make_pictures, residual_network, run
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +95,17 @@ def test_bounds_that_say_nothing_are_refused(network, tmp_path, flags, code, tol
     assert not (tmp_path / "a.octavo").exists()
 
 
-# Bytes, everything, and what lies between: several plans are judged.
-SEARCH = ["--max-slowdown", "1.000001"]
+# Of a network that no plan agrees with on all pictures: several are judged.
+SEARCH = ["--min-agreement", "100", "--mean", "127.5,127.5,127.5", "--std", "60,60,60"]
 JUDGED = re.compile(r"judging the plan (\d+)/\1$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hard")
+    residual_network(folder / "model.onnx")
+    make_pictures(folder / "calibration", 128, 4711)
+    return folder
 
 
 def interrupted_search(network, plan):
@@ -115,29 +123,39 @@ def interrupted_search(network, plan):
     return process.wait(timeout=60), message
 
 
-def test_an_interrupted_search_is_resumed(network, tmp_path):
+def test_an_interrupted_search_is_resumed(hard, tmp_path):
     plan, kept = tmp_path / "a.octavo", tmp_path / "a.octavo.search"
-    code, message = interrupted_search(network, plan)
+    code, message = interrupted_search(hard, plan)
     assert code == 130 and "--resume" in message and not plan.exists() and kept.exists()
     half = kept.read_bytes()
-    done = build(network, plan, *SEARCH, "--resume", "--json")
+    done = build(hard, plan, *SEARCH, "--resume", "--json")
     frontier = searched(done)["frontier"]
     assert len(frontier) > 2
     assert len(JUDGED.findall(done.stderr)) == len(frontier) - 2, "two are known"
     assert plan.exists() and not kept.exists(), "it has come to its end"
     # What is known is as good as what is judged anew.
-    whole = searched(build(network, tmp_path / "b.octavo", "--min-agreement", 100, "--json"))["frontier"]
-    agreement = {p["int16"]: p["agreement"] for p in whole}
-    assert all(agreement.get(p["int16"], p["agreement"]) == p["agreement"] for p in frontier)
+    whole = build(hard, tmp_path / "b.octavo", *SEARCH, "--json")
+    kept_figures = [(p["int16"], p["agreement"]) for p in frontier]
+    assert kept_figures == [(p["int16"], p["agreement"]) for p in searched(whole)["frontier"]]
+    assert plan.read_bytes() == (tmp_path / "b.octavo").read_bytes()
 
-    for damaged, told in ((half[:40], "damaged or cut short"), (b"text", "does not begin as one")):
+    for damaged, told in ((half[:40], "damaged or cut short"), (half + b"x", "damaged or cut short")):
         kept.write_bytes(damaged)
-        done = build(network, plan, *SEARCH, "--resume", "--overwrite")
+        done = build(hard, plan, *SEARCH, "--resume", "--overwrite")
         assert done.returncode == 3 and told in done.stderr, done.stderr
     kept.write_bytes(half)
-    done = build(network, plan, *SEARCH, "--resume", "--overwrite", "--method", "max")
+    done = build(hard, plan, *SEARCH, "--resume", "--overwrite", "--method", "max")
     assert done.returncode == 3 and "another set of options" in done.stderr
+    done = build(hard, plan, *SEARCH, "--max-slowdown", 1000, "--resume", "--overwrite")
+    assert done.returncode == 3 and "another kind of bounds" in done.stderr
     assert kept.read_bytes() == half
+
+
+def test_a_file_with_the_name_of_a_search_is_left_as_it_is(network, tmp_path):
+    (tmp_path / "a.octavo.search").write_text("mine")
+    done = build(network, tmp_path / "a.octavo", *SEARCH)
+    assert done.returncode == 3 and "left as it is" in done.stderr and not (tmp_path / "a.octavo").exists()
+    assert (tmp_path / "a.octavo.search").read_text() == "mine"
 
 
 @pytest.mark.parametrize("flags, told", [

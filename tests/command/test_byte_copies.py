@@ -2,52 +2,15 @@
 
 import json
 
-import numpy
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from program import SEED, make_pictures, run
+from program import SEED, make_pictures, residual_network, run
 
 
 def answer(*arguments):
     done = run(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def residual_network(path, blocks=4, channels=16, wide=96):
-    """A stream in which a channel and the one `channels / 2` behind it are nearly the same, to which blocks of two pointwise
-    convolutions add little. The logits are differences of such two: what rounds the stream is most of their noise."""
-    random = numpy.random.default_rng(5)
-    nodes, weights = [], []
-
-    def conv(name, x, inputs, outputs, size=1, stride=1, gain=1.0):
-        kernel = random.normal(0, gain / (inputs * size * size) ** 0.5, (outputs, inputs, size, size))
-        bias = numpy.full(outputs, 0.1, numpy.float32)
-        if outputs == channels:
-            half = channels // 2
-            kernel[half:] = kernel[:half] + 0.01 * kernel[half:]
-        weights.append(numpy_helper.from_array(kernel.astype(numpy.float32), name + ".w"))
-        weights.append(numpy_helper.from_array(bias, name + ".b"))
-        nodes.append(helper.make_node("Conv", [x, name + ".w", name + ".b"], [name], name, strides=[stride] * 2, pads=[size // 2] * 4))
-        return name
-
-    def node(op, name, *inputs, **attributes):
-        nodes.append(helper.make_node(op, inputs, [name], name, **attributes))
-        return name
-
-    x = node("Relu", "stem.relu", conv("stem", "input", 3, channels, 3, 2))
-    for block in range(blocks):
-        inner = node("Relu", f"relu{block}", conv(f"expand{block}", x, channels, wide))
-        x = node("Add", f"add{block}", x, conv(f"project{block}", inner, wide, channels, gain=0.3))
-    x = node("Flatten", "flat", node("GlobalAveragePool", "pool", x))
-    head = random.normal(0, 1, (channels // 2, 4))
-    weights.append(numpy_helper.from_array(numpy.concatenate([head, -head]).astype(numpy.float32), "head.w"))
-    node("MatMul", "logits", x, "head.w")
-    graph = helper.make_graph(nodes, "residual", [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
-                              [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 4])], weights)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
 FLAGS = ["--mean", "127.5,127.5,127.5", "--std", "60,60,60"]

@@ -166,17 +166,19 @@ def test_compare_names_every_step(small):
 
 def test_what_compare_advises_is_what_build_gives(small, tmp_path):
     calibration = ["--calib", small.calibration, "--calib-cache", tmp_path / "kept"]
-    advice = answer("compare", small.model, small.plan, "--data", small.evaluation, "--no-flips", *calibration)["advice"]
+    plan = tmp_path / "bytes.octavo"
+    assert run("build", small.model, "-o", plan, *calibration, "--no-auto-int16").returncode == 0
+    advice = answer("compare", small.model, plan, "--data", small.evaluation, "--no-flips", *calibration)["advice"]
     tried, best = advice["tried"], advice["tried"][advice["best"]]
     assert advice["pictures"] == 40 and len(tried) > 1 and tried[0]["tensors"] == 0
     assert best["agreement"] == max(t["agreement"] for t in tried)
     widest = tmp_path / "widest.octavo"
     names = ["--int16", ",".join(tried[-1]["int16"]), "--no-auto-int16"]
     assert run("build", small.model, "-o", widest, *calibration, *names).returncode == 0
-    for plan, trial in ((small.plan, tried[0]), (widest, tried[-1])):
-        pair = answer("eval", small.model, plan, "--data", small.evaluation)["paired"][0]
+    for built, trial in ((plan, tried[0]), (widest, tried[-1])):
+        pair = answer("eval", small.model, built, "--data", small.evaluation)["paired"][0]
         assert pair["agree"] == pytest.approx(trial["agreement"])
-    text = run("compare", small.model, small.plan, "--data", small.evaluation, "--no-flips", *calibration).stdout
+    text = run("compare", small.model, plan, "--data", small.evaluation, "--no-flips", *calibration).stdout
     assert "tried on 40 pictures" in text and text.splitlines()[-1]
 
 
