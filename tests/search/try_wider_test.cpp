@@ -35,7 +35,7 @@ class TryWider : public ::testing::Test {
 
   const Graph graph_ = chain();
   const Preprocess how_ = small_preprocess();
-  const CalibrationFeed feed_ = pictures(24);
+  CalibrationFeed feed_ = pictures(24);
 };
 
 TEST_F(TryWider, TakesTheFewestOfThoseThatAgreeMost) {
@@ -84,6 +84,24 @@ TEST_F(TryWider, BeginsWithWhatThePlanHasAlready) {
   EXPECT_EQ(trials->best, 0u);
   EXPECT_EQ(serialize(judged.front()), serialize(present->plan));
   for (const WideTrial& trial : trials->tried) EXPECT_EQ(trial.nodes.front(), "relu3");
+}
+
+// Few pictures, whose ranges are judged by halves.
+TEST_F(TryWider, WhatThePlanHasAlreadyIsNotTakenAgain) {
+  feed_.views = 2;
+  const Quantizer bytes = quantizer();
+  const auto folded = bytes.fold();
+  ASSERT_TRUE(folded) << folded.error().message;
+  const auto ranked = bytes.wide_candidates(*folded);
+  ASSERT_TRUE(ranked) << ranked.error().message;
+  EXPECT_TRUE(ranked->of_other_pictures);
+  const std::vector<TensorId> first = ranked->ranked.front().tensors;
+  const auto wider = bytes.fold(first);
+  ASSERT_TRUE(wider) << wider.error().message;
+  const auto rest = bytes.wide_candidates(*wider);
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_EQ(rest->ranked.size(), ranked->ranked.size() - 1);
+  for (const WideCandidate& c : rest->ranked) EXPECT_NE(c.tensors, first);
 }
 
 TEST_F(TryWider, AJudgesErrorEndsIt) {
