@@ -189,8 +189,7 @@ std::optional<double> softmax_scale(const SoftmaxStep& step, double likely_scale
     return is_long ? long_exponentials(table) : std::vector<uint32_t>(table.begin(), table.end());
   };
   const std::vector<uint32_t> coarse = entries(step.coarse), fine = entries(step.fine);
-  // A scale that is not the tensor's is known as well as the tables tell it.
-  const double apart = is_long ? 64 : 1;
+  constexpr double apart = 1;  // half a rounding of an entry, and half of the one it is known by
   const auto gives_tables = [&](double scale) {
     for (size_t i = 0; i < fine.size(); ++i) {
       const auto at = static_cast<double>(i);
@@ -202,13 +201,20 @@ std::optional<double> softmax_scale(const SoftmaxStep& step, double likely_scale
     return true;
   };
   if (gives_tables(likely_scale)) return likely_scale;
-  // The tables' own: from the fine table's last entry, which a small scale leaves large.
-  for (const auto& [entry, steps] : {std::pair{fine.back(), 255.0}, std::pair{coarse[1], 256.0}}) {
-    if (entry == 0) continue;
-    const double scale = -std::log(entry / one) / steps;
-    if (scale > 0 && gives_tables(scale)) return scale;
+  // The tables' own: from the entry whose rounding leaves it least open, which is one of about 1/e.
+  double steps = 0, entry = 0;
+  const auto consider = [&](double at, uint32_t value) {
+    if (at * value <= steps * entry) return;
+    steps = at;
+    entry = value;
+  };
+  for (size_t i = 1; i < fine.size(); ++i) {
+    consider(static_cast<double>(i), fine[i]);
+    consider(static_cast<double>(256 * i), coarse[i]);
   }
-  return std::nullopt;
+  if (entry == 0) return std::nullopt;
+  const double scale = -std::log(entry / one) / steps;
+  return scale > 0 && gives_tables(scale) ? std::optional(scale) : std::nullopt;
 }
 
 namespace {

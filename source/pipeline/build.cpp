@@ -213,16 +213,11 @@ Judge judge_as_written(const PlanJudge& judge, const Model& model) {
   };
 }
 
-// search_bounds, from where another one was interrupted and kept if it is interrupted itself.
+// search_bounds, which goes on from `known` and is kept if it is interrupted.
 Result<Found> search_by_file(const SearchFile& file, const CalibrationKey& key,
-                             const Quantizer& quantizer, const Bounds& bounds, const Judge& judge,
-                             size_t judges) {
-  SearchMemory memory;
-  if (file.resume) {
-    auto known = load_search(file.path, key, judges);
-    if (!known) return known.error();
-    memory.known = *std::move(known);
-  }
+                             std::vector<FrontierPoint> known, const Quantizer& quantizer,
+                             const Bounds& bounds, const Judge& judge) {
+  SearchMemory memory{std::move(known), {}};
   std::vector<FrontierPoint> tried = memory.known;
   memory.tried = [&](const FrontierPoint& point) { tried.push_back(point); };
   auto found = search_bounds(quantizer, bounds, judge, memory);
@@ -254,6 +249,8 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
     if (!digest) return digest.error();
     key.push_back({"set of pictures that judge", *std::move(digest)});
   }
+  auto known = file.resume ? load_search(file.path, key) : std::vector<FrontierPoint>{};
+  if (!known) return known.error();
   const auto quantizer = Quantizer::create(model.graph(), how, feed, how_to_quantize, store);
   if (!quantizer) return quantizer.error();
   JudgeInputs inputs = by_calibration ? inputs_that_judge(pictures, *quantizer, pictures_there)
@@ -265,8 +262,8 @@ Result<Quantized> search_plan(const Model& model, const BuildOptions& options,
   if (const Status enough = check_judges(options.bounds, judge->pictures()); !enough) {
     return enough.error();
   }
-  auto found = search_by_file(file, key, *quantizer, options.bounds,
-                              judge_as_written(*judge, model), judge->pictures());
+  auto found = search_by_file(file, key, *std::move(known), *quantizer, options.bounds,
+                              judge_as_written(*judge, model));
   if (!found) return found.error();
   report = {std::move(found->frontier), found->chosen, std::move(found->missed)};
   return quantizer->finish(std::move(found->folded));

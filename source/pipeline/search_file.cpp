@@ -19,11 +19,10 @@ Error about(const std::string& path, const Error& error) {
   return {error.kind, concat("--resume: ", quoted(path), ": ", error.message)};
 }
 
-bool is_sound(const FrontierPoint& point, size_t pictures) {
+bool is_sound(const FrontierPoint& point) {
   const Judgement& judged = point.judged;
   const auto is_share = [](double percent) { return percent >= -100 && percent <= 100; };
-  return judged.pictures == pictures && is_share(judged.agreement) &&
-         (!judged.drop || is_share(*judged.drop)) && judged.ms >= 0 && std::isfinite(judged.ms);
+  return judged.pictures > 0 && is_share(judged.agreement) && (!judged.drop || is_share(*judged.drop)) && judged.ms >= 0 && std::isfinite(judged.ms);
 }
 
 }  // namespace
@@ -47,8 +46,7 @@ Status check_search_file(const std::string& path) {
                          "bounds is interrupted, and is left as it is: name the plan otherwise"));
 }
 
-Result<std::vector<FrontierPoint>> load_search(const std::string& path, const CalibrationKey& key,
-                                               size_t pictures) {
+Result<std::vector<FrontierPoint>> load_search(const std::string& path, const CalibrationKey& key) {
   std::error_code problem;
   if (!std::filesystem::exists(path, problem)) {
     return usage_error(concat("--resume: there is no ", quoted(path),
@@ -62,7 +60,6 @@ Result<std::vector<FrontierPoint>> load_search(const std::string& path, const Ca
   std::vector<FrontierPoint> out;
   kept::Reader reader(*body);
   reader(found, out);
-  const auto sound = [&](const FrontierPoint& point) { return is_sound(point, pictures); };
   const std::string differing = differing_parts(found, key);
   if (!reader.is_whole()) {
     return about(path, rejected("a search whose lists do not fill its bytes: it is damaged"));
@@ -71,7 +68,7 @@ Result<std::vector<FrontierPoint>> load_search(const std::string& path, const Ca
     return about(path, rejected(concat("it is a search with another ", differing,
                                        "; build without --resume begins anew")));
   }
-  if (!std::all_of(out.begin(), out.end(), sound)) {
+  if (!std::all_of(out.begin(), out.end(), is_sound)) {
     return about(path, rejected("its figures are none that a search has: it is damaged"));
   }
   return out;

@@ -22,9 +22,8 @@ std::string search_file_of(const std::string& plan_path);
 
 // Before long work: that nothing of another kind has the name. It is never replaced.
 Status check_search_file(const std::string& path);
-// What the file keeps under the key, judged on so many pictures.
-Result<std::vector<FrontierPoint>> load_search(const std::string& path, const CalibrationKey& key,
-                                               size_t pictures);
+// What the file keeps under the key.
+Result<std::vector<FrontierPoint>> load_search(const std::string& path, const CalibrationKey& key);
 Status save_search(const std::string& path, const CalibrationKey& key,
                    const std::vector<FrontierPoint>& tried);
 // Of a search that has come to its end. A file of another kind stays.

@@ -173,17 +173,19 @@ struct L2NormalizeStep {
 };
 
 // input: x, one scale and zero point a tensor. d = max x - x[c] over the channels of the
-// pixel; e[c] = (coarse[d >> 8] * fine[d & 255] + 2^14) >> 15;
-// f = float(e[c]) * (multiplier[c] / float(sum e)).
+// pixel; e[c] = (coarse[d >> 8] * fine[d & 255] + 2^14) >> 15, or of long exponentials
+// (coarse[d >> 8] * fine[d & 255] + 2^29) >> 30; f = float(e[c]) * (multiplier[c] / float(sum e)).
 struct SoftmaxStep {
-  std::vector<uint16_t> coarse, fine;  // 256 entries: rint(2^15 exp(-256 i scale)), (-i scale)
+  // 256 numbers: rint(2^15 exp(-256 i scale)), (-i scale). Long ones are rint(2^30 ...), two
+  // entries each, the lower half first.
+  std::vector<uint16_t> coarse, fine;
   Epilogue epilogue;
 
   bool operator==(const SoftmaxStep&) const = default;
 };
-// Of quantized files: tables of 2^30 instead of 2^15, each entry in two of the arrays', the lower
-// half first, and e[c] = (coarse[d >> 8] * fine[d & 255] + 2^29) >> 30.
+// Of quantized files.
 bool has_long_exponentials(const SoftmaxStep& step);
+// The numbers of a table of long ones.
 std::vector<uint32_t> long_exponentials(const std::vector<uint16_t>& table);
 
 // inputs: a [n, h, w, k] of one scale and zero point, b [n, h, k, c], or [n, h, c, k] where

@@ -97,7 +97,7 @@ Status verify_operator(const StepPlace& at, const L2NormalizeStep& step, int32_t
 }
 
 Status verify_operator(const StepPlace& at, const SoftmaxStep& step) {
-  const bool is_long = step.fine.size() == 512;
+  const bool is_long = has_long_exponentials(step);
   if (const Status ok = verify_exponentials(at, "coarse", step.coarse, is_long); !ok) return ok;
   if (const Status ok = verify_exponentials(at, "fine", step.fine, is_long); !ok) return ok;
   const bool wide = at.input(0).type == ElementType::u16;  // distances twice as long

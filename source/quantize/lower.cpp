@@ -40,6 +40,11 @@ struct Units {
   double argument = 1, result = 1;
 };
 
+// Of a field that has one value for all channels or one for each.
+float of_channel(const std::vector<float>& values, size_t c) {
+  return values[values.size() == 1 ? 0 : c];
+}
+
 class Lowering {
  public:
   Lowering(const PassInputs& inputs, const Quantization& quantized)
@@ -265,12 +270,12 @@ class Lowering {
     copy.epilogue.lo = {levels_of(words.type).lo};
     copy.epilogue.hi = {levels_of(words.type).hi};
     copy.offset.clear();
-    const auto of = [](const std::vector<float>& v, size_t c) { return v[v.size() == 1 ? 0 : c]; };
+    const StoredConvolution stored = quantized_.convolution(s);
     for (size_t c = 0; c < rest.size(); ++c) {
-      ResidualShift shift = residual_shift(rest[c], of(epilogue.multiplier, c),
-                                           of(epilogue.residual_multiplier, c), most);
+      ResidualShift shift = residual_shift(rest[c], of_channel(epilogue.multiplier, c),
+                                           of_channel(epilogue.residual_multiplier, c), most);
       const int64_t bias = convolution.bias[c] + shift.bias;
-      if (!fits_accumulator(quantized_.convolution(s).row(c), bias, input.levels.hi, true)) {
+      if (!fits_accumulator(stored.row(c), bias, input.levels.hi, true)) {
         shift = {};
       }
       convolution.bias[c] += static_cast<int32_t>(shift.bias);
@@ -301,9 +306,8 @@ class Lowering {
     Epilogue& epilogue = std::get<ConvolutionStep>(out.op).epilogue;
     epilogue.has_residual = true;
     for (size_t c = 0; c < rest.size(); ++c) {
-      const auto& m = epilogue.multiplier;
       epilogue.residual_multiplier.push_back(
-          static_cast<float>((m.size() == 1 ? m[0] : m[c]) / per_unit));
+          static_cast<float>(of_channel(epilogue.multiplier, c) / per_unit));
     }
     out.inputs.push_back(index);
   }

@@ -170,11 +170,10 @@ class Search {
 
   Status most_in_time() {
     if (!is_in_time(best_)) return {};
-    size_t fits = 0, most = candidates_.ranked.size() + 1;
+    size_t fits = 0, most = last_step() + 1;
     while (most > fits + 1) {
-      const size_t count = most > candidates_.ranked.size() && fits == 0
-                               ? candidates_.ranked.size()
-                               : fits + (most - fits) / 2;
+      const size_t count =
+          most > last_step() && fits == 0 ? last_step() : fits + (most - fits) / 2;
       const auto point = attempt(count);
       if (!point) return point.error();
       (is_in_time(*point) ? fits : most) = count;

@@ -1,5 +1,7 @@
 """Quantized (QDQ) files: built without calibration, they compute what ONNX Runtime computes."""
 
+import functools
+
 import numpy
 import pytest
 
@@ -196,6 +198,14 @@ class Pairs(networks.Network):
         real = self.node("DequantizeLinear", [weights, *names], f"{name}.w.real", axis=0)
         pad = size // 2
         return self.node("Conv", [x, real], name, strides=[stride] * 2, pads=[pad] * 4, group=groups)
+
+    def conv_with_float_bias(self, x, name, inputs, outputs, largest, **how):
+        """Weights up to `largest`, and a bias that no pair rounds."""
+        self.integer_conv(x, name, inputs, outputs, **how)
+        shape = self.constants[f"{name}.w"].shape
+        self.constants[f"{name}.w"] = self.random.integers(-largest, largest + 1, shape).astype(numpy.int8)
+        self.nodes[-1].input.append(self.constant(f"{name}.b", self.random.normal(0, 0.3, outputs).astype(numpy.float32)))
+        return name
 
     def end(self, x, channels, scale, zero, kind=numpy.uint8):
         x = self.node("Flatten", self.node("GlobalAveragePool", x, "pool"), "flat", axis=1)
@@ -447,13 +457,8 @@ def test_unsigned_weights_far_from_their_middle_are_the_files(made, tmp_path):
 
 def test_biases_in_float_are_the_files(made, tmp_path):
     net = Pairs()
-
-    def conv(x, name, inputs, outputs, **how):
-        net.integer_conv(x, name, inputs, outputs, **how)
-        # Coarse units, as large as the output's steps: rounding a bias to them would move whole channels.
-        net.constants[f"{name}.w"] = net.random.integers(-2, 3, net.constants[f"{name}.w"].shape).astype(numpy.int8)
-        net.nodes[-1].input.append(net.constant(f"{name}.b", net.random.normal(0, 0.3, outputs).astype(numpy.float32)))
-        return name
+    # Coarse units, as large as the output's steps: rounding a bias to them would move whole channels.
+    conv = functools.partial(net.conv_with_float_bias, largest=2)
     x = net.pair("input", "input.pair", 0.5, 110)
     x = net.pair(net.node("Relu", conv(x, "stem", 3, 16, stride=2, scale=0.1), "stem.relu"), "stem.pair", 0.03, 0)
     x = net.pair(net.node("Relu", conv(x, "last", 16, 24, size=1, scale=0.7), "last.relu"), "last.pair", 0.02, 0)

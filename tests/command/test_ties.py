@@ -1,5 +1,7 @@
 """Every code of a quantized file's plan that is not the exact one is a tie (ties.py)."""
 
+import functools
+
 import numpy
 import pytest
 
@@ -106,13 +108,8 @@ def test_codes_of_attention_are_exact_but_for_ties(inputs, tmp_path, kind):
 def test_codes_of_convolutions_with_float_biases_are_exact_but_for_ties(inputs, tmp_path, adds):
     from onnx import save
     net = Pairs()
-
-    def conv(x, name, inputs, outputs, **how):
-        net.integer_conv(x, name, inputs, outputs, **how)
-        # Coarse units, a twentieth of the output's steps: rounding a bias to them would turn over every fortieth code.
-        net.constants[f"{name}.w"] = net.random.integers(-9, 10, net.constants[f"{name}.w"].shape).astype(numpy.int8)
-        net.nodes[-1].input.append(net.constant(f"{name}.b", net.random.normal(0, 0.3, outputs).astype(numpy.float32)))
-        return name
+    # Coarse units, a twentieth of the output's steps: rounding a bias to them would turn over every fortieth code.
+    conv = functools.partial(net.conv_with_float_bias, largest=9)
     x = net.pair("input", "input.pair", 0.04, 110)
     x = net.pair(net.node("Relu", conv(x, "stem", 3, 16, stride=2, scale=0.05), "stem.relu"), "stem.pair", 0.02, 0)
     y = conv(x, "deep", 16, 16, scale=0.1)

@@ -10,19 +10,16 @@
 namespace octavo::kernels::avx512 {
 namespace {
 
-struct Wide {
-  using Int = __m512i;
-  using Float = __m512;
-  static constexpr int lanes = 4, channels = 64, vector_bytes = 64;
+struct Wide : Zmm {
+  static constexpr int lanes = 4, channels = 64;
 
-  static OCTAVO_INLINE Int load(const void* p) { return _mm512_loadu_si512(p); }
-  static OCTAVO_INLINE void store(void* p, Int x) { _mm512_storeu_si512(p, x); }
+  using Zmm::store;
   static OCTAVO_INLINE void store(std::byte* p, Int x, int32_t count) {
-    if (count >= channels) return _mm512_storeu_si512(p, x);
+    if (count >= channels) return store(p, x);
     _mm512_mask_storeu_epi8(p, lanes64(count), x);
   }
   static OCTAVO_INLINE Int load_first(const std::byte* p, int32_t count) {
-    if (count >= channels) return _mm512_loadu_si512(p);
+    if (count >= channels) return load(p);
     return _mm512_maskz_loadu_epi8(lanes64(count), p);
   }
   static OCTAVO_INLINE Int low_bytes(Int a, Int b) { return _mm512_unpacklo_epi8(a, b); }
@@ -30,41 +27,14 @@ struct Wide {
   static OCTAVO_INLINE Int low_words(Int a, Int b) { return _mm512_unpacklo_epi16(a, b); }
   static OCTAVO_INLINE Int high_words(Int a, Int b) { return _mm512_unpackhi_epi16(a, b); }
   static OCTAVO_INLINE Int dot(Int sum, Int a, Int b) { return _mm512_dpbusd_epi32(sum, a, b); }
-  static OCTAVO_INLINE Int packs(Int a, Int b) { return _mm512_packs_epi32(a, b); }
   static OCTAVO_INLINE Int packus(Int a, Int b) { return _mm512_packus_epi16(a, b); }
   static OCTAVO_INLINE Int adds(Int a, Int b) { return _mm512_adds_epi16(a, b); }
-  template <int I>
-  static OCTAVO_INLINE Int spread_dword(Int a) {  // dword I of each lane to the whole lane
-    return _mm512_shuffle_epi32(a, static_cast<_MM_PERM_ENUM>(I * 0x55));
-  }
-  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm512_loadu_ps(p); }
-  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
-    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), multiplier));
-  }
-  static OCTAVO_INLINE Int none() { return _mm512_setzero_si512(); }
-  static OCTAVO_INLINE Int add(Int a, Int b) { return _mm512_add_epi32(a, b); }
-  static OCTAVO_INLINE Int subtract(Int a, Int b) { return _mm512_sub_epi32(a, b); }
-  static OCTAVO_INLINE Float scaled(Int x, Float multiplier) {
-    return _mm512_mul_ps(_mm512_cvtepi32_ps(x), multiplier);
-  }
-  static OCTAVO_INLINE Float add(Float a, Float b) { return _mm512_add_ps(a, b); }
-  static OCTAVO_INLINE Float clamp(Float x, Float lo, Float hi) {
-    return avx512::clamp(x, lo, hi);
-  }
-  static OCTAVO_INLINE Int rounded(Float x) { return _mm512_cvtps_epi32(x); }
 };
 
-struct Half {
-  using Int = __m256i;
-  using Float = __m256;
-  static constexpr int lanes = 2, channels = 32, vector_bytes = 32;
+struct Half : Ymm {
+  static constexpr int lanes = 2, channels = 32;
 
-  static OCTAVO_INLINE Int load(const void* p) {
-    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-  }
-  static OCTAVO_INLINE void store(void* p, Int x) {
-    _mm256_storeu_si256(static_cast<__m256i*>(p), x);
-  }
+  using Ymm::store;
   static OCTAVO_INLINE void store(std::byte* p, Int x, int32_t count) {
     if (count >= channels) return store(p, x);
     _mm256_mask_storeu_epi8(p, static_cast<__mmask32>(lanes64(count)), x);
@@ -78,28 +48,8 @@ struct Half {
   static OCTAVO_INLINE Int low_words(Int a, Int b) { return _mm256_unpacklo_epi16(a, b); }
   static OCTAVO_INLINE Int high_words(Int a, Int b) { return _mm256_unpackhi_epi16(a, b); }
   static OCTAVO_INLINE Int dot(Int sum, Int a, Int b) { return _mm256_dpbusd_epi32(sum, a, b); }
-  static OCTAVO_INLINE Int packs(Int a, Int b) { return _mm256_packs_epi32(a, b); }
   static OCTAVO_INLINE Int packus(Int a, Int b) { return _mm256_packus_epi16(a, b); }
   static OCTAVO_INLINE Int adds(Int a, Int b) { return _mm256_adds_epi16(a, b); }
-  template <int I>
-  static OCTAVO_INLINE Int spread_dword(Int a) {
-    return _mm256_shuffle_epi32(a, I * 0x55);
-  }
-  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
-  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
-    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier));
-  }
-  static OCTAVO_INLINE Int none() { return _mm256_setzero_si256(); }
-  static OCTAVO_INLINE Int add(Int a, Int b) { return _mm256_add_epi32(a, b); }
-  static OCTAVO_INLINE Int subtract(Int a, Int b) { return _mm256_sub_epi32(a, b); }
-  static OCTAVO_INLINE Float scaled(Int x, Float multiplier) {
-    return _mm256_mul_ps(_mm256_cvtepi32_ps(x), multiplier);
-  }
-  static OCTAVO_INLINE Float add(Float a, Float b) { return _mm256_add_ps(a, b); }
-  static OCTAVO_INLINE Float clamp(Float x, Float lo, Float hi) {
-    return _mm256_min_ps(_mm256_max_ps(x, lo), hi);
-  }
-  static OCTAVO_INLINE Int rounded(Float x) { return _mm256_cvtps_epi32(x); }
 };
 
 // The widest block that wastes no half of itself on channels that do not exist.
@@ -221,9 +171,9 @@ struct Saturation {
 
   OCTAVO_INLINE typename Vec::Int stored(const typename Vec::Int (&sum)[4]) const {
     const auto q01 =
-        Vec::packs(Vec::scale(sum[0], multiplier[0]), Vec::scale(sum[1], multiplier[1]));
+        Vec::packs(rounded_product<Vec>(sum[0], multiplier[0]), rounded_product<Vec>(sum[1], multiplier[1]));
     const auto q23 =
-        Vec::packs(Vec::scale(sum[2], multiplier[2]), Vec::scale(sum[3], multiplier[3]));
+        Vec::packs(rounded_product<Vec>(sum[2], multiplier[2]), rounded_product<Vec>(sum[3], multiplier[3]));
     return Vec::packus(Vec::adds(q01, zero01), Vec::adds(q23, zero23));
   }
 };
@@ -253,14 +203,11 @@ OCTAVO_INLINE Pair values_at(const BlockEpilogue<Vec>& e, const int32_t* sums, c
 // `low`, the others in `high`.
 OCTAVO_INLINE void store_block(const BlockEpilogue<Wide>& e, __m512i low, __m512i high,
                                std::byte* pixel) {
-  const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-  const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+  const Turns words = in_turn(low, high);
   const ElementType output = e.natural.output;
-  store_rounded(e.limits[0], output, _mm512_permutex2var_epi64(low, first, high), pixel, e.channel,
-                e.channels);
+  store_rounded(e.limits[0], output, words.first, pixel, e.channel, e.channels);
   if (e.channels > 32)
-    store_rounded(e.limits[1], output, _mm512_permutex2var_epi64(low, second, high), pixel,
-                  e.channel + 32, e.channels - 32);
+    store_rounded(e.limits[1], output, words.second, pixel, e.channel + 32, e.channels - 32);
 }
 OCTAVO_INLINE void store_block(const BlockEpilogue<Half>& e, __m256i low, __m256i high,
                                std::byte* pixel) {
@@ -331,8 +278,8 @@ struct Words {
   OCTAVO_INLINE void store(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
                            std::byte* pixel) const {
     store_block(
-        e, Vec::packs(Vec::scale(sum[0], multiplier[0]), Vec::scale(sum[1], multiplier[1])),
-        Vec::packs(Vec::scale(sum[2], multiplier[2]), Vec::scale(sum[3], multiplier[3])), pixel);
+        e, Vec::packs(rounded_product<Vec>(sum[0], multiplier[0]), rounded_product<Vec>(sum[1], multiplier[1])),
+        Vec::packs(rounded_product<Vec>(sum[2], multiplier[2]), rounded_product<Vec>(sum[3], multiplier[3])), pixel);
   }
 };
 

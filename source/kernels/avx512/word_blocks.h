@@ -10,54 +10,28 @@
 namespace octavo::kernels::avx512 {
 namespace {
 
-struct WideWords {
-  using Int = __m512i;
-  using Float = __m512;
-  static constexpr int channels = 32, vector_bytes = 64;
+struct WideWords : Zmm {
+  static constexpr int channels = 32;
 
-  static OCTAVO_INLINE Int load(const void* p) { return _mm512_loadu_si512(p); }
   static OCTAVO_INLINE Int dot(Int sum, Int a, Int b) { return _mm512_dpwssd_epi32(sum, a, b); }
-  template <int I>
-  static OCTAVO_INLINE Int spread_dword(Int a) {  // dword I of each lane to the whole lane
-    return _mm512_shuffle_epi32(a, static_cast<_MM_PERM_ENUM>(I * 0x55));
-  }
   static OCTAVO_INLINE Int swap_lanes(Int a) {  // the two of each 16 channels
     return _mm512_permutex_epi64(a, 0x4e);
   }
-  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm512_loadu_ps(p); }
-  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
-    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), multiplier));
-  }
-  static OCTAVO_INLINE __m512i packs(Int low, Int high) { return _mm512_packs_epi32(low, high); }
+  static OCTAVO_INLINE __m512i words_of(Int low, Int high) { return packs(low, high); }
   static OCTAVO_INLINE void store_in_order(int32_t* to, Int low, Int high) {
-    // Quarters of both vectors in turn are the natural order.
-    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    _mm512_store_si512(to, _mm512_permutex2var_epi64(low, first, high));
-    _mm512_store_si512(to + 16, _mm512_permutex2var_epi64(low, second, high));
+    const Turns sums = in_turn(low, high);
+    _mm512_store_si512(to, sums.first);
+    _mm512_store_si512(to + 16, sums.second);
   }
 };
 
-struct HalfWords {
-  using Int = __m256i;
-  using Float = __m256;
-  static constexpr int channels = 16, vector_bytes = 32;
+struct HalfWords : Ymm {
+  static constexpr int channels = 16;
 
-  static OCTAVO_INLINE Int load(const void* p) {
-    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-  }
   static OCTAVO_INLINE Int dot(Int sum, Int a, Int b) { return _mm256_dpwssd_epi32(sum, a, b); }
-  template <int I>
-  static OCTAVO_INLINE Int spread_dword(Int a) {
-    return _mm256_shuffle_epi32(a, I * 0x55);
-  }
   static OCTAVO_INLINE Int swap_lanes(Int a) { return _mm256_permute4x64_epi64(a, 0x4e); }
-  static OCTAVO_INLINE Float load_floats(const float* p) { return _mm256_loadu_ps(p); }
-  static OCTAVO_INLINE Int scale(Int sum, Float multiplier) {
-    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), multiplier));
-  }
-  static OCTAVO_INLINE __m512i packs(Int low, Int high) {
-    return _mm512_zextsi256_si512(_mm256_packs_epi32(low, high));
+  static OCTAVO_INLINE __m512i words_of(Int low, Int high) {
+    return _mm512_zextsi256_si512(packs(low, high));
   }
   static OCTAVO_INLINE void store_in_order(int32_t* to, Int low, Int high) {
     auto* halves = reinterpret_cast<__m256i*>(to);
@@ -143,10 +117,10 @@ OCTAVO_INLINE void finish_word_block(const WordOutputs& o, const typename Vec::I
     std::byte* output = o.output;
     unroll<P>([&](auto p) __attribute__((always_inline)) {
       constexpr int i = decltype(p)::value;
-      store_rounded(
-          limits, type,
-          Vec::packs(Vec::scale(low[i], low_multiplier), Vec::scale(high[i], high_multiplier)),
-          output, channel, channels);
+      store_rounded(limits, type,
+                    Vec::words_of(rounded_product<Vec>(low[i], low_multiplier),
+                                  rounded_product<Vec>(high[i], high_multiplier)),
+                    output, channel, channels);
       output += step;
     });
     return;
