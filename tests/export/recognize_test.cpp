@@ -86,17 +86,30 @@ TEST(SoftmaxScale, IsThatOfTheTablesEvenWhereTheTensorSaysAnother) {
   EXPECT_NEAR(softmax_scale(softmax_of(0.003), 0.5).value(), 0.003, 1e-6);
 }
 
-TEST(SoftmaxScale, IsThatOfLongTables) {
+SoftmaxStep long_softmax_of(double scale) {
   SoftmaxStep step;
   for (int i = 0; i < 256; ++i) {
     for (const auto& [table, exponent] :
          {std::pair{&step.coarse, -256.0}, std::pair{&step.fine, -1.0}}) {
       const auto entry =
-          static_cast<uint32_t>(std::rint((1 << 30) * std::exp(exponent * i * 0.003)));
+          static_cast<uint32_t>(std::rint((1 << 30) * std::exp(exponent * i * scale)));
       table->push_back(static_cast<uint16_t>(entry));
       table->push_back(static_cast<uint16_t>(entry >> 16));
     }
   }
+  return step;
+}
+
+// Of 16-bit tensors of a small range, and of bytes of a large one.
+TEST(SoftmaxScale, IsFoundHoweverSmallOrLarge) {
+  for (const double scale : {3e-7, 1e-6, 9e-6, 4e-4, 0.003, 0.02, 0.3, 2.0}) {
+    EXPECT_NEAR(softmax_scale(softmax_of(scale), 7).value_or(0), scale, 1e-3 * scale);
+    EXPECT_NEAR(softmax_scale(long_softmax_of(scale), 7).value_or(0), scale, 1e-6 * scale);
+  }
+}
+
+TEST(SoftmaxScale, IsThatOfLongTables) {
+  SoftmaxStep step = long_softmax_of(0.003);
   EXPECT_EQ(softmax_scale(step, 0.003), 0.003);
   EXPECT_NEAR(softmax_scale(step, 0.5).value(), 0.003, 1e-10);
   step.fine[300] = static_cast<uint16_t>(step.fine[300] + 100);
