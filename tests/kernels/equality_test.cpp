@@ -33,7 +33,7 @@ void square(Random& random, ConvolutionShape& s, std::initializer_list<int32_t> 
 
 ConvolutionShape random_shape(Random& random) {
   ConvolutionShape s;
-  switch (random.between(0, 9)) {
+  switch (random.between(0, 10)) {
     case 0:
     case 1:  // pointwise
       s.input_channels = any_channels(random);
@@ -79,6 +79,11 @@ ConvolutionShape random_shape(Random& random) {
       square(random, s, {1, 3, 3, 5});
       break;
     }
+    case 10:  // dense 3x3, of channels enough for another arithmetic to pay
+      s.input_channels = random.one_of({random.between(16, 60), 113, 128, 200, 257});
+      s.output_channels = random.between(9, 40);
+      s.kernel_h = s.kernel_w = 3;
+      break;
   }
   s.input = random.one_of({ElementType::u8, ElementType::u8, ElementType::u8, ElementType::u8,
                            ElementType::u8, ElementType::u8, ElementType::u8, ElementType::i16,
@@ -184,7 +189,7 @@ struct ConvolutionCase {
 
   ConvolutionCase(Random& random, const ConvolutionShape& s)
       : shape(s),
-        rows(random.between(1, 4)),
+        rows(random.chance(80) ? random.between(1, 4) : random.between(5, 11)),
         width(random.chance(70) ? random.between(1, 20) : random.between(1, 70)),
         weights(random_weights(random, s)),
         epilogue(random, s.output_channels, s.output, s.activation, weights.typical, s.has_residual,

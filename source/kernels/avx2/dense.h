@@ -61,23 +61,9 @@ OCTAVO_INLINE void finish_tile(const Outputs& o, const __m256i (&sum)[P][V]) {
   finish_any(o, sums, P, V);
 }
 
-// A Dot here has
-//   element_bytes            of a value: a step is the values of four bytes
-//   takes, is_restaged, stage
-//   weights(p)               of a step, as dot reads them
-//   dot(sum, values, weights)
-template <class Dot>
-struct Tiles : Dot {
-  static constexpr int32_t block = 8, blocks = 2, pixels = 6;  // 12 of 16 registers are sums
-  static constexpr int32_t step = 4 / Dot::element_bytes, together = step;
-  static constexpr bool shifted = false;
+// What a tile of up to 16 channels stores.
+struct Storing {
   using Outputs = avx2::Outputs;
-
-  // Of a step: [8 channels][step].
-  static int32_t place(int32_t k, int32_t lane, int32_t) {
-    return k / step * 8 * step + lane * step + k % step;
-  }
-  static bool needs_care(const int8_t*, int32_t) { return false; }
 
   static Outputs outputs_of(const ConvolutionArguments& a) {
     Outputs o{};
@@ -94,6 +80,25 @@ struct Tiles : Dot {
     return saturation_clamps(k.epilogue, k.shape.has_residual, channel, count) &&
            saturation_clamps(k.epilogue, k.shape.has_residual, channel + 8, count - 8);
   }
+};
+
+// A Dot here has
+//   element_bytes            of a value: a step is the values of four bytes
+//   takes, is_restaged, stage
+//   weights(p)               of a step, as dot reads them
+//   dot(sum, values, weights)
+template <class Dot>
+struct Tiles : Dot, Storing {
+  static constexpr int32_t block = 8, blocks = 2, pixels = 6;  // 12 of 16 registers are sums
+  static constexpr int32_t step = 4 / Dot::element_bytes, together = step;
+  static constexpr bool shifted = false;
+
+  // Of a step: [8 channels][step].
+  static int32_t place(int32_t k, int32_t lane, int32_t) {
+    return k / step * 8 * step + lane * step + k % step;
+  }
+  static bool needs_care(const int8_t*, int32_t) { return false; }
+
   template <int V, int P>
   static OCTAVO_INLINE void compute(const Operands& o, const Outputs& outputs) {
     __m256i sum[P][V];
