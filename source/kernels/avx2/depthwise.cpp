@@ -70,58 +70,69 @@ void finish_tile(const Strip& s, const int32_t* sums, int32_t rows, int32_t x, i
   });
 }
 
-// R rows by X columns of 16 channels, from output column x of the strip on.
+// R rows of 16 channels, output columns [begin, end) of the strip, X at a time.
 template <int R, int X>
-void compute(const Strip& s, int32_t x) {
-  __m256i sum[R][X][2];
-  unroll<2 * R * X>([&](auto i) __attribute__((always_inline)) {
-    constexpr int n = decltype(i)::value;
-    sum[n / 2 / X][n / 2 % X][n % 2] = load(s.bias + n % 2 * 32);
-  });
-  const std::byte* first = s.columns + x * s.output_step;
-  ptrdiff_t tap = 0;
-  for (int32_t g = 0; g < s.row_pairs; ++g)
-    for (int32_t kx = 0; kx < s.kernel_w; ++kx, tap += 64) {
-      const std::byte* from = first + kx * s.tap_step + g * 64;
-      unroll<2>([&](auto v2) __attribute__((always_inline)) {
-        constexpr int v = decltype(v2)::value;
-        __m256i w[R];
-        unroll<R>([&](auto r) __attribute__((always_inline)) {
-          w[decltype(r)::value] = load(s.weights[decltype(r)::value] + tap + v * 32);
-        });
-        unroll<X>([&](auto i) __attribute__((always_inline)) {
-          constexpr int column = decltype(i)::value;
-          const __m256i data = load(from + column * s.output_step + v * 32);
-          unroll<R>([&](auto r2) __attribute__((always_inline)) {
-            constexpr int r = decltype(r2)::value;
-            sum[r][column][v] = dot(sum[r][column][v], data, w[r]);
+void compute(const Strip& strip, int32_t begin, int32_t end) {
+  const Strip s = strip;  // or it would be read again after every store
+  const Saturation<2> saturation(*s.epilogue, s.channel);
+  for (int32_t x = begin; x < end; x += X) {
+    __m256i sum[R][X][2];
+    unroll<2 * R * X>([&](auto i) __attribute__((always_inline)) {
+      constexpr int n = decltype(i)::value;
+      sum[n / 2 / X][n / 2 % X][n % 2] = load(s.bias + n % 2 * 32);
+    });
+    const std::byte* first = s.columns + x * s.output_step;
+    ptrdiff_t tap = 0;
+    for (int32_t g = 0; g < s.row_pairs; ++g)
+      for (int32_t kx = 0; kx < s.kernel_w; ++kx, tap += 64) {
+        const std::byte* from = first + kx * s.tap_step + g * 64;
+        unroll<2>([&](auto v2) __attribute__((always_inline)) {
+          constexpr int v = decltype(v2)::value;
+          __m256i w[R];
+          unroll<R>([&](auto r) __attribute__((always_inline)) {
+            w[decltype(r)::value] = load(s.weights[decltype(r)::value] + tap + v * 32);
+          });
+          unroll<X>([&](auto i) __attribute__((always_inline)) {
+            constexpr int column = decltype(i)::value;
+            __m256i data = load(from + column * s.output_step + v * 32);
+            if constexpr (R > 1) keep_in_register(data);  // both rows read it
+            unroll<R>([&](auto r2) __attribute__((always_inline)) {
+              constexpr int r = decltype(r2)::value;
+              sum[r][column][v] = dot(sum[r][column][v], data, w[r]);
+            });
           });
         });
+      }
+    if (s.saturates) {
+      unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+        constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
+        saturation.template store<false>(*s.epilogue, sum[r][column][0], sum[r][column][1], nullptr,
+                                         s.output[r] + (x + column) * s.output_bytes, s.channel,
+                                         s.channels);
       });
+      continue;
     }
-  if (s.saturates) {
-    const Saturation<2> saturation(*s.epilogue, s.channel);
-    unroll<R * X>([&](auto i) __attribute__((always_inline)) {
-      constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
-      saturation.template store<false>(*s.epilogue, sum[r][column][0], sum[r][column][1], nullptr,
-                                       s.output[r] + (x + column) * s.output_bytes, s.channel,
-                                       s.channels);
+    alignas(32) int32_t sums[R * X * 16];
+    unroll<2 * R * X>([&](auto i) __attribute__((always_inline)) {
+      constexpr int n = decltype(i)::value;
+      _mm256_store_si256(reinterpret_cast<__m256i*>(sums + n * 8),
+                         sum[n / 2 / X][n / 2 % X][n % 2]);
     });
-    return;
+    finish_tile(s, sums, R, x, X);
   }
-  alignas(32) int32_t sums[R * X * 16];
-  unroll<2 * R * X>([&](auto i) __attribute__((always_inline)) {
-    constexpr int n = decltype(i)::value;
-    _mm256_store_si256(reinterpret_cast<__m256i*>(sums + n * 8), sum[n / 2 / X][n / 2 % X][n % 2]);
-  });
-  finish_tile(s, sums, R, x, X);
 }
 
-using Compute = void (*)(const Strip&, int32_t x);
-
-constexpr int32_t most_columns[2] = {4, 3};  // for one row and for two
-constexpr Compute computes[2][4] = {{compute<1, 1>, compute<1, 2>, compute<1, 3>, compute<1, 4>},
-                                    {compute<2, 1>, compute<2, 2>, compute<2, 3>, nullptr}};
+// Whole tiles, then the columns that are left.
+template <int R, int X>
+void compute_strip(const Strip& s, int32_t width) {
+  const int32_t whole = width / X * X;
+  compute<R, X>(s, 0, whole);
+  if constexpr (X > 1) {
+    static constexpr void (*rest[])(const Strip&, int32_t, int32_t) = {compute<R, 1>, compute<R, 2>,
+                                                                       compute<R, 3>};
+    if (whole < width) rest[width - whole - 1](s, whole, width);
+  }
+}
 
 // Two rows of 16 channels of `count` pixels, as pairs of words.
 void interleave_words(const std::byte* upper, const std::byte* lower, ptrdiff_t pixel_bytes,
@@ -149,7 +160,7 @@ void interleave_bytes(const std::byte* upper, const std::byte* lower, ptrdiff_t 
 // Output rows r .. r + rows - 1 (one or two) of the strip's block.
 void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t rows, Strip& s) {
   const ConvolutionShape& shape = a.constants->shape;
-  const int32_t last_row = shape.kernel_h - 1 + (rows - 1), most = most_columns[rows - 1];
+  const int32_t last_row = shape.kernel_h - 1 + (rows - 1);
   for (int32_t x = 0; x < a.output_width; x += l.strip) {
     const int32_t width = smaller(l.strip, a.output_width - x);
     const ptrdiff_t first = static_cast<ptrdiff_t>(x) * shape.stride_w * a.input.pixel_bytes +
@@ -167,11 +178,7 @@ void run_rows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t
       s.residual[i] =
           shape.has_residual ? a.residual.row[r + i] + x * a.residual.pixel_bytes : nullptr;
     }
-    const int32_t tiles = divide_up(width, most);
-    for (int32_t i = 0; i < tiles; ++i) {
-      const int32_t from = part_begin(i, width, tiles), to = part_begin(i + 1, width, tiles);
-      computes[rows - 1][to - from - 1](s, from);
-    }
+    rows == 1 ? compute_strip<1, 4>(s, width) : compute_strip<2, 3>(s, width);
   }
 }
 

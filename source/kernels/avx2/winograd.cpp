@@ -164,9 +164,7 @@ size_t prepared_bytes(const ConvolutionShape& s) {
 }
 
 void prepare(const ConvolutionConstants& k, std::byte* prepared) {
-  for (int32_t c = 0; c < k.shape.output_channels; c += block)
-    *prepared++ = static_cast<std::byte>(
-        Storing::is_plain(k, c, smaller(k.shape.output_channels - c, block)));
+  Storing::prepare(k, prepared);
 }
 
 // A rectangle of tiles at a time: several rows of them where they are short.
@@ -352,18 +350,6 @@ OCTAVO_INLINE void sum_tile(const int32_t* sums, const int32_t* bias, bool adds,
   });
 }
 
-template <int P>
-void store_row(const int32_t* sums, const Storing::Outputs& o) {
-  __m256i sum[P][2];
-  unroll<2 * P>([&](auto i) __attribute__((always_inline)) {
-    sum[decltype(i)::value / 2][decltype(i)::value % 2] = load(sums + decltype(i)::value * 8);
-  });
-  finish_tile(o, sum);
-}
-
-using StoreRow = void (*)(const int32_t*, const Storing::Outputs&);
-constexpr StoreRow store_pixels[] = {store_row<1>, store_row<2>, store_row<3>, store_row<4>};
-
 // The pixels of a tile that exist.
 void store_tile(const ConvolutionArguments& a, int32_t row, int32_t column, const int32_t* sums,
                 Storing::Outputs& o) {
@@ -377,7 +363,7 @@ void store_tile(const ConvolutionArguments& a, int32_t row, int32_t column, cons
     }
     o.output = output;
     o.residual = residual;
-    store_pixels[columns - 1](sums, o);
+    store_sums(sums, columns, o);
   }
 }
 
