@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/new_file.h"
+#include "base/pages.h"
 #include "base/text.h"
 
 namespace octavo {
@@ -26,7 +27,7 @@ Error cannot(const char* verb, const std::string& path, std::string_view reason)
 
 // Where the file is, or will be, when links are followed.
 Result<std::string> target_of(const std::string& path) {
-  struct stat link {};
+  struct stat link{};
   if (::lstat(path.c_str(), &link) != 0 || !S_ISLNK(link.st_mode)) return path;
   char* real = ::realpath(path.c_str(), nullptr);
   if (real == nullptr) {
@@ -44,7 +45,7 @@ std::string folder_of(const std::string& path) {
 }
 
 Status check_target(const std::string& path, const std::string& target, bool overwrite) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(target.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode)) {
       return cannot("write", path,
@@ -94,7 +95,7 @@ Result<KeptFile> KeptFile::open(const std::string& path) {
   // Without O_NONBLOCK a pipe that nobody writes to would be waited for, not refused.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return cannot("open", path, system_reason());
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) return cannot("read", path, system_reason());
   if (S_ISDIR(info.st_mode)) return rejected(concat(quoted(path), " is a folder, not a file"));
   if (!S_ISREG(info.st_mode)) return rejected(concat(quoted(path), " is not a regular file"));
@@ -102,7 +103,7 @@ Result<KeptFile> KeptFile::open(const std::string& path) {
 }
 
 Result<uint64_t> KeptFile::size() const {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file_.get(), &info) != 0) return cannot("read", path_, system_reason());
   return static_cast<uint64_t>(info.st_size);
 }
@@ -120,7 +121,7 @@ Result<std::vector<std::byte>> KeptFile::read(uint64_t most_bytes) const {
 Result<std::vector<std::byte>> KeptFile::read_part(uint64_t offset, uint64_t wanted) const {
   const auto there = size();
   if (!there) return there.error();
-  std::vector<std::byte> bytes(std::min(wanted, *there - std::min(offset, *there)));
+  auto bytes = vector_brought_in<std::byte>(std::min(wanted, *there - std::min(offset, *there)));
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::pread(file_.get(), bytes.data() + done, bytes.size() - done,
@@ -150,8 +151,7 @@ Result<std::vector<std::byte>> read_file_part(const std::string& path, uint64_t 
 }
 
 bool same_file(const std::string& a, const std::string& b) {
-  struct stat first {
-  }, second{};
+  struct stat first{}, second{};
   return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
@@ -166,7 +166,7 @@ Status write_file(const std::string& path, std::span<const std::byte> bytes, boo
   const auto target = target_of(path);
   if (!target) return target.error();
   if (const Status fine = check_target(path, *target, overwrite); !fine) return fine;
-  struct stat old {};
+  struct stat old{};
   const bool replaces = ::stat(target->c_str(), &old) == 0;
   remove_abandoned_files(folder_of(*target));
   for (const bool unnamed : {true, false}) {

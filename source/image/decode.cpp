@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/pages.h"
 #include "base/text.h"
 #include "image/orientation.h"
 
@@ -59,7 +60,8 @@ Result<Picture> new_picture(int64_t width, int64_t height, int64_t most) {
   picture.width = static_cast<int32_t>(width);
   picture.height = static_cast<int32_t>(height);
   picture.channels = 3;
-  picture.pixels.resize(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
+  picture.pixels =
+      vector_brought_in<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
   return picture;
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/float_mode.h"
+#include "base/pages.h"
 
 namespace octavo {
 
@@ -175,13 +176,13 @@ Picture resize_window(const RowSource& source, int32_t width, int32_t height,
   const size_t in_stride = static_cast<size_t>(across.source_end - across.source_first) * channels;
   const auto in_rows = static_cast<size_t>(down.source_end - down.source_first);
   Picture out{window.width, window.height, source.channels, {}};
-  out.pixels.resize(out_stride * static_cast<size_t>(window.height));
+  out.pixels = vector_brought_in<uint8_t>(out_stride * static_cast<size_t>(window.height));
 
   // Since 13.0 Pillow does the vertical pass first where that loses more than twice as
   // many rows as the other loses columns; the rounding in between makes it matter.
   const int64_t rows_lost = int64_t{source.height} - height;
   const bool vertical_first = rows_lost > 0 && rows_lost > (int64_t{source.width} - width) * 2;
-  std::vector<uint8_t> between(in_rows * (vertical_first ? in_stride : out_stride));
+  auto between = vector_brought_in<uint8_t>(in_rows * (vertical_first ? in_stride : out_stride));
   for (size_t y = 0; y < in_rows; ++y) {
     const uint8_t* row = source.row(down.source_first + static_cast<int32_t>(y),
                                     across.source_first, across.source_end);

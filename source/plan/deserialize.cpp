@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/pages.h"
 #include "base/text.h"
 #include "plan/file_header.h"
 #include "plan/limits.h"
@@ -114,7 +115,7 @@ std::vector<T> PlanReader::constant(const format::Constant& stored, const char* 
                 " and end within ", constants_.size()));
     return {};
   }
-  std::vector<T> values(stored.count());
+  auto values = vector_brought_in<T>(stored.count());
   if (!values.empty()) {
     std::memcpy(values.data(), constants_.data() + expected, values.size() * sizeof(T));
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/pages.h"
 #include "base/text.h"
 #include "kernels/kernel.h"
 
@@ -89,6 +90,7 @@ void ConstantPool::map() {
   void* area = ::mmap(nullptr, std::max(bytes_, size_t{1}), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (area == MAP_FAILED) throw std::bad_alloc();
+  prefer_large_pages(area, bytes_);
   area_ = next_ = static_cast<std::byte*>(area);
 }
 
