@@ -80,29 +80,7 @@ struct Storing {
     return saturation_clamps(k.epilogue, k.shape.has_residual, channel, count) &&
            saturation_clamps(k.epilogue, k.shape.has_residual, channel + 8, count - 8);
   }
-  // A byte for each 16 channels.
-  static void prepare(const ConvolutionConstants& k, std::byte* prepared) {
-    const int32_t channels = k.shape.output_channels;
-    for (int32_t c = 0; c < channels; c += 16)
-      *prepared++ = static_cast<std::byte>(is_plain(k, c, smaller(channels - c, 16)));
-  }
 };
-
-template <int P>
-void store_pixels(const int32_t* sums, const Outputs& o) {
-  __m256i sum[P][2];
-  unroll<2 * P>([&](auto i) __attribute__((always_inline)) {
-    sum[decltype(i)::value / 2][decltype(i)::value % 2] = load(sums + decltype(i)::value * 8);
-  });
-  finish_tile(o, sum);
-}
-
-// Up to four pixels from sums in memory, [pixel][16].
-OCTAVO_INLINE void store_sums(const int32_t* sums, int32_t pixels, const Outputs& o) {
-  constexpr void (*of[])(const int32_t*, const Outputs&) = {store_pixels<1>, store_pixels<2>,
-                                                            store_pixels<3>, store_pixels<4>};
-  of[pixels - 1](sums, o);
-}
 
 // A Dot here has
 //   element_bytes            of a value: a step is the values of four bytes

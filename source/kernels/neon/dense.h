@@ -9,12 +9,28 @@ namespace {
 
 constexpr int32_t step_weights = 64;
 
+// What a tile of up to 8 channels stores.
+struct Storing {
+  using Outputs = neon::Outputs;
+
+  static Outputs outputs_of(const ConvolutionArguments& a) {
+    return neon::outputs_of(*a.constants, 0, 0);
+  }
+  static void set_channels(int32_t channel, int32_t count, bool is_plain, Outputs& o) {
+    o.channel = channel;
+    o.count = count;
+    o.plain = is_plain;
+  }
+  static bool is_plain(const ConvolutionConstants& k, int32_t, int32_t count) {
+    return neon::is_plain(k, count);
+  }
+};
+
 // A Dot here has pixels, element_bytes, shifted, place, together, needs_care and
 // accumulate(operands, sums); a step is 8 values of the depth.
 template <class Dot>
-struct Tiles : Dot {
+struct Tiles : Dot, Storing {
   static constexpr int32_t block = neon::block, blocks = 1, step = 8;
-  using Outputs = neon::Outputs;
 
   static constexpr bool takes(ElementType type) {
     return type == (Dot::element_bytes == 1 ? ElementType::u8 : ElementType::i16);
@@ -28,18 +44,6 @@ struct Tiles : Dot {
       const uint8x16_t x = vld1q_u8(reinterpret_cast<const uint8_t*>(from + i));
       vst1q_u8(reinterpret_cast<uint8_t*>(to + i), veorq_u8(x, shift));
     }
-  }
-
-  static Outputs outputs_of(const ConvolutionArguments& a) {
-    return neon::outputs_of(*a.constants, 0, 0);
-  }
-  static void set_channels(int32_t channel, int32_t count, bool is_plain, Outputs& o) {
-    o.channel = channel;
-    o.count = count;
-    o.plain = is_plain;
-  }
-  static bool is_plain(const ConvolutionConstants& k, int32_t, int32_t count) {
-    return neon::is_plain(k, count);
   }
 
   template <int V, int P>

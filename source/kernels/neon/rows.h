@@ -6,7 +6,8 @@
 
 namespace octavo::kernels::neon {
 
-extern const ConvolutionKernel dense, groups, wide, wide_groups, depthwise, depthwise_wide;
+extern const ConvolutionKernel winograd, dense, groups, wide, wide_groups, depthwise,
+    depthwise_wide;
 extern const PoolKernel pool;
 extern const ElementwiseKernel elementwise;
 extern const NormalizeKernel layer_norm, l2, softmax, long_softmax;

@@ -12,8 +12,9 @@ KernelTable neon_table() {
   static const ConvolutionKernel convolutions[] = {
       depthwise,      common::ChannelMultiplier<depthwise>::row("neon_multiplier"),
       depthwise_wide, common::ChannelMultiplier<depthwise_wide>::row("neon_multiplier_wide"),
-      dense,          groups,
-      wide,           wide_groups};
+      winograd,       dense,
+      groups,         wide,
+      wide_groups};
   static const MatMulKernel matmuls[] = {matmul, matmul_wide};
   static const PoolKernel pools[] = {pool};
   static const ElementwiseKernel elementwises[] = {elementwise};
