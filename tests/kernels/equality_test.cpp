@@ -268,6 +268,42 @@ TEST(Equality, ConvolutionKernelsEqualTheReference) {
   tally.report();
 }
 
+// Where sums are the largest that bytes can make, at both ends: what is found again modulo a power
+// of two, as 3x3 may be, is found to the last unit on either side of where channels must be split.
+TEST(Equality, ConvolutionsOfTheHeaviestWeightsEqualTheReference) {
+  Random random(seed());
+  int tried = 0;
+  for (const int32_t channels : {64, 112, 114, 115, 116, 230, 240}) {
+    for (const int8_t weight : {int8_t{127}, int8_t{-128}}) {
+      ConvolutionShape s;
+      s.input_channels = channels;
+      s.output_channels = 24;
+      s.kernel_h = s.kernel_w = 3;
+      s.output = ElementType::f32;
+      ConvolutionCase work(random, s);
+      work.shape.output_height = work.shape.output_width = 300;
+      work.largest_sums.reset();
+      work.weights.w.assign(work.weights.w.size(), weight);
+      work.weights.bias.assign(work.weights.bias.size(), 0);
+      work.input.fill(std::byte{255});
+      Random twin_a{7}, twin_b{7};
+      RandomRows expected(twin_a, s.output, work.rows, work.width, s.output_channels, false, 0, 1);
+      RandomRows output(twin_b, s.output, work.rows, work.width, s.output_channels, false, 0, 1);
+      expected.fill(std::byte{0xcd});
+      work.run(convolution_kernels().back(), expected, {0, s.output_channels});
+      for (const ConvolutionKernel& kernel : all_convolution_kernels()) {
+        if (!runs_here(kernel.requires_features) || !kernel.accepts(work.shape)) continue;
+        output.fill(std::byte{0xcd});
+        work.run(kernel, output, {0, s.output_channels});
+        EXPECT_TRUE(output == expected)
+            << kernel.name << ": " << channels << " channels of " << int(weight);
+        ++tried;
+      }
+    }
+  }
+  EXPECT_GE(tried, 14);
+}
+
 // --- pools ---
 
 // A pool's shape, and the windows that the case lays over its map.
