@@ -51,7 +51,7 @@ struct Strip {
   ptrdiff_t column_bytes, output_step, tap_step;  // between columns; of output columns, of taps
   const EpilogueArrays* epilogue;
   int32_t channel, channels;  // the block's first, and how many of it exist
-  bool saturates;             // see saturation_clamps; without residual
+  bool saturates;             // see saturation_clamps
   std::byte* output[2];       // rows, at the strip's first pixel
   const std::byte* residual[2];
   ptrdiff_t output_bytes, residual_bytes;
@@ -104,12 +104,17 @@ void compute(const Strip& strip, int32_t begin, int32_t end) {
         });
       }
     if (s.saturates) {
-      unroll<R * X>([&](auto i) __attribute__((always_inline)) {
-        constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
-        saturation.template store<false>(*s.epilogue, sum[r][column][0], sum[r][column][1], nullptr,
-                                         s.output[r] + (x + column) * s.output_bytes, s.channel,
-                                         s.channels);
-      });
+      const auto store = [&]<bool Residual>() __attribute__((always_inline)) {
+        unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+          constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
+          saturation.template store<Residual>(
+              *s.epilogue, sum[r][column][0], sum[r][column][1],
+              Residual ? s.residual[r] + (x + column) * s.residual_bytes : nullptr,
+              s.output[r] + (x + column) * s.output_bytes, s.channel, s.channels);
+        });
+      };
+      s.residual[0] == nullptr ? store.template operator()<false>()
+                               : store.template operator()<true>();
       continue;
     }
     alignas(32) int32_t sums[R * X * 16];
@@ -226,9 +231,9 @@ size_t prepared_bytes(const ConvolutionShape& s) {
 void prepare(const ConvolutionConstants& k, std::byte* prepared) {
   for (int32_t c = 0; c < k.shape.output_channels; c += block) {
     const int32_t count = smaller(block, k.shape.output_channels - c);
-    *prepared++ = static_cast<std::byte>(!k.shape.has_residual &&
-                                         saturation_clamps(k.epilogue, false, c, count) &&
-                                         saturation_clamps(k.epilogue, false, c + 8, count - 8));
+    const bool residual = k.shape.has_residual;
+    *prepared++ = static_cast<std::byte>(saturation_clamps(k.epilogue, residual, c, count) &&
+                                         saturation_clamps(k.epilogue, residual, c + 8, count - 8));
   }
 }
 
