@@ -38,9 +38,9 @@ OCTAVO_INLINE void finish_saturated(const Outputs& outputs, const __m256i (&sum)
   };
   unroll<P>([&](auto p) __attribute__((always_inline)) {
     constexpr int i = decltype(p)::value, next = i + 1 < P ? i + 1 : i;
-    if constexpr (V == 2)
-      saturation.template store<Residual>(e, sum[i][0], sum[i][1], residual(i), o.output[i],
-                                          o.channel, o.channels);
+    if constexpr (i % 2 == 0 && V == 2)
+      saturation.template store_two<Residual>(e, sum[i], sum[next], residual(i), residual(next),
+                                              o.output[i], o.output[next], o.channel, o.channels);
     else if constexpr (i % 2 == 0)  // one vector of two pixels each
       saturation.template store_pixels<Residual>(e, sum[i][0], sum[next][0], residual(i),
                                                  residual(next), o.output[i], o.output[next],

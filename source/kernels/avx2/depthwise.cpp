@@ -105,12 +105,18 @@ void compute(const Strip& strip, int32_t begin, int32_t end) {
       }
     if (s.saturates) {
       const auto store = [&]<bool Residual>() __attribute__((always_inline)) {
-        unroll<R * X>([&](auto i) __attribute__((always_inline)) {
-          constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
-          saturation.template store<Residual>(
-              *s.epilogue, sum[r][column][0], sum[r][column][1],
-              Residual ? s.residual[r] + (x + column) * s.residual_bytes : nullptr,
-              s.output[r] + (x + column) * s.output_bytes, s.channel, s.channels);
+        const auto residual = [&](int r, int32_t column) __attribute__((always_inline)) {
+          return Residual ? s.residual[r] + column * s.residual_bytes : nullptr;
+        };
+        unroll<R * X>([&](auto i2) __attribute__((always_inline)) {
+          constexpr int i = decltype(i2)::value, next = i + 1 < R * X ? i + 1 : i;
+          if constexpr (i % 2 == 0) {
+            constexpr int r0 = i / X, c0 = i % X, r1 = next / X, c1 = next % X;
+            saturation.template store_two<Residual>(
+                *s.epilogue, sum[r0][c0], sum[r1][c1], residual(r0, x + c0), residual(r1, x + c1),
+                s.output[r0] + (x + c0) * s.output_bytes, s.output[r1] + (x + c1) * s.output_bytes,
+                s.channel, s.channels);
+          }
         });
       };
       s.residual[0] == nullptr ? store.template operator()<false>()

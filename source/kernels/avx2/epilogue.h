@@ -185,17 +185,35 @@ struct Saturation {
     return _mm256_cvtps_epi32(t);
   }
 
-  // Two vectors of a pixel.
+  // Two vectors of each of two pixels, which may be one: what is packed together needs one
+  // exchange of quarters.
   template <bool Residual>
-  OCTAVO_INLINE void store(const EpilogueArrays& e, __m256i sum0, __m256i sum1,
-                           const std::byte* residual, std::byte* pixel, int32_t c,
-                           int32_t count) const {
-    const __m128i bytes = packed(rounded<Residual>(e, sum0, 0, residual, c),
-                                 rounded<Residual>(e, sum1, 1, residual, c + 8));
-    if (count >= 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(pixel + c), bytes);
-    alignas(16) std::byte part[16];
-    _mm_store_si128(reinterpret_cast<__m128i*>(part), bytes);
-    __builtin_memcpy(pixel + c, part, static_cast<size_t>(count));
+  OCTAVO_INLINE void store_two(const EpilogueArrays& e, const __m256i (&sum0)[V],
+                               const __m256i (&sum1)[V], const std::byte* residual0,
+                               const std::byte* residual1, std::byte* pixel0, std::byte* pixel1,
+                               int32_t c, int32_t count) const {
+    const auto words = [&](const __m256i(&sum)[V], const std::byte* residual)
+                           __attribute__((always_inline)) {
+      return _mm256_adds_epi16(
+          _mm256_packs_epi32(rounded<Residual>(e, sum[0], 0, residual, c),
+                             rounded<Residual>(e, sum[1], 1, residual, c + 8)),
+          zero);
+    };
+    const __m256i bytes = _mm256_permutevar8x32_epi32(
+        _mm256_packus_epi16(words(sum0, residual0), words(sum1, residual1)),
+        _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    const __m128i first = _mm256_castsi256_si128(bytes);
+    const __m128i second = _mm256_extracti128_si256(bytes, 1);
+    if (count >= 16) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(pixel0 + c), first);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(pixel1 + c), second);
+      return;
+    }
+    alignas(16) std::byte part[32];
+    _mm_store_si128(reinterpret_cast<__m128i*>(part), first);
+    _mm_store_si128(reinterpret_cast<__m128i*>(part + 16), second);
+    __builtin_memcpy(pixel0 + c, part, static_cast<size_t>(count));
+    __builtin_memcpy(pixel1 + c, part + 16, static_cast<size_t>(count));
   }
 
   // A vector of each of two pixels, which may be one.
