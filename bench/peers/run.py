@@ -189,8 +189,10 @@ def main():
     text = table.markdown(times, options.spread, common.machine(), ", ".join(PACKAGES[2:5]))
     print(text)
     if options.write:
-        table.replace(options.write, text)
-        subprocess.run([python, HERE / "plot.py", store, options.write.with_name("peers.svg"), str(options.spread)], env=variables, check=True)
+        isa = common.octavo_json("doctor")["isas"][-1]
+        table.replace(options.write, isa, text)
+        plot = options.write.with_name(f"peers-{isa}.svg")
+        subprocess.run([python, HERE / "plot.py", store, plot, str(options.spread)], env=variables, check=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import math
 import statistics
 
-BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 
 
 def spread(times):
@@ -71,9 +70,12 @@ def markdown(times, most_spread, machine, versions):
     return "\n".join(out)
 
 
-def replace(page, text):
-    """Puts it between the page's two marks."""
+def replace(page, isa, text):
+    """Puts it between the two marks that the page has for the machine's ISA."""
+    begin, end = (f"<!-- peers {isa}: {mark} -->" for mark in ("begin", "end"))
     content = page.read_text()
-    before, rest = content.split(BEGIN)
-    after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    if begin not in content:
+        raise SystemExit(f"{page} has no {begin}: add it, and {end}, where the table is to stand")
+    before, rest = content.split(begin)
+    after = rest.split(end)[1]
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")

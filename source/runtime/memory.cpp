@@ -104,8 +104,8 @@ Error to_error(const OverBudget& over) {
                               " MiB of memory, which is all that is free or allowed"));
   }
   return rejected(
-      "the plan is out of proportion: to run it takes more memory than 4 times its weights and "
-      "tensors, and 16 MiB");
+      "the plan is out of proportion: to run it takes more memory than 12 times its weights, "
+      "4 times its tensors and 16 MiB");
 }
 
 void Budget::take(size_t bytes) {

@@ -87,7 +87,7 @@ size_t activation_bytes(const Plan& plan) {
 }
 
 size_t proportionate_bytes(const Plan& plan) {
-  return 4 * (content_bytes(plan) + activation_bytes(plan)) + (size_t{16} << 20);
+  return 12 * content_bytes(plan) + 4 * activation_bytes(plan) + (size_t{16} << 20);
 }
 
 }  // namespace octavo::runtime

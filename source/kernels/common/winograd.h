@@ -105,6 +105,7 @@ inline int32_t channels_at_a_time(const int8_t* weights, int32_t channels) {
 //   tiles                    that meet a block's weights at a time
 //   direct, transformed      products a cycle, roughly, of the direct way and of words
 //   for_input, for_output    cycles of the transforms, a tile and a channel
+//   read                     bytes of weights that come from afar in a cycle
 //   Outputs                  what is written: outputs_of(arguments), then for each block
 //                            set_channels(channel, count, is_plain, outputs)
 //   is_plain(constants, channel, count)  what its stores want to know, found out once
@@ -146,19 +147,19 @@ struct Winograd {
     return l;
   }
 
-  // Cycles of a map by each way, roughly. Transformed weights are eight times as many bytes, which
-  // come from afar where there are many: where few tiles meet them they cost more than the products
-  // that they save.
+  // Cycles of a map by each way, roughly. Transformed weights are eight times as many bytes: where
+  // few tiles meet them, to read them costs more than the products that are saved, and where blocks
+  // are hardly filled, too much memory.
   static bool pays(const ConvolutionShape& s) {
     const Layout l = layout_of(s);
     const double inputs = double{together} * l.steps, outputs = double{block} * l.blocks;
+    if (4.0 * s.output_channels < 3 * outputs) return false;
     const double tiles = double(divide_up(s.output_height, tile)) * divide_up(s.output_width, tile);
     const double direct = 9 / Isa::direct * inputs * outputs * s.output_height * s.output_width;
     const double transformed =
         tiles * (products / Isa::transformed * inputs * outputs +
                  Isa::for_input * l.value_channels + Isa::for_output * outputs);
-    const double read = products * 2 / 6.0 * inputs * outputs;
-    return transformed + read < 0.9 * direct;
+    return transformed + products * 2 / Isa::read * inputs * outputs < 0.9 * direct;
   }
 
   static bool accepts(const ConvolutionShape& s) {

@@ -11,7 +11,8 @@ struct Words : Storing {
   static constexpr int32_t vector_bytes = 16;
   static constexpr int32_t block = neon::block, together = 1, tiles = 8;
   // By llvm-mca, between a Cortex-A53 and a Cortex-A72: see docs/performance.md.
-  static constexpr double direct = 5.5, transformed = 3.5, for_input = 40, for_output = 60;
+  static constexpr double direct = 5.5, transformed = 3.5, for_input = 40, for_output = 60,
+                          read = 2.5;
 
   template <int T>
   static void multiply(const int16_t* values, ptrdiff_t tile_step, const std::byte* weights,
