@@ -11,8 +11,9 @@ namespace octavo {
 // ones where they are; where the system cannot, they come one by one. Contents do not change.
 void bring_in(void* begin, size_t bytes);
 
-// The same for memory that is written bit by bit: only large pages are asked for.
-void prefer_large_pages(void* begin, size_t bytes);
+// Zeros of one's own, to be written bit by bit: from 2 MiB on they begin at a large page and are
+// brought in as large ones. Null where there is no memory; munmap gives it back.
+void* map_zeros(size_t bytes);
 
 // A vector of zeros by bring_in.
 template <class T>

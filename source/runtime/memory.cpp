@@ -86,11 +86,9 @@ std::byte* ConstantPool::allocate(size_t bytes) {
 
 void ConstantPool::map() {
   charge_.add(bytes_);
-  // Zeroed, and brought in as it is written: what it is made from goes meanwhile.
-  void* area = ::mmap(nullptr, std::max(bytes_, size_t{1}), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (area == MAP_FAILED) throw std::bad_alloc();
-  prefer_large_pages(area, bytes_);
+  // What it is made from goes while it is written.
+  void* area = map_zeros(std::max(bytes_, size_t{1}));
+  if (area == nullptr) throw std::bad_alloc();
   area_ = next_ = static_cast<std::byte*>(area);
 }
 
