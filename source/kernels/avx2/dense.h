@@ -80,6 +80,22 @@ struct Storing {
     return saturation_clamps(k.epilogue, k.shape.has_residual, channel, count) &&
            saturation_clamps(k.epilogue, k.shape.has_residual, channel + 8, count - 8);
   }
+
+  template <int P>
+  static void store_pixels(const int32_t* sums, const Outputs& o) {
+    __m256i sum[P][2];
+    unroll<2 * P>([&](auto i) __attribute__((always_inline)) {
+      sum[decltype(i)::value / 2][decltype(i)::value % 2] = load(sums + decltype(i)::value * 8);
+    });
+    finish_tile(o, sum);
+  }
+
+  // Up to four pixels from sums in memory, [pixel][16].
+  static void store(const int32_t* sums, int32_t pixels, const Outputs& o) {
+    static constexpr void (*of[])(const int32_t*, const Outputs&) = {
+        store_pixels<1>, store_pixels<2>, store_pixels<3>, store_pixels<4>};
+    of[pixels - 1](sums, o);
+  }
 };
 
 // A Dot here has

@@ -5,7 +5,7 @@
 
 namespace octavo::kernels::avx2 {
 
-extern const ConvolutionKernel dense, groups, winograd;
+extern const ConvolutionKernel bytes, dense, groups, winograd;
 extern const MatMulKernel matmul;
 
 namespace depthwise {

@@ -47,8 +47,9 @@ constexpr ResizeKernel resizes[] = {
 
 KernelTable avx2_table() {
   static const ConvolutionKernel convolutions[] = {
-      depthwise, common::ChannelMultiplier<depthwise>::row("avx2_multiplier"), avx2::winograd,
-      avx2::dense, avx2::groups};
+      depthwise,      common::ChannelMultiplier<depthwise>::row("avx2_multiplier"),
+      avx2::winograd, avx2::bytes,
+      avx2::dense,    avx2::groups};
   static const MatMulKernel matmuls[] = {avx2::matmul};
   return {convolutions, pools, elementwises, normalizes, matmuls, resizes};
 }
