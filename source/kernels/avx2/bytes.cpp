@@ -21,7 +21,9 @@ constexpr ptrdiff_t way_bytes = 48;  // of a step: 12 pixels, laid down four at 
 constexpr int32_t most_tries = 16;   // partners that are looked at for a step
 constexpr int32_t most_word = 128;   // 255 times as much fits a word
 
-// Packed: the bias of whole tiles; the programs, all of one size.
+// Packed: the bias of whole tiles; the programs, [part of the steps][block], all of one size. Of a
+// part the panel stays in L1.
+constexpr int32_t most_part_steps = 144;
 struct Program {
   int32_t pairs, single, wide;  // then the numbers of their steps, then, aligned, their weights
 };
@@ -35,6 +37,7 @@ constexpr ptrdiff_t numbers_bytes(int32_t steps) {
 struct Layout {
   int32_t taps, runs;  // a kernel row; in all. A run's values lie side by side
   int32_t run_values, run_steps, steps;
+  int32_t parts, part_steps;  // of the steps; of a part at most
   int32_t blocks;
   ptrdiff_t bias_bytes, program_bytes;
 };
@@ -47,17 +50,23 @@ Layout layout_of(const ConvolutionShape& s) {
   l.run_values = s.input_channels * (merged ? s.kernel_w : 1);
   l.run_steps = divide_up(l.run_values, 4);
   l.steps = l.runs * l.run_steps;
+  l.parts = divide_up(l.steps, most_part_steps);
+  l.part_steps = divide_up(l.steps, l.parts);
   l.blocks = divide_up(s.output_channels, block);
   l.bias_bytes = ptrdiff_t{divide_up(s.output_channels, tile_channels)} * tile_channels * 4;
-  l.program_bytes = numbers_bytes(l.steps) + l.steps * ptrdiff_t{32};
+  l.program_bytes = numbers_bytes(l.part_steps) + l.part_steps * ptrdiff_t{32};
   return l;
+}
+
+ptrdiff_t programs_of(const Layout& l) {
+  return ptrdiff_t{l.parts} * l.blocks;
 }
 
 // To lay down a panel takes what many channels must share, and a program's three loops end with a
 // branch that is not foreseen, for which the depth must make up.
 bool accepts(const ConvolutionShape& s) {
   const Layout l = layout_of(s);
-  return s.input == ElementType::u8 && s.groups == 1 && s.input_channels >= 16 && l.steps >= 24 &&
+  return s.input == ElementType::u8 && s.groups == 1 && s.input_channels >= 16 && l.steps >= 16 &&
          s.output_channels >= 48 && s.output_height * s.output_width >= most_pixels;
 }
 
@@ -74,8 +83,8 @@ struct Step {
 // Behind the programs, while they are made: the block's steps, and their order.
 size_t packed_bytes(const ConvolutionShape& s) {
   const Layout l = layout_of(s);
-  return static_cast<size_t>(l.bias_bytes + l.blocks * l.program_bytes +
-                             l.steps * ptrdiff_t{sizeof(Step) + sizeof(int32_t)});
+  return static_cast<size_t>(l.bias_bytes + programs_of(l) * l.program_bytes +
+                             l.part_steps * ptrdiff_t{sizeof(Step) + sizeof(int32_t)});
 }
 
 // The values of a step in one of the three ways: 0 beside 1, 2 or 3.
@@ -87,37 +96,60 @@ OCTAVO_INLINE __m128i order_of(int32_t way) {
   return load_half(orders[way]);
 }
 
-// Step `number` of a block of `outputs` channels, each `taps` weights behind the last, in the way
-// whose largest sum is least.
+OCTAVO_INLINE __m256i in_order(__m256i weights, int32_t way) {
+  return _mm256_shuffle_epi8(weights, _mm256_broadcastsi128_si256(order_of(way)));
+}
+
+// Bytes, which 128 + 128 does not leave by more than is saturated.
+OCTAVO_INLINE __m256i sums_of(__m256i weights) {
+  const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi8(1);
+  const __m256i above = _mm256_maddubs_epi16(_mm256_max_epi8(weights, zero), one);
+  const __m256i below =
+      _mm256_maddubs_epi16(_mm256_sub_epi8(zero, _mm256_min_epi8(weights, zero)), one);
+  return _mm256_packus_epi16(above, below);
+}
+
+OCTAVO_INLINE int32_t largest_of(__m256i sums) {
+  const __m128i most =
+      _mm_max_epu8(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  const __m128i low = _mm_set1_epi16(255);
+  const __m128i pairs = _mm_max_epu8(most, _mm_srli_epi16(most, 8));
+  // The largest is what the smallest word of 255 - x lacks.
+  const __m128i least = _mm_minpos_epu16(_mm_sub_epi16(low, _mm_and_si128(pairs, low)));
+  return 255 - (_mm_cvtsi128_si32(least) & 255);
+}
+
+// Weights of a step, [8 channels][4], of which so many exist; each channel's lie `taps` behind the
+// last one's.
+OCTAVO_INLINE __m256i weights_of(const int8_t* from, ptrdiff_t taps, int32_t outputs,
+                                 int32_t count) {
+  if (outputs == block && count == 4) {
+    const auto of = [&](int32_t o) { return load_dword(from + o * taps); };
+    return _mm256_setr_epi32(of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7));
+  }
+  alignas(32) int8_t weights[block * 4] = {};
+  for (int32_t o = 0; o < outputs; ++o)
+    for (int32_t k = 0; k < count; ++k) weights[4 * o + k] = from[o * taps + k];
+  return load(weights);
+}
+
+// Step `number` of a block, in the way whose largest sum is least.
 void read_step(const Layout& l, const int8_t* weights, ptrdiff_t taps, int32_t outputs,
                int32_t number, Step& step) {
   const int32_t run = number / l.run_steps, first = number % l.run_steps * 4;
-  const auto count = static_cast<size_t>(smaller(4, l.run_values - first));
-  weights += ptrdiff_t{run} * l.run_values + first;
-  alignas(32) int8_t as_stored[block * 4] = {};
-  for (int32_t o = 0; o < outputs; ++o)
-    __builtin_memcpy(as_stored + 4 * o, weights + o * taps, count);
-  const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi8(1);
-  step.largest = 256;
-  for (int32_t way = 0; way < ways; ++way) {
-    const __m256i w =
-        _mm256_shuffle_epi8(load(as_stored), _mm256_broadcastsi128_si256(order_of(way)));
-    const __m256i above = _mm256_maddubs_epi16(_mm256_max_epi8(w, zero), one);
-    const __m256i below =
-        _mm256_maddubs_epi16(_mm256_sub_epi8(zero, _mm256_min_epi8(w, zero)), one);
-    const __m256i sums = _mm256_packus_epi16(above, below);
-    __m128i most = _mm_max_epu8(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-    most = _mm_max_epu8(most, _mm_srli_epi16(most, 8));  // in the low byte of each word
-    const int32_t largest =
-        255 - _mm_cvtsi128_si32(_mm_minpos_epu16(
-                  _mm_sub_epi16(_mm_set1_epi16(255), _mm_and_si128(most, _mm_set1_epi16(255))))) %
-                  65536;
-    if (largest >= step.largest) continue;
-    step.largest = largest;
-    step.number = number * ways + way;
-    _mm256_store_si256(reinterpret_cast<__m256i*>(step.weights), w);
-    _mm256_store_si256(reinterpret_cast<__m256i*>(step.sums), sums);
-  }
+  const __m256i stored = weights_of(weights + ptrdiff_t{run} * l.run_values + first, taps, outputs,
+                                    smaller(4, l.run_values - first));
+  // Without branches, which would fall at random.
+  int32_t best = 256 * ways;
+  unroll<ways>([&](auto way) __attribute__((always_inline)) {
+    constexpr int i = decltype(way)::value;
+    best = smaller(best, largest_of(sums_of(in_order(stored, i))) * ways + i);
+  });
+  step.largest = best / ways;
+  step.number = number * ways + best % ways;
+  const __m256i w = in_order(stored, best % ways);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(step.weights), w);
+  _mm256_store_si256(reinterpret_cast<__m256i*>(step.sums), sums_of(w));
 }
 
 bool fit_together(const Step& a, const Step& b) {
@@ -160,15 +192,15 @@ int32_t pair_steps(const Step* steps, int32_t count, int32_t* order, int32_t* fo
   return pairs;
 }
 
-// The block's program at `to`.
-void write_program(const Step* steps, int32_t count, int32_t* order, std::byte* to) {
+// The block's program at `to`, with room for the numbers of `most` steps.
+void write_program(const Step* steps, int32_t count, int32_t most, int32_t* order, std::byte* to) {
   auto* program = reinterpret_cast<Program*>(to);
   auto* numbers = reinterpret_cast<int32_t*>(to + sizeof(Program));
   const int32_t safe = sort_steps(steps, count, order);
   const int32_t pairs = pair_steps(steps, safe, order, numbers);
   *program = {pairs, safe - 2 * pairs, count - safe};
   for (int32_t i = safe; i < count; ++i) numbers[i] = order[i];
-  std::byte* weights = to + numbers_bytes(count);
+  std::byte* weights = to + numbers_bytes(most);
   for (int32_t i = 0; i < count; ++i, weights += 32) {
     const Step& step = steps[numbers[i]];
     __builtin_memcpy(weights, step.weights, 32);
@@ -182,14 +214,18 @@ void pack(const ConvolutionShape& s, const int8_t* weights, const int32_t* bias,
   const ptrdiff_t taps = ptrdiff_t{l.runs} * l.run_values;
   __builtin_memset(packed, 0, static_cast<size_t>(l.bias_bytes));
   __builtin_memcpy(packed, bias, static_cast<size_t>(s.output_channels) * 4);
-  std::byte* programs = packed + l.bias_bytes;
-  auto* steps = reinterpret_cast<Step*>(programs + l.blocks * l.program_bytes);
-  auto* order = reinterpret_cast<int32_t*>(steps + l.steps);
-  for (int32_t b = 0; b < l.blocks; ++b) {
-    const int32_t outputs = smaller(block, s.output_channels - b * block);
-    for (int32_t i = 0; i < l.steps; ++i)
-      read_step(l, weights + b * block * taps, taps, outputs, i, steps[i]);
-    write_program(steps, l.steps, order, programs + b * l.program_bytes);
+  std::byte* to = packed + l.bias_bytes;
+  auto* steps = reinterpret_cast<Step*>(to + programs_of(l) * l.program_bytes);
+  auto* order = reinterpret_cast<int32_t*>(steps + l.part_steps);
+  for (int32_t part = 0; part < l.parts; ++part) {
+    const int32_t first = part_begin(part, l.steps, l.parts);
+    const int32_t count = part_begin(part + 1, l.steps, l.parts) - first;
+    for (int32_t b = 0; b < l.blocks; ++b, to += l.program_bytes) {
+      const int32_t outputs = smaller(block, s.output_channels - b * block);
+      for (int32_t i = 0; i < count; ++i)
+        read_step(l, weights + b * block * taps, taps, outputs, first + i, steps[i]);
+      write_program(steps, count, l.part_steps, order, to);
+    }
   }
 }
 
@@ -206,14 +242,23 @@ void prepare(const ConvolutionConstants& k, std::byte* prepared) {
 
 // --- running ---
 
-// The panel. Runs are laid down four steps at a time.
-std::byte* take_panel(const ConvolutionShape& s, Scratch& scratch) {
-  return scratch.take<std::byte>((layout_of(s).steps + ptrdiff_t{4}) * ways * way_bytes);
+struct Room {
+  std::byte* panel;  // runs are laid down four steps at a time
+  int32_t* sums;     // [16 channels of a tile][pixel][16], where they go on over several parts
+};
+
+Room take_room(const ConvolutionShape& s, Scratch& scratch) {
+  const Layout l = layout_of(s);
+  Room room;
+  room.panel = scratch.take<std::byte>((l.steps + ptrdiff_t{4}) * ways * way_bytes);
+  const int64_t tiles = l.parts == 1 ? 1 : divide_up(s.output_channels, tile_channels);
+  room.sums = scratch.take<int32_t>(tiles * most_pixels * tile_channels);
+  return room;
 }
 
 size_t scratch_bytes(const ConvolutionShape& s) {
   Scratch scratch;
-  take_panel(s, scratch);
+  take_room(s, scratch);
   return scratch.bytes();
 }
 
@@ -272,13 +317,14 @@ OCTAVO_INLINE __m256i widen(__m256i words) {
   return _mm256_madd_epi16(words, _mm256_set1_epi16(1));
 }
 
-// A block of channels of P pixels; of each pixel the sums go 16 apart.
+// A block of channels of P pixels; of each pixel the sums go 16 apart, and begin `apart` apart.
 template <int P>
-void multiply(const std::byte* panel, const Program* program, int32_t steps, const int32_t* bias,
-              int32_t* sums) {
+void multiply(const std::byte* panel, const Program* program, int32_t steps, const int32_t* begin,
+              ptrdiff_t apart, int32_t* sums) {
   __m256i sum[P];
-  const __m256i begin = load(bias);
-  unroll<P>([&](auto p) __attribute__((always_inline)) { sum[decltype(p)::value] = begin; });
+  unroll<P>([&](auto p) __attribute__((always_inline)) {
+    sum[decltype(p)::value] = load(begin + decltype(p)::value * apart);
+  });
   const auto* number = reinterpret_cast<const int32_t*>(program + 1);
   const std::byte* w = reinterpret_cast<const std::byte*>(program) + numbers_bytes(steps);
   for (int32_t i = 0; i < program->pairs; ++i, number += 2, w += 64) {
@@ -322,7 +368,8 @@ void multiply(const std::byte* panel, const Program* program, int32_t steps, con
   });
 }
 
-using Multiply = void (*)(const std::byte*, const Program*, int32_t, const int32_t*, int32_t*);
+using Multiply = void (*)(const std::byte*, const Program*, int32_t, const int32_t*, ptrdiff_t,
+                          int32_t*);
 template <int... P>
 Multiply multiply_of(int32_t pixels, std::integer_sequence<int, P...>) {
   static constexpr Multiply all[] = {multiply<P + 1>...};
@@ -346,13 +393,38 @@ void store_tile(const ConvolutionArguments& a, const Pixels& pixels, const int32
   }
 }
 
+// All channels of a tile whose panel is laid down.
+void run_tile(const ConvolutionArguments& a, const Layout& l, const Room& room,
+              const Pixels& pixels) {
+  const auto* bias = reinterpret_cast<const int32_t*>(a.constants->packed);
+  const Multiply multiply_block =
+      multiply_of(pixels.count, std::make_integer_sequence<int, most_pixels>{});
+  Storing::Outputs o = Storing::outputs_of(a);
+  for (int32_t part = 0; part < l.parts; ++part) {
+    const std::byte* programs =
+        a.constants->packed + l.bias_bytes + ptrdiff_t{part} * l.blocks * l.program_bytes;
+    for (int32_t c = a.channel_begin; c < a.channel_end; c += tile_channels) {
+      const int32_t channels = smaller(tile_channels, a.channel_end - c);
+      int32_t* sums =
+          room.sums + (l.parts == 1 ? 0 : c / tile_channels * (most_pixels * tile_channels));
+      for (int32_t half = 0; half < channels; half += block) {
+        const std::byte* program = programs + (c + half) / block * l.program_bytes;
+        const int32_t* begin = part == 0 ? bias + c + half : sums + half;
+        multiply_block(room.panel, reinterpret_cast<const Program*>(program), l.part_steps, begin,
+                       part == 0 ? 0 : tile_channels, sums + half);
+      }
+      if (part + 1 < l.parts) continue;
+      Storing::set_channels(c, channels, a.constants->prepared[c / tile_channels] != std::byte{0},
+                            o);
+      store_tile(a, pixels, sums, o);
+    }
+  }
+}
+
 void run(const ConvolutionArguments& a) {
   const Layout l = layout_of(a.constants->shape);
   Scratch scratch(a.scratch);
-  std::byte* panel = take_panel(a.constants->shape, scratch);
-  const auto* bias = reinterpret_cast<const int32_t*>(a.constants->packed);
-  const std::byte* programs = a.constants->packed + l.bias_bytes;
-  Storing::Outputs o = Storing::outputs_of(a);
+  const Room room = take_room(a.constants->shape, scratch);
   const int32_t all = a.output_rows * a.output_width, tiles = divide_up(all, most_pixels);
   for (int32_t t = 0; t < tiles; ++t) {
     const int32_t from = part_begin(t, all, tiles);
@@ -362,21 +434,8 @@ void run(const ConvolutionArguments& a) {
       pixels.row[p] = (from + p) / a.output_width;
       pixels.column[p] = (from + p) % a.output_width;
     }
-    lay_panel(a, l, pixels, panel);
-    const Multiply multiply_block =
-        multiply_of(pixels.count, std::make_integer_sequence<int, most_pixels>{});
-    for (int32_t c = a.channel_begin; c < a.channel_end; c += tile_channels) {
-      const int32_t channels = smaller(tile_channels, a.channel_end - c);
-      alignas(32) int32_t sums[most_pixels * tile_channels];
-      for (int32_t half = 0; half < channels; half += block) {
-        const std::byte* program = programs + (c + half) / block * l.program_bytes;
-        multiply_block(panel, reinterpret_cast<const Program*>(program), l.steps, bias + c + half,
-                       sums + half);
-      }
-      Storing::set_channels(c, channels, a.constants->prepared[c / tile_channels] != std::byte{0},
-                            o);
-      store_tile(a, pixels, sums, o);
-    }
+    lay_panel(a, l, pixels, room.panel);
+    run_tile(a, l, room, pixels);
   }
 }
 
