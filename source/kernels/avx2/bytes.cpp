@@ -386,11 +386,9 @@ void store_tile(const ConvolutionArguments& a, const Pixels& pixels, const int32
     output[p] = a.output.row[row] + column * a.output.pixel_bytes;
     if (o.has_residual) residual[p] = a.residual.row[row] + column * a.residual.pixel_bytes;
   }
-  for (int32_t p = 0; p < pixels.count; p += 4) {
-    o.output = output + p;
-    o.residual = residual + p;
-    Storing::store(sums + p * tile_channels, smaller(4, pixels.count - p), o);
-  }
+  o.output = output;
+  o.residual = residual;
+  Storing::store(sums, pixels.count, o);
 }
 
 // All channels of a tile whose panel is laid down.

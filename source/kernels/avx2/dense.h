@@ -21,10 +21,19 @@ struct Outputs {
 void finish_any(const Outputs& outputs, const int32_t* sums, int32_t pixels, int32_t vectors) {
   const Outputs o = outputs;
   const EpilogueArrays e = *o.epilogue;
+  const auto residual = [&](int32_t p) { return o.has_residual ? o.residual[p] : nullptr; };
+  if (e.activation == Activation::table && vectors == 2) {
+    const Knots knots(e.table);
+    for (int32_t p = 0; p < pixels; p += 2) {
+      const int32_t next = p + 1 < pixels ? p + 1 : p;
+      finish_by_table(e, knots, sums + p * 16, sums + next * 16, residual(p), residual(next),
+                      o.output[p], o.output[next], o.channel, o.channels);
+    }
+    return;
+  }
   with_activation(e.activation, [&]<Activation A>() {
     for (int32_t p = 0; p < pixels; ++p)
-      finish<A>(e, sums + p * vectors * 8, o.has_residual ? o.residual[p] : nullptr, o.output[p],
-                o.channel, o.channels);
+      finish<A>(e, sums + p * vectors * 8, residual(p), o.output[p], o.channel, o.channels);
   });
 }
 
@@ -81,19 +90,23 @@ struct Storing {
            saturation_clamps(k.epilogue, k.shape.has_residual, channel + 8, count - 8);
   }
 
+  // Where packing clamps.
   template <int P>
   static void store_pixels(const int32_t* sums, const Outputs& o) {
     __m256i sum[P][2];
     unroll<2 * P>([&](auto i) __attribute__((always_inline)) {
       sum[decltype(i)::value / 2][decltype(i)::value % 2] = load(sums + decltype(i)::value * 8);
     });
-    finish_tile(o, sum);
+    o.has_residual ? finish_saturated<2, P, true>(o, sum) : finish_saturated<2, P, false>(o, sum);
   }
 
-  // Up to four pixels from sums in memory, [pixel][16].
-  static void store(const int32_t* sums, int32_t pixels, const Outputs& o) {
+  // Pixels from sums in memory, [pixel][16].
+  static void store(const int32_t* sums, int32_t pixels, Outputs& o) {
+    if (!o.saturates) return finish_any(o, sums, pixels, 2);
     static constexpr void (*of[])(const int32_t*, const Outputs&) = {
         store_pixels<1>, store_pixels<2>, store_pixels<3>, store_pixels<4>};
+    for (; pixels > 4; pixels -= 4, sums += 4 * 16, o.output += 4, o.residual += 4)
+      store_pixels<4>(sums, o);
     of[pixels - 1](sums, o);
   }
 };

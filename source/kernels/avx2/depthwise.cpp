@@ -61,6 +61,23 @@ struct Strip {
 void finish_tile(const Strip& s, const int32_t* sums, int32_t rows, int32_t x, int32_t columns) {
   const EpilogueArrays e = *s.epilogue;
   const int32_t channel = s.channel, channels = s.channels;
+  if (e.activation == Activation::table) {
+    const Knots knots(e.table);
+    const int32_t pixels = rows * columns;
+    const auto output = [&](int32_t p) {
+      return s.output[p / columns] + (x + p % columns) * s.output_bytes;
+    };
+    const auto residual = [&](int32_t p) {
+      const std::byte* row = s.residual[p / columns];
+      return row == nullptr ? nullptr : row + (x + p % columns) * s.residual_bytes;
+    };
+    for (int32_t p = 0; p < pixels; p += 2) {
+      const int32_t next = p + 1 < pixels ? p + 1 : p;
+      finish_by_table(e, knots, sums + p * 16, sums + next * 16, residual(p), residual(next),
+                      output(p), output(next), channel, channels);
+    }
+    return;
+  }
   with_activation(e.activation, [&]<Activation A>() {
     for (int32_t r = 0; r < rows; ++r)
       for (int32_t i = x; i < x + columns; ++i, sums += 16)

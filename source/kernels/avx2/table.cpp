@@ -1,5 +1,6 @@
 // The AVX2 kernels, for machines without VNNI: one row a kernel. Products of 8-bit operands are
-// formed by vpmaddwd on operands widened to 16 bits: exact, where vpmaddubsw would saturate.
+// formed by vpmaddwd on operands widened to 16 bits; by vpmaddubsw, which saturates, only where the
+// weights prove that it does not.
 // This file is compiled without AVX2: it runs on every machine.
 #include "kernels/table.h"
 
