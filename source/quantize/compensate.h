@@ -4,24 +4,26 @@
 // the order and by the Cholesky factor of GPTQ, Frantar et al. 2023.)
 #pragma once
 
-#include "quantize/tap_moments.h"
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "quantize/pass.h"
 
 namespace octavo {
 
-// Rounds one row anew. `factor`: from inverse_factor, of the row's block. values and row:
-// that block's. unit: real value of one step.
+// Of an error form (tap_moments.h). Empty where it is not positive definite.
 struct InverseFactor {
-  std::vector<double> upper;   // [size, size]: U with (C + damping)^-1 = U^T U, in `order`
+  std::vector<double> upper;   // [size, size]: U with F^-1 = U^T U, in `order`
   std::vector<int32_t> order;  // taps by falling variance
 };
-// The covariance of block b of a group, drawn to its diagonal as far as the number of
-// samples asks for. Empty where nothing varies.
-InverseFactor inverse_factor(const TapMoments& moments, int64_t group, int64_t b);
+InverseFactor inverse_factor(std::span<const double> form);
+// Rounds one row anew. `factor`: of the row's block. values and row: that block's. unit: real value
+// of one step.
 void round_compensated(const InverseFactor& factor, std::span<const double> values, double unit,
                        std::span<int16_t> row);
 
-// By step: the weights of every convolution, in its units. A row that would no longer fit its
-// accumulator stays as it is. Empty where a file's own integers stay, and for other steps.
+// By step: the weights of every convolution, as round_by_taps.
 Result<std::vector<std::vector<int16_t>>> compensate_weights(const PassInputs& inputs,
                                                              const Quantization& q);
 

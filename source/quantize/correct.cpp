@@ -82,8 +82,7 @@ Result<std::vector<std::vector<double>>> correct_biases(const PassInputs& in,
       const auto channel = static_cast<int64_t>(o);
       const double shift = in.calibration.accumulated[step.accumulated].mean(channel) -
                            (*means)[step.accumulated].mean(channel);
-      // The proof of the accumulator left this much room.
-      const double most = conv.unit(o) * (1 << 24);
+      const double most = largest_bias_shift(conv.unit(o));
       out[s].push_back(std::clamp(shift, -most, most));
     }
   }

@@ -7,6 +7,8 @@
 
 namespace octavo {
 
+struct TapMoments;
+
 struct PassInputs {
   const StepNetwork& network;
   const Calibration& calibration;
@@ -17,6 +19,8 @@ struct PassInputs {
   double percentile = 99.999;
   bool per_channel_weights = true;
   Sweep sweep{};
+  // Collected once for all passes that read them (tap_moments.h); null: each collects its own.
+  const std::vector<TapMoments>* taps = nullptr;
 
   Sweep sweep_for(const char* what) const {
     Sweep out = sweep;

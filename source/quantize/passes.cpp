@@ -7,13 +7,16 @@
 #include "base/text.h"
 #include "quantize/compensate.h"
 #include "quantize/correct.h"
+#include "quantize/correct_in_order.h"
 #include "quantize/headroom.h"
+#include "quantize/learn_rounding.h"
 #include "quantize/lower.h"
 #include "quantize/prepare.h"
 #include "quantize/report.h"
 #include "quantize/round_weights.h"
 #include "quantize/scales.h"
 #include "quantize/step_tables.h"
+#include "quantize/tap_moments.h"
 
 namespace octavo {
 
@@ -53,15 +56,28 @@ size_t integer_weights(const Quantization& q) {
   return out;
 }
 
-size_t moved_weights(const Quantization& q) {
+// before(step): the weights that were there.
+template <class Before>
+size_t moved_weights(const std::vector<std::vector<int16_t>>& now, const Before& before) {
   size_t out = 0;
-  for (size_t s = 0; s < q.compensated.size(); ++s) {
-    const std::vector<int16_t>& before = q.convolutions[s].weights.values;
-    for (size_t i = 0; i < q.compensated[s].size(); ++i) {
-      out += q.compensated[s][i] != before[i] ? 1 : 0;
-    }
+  for (size_t s = 0; s < now.size(); ++s) {
+    const std::span<const int16_t> were = before(s);
+    for (size_t i = 0; i < now[s].size(); ++i) out += now[s][i] != were[i] ? 1 : 0;
   }
   return out;
+}
+
+size_t weights_compensated(const Quantization& q) {
+  return moved_weights(q.compensated, [&](size_t s) -> std::span<const int16_t> {
+    return q.convolutions[s].weights.values;
+  });
+}
+
+size_t weights_learned(const Quantization& q) {
+  return moved_weights(q.learned, [&](size_t s) -> std::span<const int16_t> {
+    if (s < q.compensated.size() && !q.compensated[s].empty()) return q.compensated[s];
+    return q.convolutions[s].weights.values;
+  });
 }
 
 size_t made_tables(const Quantization& q) {
@@ -73,6 +89,16 @@ size_t moved_biases(const Quantization& q) {
   size_t out = 0;
   for (const std::vector<double>& shifts : q.bias_shifts) {
     out += shifts.size() - static_cast<size_t>(std::count(shifts.begin(), shifts.end(), 0.0));
+  }
+  return out;
+}
+
+size_t moved_in_order(const Quantization& q) {
+  size_t out = 0;
+  for (size_t s = 0; s < q.shifts_in_order.size(); ++s) {
+    for (size_t o = 0; o < q.shifts_in_order[s].size(); ++o) {
+      out += q.shifts_in_order[s][o] != q.bias_shifts[s][o] ? 1 : 0;
+    }
   }
   return out;
 }
@@ -94,11 +120,16 @@ constexpr Pass table[] = {
     {"weights", "int8, each rounded on its own, with the scale that costs its row's output least",
      "weights", fill<&Q::convolutions, round_weights, integer_weights>, "plan"},
     {"compensation", "weights rounded one after the other, each error made good by those to come",
-     "weights moved", fill<&Q::compensated, compensate_weights, moved_weights>, "", true},
+     "weights moved", fill<&Q::compensated, compensate_weights, weights_compensated>, "", true,
+     true},
+    {"learned-rounding", "weights moved by a step as long as their errors cost the output less",
+     "weights moved", fill<&Q::learned, learn_rounding, weights_learned>, "", true, true},
     {"tables", "smooth activations as 65 knots", "tables",
      fill<&Q::tables, make_tables, made_tables>, "plan"},
     {"bias-correction", "what rounding does to a channel's mean is taken back by its bias",
      "biases moved", fill<&Q::bias_shifts, correct_biases, moved_biases>, "", true},
+    {"correction-in-order", "and what those before a convolution do to it, a few of them at a time",
+     "biases moved", fill<&Q::shifts_in_order, correct_in_order, moved_in_order>, "", true},
     {"plan", "the integers as steps, verified", "steps", fill<&Q::plan, lower, planned_steps>,
      "the file"},
     {"report", "what rounding costs at each step and at the logits", "steps measured",
@@ -172,11 +203,23 @@ std::vector<std::string> take_for_quantizer(std::vector<std::string>& names) {
 Result<Quantization> run_passes(const PassInputs& inputs, std::span<const std::string> disabled,
                                 const PassObserver& ran) {
   Quantization out;
+  PassInputs shared = inputs;
+  std::vector<TapMoments> taps;
   for (const Pass& pass : table) {
     if (is_disabled(pass, disabled)) continue;
     if (pass.looks_at_pictures && inputs.feed == nullptr) continue;
     const Stopwatch watch;
-    const Result<size_t> changed = pass.run(inputs, out);
+    if (!pass.reads_taps) {
+      shared.taps = nullptr;
+      taps = {};
+    } else if (shared.taps == nullptr) {
+      auto collected =
+          collect_tap_moments(inputs, out.tensors, inputs.sweep_for("rounding weights"));
+      if (!collected) return collected.error();
+      taps = *std::move(collected);
+      shared.taps = &taps;
+    }
+    const Result<size_t> changed = pass.run(shared, out);
     if (!changed) return changed.error();
     if (ran) ran({pass.name, *changed, pass.counts, watch.milliseconds()});
   }

@@ -19,6 +19,7 @@ struct Pass {
   Result<size_t> (*run)(const PassInputs& inputs, Quantization& quantization);
   std::string_view needed_by;      // a pass; "": it may be left out
   bool looks_at_pictures = false;  // left out where there are none
+  bool reads_taps = false;         // collected once for all of these, which follow each other
 };
 
 std::span<const Pass> passes();

@@ -5,7 +5,9 @@ namespace octavo {
 StoredConvolution Quantization::convolution(size_t step) const {
   StoredConvolution out{&convolutions[step], convolutions[step].weights.values, {}, 0};
   if (step < compensated.size() && !compensated[step].empty()) out.weights = compensated[step];
+  if (step < learned.size() && !learned[step].empty()) out.weights = learned[step];
   if (step < bias_shifts.size()) out.bias_shift = bias_shifts[step];
+  if (step < shifts_in_order.size()) out.bias_shift = shifts_in_order[step];
   if (step < tables.size() && tables[step]) out.centre = tables[step]->centre;
   return out;
 }

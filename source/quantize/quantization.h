@@ -35,8 +35,12 @@ struct Quantization {
   std::vector<IntegerConvolution> convolutions;   // by step; empty for other kinds
   std::vector<std::vector<int16_t>> compensated;  // by step: weights that make good for each other
                                                   // (compensate.h), in place of the convolution's
+  std::vector<std::vector<int16_t>> learned;      // by step: weights whose errors cost less still
+                                                  // (learn_rounding.h), in place of those
   StepTables tables;                              // by step
   std::vector<std::vector<double>> bias_shifts;   // by step: what is added to each real bias
+  // By step: the same with what the steps before it shift, in place of it (correct_in_order.h).
+  std::vector<std::vector<double>> shifts_in_order;
   Plan plan;                                      // verified, without a report
   QuantizationReport report;
 

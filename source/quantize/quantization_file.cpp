@@ -10,7 +10,7 @@ namespace octavo {
 namespace {
 
 // Told apart from a calibration by its first bytes.
-constexpr kept::Kind kind{{'O', 'C', 'T', 'Q', 'N', 'T', '\0', '\n'}, 2, "quantization"};
+constexpr kept::Kind kind{{'O', 'C', 'T', 'Q', 'N', 'T', '\0', '\n'}, 3, "quantization"};
 
 }  // namespace
 
@@ -38,8 +38,10 @@ void visit_fields(Is<QuantizationReport> auto& r, auto& visit) {
 // All fields but the plan, which has a format of its own. That of a new pass is missed by the
 // compiler here.
 void visit_fields(Is<Quantization> auto& q, auto& visit) {
-  auto& [copied, scales, tensors, convolutions, compensated, tables, bias_shifts, plan, report] = q;
-  visit(copied, scales, tensors, convolutions, compensated, tables, bias_shifts, report);
+  auto& [copied, scales, tensors, convolutions, compensated, learned, tables, bias_shifts,
+         shifts_in_order, plan, report] = q;
+  visit(copied, scales, tensors, convolutions, compensated, learned, tables, bias_shifts,
+        shifts_in_order, report);
 }
 
 namespace {
@@ -105,7 +107,9 @@ Status check_quantization(const Quantization& q, const StepNetwork& own) {
   };
   bool good = q.scales.size() == tensors && q.tensors.size() == tensors &&
               q.convolutions.size() == steps && covers(q.compensated, steps) &&
-              q.tables.size() == steps && covers(q.bias_shifts, steps);
+              covers(q.learned, steps) &&
+              q.tables.size() == steps && covers(q.bias_shifts, steps) &&
+              covers(q.shifts_in_order, steps);
   for (size_t t = 0; good && t < tensors; ++t) {
     good = fits(q.scales[t], t) && fits(q.tensors[t], t);
   }

@@ -130,6 +130,31 @@ void TapMoments::merge(const TapMoments& other) {
   samples += other.samples;
 }
 
+std::vector<double> error_form(const TapMoments& moments, int64_t group, int64_t b) {
+  const auto size = static_cast<size_t>(moments.block_size(b));
+  const int32_t* products = moments.products.data() + moments.block_offset(group, b);
+  const int64_t* sums = moments.sums.data() + group * moments.taps + b * moments.block;
+  const double samples = static_cast<double>(std::max<int64_t>(1, moments.samples));
+  const auto covariance = [&](size_t i, size_t j) {
+    return products[i * size + j] / samples -
+           static_cast<double>(sums[i]) / samples * (static_cast<double>(sums[j]) / samples);
+  };
+  double total = 0;
+  for (size_t i = 0; i < size; ++i) total += std::max(0.0, covariance(i, i));
+  if (!(total > 0)) return {};
+  // With few samples for many taps chance correlations would be believed.
+  const double trust = samples / (samples + static_cast<double>(size));
+  const double damping = 0.01 * total / static_cast<double>(size);
+  std::vector<double> out(size * size);
+  for (size_t i = 0; i < size; ++i) {
+    out[i * size + i] = covariance(i, i) + damping;
+    for (size_t j = 0; j < i; ++j) {
+      out[i * size + j] = out[j * size + i] = trust * covariance(i, j);
+    }
+  }
+  return out;
+}
+
 Result<std::vector<TapMoments>> collect_tap_moments(const PassInputs& in,
                                                     const std::vector<StoredTensor>& tensors,
                                                     const Sweep& wanted) {

@@ -30,6 +30,12 @@ struct TapMoments {
   void merge(const TapMoments& other);
 };
 
+// What errors of a row's weights in block b of a group cost its output: for errors e in units,
+// e F e is the variance that they make, with F drawn to its diagonal as far as the number of
+// samples asks for, and a little more on it. Means cost nothing: biases take them back.
+// [size, size]; empty where nothing varies.
+std::vector<double> error_form(const TapMoments& moments, int64_t group, int64_t b);
+
 // By step, empty for other kinds. Windows of the float network's values, rounded as
 // `tensors` says, evenly spread over the pictures of
 // calibration.repair and their pixels, but for pictures far

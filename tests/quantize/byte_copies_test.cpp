@@ -141,11 +141,11 @@ TEST(ByteCopies, AdditionsReadWordsAndConvolutionsBytes) {
   EXPECT_EQ(step_of(plan, "b.relu").inputs[0], copy.output);
   EXPECT_EQ(add.inputs.back(), copy.inputs[0]);
   EXPECT_EQ(plan.steps.size(), bytes->plan.steps.size() + 2);
-  EXPECT_GT(words->report.logits_cosine, bytes->report.logits_cosine);
-  // What runs is what was simulated: nearer to the float network.
+  // What runs is nearer to the float network on pictures that neither saw: on the report's few, of
+  // which both make repairs, the two differ by no more than ties do.
   double by_bytes = 0, by_words = 0;
   const auto of_bytes = session_of(bytes->plan), of_words = session_of(plan);
-  for (uint64_t seed = 500; seed < 520; ++seed) {
+  for (uint64_t seed = 500; seed < 580; ++seed) {
     const auto exact = float_logits(graph, how, picture(seed));
     const auto a = integer_logits(*of_bytes, picture(seed), classes);
     const auto b = integer_logits(*of_words, picture(seed), classes);

@@ -8,6 +8,7 @@
 
 #include "quantize/build_graph.h"
 #include "quantize/identity.h"
+#include "quantize/tap_moments.h"
 
 namespace octavo {
 namespace {
@@ -63,7 +64,7 @@ TEST(Compensate, ErrorsOfRelatedTapsCancel) {
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal(0, 1);
   double plain = 0, compensated = 0;
-  const InverseFactor factor = inverse_factor(samples.moments, 0, 0);
+  const InverseFactor factor = inverse_factor(error_form(samples.moments, 0, 0));
   ASSERT_FALSE(factor.upper.empty());
   for (int row = 0; row < 20; ++row) {
     std::vector<double> values(32);
@@ -89,7 +90,7 @@ TEST(Compensate, UnrelatedTapsAreRoundedToTheNearest) {
   moments.samples = 100;
   const std::vector<double> values{0.44, -1.46, 2.6};
   std::vector<int16_t> row(3);
-  round_compensated(inverse_factor(moments, 0, 0), values, 1.0, row);
+  round_compensated(inverse_factor(error_form(moments, 0, 0)), values, 1.0, row);
   EXPECT_EQ(row, (std::vector<int16_t>{0, -1, 3}));
 }
 
@@ -106,7 +107,7 @@ TEST(Compensate, TwoTapsByHand) {
   // = 2 / (2 + damping 0.03): 0.394 more for tap 1: 0.2 + 0.394 -> 1.
   const std::vector<double> values{1.4, 0.2};
   std::vector<int16_t> row(2);
-  round_compensated(inverse_factor(moments, 0, 0), values, 1.0, row);
+  round_compensated(inverse_factor(error_form(moments, 0, 0)), values, 1.0, row);
   EXPECT_EQ(row, (std::vector<int16_t>{1, 1}));
 }
 

@@ -8,10 +8,12 @@
 #include <numeric>
 #include <set>
 
+#include "quantize/correct_in_order.h"
 #include "quantize/every_step.h"
 #include "quantize/identity.h"
 #include "quantize/prepare.h"
 #include "quantize/simulate.h"
+#include "quantize/tap_moments.h"
 #include "rewrite/rewrite.h"
 
 namespace octavo {
@@ -148,9 +150,51 @@ TEST(Passes, WeightsAreTheNearestIntegersOfTheirRow) {
 TEST(Passes, CompensationBringsTheLogitsNearer) {
   const auto made = Calibrated::make(every_step(24), pictures(60));
   Quantization q = up_to(made, "tables");
+  q.learned.clear();
   const double with = logit_error(made, q).mean_square;
   q.compensated.clear();
   EXPECT_LT(with, logit_error(made, q).mean_square);
+}
+
+// By the moments of what the taps see, written out here.
+TEST(Passes, LearnedRoundingCostsNoRowMoreThanCompensation) {
+  const auto made = Calibrated::make(every_step(29), pictures(60));
+  const Quantization q = up_to(made, "learned-rounding");
+  const auto moments = collect_tap_moments(made.inputs(), q.tensors, made.inputs().sweep);
+  ASSERT_TRUE(moments);
+  size_t rows = 0, less = 0;
+  for (size_t s = 0; s < q.learned.size(); ++s) {
+    if (q.learned[s].empty()) continue;
+    const FormedStep& step = made.formed().steps[s];
+    const IntegerConvolution& conv = q.convolutions[s];
+    const std::vector<float> real = weights_without(made.network.graph, step, conv.identity);
+    const TapMoments& m = (*moments)[s];
+    ASSERT_EQ(m.blocks(), 1);
+    const auto taps = conv.taps();
+    const std::vector<double>& scale = q.tensors[step.inputs[0]].scale;
+    for (size_t o = 0; o < conv.outputs(); ++o, ++rows) {
+      const size_t g = o / static_cast<size_t>(conv.outputs_per_group);
+      const std::vector<double> form = error_form(m, static_cast<int64_t>(g), 0);
+      if (form.empty()) continue;
+      const size_t channels = scale.size() / static_cast<size_t>(m.groups);
+      const auto cost = [&](const std::vector<int16_t>& weights) {
+        std::vector<double> error;
+        for (size_t k = 0; k < taps; ++k) {
+          const double value = real[o * taps + k] * scale[g * channels + k % channels];
+          error.push_back(weights[o * taps + k] - value / conv.weights.unit[o]);
+        }
+        double out = 0;
+        for (size_t i = 0; i < taps; ++i) {
+          for (size_t j = 0; j < taps; ++j) out += error[i] * form[i * taps + j] * error[j];
+        }
+        return out;
+      };
+      const double before = cost(q.compensated[s]), after = cost(q.learned[s]);
+      EXPECT_LE(after, before * (1 + 1e-9)) << "step " << s << ", row " << o;
+      less += after < 0.999 * before ? 1 : 0;
+    }
+  }
+  EXPECT_GT(less, rows / 10);
 }
 
 TEST(Passes, ATableEndsWhereTheStoredResultEnds) {
@@ -198,6 +242,29 @@ TEST(Passes, BiasCorrectionBringsTheMeansBack) {
   EXPECT_LT(logit_error(made, q).square_of_mean, before / 100);
 }
 
+// A fault that no convolution sees on the float network's values: those behind it answer for it.
+TEST(Passes, CorrectionInOrderTakesBackWhatEarlierStepsShift) {
+  const auto made = Calibrated::make(every_step(10), pictures(64));
+  Quantization q = up_to(made, "bias-correction");
+  const size_t faulty = step_of(made, "expand");
+  for (double& shift : q.bias_shifts[faulty]) shift += 0.2;
+  const double before = logit_error(made, q).square_of_mean;
+  const auto shifts = correct_in_order(made.inputs(), q);
+  ASSERT_TRUE(shifts);
+  size_t moved = 0, kept = 0;
+  for (size_t s = 0; s < shifts->size(); ++s) {
+    if ((*shifts)[s].empty()) continue;
+    const TensorId t = made.formed().steps[s].accumulated;
+    const bool few = made.calibration.accumulated[t].count < least_corrected_values;
+    EXPECT_EQ((*shifts)[s] == q.bias_shifts[s], few) << "step " << s;
+    (few ? kept : moved) += 1;
+  }
+  EXPECT_GT(moved, 2u);
+  EXPECT_GT(kept, 2u);
+  q.shifts_in_order = *shifts;
+  EXPECT_LT(logit_error(made, q).square_of_mean, before / 2);
+}
+
 TEST(Passes, TheReportIsTheCosineOfTheLogits) {
   const auto made = Calibrated::make(every_step(26), pictures(16));
   const Quantization q = up_to(made, "report");
@@ -216,13 +283,15 @@ TEST(Passes, TheReportIsTheCosineOfTheLogits) {
 
 TEST(Passes, WhatIsLeftOutLeavesItsFieldEmpty) {
   const auto made = Calibrated::make(every_step(27), pictures(20));
-  const std::vector<std::string> disabled{"compensation", "bias-correction", "report"};
+  const std::vector<std::string> disabled{"compensation", "learned-rounding", "bias-correction",
+                                          "correction-in-order", "report"};
   std::vector<std::string> ran;
   const auto q =
       run_passes(made.inputs(), disabled, [&](const PassRun& run) { ran.emplace_back(run.name); });
   ASSERT_TRUE(q) << q.error().message;
   EXPECT_EQ(ran, (std::vector<std::string>{"scales", "headroom", "weights", "tables", "plan"}));
-  EXPECT_TRUE(q->compensated.empty() && q->bias_shifts.empty() && q->report.steps.empty());
+  EXPECT_TRUE(q->compensated.empty() && q->learned.empty() && q->bias_shifts.empty());
+  EXPECT_TRUE(q->shifts_in_order.empty() && q->report.steps.empty());
   const size_t s = step_of(made, "stem");
   const auto plan_step = std::find_if(q->plan.steps.begin(), q->plan.steps.end(),
                                       [](const Step& step) { return step.name == "stem_act"; });
@@ -246,7 +315,7 @@ TEST(Passes, ANameThatCannotBeLeftOutIsAUsageError) {
   EXPECT_EQ(sentence("tables", true),
             "the pass 'tables' cannot be left out: plan needs it; those that can are "
             "share-roundings, wide-weights, float-weights, write-out, compensation, "
-            "bias-correction, report");
+            "learned-rounding, bias-correction, correction-in-order, report");
   EXPECT_EQ(sentence("compensatoin", true),
             "no pass is called 'compensatoin'; did you mean 'compensation'?");
   EXPECT_EQ(sentence("report", true),

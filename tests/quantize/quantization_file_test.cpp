@@ -61,7 +61,9 @@ TEST(QuantizationFile, EveryFieldIsReadAsItWasWritten) {
   }
   EXPECT_GT(tables, 0u);
   EXPECT_EQ(b.compensated, a.compensated);
+  EXPECT_EQ(b.learned, a.learned);
   EXPECT_EQ(b.bias_shifts, a.bias_shifts);
+  EXPECT_EQ(b.shifts_in_order, a.shifts_in_order);
   EXPECT_EQ(b.report.steps, a.report.steps);
   EXPECT_EQ(b.report.logits_cosine, a.report.logits_cosine);
   EXPECT_EQ(serialize(b.plan), serialize(a.plan));
