@@ -107,9 +107,8 @@ Status check_quantization(const Quantization& q, const StepNetwork& own) {
   };
   bool good = q.scales.size() == tensors && q.tensors.size() == tensors &&
               q.convolutions.size() == steps && covers(q.compensated, steps) &&
-              covers(q.learned, steps) &&
-              q.tables.size() == steps && covers(q.bias_shifts, steps) &&
-              covers(q.shifts_in_order, steps);
+              covers(q.learned, steps) && q.tables.size() == steps &&
+              covers(q.bias_shifts, steps) && covers(q.shifts_in_order, steps);
   for (size_t t = 0; good && t < tensors; ++t) {
     good = fits(q.scales[t], t) && fits(q.tensors[t], t);
   }

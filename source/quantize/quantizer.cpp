@@ -167,7 +167,8 @@ Result<WideCandidates> Quantizer::candidates_by_halves(const Quantization& folde
     if (folded.tensors[t].type == ElementType::i16) in.types[t] = ElementType::i16;
   }
   // Ranges are what is asked for.
-  static const std::string disabled[] = {"compensation", "bias-correction", "report"};
+  static const std::string disabled[] = {"compensation", "learned-rounding", "bias-correction",
+                                         "correction-in-order", "report"};
   const auto by_half = run_passes(in, disabled, {});
   if (!by_half) return by_half.error();
   in.feed = feed_;
