@@ -58,7 +58,7 @@ constexpr Layer layers[] = {
     {"pointwise 96-576 hswish", 96, 576, 1, 1, 1, 14, Activation::hard_swish},
     {"pointwise 96-576 table", 96, 576, 1, 1, 1, 14, Activation::table},
     {"dense 40-40 3x3", 40, 40, 1, 3, 1, 56},
-    {"dense 64-64 3x3", 64, 64, 1, 3, 1, 56},
+    {"dense 64-64 3x3 56", 64, 64, 1, 3, 1, 56},
     {"dense 64-64 3x3", 64, 64, 1, 3, 1, 28},
     {"dense 64-192 3x3", 64, 192, 1, 3, 1, 56},
     {"dense 128-128 3x3", 128, 128, 1, 3, 1, 28},

@@ -27,7 +27,7 @@ Error cannot(const char* verb, const std::string& path, std::string_view reason)
 
 // Where the file is, or will be, when links are followed.
 Result<std::string> target_of(const std::string& path) {
-  struct stat link{};
+  struct stat link {};
   if (::lstat(path.c_str(), &link) != 0 || !S_ISLNK(link.st_mode)) return path;
   char* real = ::realpath(path.c_str(), nullptr);
   if (real == nullptr) {
@@ -45,7 +45,7 @@ std::string folder_of(const std::string& path) {
 }
 
 Status check_target(const std::string& path, const std::string& target, bool overwrite) {
-  struct stat info{};
+  struct stat info {};
   if (::stat(target.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode)) {
       return cannot("write", path,
@@ -95,7 +95,7 @@ Result<KeptFile> KeptFile::open(const std::string& path) {
   // Without O_NONBLOCK a pipe that nobody writes to would be waited for, not refused.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return cannot("open", path, system_reason());
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file.get(), &info) != 0) return cannot("read", path, system_reason());
   if (S_ISDIR(info.st_mode)) return rejected(concat(quoted(path), " is a folder, not a file"));
   if (!S_ISREG(info.st_mode)) return rejected(concat(quoted(path), " is not a regular file"));
@@ -103,7 +103,7 @@ Result<KeptFile> KeptFile::open(const std::string& path) {
 }
 
 Result<uint64_t> KeptFile::size() const {
-  struct stat info{};
+  struct stat info {};
   if (::fstat(file_.get(), &info) != 0) return cannot("read", path_, system_reason());
   return static_cast<uint64_t>(info.st_size);
 }
@@ -151,7 +151,8 @@ Result<std::vector<std::byte>> read_file_part(const std::string& path, uint64_t 
 }
 
 bool same_file(const std::string& a, const std::string& b) {
-  struct stat first{}, second{};
+  struct stat first {
+  }, second{};
   return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
@@ -166,7 +167,7 @@ Status write_file(const std::string& path, std::span<const std::byte> bytes, boo
   const auto target = target_of(path);
   if (!target) return target.error();
   if (const Status fine = check_target(path, *target, overwrite); !fine) return fine;
-  struct stat old{};
+  struct stat old {};
   const bool replaces = ::stat(target->c_str(), &old) == 0;
   remove_abandoned_files(folder_of(*target));
   for (const bool unnamed : {true, false}) {

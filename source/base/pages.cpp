@@ -12,12 +12,6 @@ namespace {
 constexpr size_t least_bytes = size_t{64} << 10;      // below, the calls cost what they save
 constexpr size_t large_page_bytes = size_t{2} << 20;  // of most systems
 
-#ifdef MADV_POPULATE_WRITE
-constexpr int populate = MADV_POPULATE_WRITE;
-#else
-constexpr int populate = 23;  // Linux 5.14; older ones refuse it
-#endif
-
 size_t page_bytes() {
   return static_cast<size_t>(::sysconf(_SC_PAGESIZE));
 }
@@ -49,11 +43,15 @@ void bring_in(void* begin, size_t bytes) {
   if (bytes < least_bytes) return;
   const Pages pages = pages_within(begin, bytes);
   prefer_large(pages);
-  ::madvise(pages.begin, pages.bytes, populate);
+#ifdef __linux__
+  constexpr int populate_write = 23;  // MADV_POPULATE_WRITE: since 5.14, refused before
+  ::madvise(pages.begin, pages.bytes, populate_write);
+#endif
 }
 
 void* map_zeros(size_t bytes) {
   const size_t room = bytes < large_page_bytes ? 0 : large_page_bytes;
+  if (bytes > SIZE_MAX - room - page_bytes()) return nullptr;
   void* area =
       ::mmap(nullptr, bytes + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (area == MAP_FAILED) return nullptr;

@@ -46,7 +46,8 @@ TEST(Pages, MappedZerosCanBeWrittenThroughout) {
 }
 
 TEST(Pages, MoreThanThereIsIsNull) {
-  EXPECT_EQ(map_zeros(size_t{1} << 62), nullptr);
+  for (const size_t bytes : {size_t{1} << 62, SIZE_MAX - (size_t{1} << 20), SIZE_MAX})
+    EXPECT_EQ(map_zeros(bytes), nullptr) << bytes;
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 """Every code of a quantized file's plan that is not the exact one is a tie (ties.py)."""
 
 import functools
+import pathlib
+import platform
 
 import numpy
 import pytest
@@ -34,13 +36,23 @@ def planned(path, inputs):
     return file, tensors, ties.plan_codes(file, tensors, inputs[1])
 
 
-def expect_ties_alone(path, inputs, least=6, step=None):
-    """Of the plan and of the runtime. Least: roundings that are compared."""
+def runtime_saturates():
+    """Whether ONNX Runtime's integer kernels saturate sums of two products: on x86 without VNNI."""
+    return platform.machine() == "x86_64" and "vnni" not in pathlib.Path("/proc/cpuinfo").read_text()
+
+
+def expect_ties_alone(path, inputs, least=6, step=None, by_integers=False):
+    """Of the plan and of the runtime, unless this computes by_integers, which are not exact everywhere. Least:
+    roundings that are compared."""
     file, tensors, made = planned(path, inputs)
     outputs = numpy.stack([list(values.values())[-1] for values in tensors])
     theirs, their_outputs = ties.runtime_codes(path, inputs[1])
     step = step or networks.output_scale(path)
-    for who, codes, got, exact_sums in (("plan", made, outputs, True), ("runtime", theirs, their_outputs, False)):
+    judged = [("plan", made, outputs, True), ("runtime", theirs, their_outputs, False)]
+    if by_integers and runtime_saturates():
+        judged.pop()
+        print("the runtime is not judged: without VNNI its integer kernels saturate")
+    for who, codes, got, exact_sums in judged:
         counts, exact = ties.counted(file, inputs[1], codes, exact_sums)
         values, near, changed = (sum(getattr(c, key) for c in counts) for key in ("values", "near", "changed"))
         print(f"{who}: {len(counts)} roundings, {values} values, {near} near a border, {changed} turned over")
@@ -60,7 +72,7 @@ def test_codes_of_convolutions_additions_pools_and_functions_are_exact_but_for_t
 
 def test_codes_of_the_qoperator_form_are_exact_but_for_ties(inputs, tmp_path):
     path = networks.quantize(networks.mobile(), tmp_path / "q.onnx", inputs[1], "u8", True, form="QOperator")
-    expect_ties_alone(path, inputs)
+    expect_ties_alone(path, inputs, by_integers=True)
 
 
 def attention(kind):

@@ -162,6 +162,10 @@ TEST(Passes, LearnedRoundingCostsNoRowMoreThanCompensation) {
   const Quantization q = up_to(made, "learned-rounding");
   const auto moments = collect_tap_moments(made.inputs(), q.tensors, made.inputs().sweep);
   ASSERT_TRUE(moments);
+  // Moments that the passes share are those that each collects for itself.
+  const auto together = run_passes(made.inputs(), {}, {});
+  ASSERT_TRUE(together) << together.error().message;
+  EXPECT_EQ(together->learned, q.learned);
   size_t rows = 0, less = 0;
   for (size_t s = 0; s < q.learned.size(); ++s) {
     if (q.learned[s].empty()) continue;

@@ -33,8 +33,8 @@ struct Knots {
 
   explicit OCTAVO_INLINE Knots(const int16_t* knots) {
     const __m128i byte = _mm_set1_epi16(255);
-    const auto split = [&](const int16_t* from, __m128i& lows, __m128i& highs)
-                           __attribute__((always_inline)) {
+    const auto split = [&](const int16_t* from, __m128i& lows,
+                           __m128i& highs) __attribute__((always_inline)) {
       const __m128i a = load_half(from), b = load_half(from + 8);
       lows = _mm_packus_epi16(_mm_and_si128(a, byte), _mm_and_si128(b, byte));
       highs = _mm_packus_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8));
@@ -49,46 +49,43 @@ struct Knots {
 
 // f[i] of 8 channels each, in place.
 OCTAVO_INLINE void table_values(const Knots& knots, __m256 (&f)[4]) {
-  // 16 bits of the argument, and the conversion saturates below; packing works in 128-bit lanes, and
-  // unpacking takes it back.
+  // 16 bits of the argument, and the conversion saturates below; packing works in 128-bit lanes,
+  // and unpacking takes it back.
   const auto rounded = [&](int i) __attribute__((always_inline)) {
     return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(32767.0f), f[i]));
   };
   const __m256i sign = _mm256_set1_epi16(-32768);
   const __m256i u0 = _mm256_xor_si256(_mm256_packs_epi32(rounded(0), rounded(1)), sign);
   const __m256i u1 = _mm256_xor_si256(_mm256_packs_epi32(rounded(2), rounded(3)), sign);
-  const __m256i index =
-      _mm256_packus_epi16(_mm256_srli_epi16(u0, 10), _mm256_srli_epi16(u1, 10));
+  const __m256i index = _mm256_packus_epi16(_mm256_srli_epi16(u0, 10), _mm256_srli_epi16(u1, 10));
   __m256i low = _mm256_setzero_si256(), high = low, next_low = low, next_high = low;
   unroll<4>([&](auto s) __attribute__((always_inline)) {
     constexpr int i = decltype(s)::value;
     // The place among these sixteen; elsewhere the top bit, by which vpshufb gives zero.
-    const __m256i place = _mm256_adds_epu8(
-        _mm256_xor_si256(index, _mm256_set1_epi8(16 * i)), _mm256_set1_epi8(0x70));
+    const __m256i place =
+        _mm256_adds_epu8(_mm256_xor_si256(index, _mm256_set1_epi8(16 * i)), _mm256_set1_epi8(0x70));
     const auto add = [&](__m256i& sum, __m128i table) __attribute__((always_inline)) {
-      sum = _mm256_or_si256(
-          sum, _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), place));
+      sum = _mm256_or_si256(sum, _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), place));
     };
     add(low, knots.low[i]);
     add(high, knots.high[i]);
     add(next_low, knots.next_low[i]);
     add(next_high, knots.next_high[i]);
   });
-  const auto between = [&](__m256i u, __m256i here, __m256i next, __m256& first, __m256& second)
-                           __attribute__((always_inline)) {
+  const auto between = [&](__m256i u, __m256i here, __m256i next, __m256& first,
+                           __m256& second) __attribute__((always_inline)) {
     const __m256i d = _mm256_and_si256(u, _mm256_set1_epi16(1023));
     const __m256i rest = _mm256_sub_epi16(_mm256_set1_epi16(1024), d);
-    first = _mm256_cvtepi32_ps(_mm256_madd_epi16(_mm256_unpacklo_epi16(here, next),
-                                                 _mm256_unpacklo_epi16(rest, d)));
-    second = _mm256_cvtepi32_ps(_mm256_madd_epi16(_mm256_unpackhi_epi16(here, next),
-                                                  _mm256_unpackhi_epi16(rest, d)));
+    first = _mm256_cvtepi32_ps(
+        _mm256_madd_epi16(_mm256_unpacklo_epi16(here, next), _mm256_unpacklo_epi16(rest, d)));
+    second = _mm256_cvtepi32_ps(
+        _mm256_madd_epi16(_mm256_unpackhi_epi16(here, next), _mm256_unpackhi_epi16(rest, d)));
   };
   between(u0, _mm256_unpacklo_epi8(low, high), _mm256_unpacklo_epi8(next_low, next_high), f[0],
           f[1]);
   between(u1, _mm256_unpackhi_epi8(low, high), _mm256_unpackhi_epi8(next_low, next_high), f[2],
           f[3]);
 }
-
 // t of numerics.md before the residual, from f, for the channels c .. c + 7.
 template <Activation A>
 OCTAVO_INLINE __m256 activate_as(const EpilogueArrays& e, __m256 f, int32_t c) {
@@ -196,18 +193,18 @@ OCTAVO_INLINE void finish(const EpilogueArrays& e, const int32_t* sums, const st
 }
 
 // From the accumulators of two pixels, [16] each, by a table: as finish.
-OCTAVO_INLINE void finish_by_table(const EpilogueArrays& e, const Knots& knots, const int32_t* sums0,
-                                   const int32_t* sums1, const std::byte* residual0,
-                                   const std::byte* residual1, std::byte* pixel0,
-                                   std::byte* pixel1, int32_t c, int32_t count) {
+OCTAVO_INLINE void finish_by_table(const EpilogueArrays& e, const Knots& knots,
+                                   const int32_t* sums0, const int32_t* sums1,
+                                   const std::byte* residual0, const std::byte* residual1,
+                                   std::byte* pixel0, std::byte* pixel1, int32_t c, int32_t count) {
   const __m256 m0 = _mm256_loadu_ps(e.multiplier + c), m1 = _mm256_loadu_ps(e.multiplier + c + 8);
   __m256 f[4] = {_mm256_mul_ps(_mm256_cvtepi32_ps(load(sums0)), m0),
                  _mm256_mul_ps(_mm256_cvtepi32_ps(load(sums0 + 8)), m1),
                  _mm256_mul_ps(_mm256_cvtepi32_ps(load(sums1)), m0),
                  _mm256_mul_ps(_mm256_cvtepi32_ps(load(sums1 + 8)), m1)};
   table_values(knots, f);
-  const auto store_pixel = [&](__m256 t0, __m256 t1, const std::byte* residual, std::byte* pixel)
-                               __attribute__((always_inline)) {
+  const auto store_pixel = [&](__m256 t0, __m256 t1, const std::byte* residual,
+                               std::byte* pixel) __attribute__((always_inline)) {
     t0 = with_residual(e, _mm256_mul_ps(t0, _mm256_loadu_ps(e.output_multiplier + c)), residual, c);
     t1 = with_residual(e, _mm256_mul_ps(t1, _mm256_loadu_ps(e.output_multiplier + c + 8)), residual,
                        c + 8);
@@ -218,7 +215,6 @@ OCTAVO_INLINE void finish_by_table(const EpilogueArrays& e, const Knots& knots, 
   store_pixel(f[0], f[1], residual0, pixel0);
   store_pixel(f[2], f[3], residual1, pixel1);
 }
-
 OCTAVO_INLINE bool all_of(__m256 condition) {
   return _mm256_movemask_ps(condition) == 0xff;
 }
