@@ -30,7 +30,8 @@ class Program {
   // most_memory: bytes that the program and all its sessions may take together; 0: what the machine
   // has free now. More than that is `unsupported`, and a plan out of all proportion `rejected`: one
   // whose program and session of one thread would take more than 12 times what it holds, 4 times
-  // what its tensors need without padding, and 16 MiB. Both before anything of that size is allocated.
+  // what its tensors need without padding, and 16 MiB. Both before anything of that size is
+  // allocated.
   static Result<std::shared_ptr<const Program>> prepare(Plan plan, const std::string& isa = "",
                                                         size_t most_memory = 0,
                                                         const DepthFirst& depth_first = {});
