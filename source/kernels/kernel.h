@@ -78,6 +78,7 @@ struct ConvolutionShape {
   // kernel, of that row), and whether the input's pixels lie apart, in a wider tensor.
   int32_t output_height = 1, output_width = 1;
   bool input_is_slice = false;
+  int32_t run_rows = 0;  // how many rows most runs are of, where maps go by parts; 0: all
 
   bool depthwise() const { return groups == input_channels && groups == output_channels; }
   bool pointwise() const { return kernel_h == 1 && kernel_w == 1; }

@@ -176,6 +176,17 @@ std::vector<Chain> find_chains(const Plan& plan, const DepthFirst& depth_first) 
   return Finder(plan, depth_first).find();
 }
 
+int32_t rows_of_a_run(const Plan& plan, const std::vector<Chain>& chains, size_t step) {
+  const auto holds = [&](const Chain& chain) { return chain.first <= step && step <= chain.last; };
+  const auto chain = std::find_if(chains.begin(), chains.end(), holds);
+  if (chain == chains.end()) return 0;
+  // What a tile needs beside the rows that the one before has made.
+  int64_t rows = chain->tile_rows;
+  for (size_t later = chain->last; later > step; --later)
+    rows *= row_window(plan, plan.steps[later])->stride;
+  return static_cast<int32_t>(std::min<int64_t>(rows, rows_of(plan, step)));
+}
+
 std::vector<RowRun> order_of(const Plan& plan, const Chain& chain, int32_t begin, int32_t end) {
   const size_t steps = chain.last - chain.first + 1;
   std::vector<int32_t> made(steps, 0);  // rows of each step's output up to here

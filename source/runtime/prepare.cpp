@@ -145,6 +145,8 @@ PreparedStep prepare(Program::Impl& impl, const Step& step, const ConvolutionSte
   s.output_height = made.is_flat ? 1 : y.height;
   s.output_width = made.is_flat ? y.height * y.width : y.width;
   s.input_is_slice = x.pixel_bytes != x.channel_bytes();
+  const auto index = static_cast<size_t>(&step - impl.plan.steps.data());
+  s.run_rows = rows_of_a_run(impl.plan, impl.layout.chains, index);
   made.kernel = &kernels::choose(s, impl.features);
   made.constants.epilogue = expand_epilogue(impl, step, op.epilogue);
   made.constants.epilogue.largest_sum = largest_sums(impl.constants, op, input.type);

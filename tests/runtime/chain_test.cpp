@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include "plan/random_plan.h"
@@ -141,6 +142,29 @@ TEST(Chains, EveryRowIsMadeBeforeItIsReadAndKeptUntilThen) {
     }
   }
   EXPECT_GT(seen, 200u);
+}
+
+// By the runs themselves: of a step's runs, all but the first and the last make so many rows.
+TEST(Chains, RowsOfARunAreThoseOfMostRuns) {
+  const std::vector<std::vector<Shape>> nets = {
+      {{3, 1, 1, 1, 8}, {3, 1, 1, 1, 8}},
+      {{1, 1, 1, 0, 16}, {3, 2, 1, 1, 16}, {1, 1, 1, 0, 8}},
+      {{3, 1, 1, 1, 8}, {3, 2, 1, 1, 8}, {3, 2, 1, 1, 8}}};
+  for (const auto& shapes : nets) {
+    const Plan plan = plan_of(64, shapes);
+    const std::vector<Chain> chains = find_chains(plan, possible);
+    ASSERT_EQ(chains.size(), 1u);
+    const int32_t last_rows = plan.tensors[plan.steps[chains[0].last].output].shape[1];
+    for (size_t step = chains[0].first; step <= chains[0].last; ++step) {
+      std::map<int32_t, int> counts;
+      for (const RowRun& run : order_of(plan, chains[0], 0, last_rows))
+        if (run.step == step) ++counts[run.end - run.begin];
+      const auto most = std::max_element(counts.begin(), counts.end(),
+                                         [](auto a, auto b) { return a.second < b.second; });
+      EXPECT_EQ(rows_of_a_run(plan, chains, step), most->first) << step;
+    }
+    EXPECT_EQ(rows_of_a_run(plan, {}, chains[0].first), 0);
+  }
 }
 
 TEST(Chains, AWindowTallerThanATileIsNoPartOfThem) {

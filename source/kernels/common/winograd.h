@@ -147,14 +147,17 @@ struct Winograd {
     return l;
   }
 
-  // Cycles of a map by each way, roughly. Transformed weights are eight times as many bytes: where
-  // few tiles meet them, to read them costs more than the products that are saved, and where blocks
-  // are hardly filled, too much memory.
+  // Cycles of a map by each way, roughly; tiles that a run of few rows fills in part count in full.
+  // Transformed weights are eight times as many bytes: where few tiles meet them, to read them
+  // costs more than the products that are saved, and where blocks are hardly filled, too much
+  // memory.
   static bool pays(const ConvolutionShape& s) {
     const Layout l = layout_of(s);
     const double inputs = double{together} * l.steps, outputs = double{block} * l.blocks;
     if (4.0 * s.output_channels < 3 * outputs) return false;
-    const double tiles = double(divide_up(s.output_height, tile)) * divide_up(s.output_width, tile);
+    const int32_t rows = s.run_rows == 0 ? s.output_height : s.run_rows;  // of a run
+    const double tiles =
+        double(divide_up(rows, tile)) * s.output_height / rows * divide_up(s.output_width, tile);
     const double direct = 9 / Isa::direct * inputs * outputs * s.output_height * s.output_width;
     const double transformed =
         tiles * (products / Isa::transformed * inputs * outputs +
