@@ -29,7 +29,7 @@ struct RowRun {
   int32_t begin = 0, end = 0;
 };
 
-// How many rows of a step's output most of its runs make; 0 for the whole map of a step in no chain.
+// How many rows of a step's output most of its runs make; 0: the whole map, for a step in no chain.
 int32_t rows_of_a_run(const Plan& plan, const std::vector<Chain>& chains, size_t step);
 
 // The way to the rows [begin, end) of the last step's output.
