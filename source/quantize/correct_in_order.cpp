@@ -1,9 +1,10 @@
 #include "quantize/correct_in_order.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "quantize/accumulated_means.h"
 #include "quantize/correct.h"
-#include "quantize/simulate.h"
 
 namespace octavo {
 
@@ -11,59 +12,22 @@ namespace {
 
 using Shifts = std::vector<std::vector<double>>;  // by step
 
-// By tensor: moments of every convolution's accumulated output in the simulated network, of which
-// no more is run than the first `nodes` nodes.
+// In the simulated network, of which no more is run than the first `nodes` nodes.
 Result<std::vector<ChannelMoments>> network_means(const PassInputs& in, Simulation simulation,
                                                   size_t nodes) {
-  const StepNetwork& network = in.network;
   simulation.graph.nodes.resize(nodes);
   simulation.graph.output = simulation.graph.nodes.back().output;
   const Graph& graph = simulation.graph;
-  const std::vector<size_t>& pictures = in.calibration.repair;
-  const Sweep sweep = bounded_sweep(in.sweep_for("correcting biases in order"), pictures.size(),
-                                    session_bytes(graph));
+  const Sweep sweep = bounded_sweep(in.sweep_for("correcting biases in order"),
+                                    in.calibration.repair.size(), session_bytes(graph));
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
-  const size_t tensors = graph.tensors.size();
-  std::vector<uint8_t> measured(tensors, 0);
-  for (const auto& step : network.formed.steps) {
-    if (step.is<form::Convolution>()) measured[step.accumulated] = 1;
-  }
-  const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
   const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
-  std::vector<std::vector<ChannelMoments>> records(sweep_slots(sweep));
-  std::vector<ChannelMoments> sum(tensors);
-  const auto work = [&](size_t i, size_t slot, size_t worker) -> Status {
-    auto values = load_values(*in.feed, pictures[i], network.mapping, inputs);
-    if (!values) return values.error();
-    auto& record = records[slot];
-    record.assign(tensors, {});
-    const Probe measure = [&](TensorId t, std::span<float> seen) {
-      if (measured[t] != 0) record[t] = ChannelMoments::of(seen, channel_count(graph.tensors[t]));
-    };
-    std::vector<float> last(outputs);
-    return simulate(simulation, *(*sessions)[worker], std::move(*values), last, measure, {});
-  };
-  const auto merge = [&](size_t i, size_t slot) {
-    for (size_t t = 0; t < tensors; ++t) {
-      if (records[slot][t].count != 0 && !in.calibration.far.contains(t, pictures[i]))
-        sum[t].merge(records[slot][t]);
-    }
-  };
-  if (const Status status = for_pictures(sweep, pictures.size(), work, merge); !status) {
-    return status.error();
-  }
-  return sum;
-}
-
-// What the means of a step's channels are short of the float network's.
-std::vector<double> missing(const PassInputs& in, const FormedStep& step,
-                            const std::vector<ChannelMoments>& means) {
-  const ChannelMoments& expected = in.calibration.accumulated[step.accumulated];
-  const ChannelMoments& seen = means[step.accumulated];
-  std::vector<double> out;
-  for (int64_t c = 0; c < expected.channels(); ++c) out.push_back(expected.mean(c) - seen.mean(c));
-  return out;
+  return accumulated_means(
+      in, sweep, [&](size_t worker, std::vector<float> values, const Probe& measure) -> Status {
+        std::vector<float> last(outputs);
+        return simulate(simulation, *(*sessions)[worker], std::move(values), last, measure, {});
+      });
 }
 
 // Of the steps: squares of what is missing, over the variances of the channels.
@@ -73,7 +37,7 @@ double all_missing(const PassInputs& in, const std::vector<size_t>& steps,
   for (const size_t s : steps) {
     const FormedStep& step = in.network.formed.steps[s];
     const ChannelMoments& expected = in.calibration.accumulated[step.accumulated];
-    const std::vector<double> shift = missing(in, step, means);
+    const std::vector<double> shift = missing_means(in, step, means);
     double squares = 0, variance = 0;
     for (size_t c = 0; c < shift.size(); ++c) {
       squares += shift[c] * shift[c];
@@ -125,7 +89,7 @@ Result<Shifts> correct_in_order(const PassInputs& in, const Quantization& q) {
     if (first == 0) before = all_missing(in, corrected, *means);
     for (size_t i = first; i < end; ++i) {
       const size_t s = corrected[i];
-      const std::vector<double> shift = missing(in, steps[s], *means);
+      const std::vector<double> shift = missing_means(in, steps[s], *means);
       for (size_t o = 0; o < out[s].size(); ++o) {
         const double moved = out[s][o] + correction_damping(together) * shift[o];
         const double most = largest_bias_shift(q.convolution(s).unit(o));

@@ -100,7 +100,7 @@ OCTAVO_INLINE __m256i in_order(__m256i weights, int32_t way) {
   return _mm256_shuffle_epi8(weights, _mm256_broadcastsi128_si256(order_of(way)));
 }
 
-// Bytes, which 128 + 128 does not leave by more than is saturated.
+// Of each word's positive weights and of its negative ones: bytes, in which 256 becomes 255.
 OCTAVO_INLINE __m256i sums_of(__m256i weights) {
   const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi8(1);
   const __m256i above = _mm256_maddubs_epi16(_mm256_max_epi8(weights, zero), one);
