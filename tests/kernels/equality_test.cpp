@@ -312,7 +312,8 @@ TEST(Equality, ConvolutionsOfTheHeaviestWeightsEqualTheReference) {
       }
     }
   }
-  for (const char* name : {"avx2_winograd", "avx2_bytes", "neon_winograd"}) {
+  for (const char* name : {"avx2_winograd", "avx2_bytes", "avxvnni_winograd",
+                           "avxvnni_winograd_evex", "avx512vnni_winograd", "neon_winograd"}) {
     for (const ConvolutionKernel& kernel : all_convolution_kernels()) {
       if (kernel.name == std::string(name) && runs_here(kernel.requires_features)) {
         EXPECT_EQ(tried[name], 14) << name;

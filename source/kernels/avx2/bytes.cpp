@@ -237,7 +237,7 @@ void prepare(const ConvolutionConstants& k, std::byte* prepared) {
   const int32_t channels = k.shape.output_channels;
   for (int32_t c = 0; c < channels; c += tile_channels)
     *prepared++ =
-        static_cast<std::byte>(Storing::is_plain(k, c, smaller(channels - c, tile_channels)));
+        static_cast<std::byte>(Storing::prove(k, c, smaller(channels - c, tile_channels)));
 }
 
 // --- running ---

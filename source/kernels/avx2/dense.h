@@ -85,7 +85,7 @@ struct Storing {
     o.channels = count;
     o.saturates = is_plain;
   }
-  static bool is_plain(const ConvolutionConstants& k, int32_t channel, int32_t count) {
+  static bool prove(const ConvolutionConstants& k, int32_t channel, int32_t count) {
     return saturation_clamps(k.epilogue, k.shape.has_residual, channel, count) &&
            saturation_clamps(k.epilogue, k.shape.has_residual, channel + 8, count - 8);
   }

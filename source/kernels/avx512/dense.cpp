@@ -53,20 +53,7 @@ void compute(const Tile& t) {
       });
     }
   }
-  if (t.proofs.saturates && t.epilogue->activation == Activation::none) {
-    if (t.residual == nullptr) return finish_saturated<V, P, false>(t, acc);
-    return finish_saturated<V, P, true>(t, acc);
-  }
-  if (ends_in_words(*t.epilogue, t.proofs, t.residual != nullptr))
-    return finish_words<V, P>(*t.epilogue, acc, t.output, t.channel, t.channels);
-  alignas(64) int32_t spilled[P * V * 16];
-  unroll<P>([&](auto p) __attribute__((always_inline)) {
-    unroll<V>([&](auto v) __attribute__((always_inline)) {
-      constexpr int pixel = decltype(p)::value, i = decltype(v)::value;
-      _mm512_store_si512(spilled + (pixel * V + i) * 16, acc[pixel][i]);
-    });
-  });
-  finish_any<V>(t, spilled, P);
+  finish_tile(t, acc);
 }
 
 using Compute = void (*)(const Tile&);

@@ -196,6 +196,25 @@ void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
                 {sums, pixels, V, t.residual, t.output, t.channel, t.channels, t.proofs});
 }
 
+// From the sums of a tile to what is stored.
+template <int V, int P>
+OCTAVO_INLINE void finish_tile(const Tile& t, const __m512i (&sum)[P][V]) {
+  if (t.proofs.saturates && t.epilogue->activation == Activation::none) {
+    if (t.residual == nullptr) return finish_saturated<V, P, false>(t, sum);
+    return finish_saturated<V, P, true>(t, sum);
+  }
+  if (ends_in_words(*t.epilogue, t.proofs, t.residual != nullptr))
+    return finish_words<V, P>(*t.epilogue, sum, t.output, t.channel, t.channels);
+  alignas(64) int32_t spilled[P * V * 16];
+  unroll<P>([&](auto p) __attribute__((always_inline)) {
+    unroll<V>([&](auto v) __attribute__((always_inline)) {
+      constexpr int pixel = decltype(p)::value, i = decltype(v)::value;
+      _mm512_store_si512(spilled + (pixel * V + i) * 16, sum[pixel][i]);
+    });
+  });
+  finish_any<V>(t, spilled, P);
+}
+
 // Whole vectors are copied, so that up to 15 bytes too many are written: the next part
 // of the window overwrites them, and a window leaves room for the last part's.
 inline void copy_parts(const uint8_t* from, ptrdiff_t from_step, int32_t part_bytes,

@@ -113,6 +113,8 @@ bool accepts(const ResizeShape& shape);
 void run(const ResizeArguments& arguments);
 }  // namespace resize
 
+extern const ConvolutionKernel winograd;
+
 extern const MatMulKernel matmul, matmul_wide;
 
 namespace pool {

@@ -33,35 +33,6 @@ constexpr ConvolutionKernel depthwise_wide = {"avx512vnni_depthwise_wide",
                                               avx512::depthwise_wide::scratch_bytes,
                                               avx512::depthwise_wide::run};
 
-constexpr ConvolutionKernel convolutions[] = {
-    depthwise,
-    common::ChannelMultiplier<depthwise>::row("avx512vnni_multiplier"),
-    depthwise_wide,
-    common::ChannelMultiplier<depthwise_wide>::row("avx512vnni_multiplier_wide"),
-    {"avx512vnni_pointwise", vnni, avx512::dense::accepts_pointwise, 16,
-     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::prepared_bytes,
-     avx512::dense::prepare, avx512::dense::scratch_bytes, avx512::dense::run},
-    {"avx512vnni_dense", vnni, avx512::dense::accepts, 16, avx512::dense::packed_bytes,
-     avx512::dense::pack, avx512::dense::prepared_bytes, avx512::dense::prepare,
-     avx512::dense::scratch_bytes, avx512::dense::run},
-    {"avx512vnni_grouped", vnni, avx512::grouped::accepts, 64, avx512::grouped::packed_bytes,
-     avx512::grouped::pack, avx512::grouped::prepared_bytes, avx512::grouped::prepare,
-     avx512::grouped::scratch_bytes, avx512::grouped::run},
-    {"avx512vnni_groups", vnni, avx512::dense::accepts_grouped, avx512::dense::unsplit,
-     avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::prepared_bytes,
-     avx512::dense::prepare, avx512::dense::scratch_bytes, avx512::dense::run_grouped},
-    {"avx512vnni_wide", vnni, avx512::wide::accepts, 16, avx512::wide::packed_bytes,
-     avx512::wide::pack, avx512::wide::prepared_bytes, avx512::wide::prepare,
-     avx512::wide::scratch_bytes, avx512::wide::run},
-    {"avx512vnni_grouped_wide", vnni, avx512::grouped_wide::accepts, 32,
-     avx512::grouped_wide::packed_bytes, avx512::grouped_wide::pack,
-     avx512::grouped_wide::prepared_bytes, avx512::grouped_wide::prepare,
-     avx512::grouped_wide::scratch_bytes, avx512::grouped_wide::run},
-    {"avx512vnni_wide_groups", vnni, avx512::wide::accepts_grouped, avx512::dense::unsplit,
-     avx512::wide::packed_bytes, avx512::wide::pack, avx512::wide::prepared_bytes,
-     avx512::wide::prepare, avx512::wide::scratch_bytes, avx512::wide::run_grouped},
-};
-
 constexpr PoolKernel pools[] = {
     {"avx512_pool", feature::avx512, avx512::pool::accepts, avx512::pool::run},
 };
@@ -87,6 +58,35 @@ constexpr ResizeKernel resizes[] = {
 }  // namespace
 
 KernelTable avx512_table() {
+  static const ConvolutionKernel convolutions[] = {
+      depthwise,
+      common::ChannelMultiplier<depthwise>::row("avx512vnni_multiplier"),
+      depthwise_wide,
+      common::ChannelMultiplier<depthwise_wide>::row("avx512vnni_multiplier_wide"),
+      {"avx512vnni_pointwise", vnni, avx512::dense::accepts_pointwise, 16,
+       avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::prepared_bytes,
+       avx512::dense::prepare, avx512::dense::scratch_bytes, avx512::dense::run},
+      avx512::winograd,
+      {"avx512vnni_dense", vnni, avx512::dense::accepts, 16, avx512::dense::packed_bytes,
+       avx512::dense::pack, avx512::dense::prepared_bytes, avx512::dense::prepare,
+       avx512::dense::scratch_bytes, avx512::dense::run},
+      {"avx512vnni_grouped", vnni, avx512::grouped::accepts, 64, avx512::grouped::packed_bytes,
+       avx512::grouped::pack, avx512::grouped::prepared_bytes, avx512::grouped::prepare,
+       avx512::grouped::scratch_bytes, avx512::grouped::run},
+      {"avx512vnni_groups", vnni, avx512::dense::accepts_grouped, avx512::dense::unsplit,
+       avx512::dense::packed_bytes, avx512::dense::pack, avx512::dense::prepared_bytes,
+       avx512::dense::prepare, avx512::dense::scratch_bytes, avx512::dense::run_grouped},
+      {"avx512vnni_wide", vnni, avx512::wide::accepts, 16, avx512::wide::packed_bytes,
+       avx512::wide::pack, avx512::wide::prepared_bytes, avx512::wide::prepare,
+       avx512::wide::scratch_bytes, avx512::wide::run},
+      {"avx512vnni_grouped_wide", vnni, avx512::grouped_wide::accepts, 32,
+       avx512::grouped_wide::packed_bytes, avx512::grouped_wide::pack,
+       avx512::grouped_wide::prepared_bytes, avx512::grouped_wide::prepare,
+       avx512::grouped_wide::scratch_bytes, avx512::grouped_wide::run},
+      {"avx512vnni_wide_groups", vnni, avx512::wide::accepts_grouped, avx512::dense::unsplit,
+       avx512::wide::packed_bytes, avx512::wide::pack, avx512::wide::prepared_bytes,
+       avx512::wide::prepare, avx512::wide::scratch_bytes, avx512::wide::run_grouped},
+  };
   static const MatMulKernel matmuls[] = {avx512::matmul, avx512::matmul_wide};
   return {convolutions, pools, elementwises, normalizes, matmuls, resizes};
 }

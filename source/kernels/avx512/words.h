@@ -128,15 +128,20 @@ OCTAVO_INLINE size_t proofs_bytes(int32_t groups) {
   return static_cast<size_t>(groups) * sizeof(Proofs);
 }
 
+// Of the channels begin .. end - 1.
+inline Proofs prove(const ConvolutionConstants& k, int32_t begin, int32_t end) {
+  return {saturation_clamps(k.epilogue, k.shape.has_residual, begin, end),
+          conversion_fits(k.epilogue, k.shape.has_residual, begin, end),
+          arguments_fit(k.epilogue, begin, end)};
+}
+
 // Of the channels of each of so many groups.
 __attribute__((unused)) void prepare_proofs(const ConvolutionConstants& k, int32_t groups,
                                             std::byte* prepared) {
   const int32_t channels = k.shape.output_channels / groups;
   auto* proofs = reinterpret_cast<Proofs*>(prepared);
   for (int32_t c = 0; c < k.shape.output_channels; c += channels)
-    *proofs++ = {saturation_clamps(k.epilogue, k.shape.has_residual, c, c + channels),
-                 conversion_fits(k.epilogue, k.shape.has_residual, c, c + channels),
-                 arguments_fit(k.epilogue, c, c + channels)};
+    *proofs++ = prove(k, c, c + channels);
 }
 
 OCTAVO_INLINE Proofs proofs_of(const std::byte* prepared, int32_t group) {

@@ -20,7 +20,8 @@ std::vector<Kernel> with_rows(std::span<const Kernel> table, std::initializer_li
 
 inline std::vector<ConvolutionKernel> all_convolution_kernels() {
 #ifdef OCTAVO_HAS_EVEX
-  return with_rows(convolution_kernels(), {avxvnni::evex_dense, avxvnni::evex_groups});
+  return with_rows(convolution_kernels(),
+                   {avxvnni::evex_winograd, avxvnni::evex_dense, avxvnni::evex_groups});
 #else
   return with_rows(convolution_kernels(), {});
 #endif

@@ -5,11 +5,11 @@
 
 namespace octavo::kernels::avxvnni {
 
-extern const ConvolutionKernel dense, groups;
+extern const ConvolutionKernel dense, groups, winograd;
 extern const MatMulKernel matmul;
 
 // The same in AVX-512's encoding: no table has these.
-extern const ConvolutionKernel evex_dense, evex_groups;
+extern const ConvolutionKernel evex_dense, evex_groups, evex_winograd;
 extern const MatMulKernel evex_matmul;
 
 }  // namespace octavo::kernels::avxvnni

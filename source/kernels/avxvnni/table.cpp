@@ -8,7 +8,7 @@ namespace octavo::kernels {
 
 KernelTable avxvnni_table() {
   using namespace avxvnni;
-  static const ConvolutionKernel convolutions[] = {dense, groups};
+  static const ConvolutionKernel convolutions[] = {winograd, dense, groups};
   static const MatMulKernel matmuls[] = {matmul};
   return {.convolutions = convolutions,
           .pools = {},

@@ -65,7 +65,7 @@ struct Operands {
 //   it place(k, lane, steps)    of a run's weight, the k-th of a lane's channel, in the packed run
 //   together                 that many weights of a channel lie side by side there
 //   needs_care(run, steps)   whether packed weights need another accumulation (Operands::careful)
-//   is_plain(constants, channel, count)  whether sums of up to `blocks` blocks are stored without
+//   prove(constants, channel, count)  whether sums of up to `blocks` blocks are stored without
 //                            a detour: what these loops prepare, a byte for each
 //   Outputs                  what a tile writes: outputs_of(arguments), then for each of its blocks
 //                            set_channels(channel, count, is_plain, outputs)
@@ -356,7 +356,7 @@ struct DenseLoops {
     for (int32_t first = 0; first < k.shape.output_channels; first += l.group_outputs)
       for (int32_t c = 0; c < l.group_outputs; c += tile_channels)
         *prepared++ = static_cast<std::byte>(
-            Dot::is_plain(k, first + c, smaller(l.group_outputs - c, tile_channels)));
+            Dot::prove(k, first + c, smaller(l.group_outputs - c, tile_channels)));
   }
 
   static size_t scratch_bytes(const ConvolutionShape& s) {

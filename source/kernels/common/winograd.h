@@ -107,11 +107,12 @@ inline int32_t channels_at_a_time(const int8_t* weights, int32_t channels) {
 //   for_input, for_output    cycles of the transforms, a tile and a channel
 //   read                     bytes of weights that come from afar in a cycle
 //   Outputs                  what is written: outputs_of(arguments), then for each block
-//                            set_channels(channel, count, is_plain, outputs)
-//   is_plain(constants, channel, count)  what its stores want to know, found out once
-//   multiply<T>(values, tile_step, weights, steps, sums)  of T tiles the sums of products with a
-//                            block: `steps` times `together` words of each tile, from values +
-//                            tile * tile_step on; tile t's go to sums + t * products * block
+//                            set_channels(channel, count, proof, outputs)
+//   prove(constants, channel, count)  what its stores want to know, found out once
+//   multiply<T>(values, tile_step, weights, ahead, steps, sums)  of T tiles the sums of products
+//                            with a block: `steps` times `together` words of each tile, from values
+//                            + tile * tile_step on; tile t's go to sums + t * products * block. The
+//                            64 bytes a step from `ahead` on are wanted soon.
 //   store(sums, pixels, outputs)  up to four pixels, [pixel][block]
 template <class Isa>
 struct Winograd {
@@ -222,14 +223,18 @@ struct Winograd {
     }
   }
 
+  // A proof a block.
+  using Proof = decltype(Isa::prove(std::declval<const ConvolutionConstants&>(), 0, 0));
+
   static size_t prepared_bytes(const ConvolutionShape& s) {
-    return static_cast<size_t>(layout_of(s).blocks);
+    return static_cast<size_t>(layout_of(s).blocks) * sizeof(Proof);
   }
 
   static void prepare(const ConvolutionConstants& k, std::byte* prepared) {
     const int32_t channels = k.shape.output_channels;
+    auto* proof = reinterpret_cast<Proof*>(prepared);
     for (int32_t c = 0; c < channels; c += block)
-      *prepared++ = static_cast<std::byte>(Isa::is_plain(k, c, smaller(channels - c, block)));
+      *proof++ = Isa::prove(k, c, smaller(channels - c, block));
   }
 
   // A rectangle of tiles at a time: several rows of them where they are short.
@@ -317,14 +322,17 @@ struct Winograd {
     }
   }
 
-  using Multiply = void (*)(const int16_t*, ptrdiff_t, const std::byte*, int32_t, int32_t*);
+  using Multiply = void (*)(const int16_t*, ptrdiff_t, const std::byte*, const std::byte*, int32_t,
+                            int32_t*);
   template <int... I>
   static Multiply multiply_of(int32_t tiles, std::integer_sequence<int, I...>) {
     static constexpr Multiply all[] = {Isa::template multiply<I + 1>...};
     return all[tiles - 1];
   }
 
-  // All products of a block with the steps [first, first + steps) of input channels.
+  // All products of a block with the steps [first, first + steps) of input channels. Weights are
+  // read from afar once a chunk: those of the next product are called for while this one's meet
+  // their first tiles.
   static void multiply_tiles(const Chunk& k, const std::byte* weights, int32_t first,
                              int32_t steps) {
     const Layout l = layout_of(k.arguments->constants->shape);
@@ -334,8 +342,11 @@ struct Winograd {
       const std::byte* w = weights + i * l.product_bytes + ptrdiff_t{first} * weight_lanes * 2;
       for (int32_t part = 0; part < parts; ++part) {
         const int32_t from = part_begin(part, all, parts), to = part_begin(part + 1, all, parts);
+        constexpr int32_t lines = weight_lanes * 2 / 64;  // a step
+        const std::byte* ahead =
+            w + (part < lines ? l.product_bytes + ptrdiff_t{part} * steps * 64 : 0);
         multiply_of(to - from, std::make_integer_sequence<int, Isa::tiles>{})(
-            values + ptrdiff_t{from} * l.value_channels, l.value_channels, w, steps,
+            values + ptrdiff_t{from} * l.value_channels, l.value_channels, w, ahead, steps,
             k.room.sums + (ptrdiff_t{from} * products + i) * block);
       }
     }
@@ -386,7 +397,7 @@ struct Winograd {
         if (o.has_residual) residual[x] = a.residual.row[y] + (column + x) * a.residual.pixel_bytes;
       }
       o.output = output;
-      o.residual = residual;
+      o.residual = o.has_residual ? residual : nullptr;
       Isa::store(sums, columns, o);
     }
   }
@@ -421,6 +432,7 @@ struct Winograd {
     Scratch scratch(a.scratch);
     Chunk k{&a, take_room(a.constants->shape, scratch), 0, 0, 0, 0};
     typename Isa::Outputs o = Isa::outputs_of(a);
+    const auto* proofs = reinterpret_cast<const Proof*>(a.constants->prepared);
     const int32_t rows = divide_up(a.output_rows, tile), columns = divide_up(a.output_width, tile);
     for (; k.row < rows; k.row += k.rows) {
       k.rows = smaller(k.room.rows, rows - k.row);
@@ -428,8 +440,7 @@ struct Winograd {
         k.columns = smaller(k.room.columns, columns - k.column);
         transform_inputs(k);
         for (int32_t c = a.channel_begin; c < a.channel_end; c += block) {
-          Isa::set_channels(c, smaller(block, a.channel_end - c),
-                            a.constants->prepared[c / block] != std::byte{0}, o);
+          Isa::set_channels(c, smaller(block, a.channel_end - c), proofs[c / block], o);
           run_block(k, c / block, o);
         }
       }
@@ -437,8 +448,9 @@ struct Winograd {
   }
 
   static constexpr ConvolutionKernel row(const char* name, FeatureSet features) {
-    return {name,           features, accepts,       16, packed_bytes, pack,
-            prepared_bytes, prepare,  scratch_bytes, run};
+    constexpr int32_t channel_step = block > 16 ? block : 16;
+    return {name, features,       accepts, channel_step,  packed_bytes,
+            pack, prepared_bytes, prepare, scratch_bytes, run};
   }
 };
 

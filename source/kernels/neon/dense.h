@@ -21,7 +21,7 @@ struct Storing {
     o.count = count;
     o.plain = is_plain;
   }
-  static bool is_plain(const ConvolutionConstants& k, int32_t, int32_t count) {
+  static bool prove(const ConvolutionConstants& k, int32_t, int32_t count) {
     return neon::is_plain(k, count);
   }
 };

@@ -16,7 +16,7 @@ struct Words : Storing {
 
   template <int T>
   static void multiply(const int16_t* values, ptrdiff_t tile_step, const std::byte* weights,
-                       int32_t steps, int32_t* sums) {
+                       const std::byte*, int32_t steps, int32_t* sums) {
     Int sum[T];
     unroll<T>([&](auto t)
                   __attribute__((always_inline)) { sum[decltype(t)::value] = Vector::all(0); });
