@@ -26,7 +26,7 @@ void compute(const Tile& t) {
     const __m512i bias = _mm512_loadu_si512(t.bias + 16 * i);
     unroll<P>([&](auto p) __attribute__((always_inline)) { acc[decltype(p)::value][i] = bias; });
   });
-  const uint8_t* weights = t.weights;
+  const uint8_t *weights = t.weights, *ahead = t.ahead;
   const ptrdiff_t step = t.vector_bytes;
   const uint8_t* const* inputs = t.inputs;
   for (int32_t run = 0; run < t.runs.count; ++run, inputs += t.run_step) {
@@ -35,7 +35,8 @@ void compute(const Tile& t) {
       x[decltype(p)::value] = inputs[decltype(p)::value] + t.input_offset;
     });
     const ptrdiff_t end = static_cast<ptrdiff_t>(t.runs.quads) * 4;
-    for (ptrdiff_t k = 0; k < end; k += 4, weights += 64) {
+    for (ptrdiff_t k = 0; k < end; k += 4, weights += 64, ahead += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
       __m512i w[V];
       unroll<V>([&](auto v) __attribute__((always_inline)) {
         constexpr int i = decltype(v)::value;
@@ -96,6 +97,7 @@ void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
     // Tiles of nearly equal size: 49 pixels are 4 x 6 + 5 x 5, not 8 x 6 + 1.
     const int32_t from = part_begin(i, k.pixels, tiles), to = part_begin(i + 1, k.pixels, tiles);
     set_pixels(k, from, t);
+    t.ahead = t.weights + (i < vectors ? (vectors + i) * t.vector_bytes : 0);
     computes[vectors - 1][to - from - 1](t);
   }
 }

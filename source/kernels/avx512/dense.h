@@ -76,6 +76,7 @@ struct Tile {
   ptrdiff_t input_offset;        // of the group's first channel in a pixel
   Runs runs;
   const uint8_t* weights;  // of the first vector
+  const uint8_t* ahead;    // a vector's weights that are wanted soon
   ptrdiff_t vector_bytes;
   const int32_t* bias;
   const EpilogueArrays* epilogue;
