@@ -27,15 +27,16 @@ std::vector<Range> split(int32_t size, int32_t step, int parts) {
 }
 
 // The share of the busiest thread, relative to a perfect split; beyond all bounds where
-// this way of cutting is not allowed.
+// this way of cutting is not allowed. What is begun of a step costs as much as the whole of it.
 double imbalance(int32_t size, int32_t step, int threads) {
   if (step == 0) return 1e9;
-  const double units = (static_cast<double>(size) + step - 1) / step;
-  double most = 0;
+  const auto steps = [&](int32_t n) { return (int64_t{n} + step - 1) / step; };
+  int64_t most = 0;
   for (const Range& range : split(size, step, threads)) {
-    most = std::max(most, static_cast<double>(range.end - range.begin) / step);
+    most = std::max(most, steps(range.end - range.begin));
   }
-  return most * threads / std::max(units, 1.0);
+  return static_cast<double>(most * threads) /
+         static_cast<double>(std::max<int64_t>(steps(size), 1));
 }
 
 }  // namespace

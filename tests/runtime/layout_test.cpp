@@ -228,5 +228,39 @@ TEST(Cut, SmallWorkIsNotShared) {
   EXPECT_EQ(cut_work(shape, 4).size(), 1u);
 }
 
+// Of channels that fill no step of the kernel there is nothing to share: rows are cut, evenly.
+TEST(Cut, ChannelsOfOneStepAreNotCut) {
+  for (const int32_t channels : {8, 40, 63, 64}) {
+    WorkShape shape;
+    shape.rows = 112;
+    shape.columns = 112;
+    shape.channels = channels;
+    shape.channel_step = 64;
+    shape.weight_bytes = 1 << 20;
+    shape.input_bytes = 1 << 10;
+    shape.nanoseconds = 1e6;
+    for (const int threads : {2, 4}) {
+      const std::vector<Cut> cuts = cut_work(shape, threads);
+      ASSERT_EQ(cuts.size(), size_t(threads)) << channels << " channels";
+      for (const Cut& cut : cuts) EXPECT_EQ(cut.row_end - cut.row_begin, 112 / threads);
+    }
+  }
+}
+
+// 40 channels in steps of 16 are 3 steps: the busiest of two threads has 2 of 3, or 4 of 7 rows.
+TEST(Cut, TheBusiestThreadHasAsLittleAsItCan) {
+  WorkShape shape;
+  shape.rows = 7;
+  shape.channels = 40;
+  shape.channel_step = 16;
+  shape.nanoseconds = 1e6;
+  const std::vector<Cut> cuts = cut_work(shape, 2);
+  ASSERT_EQ(cuts.size(), 2u);
+  for (const Cut& cut : cuts) {
+    EXPECT_LE(cut.row_end - cut.row_begin, 4);
+    EXPECT_EQ(cut.channel_end - cut.channel_begin, 40);
+  }
+}
+
 }  // namespace
 }  // namespace octavo::runtime
