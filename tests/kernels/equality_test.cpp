@@ -322,6 +322,38 @@ TEST(Equality, ConvolutionsOfTheHeaviestWeightsEqualTheReference) {
   }
 }
 
+// Pixels of few channels that follow each other without a gap may be taken several at a time: all
+// numbers of channels, with pixels left over, on either side of where that begins.
+TEST(Equality, DepthwiseConvolutionsOfFewChannelsEqualTheReference) {
+  Random random(seed());
+  for (int32_t channels = 1; channels <= 72; ++channels) {
+    for (int done = 0, tries = 0; done < 6 && tries < 200; ++tries) {
+      ConvolutionShape s;
+      s.input_channels = s.output_channels = s.groups = channels;
+      s.kernel_h = random.one_of({1, 3, 3, 5, 7});
+      s.kernel_w = random.one_of({1, 3, 3, 5, 7});
+      s.stride_h = random.one_of({1, 1, 2});
+      s.has_residual = random.chance(30);
+      s.activation = Activation(random.between(0, 4));
+      const ConvolutionCase work(random, s);
+      Random twin_a{uint64_t(tries)}, twin_b{uint64_t(tries)};
+      RandomRows expected(twin_a, s.output, work.rows, work.width, channels, false, 0, 1);
+      RandomRows output(twin_b, s.output, work.rows, work.width, channels, false, 0, 1);
+      if (work.shape.input_is_slice || output.pixel_bytes() != channels) continue;
+      ++done;
+      expected.fill(std::byte{0xcd});
+      work.run(convolution_kernels().back(), expected, {0, channels});
+      for (const ConvolutionKernel& kernel : all_convolution_kernels()) {
+        if (!runs_here(kernel.requires_features) || !kernel.accepts(work.shape)) continue;
+        output.fill(std::byte{0xcd});
+        work.run(kernel, output, {0, channels});
+        EXPECT_TRUE(output == expected)
+            << kernel.name << ": " << describe(work.shape, work.rows, work.width);
+      }
+    }
+  }
+}
+
 // A kernel that packs much is passed over; transformed weights are not too much.
 TEST(Equality, TransformedWeightsAreNoInflation) {
   for (const ConvolutionKernel& kernel : convolution_kernels()) {

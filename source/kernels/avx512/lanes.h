@@ -22,6 +22,12 @@ struct Wide : Zmm {
     if (count >= channels) return load(p);
     return _mm512_maskz_loadu_epi8(lanes64(count), p);
   }
+  // Four vectors that are read again in zmm.
+  static OCTAVO_INLINE void spill(int32_t* p, const Int (&x)[4]) {
+    unroll<4>([&](auto v) __attribute__((always_inline)) {
+      store(p + decltype(v)::value * 16, x[decltype(v)::value]);
+    });
+  }
   static OCTAVO_INLINE Int low_bytes(Int a, Int b) { return _mm512_unpacklo_epi8(a, b); }
   static OCTAVO_INLINE Int high_bytes(Int a, Int b) { return _mm512_unpackhi_epi8(a, b); }
   static OCTAVO_INLINE Int low_words(Int a, Int b) { return _mm512_unpacklo_epi16(a, b); }
@@ -42,6 +48,11 @@ struct Half : Ymm {
   static OCTAVO_INLINE Int load_first(const std::byte* p, int32_t count) {
     if (count >= channels) return load(p);
     return _mm256_maskz_loadu_epi8(static_cast<__mmask32>(lanes64(count)), p);
+  }
+  // A zmm that is read where two ymm were just written waits for both to reach the cache.
+  static OCTAVO_INLINE void spill(int32_t* p, const Int (&x)[4]) {
+    _mm512_storeu_si512(p, _mm512_inserti64x4(_mm512_castsi256_si512(x[0]), x[1], 1));
+    _mm512_storeu_si512(p + 16, _mm512_inserti64x4(_mm512_castsi256_si512(x[2]), x[3], 1));
   }
   static OCTAVO_INLINE Int low_bytes(Int a, Int b) { return _mm256_unpacklo_epi8(a, b); }
   static OCTAVO_INLINE Int high_bytes(Int a, Int b) { return _mm256_unpackhi_epi8(a, b); }
@@ -151,6 +162,43 @@ __attribute__((unused)) void prepare_blocks(const ConvolutionConstants& k, std::
       block_epilogue_at<Half>(prepared, i)->prepare(k.epilogue, k.shape.has_residual, c, count);
     else
       block_epilogue_at<Wide>(prepared, i)->prepare(k.epilogue, k.shape.has_residual, c, count);
+  }
+}
+
+// So many channels, of which those of the convolution come again and again: for bytes that become
+// bytes, whose epilogues read nothing in natural order.
+__attribute__((unused)) void prepare_repeated_blocks(const ConvolutionConstants& k, int32_t all,
+                                                     std::byte* prepared) {
+  constexpr int32_t n = Wide::channels + channel_round;  // vectors may be read beyond a block
+  const int32_t channels = k.shape.output_channels;
+  const EpilogueArrays& e = k.epilogue;
+  for (int32_t c = 0, i = 0; c < all; c += Wide::channels, ++i) {
+    float multiplier[n], output_multiplier[n], residual_multiplier[n], lo[n], hi[n], largest_sum[n];
+    int32_t zero[n], residual_zero[n];
+    const auto repeat = [&](const auto*& from, auto* to) {
+      if (from == nullptr) return;
+      for (int32_t j = 0; j < n; ++j) to[j] = from[(c + j) % channels];
+      from = to;
+    };
+    EpilogueArrays block = e;
+    repeat(block.multiplier, multiplier);
+    repeat(block.output_multiplier, output_multiplier);
+    repeat(block.residual_multiplier, residual_multiplier);
+    repeat(block.lo, lo);
+    repeat(block.hi, hi);
+    repeat(block.largest_sum, largest_sum);
+    repeat(block.zero, zero);
+    repeat(block.residual_zero, residual_zero);
+    const int32_t count = smaller(Wide::channels, all - c);
+    const auto finish = [&](auto* of) {
+      of->prepare(block, k.shape.has_residual, 0, count);
+      of->channel = c;
+      of->natural = e;
+    };
+    if (is_half_block(count))
+      finish(block_epilogue_at<Half>(prepared, i));
+    else
+      finish(block_epilogue_at<Wide>(prepared, i));
   }
 }
 
@@ -330,9 +378,7 @@ OCTAVO_INLINE void finish_any(const BlockEpilogue<Vec>& e, const typename Vec::I
     return Vec::store(pixel + e.channel, sum_with_bytes(e, sum, residual), e.channels);
   }
   alignas(64) int32_t sums[Vec::channels];
-  unroll<4>([&](auto v) __attribute__((always_inline)) {
-    Vec::store(sums + decltype(v)::value * Vec::channels / 4, sum[decltype(v)::value]);
-  });
+  Vec::spill(sums, sum);
   finish_block(e, sums, residual, pixel);
 }
 
