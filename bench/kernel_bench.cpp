@@ -84,6 +84,7 @@ constexpr Layer layers[] = {
     {"depthwise 576 3x3", 576, 576, 576, 3, 1, 14},
     {"depthwise 576 3x3/2", 576, 576, 576, 3, 2, 7},
     {"depthwise 960 3x3", 960, 960, 960, 3, 1, 7},
+    {"depthwise 16 5x5", 16, 16, 16, 5, 1, 112},
     {"depthwise 240 5x5", 240, 240, 240, 5, 1, 14},
     {"depthwise 96 5x5/2", 96, 96, 96, 5, 2, 14},
     {"depthwise 240 5x5 hswish", 240, 240, 240, 5, 1, 14, Activation::hard_swish},

@@ -52,7 +52,10 @@ int32_t pixels_together(const ConvolutionShape& s) {
                          (is_half_block(channels) && 4 * channels > 3 * Half::channels);
   const bool bytes =
       s.output == ElementType::u8 && (!s.has_residual || s.residual == ElementType::u8);
-  if (is_filled || !bytes || s.input_is_slice || s.stride_w != 1 || s.dilation_w != 1) return 1;
+  // Columns that are interleaved beforehand would be so for each block anew: nothing is gained.
+  const bool direct = s.kernel_w == 3 && s.kernel_h <= 4;
+  if (is_filled || !bytes || !direct || s.input_is_slice || s.stride_w != 1 || s.dilation_w != 1)
+    return 1;
   for (int32_t pixels = 2; pixels <= smaller(16, s.output_width); ++pixels)
     if (10 * pixels * channels >= 9 * lanes(pixels)) return pixels;
   return 1;
