@@ -129,11 +129,16 @@ OCTAVO_INLINE void store(const EpilogueArrays& e, __m512 t, std::byte* pixel, in
   _mm_mask_storeu_epi8(pixel + c, lanes, low);
 }
 
-// An upper bound of |t| before the residual, for the channels c .. c + 15.
-OCTAVO_INLINE __m512 largest_value(const EpilogueArrays& e, int32_t c) {
+// An upper bound of |f| of numerics.md, for the channels c .. c + 15.
+OCTAVO_INLINE __m512 largest_argument(const EpilogueArrays& e, int32_t c) {
   const __m512 sum =
       e.largest_sum != nullptr ? _mm512_loadu_ps(e.largest_sum + c) : _mm512_set1_ps(2147483648.0f);
-  const __m512 f = _mm512_mul_ps(sum, _mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)));
+  return _mm512_mul_ps(sum, _mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)));
+}
+
+// An upper bound of |t| before the residual, for the channels c .. c + 15.
+OCTAVO_INLINE __m512 largest_value(const EpilogueArrays& e, int32_t c) {
+  const __m512 f = largest_argument(e, c);
   if (e.activation == Activation::none) return f;
   const __m512 r = _mm512_abs_ps(_mm512_loadu_ps(e.output_multiplier + c));
   if (e.activation == Activation::hard_swish) return _mm512_mul_ps(f, r);

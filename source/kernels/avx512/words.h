@@ -110,8 +110,8 @@ OCTAVO_INLINE __m512 with_residual(const EpilogueArrays& e, __m512 t, const std:
 // Whether, for all of these channels, |float(acc) * m| stays below 2^31.
 OCTAVO_INLINE bool arguments_fit(const EpilogueArrays& e, int32_t begin, int32_t end) {
   for (int32_t c = begin; c < end; c += 16) {
-    const __mmask16 ok = _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)),
-                                            _mm512_set1_ps(0.5f), _CMP_LE_OQ);
+    const __mmask16 ok =
+        _mm512_cmp_ps_mask(largest_argument(e, c), _mm512_set1_ps(1073741824.0f), _CMP_LE_OQ);
     const __mmask16 lanes = lanes16(end - c);
     if ((ok & lanes) != lanes) return false;
   }
