@@ -86,6 +86,7 @@ OCTAVO_INLINE void table_values(const Knots& knots, __m256 (&f)[4]) {
   between(u1, _mm256_unpackhi_epi8(low, high), _mm256_unpackhi_epi8(next_low, next_high), f[2],
           f[3]);
 }
+
 // t of numerics.md before the residual, from f, for the channels c .. c + 7.
 template <Activation A>
 OCTAVO_INLINE __m256 activate_as(const EpilogueArrays& e, __m256 f, int32_t c) {
@@ -215,6 +216,7 @@ OCTAVO_INLINE void finish_by_table(const EpilogueArrays& e, const Knots& knots,
   store_pixel(f[0], f[1], residual0, pixel0);
   store_pixel(f[2], f[3], residual1, pixel1);
 }
+
 OCTAVO_INLINE bool all_of(__m256 condition) {
   return _mm256_movemask_ps(condition) == 0xff;
 }
