@@ -58,41 +58,114 @@ OCTAVO_INLINE void run_pixel_in_words(const ElementwiseConstants& e, const WordL
   }
 }
 
-// V vectors from channel c on, `count` channels, where packing does the clamp; see
-// saturation_clamps.
+// Pixels of a row.
+struct Row {
+  const std::byte *a, *b;
+  std::byte* output;
+  ptrdiff_t a_bytes, b_bytes, output_bytes;  // from pixel to pixel; of a gate 0
+  int32_t width;
+};
+
+Row row_of(const ElementwiseArguments& e, int32_t r) {
+  const ElementwiseShape& s = e.constants->shape;
+  Row row{};
+  row.a = e.a.row[r];
+  row.a_bytes = e.a.pixel_bytes;
+  if (s.kind != Kind::rescale) {
+    row.b = e.b.row[r];
+    row.b_bytes = s.b_is_one_pixel ? 0 : e.b.pixel_bytes;
+  }
+  row.output = e.output.row[r];
+  row.output_bytes = e.output.pixel_bytes;
+  row.width = e.width;
+  return row;
+}
+
+// What the channels c .. c + 15 of bytes are computed with: f as `value` has it, to the bit, for
+// differences of bytes and their products are floats as they are.
+template <Kind K>
+struct OfBytes {
+  __m512i a_zero, b_zero;
+  __m512 multiplier, also;  // of b; the offset of a rescale
+
+  OCTAVO_INLINE void load(const ElementwiseConstants& e, int32_t c) {
+    a_zero = _mm512_loadu_si512(e.a_zero + c);
+    if constexpr (K != Kind::rescale) b_zero = _mm512_loadu_si512(e.b_zero + c);
+    multiplier = _mm512_loadu_ps(e.epilogue.multiplier + c);
+    if constexpr (K == Kind::add) also = _mm512_loadu_ps(e.b_multiplier + c);
+    if constexpr (K == Kind::rescale) also = _mm512_loadu_ps(e.offset + c);
+  }
+  static OCTAVO_INLINE __m512 difference(const std::byte* pixel, __m512i zero) {
+    const __m512i x = load_stored(pixel, ElementType::u8, 0);
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(x, zero));
+  }
+  OCTAVO_INLINE __m512 value(const std::byte* a, const std::byte* b) const {
+    const __m512 left = difference(a, a_zero);
+    if constexpr (K == Kind::rescale) return _mm512_add_ps(_mm512_mul_ps(left, multiplier), also);
+    const __m512 right = difference(b, b_zero);
+    if constexpr (K == Kind::multiply) return _mm512_mul_ps(_mm512_mul_ps(left, right), multiplier);
+    if constexpr (K == Kind::divide) {
+      const __mmask16 is_zero = _mm512_cmp_ps_mask(right, _mm512_setzero_ps(), _CMP_EQ_OQ);
+      return _mm512_div_ps(_mm512_mul_ps(left, multiplier),
+                           _mm512_mask_mov_ps(right, is_zero, _mm512_set1_ps(0.5f)));
+    }
+    return _mm512_add_ps(_mm512_mul_ps(left, multiplier), _mm512_mul_ps(right, also));
+  }
+};
+
+// V vectors of channels, `count` of them, of all pixels, where packing does the clamp (see
+// saturation_clamps): what is the same for all of them stays in registers.
 template <Kind K, int V>
-OCTAVO_INLINE void run_saturated(const ElementwiseConstants& e, const std::byte* a,
-                                 const std::byte* b, std::byte* output, int32_t c, int32_t count) {
-  constexpr ElementType u8 = ElementType::u8;
+void run_saturated(const ElementwiseConstants& e, const Row& given, int32_t c, int32_t count) {
   const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  __m512i q[4];
-  unroll<V>([&](auto v) __attribute__((always_inline)) {
+  const Row row = given;
+  OfBytes<K> of[V];
+  __m512i zero[4];
+  unroll<4>([&](auto v) __attribute__((always_inline)) {
     constexpr int i = decltype(v)::value;
-    const __m512 f = value<K>(e, u8, u8, a, b, c + 16 * i);
-    q[i] =
-        _mm512_add_epi32(_mm512_cvtps_epi32(f), _mm512_loadu_si512(e.epilogue.zero + c + 16 * i));
+    zero[i] = _mm512_loadu_si512(e.epilogue.zero + c + 16 * (i % V));
+    if constexpr (i < V) of[i].load(e, c + 16 * i);
   });
-  unroll<4 - V>([&](auto v) __attribute__((always_inline)) { q[V + decltype(v)::value] = q[0]; });
-  const __m512i packed =
-      _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
-  const __m512i bytes = _mm512_permutexvar_epi32(in_order, packed);
-  if (V == 1 && count == 16)
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(output + c), _mm512_castsi512_si128(bytes));
-  else if (V == 4 && count == 64)
-    _mm512_storeu_si512(output + c, bytes);
-  else
-    _mm512_mask_storeu_epi8(output + c, lanes64(count), bytes);
+  const __m512i zero01 = _mm512_packs_epi32(zero[0], zero[1]);
+  const __m512i zero23 = _mm512_packs_epi32(zero[2], zero[3]);
+  const std::byte *a = row.a + c, *b = row.b + c;
+  std::byte* output = row.output + c;
+  for (int32_t x = 0; x < row.width;
+       ++x, a += row.a_bytes, b += row.b_bytes, output += row.output_bytes) {
+    __m512i q[4];
+    unroll<4>([&](auto v) __attribute__((always_inline)) {
+      constexpr int i = decltype(v)::value;
+      q[i] = i < V ? _mm512_cvtps_epi32(of[i % V].value(a + 16 * i, b + 16 * i)) : q[0];
+    });
+    const __m512i words01 = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero01);
+    const __m512i words23 = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero23);
+    const __m512i bytes = _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(words01, words23));
+    if (V == 1 && count == 16)
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(output), _mm512_castsi512_si128(bytes));
+    else if (V == 2 && count == 32)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(output), _mm512_castsi512_si256(bytes));
+    else if (V == 4 && count == 64)
+      _mm512_storeu_si512(output, bytes);
+    else
+      _mm512_mask_storeu_epi8(output, lanes64(count), bytes);
+  }
 }
 
 template <Kind K>
-OCTAVO_INLINE void run_pixel_saturated(const ElementwiseConstants& e, const std::byte* a,
-                                       const std::byte* b, std::byte* output, int32_t channels) {
-  int32_t c = 0;
-  for (; c + 48 < channels; c += 64)
-    run_saturated<K, 4>(e, a, b, output, c, smaller(channels - c, 64));
-  if (c + 32 < channels) return run_saturated<K, 3>(e, a, b, output, c, channels - c);
-  if (c + 16 < channels) return run_saturated<K, 2>(e, a, b, output, c, channels - c);
-  if (c < channels) run_saturated<K, 1>(e, a, b, output, c, channels - c);
+void run_saturated(const ElementwiseArguments& a) {
+  const ElementwiseConstants e = *a.constants;
+  const int32_t channels = e.shape.channels;
+  for (int32_t r = 0; r < a.rows; ++r) {
+    const Row row = row_of(a, r);
+    int32_t c = 0;
+    for (; c + 48 < channels; c += 64) run_saturated<K, 4>(e, row, c, smaller(channels - c, 64));
+    if (c + 32 < channels)
+      run_saturated<K, 3>(e, row, c, channels - c);
+    else if (c + 16 < channels)
+      run_saturated<K, 2>(e, row, c, channels - c);
+    else if (c < channels)
+      run_saturated<K, 1>(e, row, c, channels - c);
+  }
 }
 
 template <Kind K, Activation A>
@@ -112,13 +185,12 @@ void run_in_words(const ElementwiseArguments& given) {
 }
 
 template <Kind K>
-void run_all(const ElementwiseArguments& given, bool saturated) {
+void run_all(const ElementwiseArguments& given) {
   const bool has_b = K != Kind::rescale;
   // Copies, or they are read again after every store.
   const ElementwiseArguments arguments = given;
   const ElementwiseConstants e = *given.constants;
   const ElementwiseShape& s = e.shape;
-  const int32_t channels = s.channels;
   for (int32_t r = 0; r < arguments.rows; ++r)
     for (int32_t x = 0; x < arguments.width; ++x) {
       const std::byte* a = arguments.a.row[r] + x * arguments.a.pixel_bytes;
@@ -126,10 +198,7 @@ void run_all(const ElementwiseArguments& given, bool saturated) {
           has_b ? arguments.b.row[r] + (s.b_is_one_pixel ? 0 : x) * arguments.b.pixel_bytes
                 : nullptr;
       std::byte* output = arguments.output.row[r] + x * arguments.output.pixel_bytes;
-      if (saturated)
-        run_pixel_saturated<K>(e, a, b, output, channels);
-      else
-        run_pixel<K>(e, s.a, s.b, a, b, output);
+      run_pixel<K>(e, s.a, s.b, a, b, output);
     }
 }
 
@@ -163,7 +232,8 @@ bool fits_words(const ElementwiseConstants& e) {
 template <Kind K>
 void run_kind(const ElementwiseArguments& e) {
   const ShortCuts& cuts = short_cuts_of(e.constants->prepared);
-  if (!cuts.in_words) return run_all<K>(e, cuts.saturates);
+  if (cuts.saturates) return run_saturated<K>(e);
+  if (!cuts.in_words) return run_all<K>(e);
   if (e.constants->epilogue.activation == Activation::table)
     return run_in_words<K, Activation::table>(e);
   run_in_words<K, Activation::none>(e);
