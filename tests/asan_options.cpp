@@ -1,4 +1,4 @@
-// What AddressSanitizer is told in every test and fuzz target.
+// What AddressSanitizer is told in every executable of tests and fuzzing.
 //
 // Of the memory that __tls_get_addr returns LeakSanitizer of clang 14 guesses a size: a block that
 // begins 16 bytes into a page is taken for one of glibc 2.19, whose size would lie before it. About

@@ -22,7 +22,8 @@
 // holds behind packed weights. Packed weights and per-channel arrays are 64-byte
 // aligned, pixels only to their element. Channel indices are absolute: rows, weights and
 // per-channel arrays start at channel 0 also when channel_begin is not 0, and only
-// the channels [channel_begin, channel_end) of an output pixel are written.
+// the channels [channel_begin, channel_end) of an output pixel are written. What is written lies
+// apart from a convolution's input and residual: a pixel may be read again after it is written.
 #pragma once
 
 #include <cstddef>

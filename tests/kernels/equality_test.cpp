@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -326,13 +327,16 @@ TEST(Equality, ConvolutionsOfTheHeaviestWeightsEqualTheReference) {
 // numbers of channels, with pixels left over, on either side of where that begins.
 TEST(Equality, DepthwiseConvolutionsOfFewChannelsEqualTheReference) {
   Random random(seed());
+  std::map<std::string, std::set<int32_t>> together;  // by kernel: the channels
   for (int32_t channels = 1; channels <= 72; ++channels) {
-    for (int done = 0, tries = 0; done < 6 && tries < 200; ++tries) {
+    int done = 0;
+    for (int tries = 0; done < 10 && tries < 500; ++tries) {
       ConvolutionShape s;
       s.input_channels = s.output_channels = s.groups = channels;
-      s.kernel_h = random.one_of({1, 3, 3, 5, 7});
-      s.kernel_w = random.one_of({1, 3, 3, 5, 7});
-      s.stride_h = random.one_of({1, 1, 2});
+      s.kernel_h = random.one_of({1, 2, 3, 3, 3, 4, 5, 7});
+      s.kernel_w = random.one_of({1, 3, 3, 3, 3, 3, 3, 5});
+      s.stride_h = random.one_of({1, 1, 1, 2, 3});
+      s.dilation_h = random.one_of({1, 1, 1, 2});
       s.has_residual = random.chance(30);
       s.activation = Activation(random.between(0, 4));
       const ConvolutionCase work(random, s);
@@ -340,6 +344,7 @@ TEST(Equality, DepthwiseConvolutionsOfFewChannelsEqualTheReference) {
       RandomRows expected(twin_a, s.output, work.rows, work.width, channels, false, 0, 1);
       RandomRows output(twin_b, s.output, work.rows, work.width, channels, false, 0, 1);
       if (work.shape.input_is_slice || output.pixel_bytes() != channels) continue;
+      if (work.width < 17) continue;  // several times as many as may be taken at a time
       ++done;
       expected.fill(std::byte{0xcd});
       work.run(convolution_kernels().back(), expected, {0, channels});
@@ -349,8 +354,20 @@ TEST(Equality, DepthwiseConvolutionsOfFewChannelsEqualTheReference) {
         work.run(kernel, output, {0, channels});
         EXPECT_TRUE(output == expected)
             << kernel.name << ": " << describe(work.shape, work.rows, work.width);
+        // Of pixels that lie apart there is one way of packing.
+        ConvolutionShape apart = work.shape;
+        apart.input_is_slice = true;
+        if (kernel.packed_bytes(work.shape) > kernel.packed_bytes(apart))
+          together[kernel.name].insert(channels);
       }
     }
+    EXPECT_EQ(done, 10) << channels << " channels";
+  }
+  if (runs_here(feature::avx512 | feature::avx512vnni)) {
+    const std::set<int32_t>& channels = together["avx512vnni_depthwise"];
+    for (const int32_t c : {4, 5, 8, 9, 12, 16, 20, 24, 33, 34, 36, 40, 46, 48})
+      EXPECT_TRUE(channels.contains(c)) << c << " channels were never taken together";
+    EXPECT_FALSE(channels.contains(32) || channels.contains(64));
   }
 }
 

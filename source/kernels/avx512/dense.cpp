@@ -36,7 +36,7 @@ void compute(const Tile& t) {
     });
     const ptrdiff_t end = static_cast<ptrdiff_t>(t.runs.quads) * 4;
     for (ptrdiff_t k = 0; k < end; k += 4, weights += 64, ahead += 64) {
-      _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
+      prefetch_near(ahead);
       __m512i w[V];
       unroll<V>([&](auto v) __attribute__((always_inline)) {
         constexpr int i = decltype(v)::value;

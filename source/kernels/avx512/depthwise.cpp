@@ -41,8 +41,9 @@ Layout layout_of(const ConvolutionShape& s) {
   return l;
 }
 
-// How many pixels make one of the blocks' channels: as few as fill nine tenths of their lanes; 1
-// where blocks are filled well enough or pixels lie apart.
+// How many pixels are taken as one: as few as fill nine tenths of the lanes of its blocks, and at
+// most 16. 1 where one fills more than three quarters, so that there is little to gain, where
+// nothing reaches nine tenths, and where pixels lie apart.
 int32_t pixels_together(const ConvolutionShape& s) {
   const int32_t channels = s.output_channels;
   const auto lanes = [&](int32_t pixels) {
@@ -259,8 +260,8 @@ Tiles<Vec> choose_tiles(const ConvolutionShape& s, const Layout& l, int32_t rows
   const bool constant = s.dilation_w == 1, direct = l.row_groups == 1;
   if (constant && stride == 1 && k == 3 && direct)
     return rows == 2 ? tiles_of<Vec, 2, 3, 1, 3, true>() : tiles_of<Vec, 1, 3, 1, 4, true>();
-  if (constant && stride == 2 && k == 3 && direct)
-    return rows == 2 ? tiles_of<Vec, 2, 3, 2, 2, true>() : tiles_of<Vec, 1, 3, 2, 4, true>();
+  if (constant && stride == 2 && k == 3 && direct && rows == 1)
+    return tiles_of<Vec, 1, 3, 2, 4, true>();
   if (constant && stride > 2 && k == 3 && direct)
     return rows == 2 ? tiles_of<Vec, 2, 3, 0, 1, true>() : tiles_of<Vec, 1, 3, 0, 1, true>();
   if (constant && stride == 1 && k == 5)

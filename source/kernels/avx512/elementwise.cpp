@@ -71,18 +71,17 @@ Row row_of(const ElementwiseArguments& e, int32_t r) {
   Row row{};
   row.a = e.a.row[r];
   row.a_bytes = e.a.pixel_bytes;
-  if (s.kind != Kind::rescale) {
-    row.b = e.b.row[r];
-    row.b_bytes = s.b_is_one_pixel ? 0 : e.b.pixel_bytes;
-  }
+  row.b = s.kind == Kind::rescale ? row.a : e.b.row[r];  // a rescale reads none
+  row.b_bytes = s.kind == Kind::rescale || s.b_is_one_pixel ? 0 : e.b.pixel_bytes;
   row.output = e.output.row[r];
   row.output_bytes = e.output.pixel_bytes;
   row.width = e.width;
   return row;
 }
 
-// What the channels c .. c + 15 of bytes are computed with: f as `value` has it, to the bit, for
-// differences of bytes and their products are floats as they are.
+// What the channels c .. c + 15 of bytes are computed with: f as `value` has it, but for the sign
+// of a zero, which no integer keeps; differences of bytes and their products are floats as they
+// are.
 template <Kind K>
 struct OfBytes {
   __m512i a_zero, b_zero;

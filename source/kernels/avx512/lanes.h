@@ -102,6 +102,9 @@ struct alignas(64) BlockEpilogue {
 
   void prepare(const EpilogueArrays& e, bool residual, int32_t first, int32_t count) {
     natural = ordered = e;
+    ordered.largest_sum = ordered.output_multiplier = ordered.residual_multiplier = nullptr;
+    ordered.lo = ordered.hi = nullptr;
+    ordered.residual_zero = nullptr;
     channel = first;
     channels = count;
     packs = saturation_clamps(e, residual, first, first + count);
@@ -166,10 +169,10 @@ __attribute__((unused)) void prepare_blocks(const ConvolutionConstants& k, std::
 }
 
 // So many channels, of which those of the convolution come again and again: for bytes that become
-// bytes, whose epilogues read nothing in natural order.
+// bytes, whose epilogues read none of the arrays of `natural`.
 __attribute__((unused)) void prepare_repeated_blocks(const ConvolutionConstants& k, int32_t all,
                                                      std::byte* prepared) {
-  constexpr int32_t n = Wide::channels + channel_round;  // vectors may be read beyond a block
+  constexpr int32_t n = Wide::channels;
   const int32_t channels = k.shape.output_channels;
   const EpilogueArrays& e = k.epilogue;
   for (int32_t c = 0, i = 0; c < all; c += Wide::channels, ++i) {
@@ -193,7 +196,7 @@ __attribute__((unused)) void prepare_repeated_blocks(const ConvolutionConstants&
     const auto finish = [&](auto* of) {
       of->prepare(block, k.shape.has_residual, 0, count);
       of->channel = c;
-      of->natural = e;
+      of->natural = e;  // and not the arrays here, which go
     };
     if (is_half_block(count))
       finish(block_epilogue_at<Half>(prepared, i));

@@ -34,6 +34,11 @@ OCTAVO_INLINE void prefetch(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0);
 }
 
+// To the level-2 cache.
+OCTAVO_INLINE void prefetch_near(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);
+}
+
 OCTAVO_INLINE int32_t load_dword(const uint8_t* p) {
   int32_t value;
   __builtin_memcpy(&value, p, sizeof(value));
