@@ -371,6 +371,22 @@ TEST(Equality, DepthwiseConvolutionsOfFewChannelsEqualTheReference) {
   }
 }
 
+// Whatever folder comes first, groups of one channel go to a kernel made for them.
+TEST(Equality, DepthwiseConvolutionsGoToDepthwiseKernelsOnEveryPath) {
+  for (const IsaName& isa : isa_names()) {
+    if (isa.features == 0 || !runs_here(isa.features)) continue;
+    for (const int32_t kernel : {3, 5}) {
+      ConvolutionShape s;
+      s.input_channels = s.output_channels = s.groups = 96;
+      s.kernel_h = s.kernel_w = kernel;
+      s.output_height = s.output_width = 28;
+      const std::string name = choose(s, isa.features).name;
+      // AVX-512 alone has AVX2's.
+      EXPECT_NE(name.find("depthwise"), std::string::npos) << isa.name << ": " << name;
+    }
+  }
+}
+
 // A kernel that packs much is passed over; transformed weights are not too much.
 TEST(Equality, TransformedWeightsAreNoInflation) {
   for (const ConvolutionKernel& kernel : convolution_kernels()) {

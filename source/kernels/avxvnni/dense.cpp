@@ -92,13 +92,14 @@ struct Bytes {
 #ifdef __AVXVNNI__
 constexpr FeatureSet features = feature::avx2 | feature::avxvnni;
 constinit const ConvolutionKernel dense = Dense<Bytes>::row("avxvnni_dense", features);
-constinit const ConvolutionKernel groups = Dense<Bytes>::grouped_row("avxvnni_groups", features);
+constinit const ConvolutionKernel groups =
+    Dense<Bytes>::wider_groups_row("avxvnni_groups", features);
 constinit const MatMulKernel matmul = MatMul<Bytes>::row("avxvnni_matmul", features);
 #else
 constexpr FeatureSet features = feature::avx2 | feature::avx512 | feature::avx512vnni;
 constinit const ConvolutionKernel evex_dense = Dense<Bytes>::row("avxvnni_dense_evex", features);
 constinit const ConvolutionKernel evex_groups =
-    Dense<Bytes>::grouped_row("avxvnni_groups_evex", features);
+    Dense<Bytes>::wider_groups_row("avxvnni_groups_evex", features);
 constinit const MatMulKernel evex_matmul = MatMul<Bytes>::row("avxvnni_matmul_evex", features);
 #endif
 

@@ -386,6 +386,17 @@ struct DenseLoops {
     return {name, features,       accepts_grouped, unsplit,       packed_bytes,
             pack, prepared_bytes, prepare,         scratch_bytes, run};
   }
+
+  // For a folder without depthwise kernels, in front of one that has them: groups of one channel
+  // are left to these.
+  static bool accepts_wider_groups(const ConvolutionShape& s) {
+    return s.input_channels > s.groups && accepts_grouped(s);
+  }
+  static constexpr ConvolutionKernel wider_groups_row(const char* name, FeatureSet features) {
+    ConvolutionKernel row = grouped_row(name, features);
+    row.accepts = accepts_wider_groups;
+    return row;
+  }
 };
 
 }  // namespace

@@ -66,7 +66,7 @@ constexpr FeatureSet features = feature::neon | feature::dotprod | feature::i8mm
 }  // namespace
 
 constinit const ConvolutionKernel dense = Dense<Bytes>::row("i8mm_dense", features);
-constinit const ConvolutionKernel groups = Dense<Bytes>::grouped_row("i8mm_groups", features);
+constinit const ConvolutionKernel groups = Dense<Bytes>::wider_groups_row("i8mm_groups", features);
 constinit const MatMulKernel matmul = MatMul<Bytes>::row("i8mm_matmul", features);
 
 }  // namespace octavo::kernels::i8mm
