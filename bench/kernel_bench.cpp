@@ -57,6 +57,8 @@ constexpr Layer layers[] = {
     {"pointwise 58-58 28", 58, 58, 1, 1, 1, 28},
     {"pointwise 96-576 hswish", 96, 576, 1, 1, 1, 14, Activation::hard_swish},
     {"pointwise 96-576 table", 96, 576, 1, 1, 1, 14, Activation::table},
+    {"pointwise 48-192 table", 48, 192, 1, 1, 1, 56, Activation::table},
+    {"pointwise 48-192", 48, 192, 1, 1, 1, 56},
     {"dense 40-40 3x3", 40, 40, 1, 3, 1, 56},
     {"dense 64-64 3x3 56", 64, 64, 1, 3, 1, 56},
     {"dense 64-64 3x3", 64, 64, 1, 3, 1, 28},

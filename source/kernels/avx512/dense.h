@@ -157,30 +157,21 @@ OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&sum)[P][V]) {
 }
 
 // With an activation: by way of memory, so that its code exists once and not P times.
-template <Activation A, int V>
-void finish_activated(const Tile& t, const int32_t* sums, int32_t pixels) {
+template <Activation A, int V, bool Residual>
+void finish_activated(const Tile& tile, const int32_t* sums, int32_t pixels) {
+  const Tile t = tile;  // or it is read again after every store
   const EpilogueArrays e = *t.epilogue;
+  const Activated<A, V> activated(e, t.channel);
   const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (int32_t p = 0; p < pixels; ++p) {
-    __m512i q[4] = {};
-    const auto stored = [&](__m512 value, int32_t c) __attribute__((always_inline)) {
-      if (t.residual != nullptr)
-        value = add_residual(e, value, load_stored(t.residual[p], ElementType::u8, c), c);
-      // At most 2^30 + 2^28: adding the zero point cannot wrap.
-      return _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_loadu_si512(e.zero + c));
+  for (int32_t p = 0; p < pixels; ++p, sums += V * 16) {
+    const auto add = [&](__m512 value, int i) __attribute__((always_inline)) {
+      if constexpr (!Residual) return value;
+      const int32_t c = t.channel + 16 * i;
+      return add_residual(e, value, load_stored(t.residual[p], ElementType::u8, c), c);
     };
-    unroll<(V + 1) / 2>([&](auto v) __attribute__((always_inline)) {
-      constexpr int i = 2 * decltype(v)::value, next = i + 1 < V ? i + 1 : i;
-      const int32_t c = t.channel + 16 * i, c_next = t.channel + 16 * next;
-      const int32_t* sum = sums + p * V * 16;
-      const Pair values = activate_pair<A>(e, scaled(e, _mm512_load_si512(sum + 16 * i), c),
-                                           scaled(e, _mm512_load_si512(sum + 16 * next), c_next), c,
-                                           c_next, t.proofs.arguments_fit);
-      q[i] = stored(values.first, c);
-      if constexpr (next != i) q[next] = stored(values.second, c_next);
-    });
-    const __m512i packed =
-        _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+    __m512i words[Activated<A, V>::pairs];
+    activated.finish(sums, add, words);
+    const __m512i packed = _mm512_packus_epi16(words[0], words[Activated<A, V>::pairs - 1]);
     store_packed<V, 0>(t, _mm512_permutexvar_epi32(in_order, packed), t.output[p] + t.channel);
   }
 }
@@ -188,9 +179,12 @@ void finish_activated(const Tile& t, const int32_t* sums, int32_t pixels) {
 // Any epilogue.
 template <int V>
 void finish_any(const Tile& t, const int32_t* sums, int32_t pixels) {
-  if (t.proofs.saturates) {
-    with_activation(t.epilogue->activation,
-                    [&]<Activation A>() { finish_activated<A, V>(t, sums, pixels); });
+  const Activation activation = t.epilogue->activation;
+  if (t.proofs.saturates && (activation != Activation::table || t.proofs.arguments_fit)) {
+    with_activation(activation, [&]<Activation A>() {
+      if (t.residual == nullptr) return finish_activated<A, V, false>(t, sums, pixels);
+      finish_activated<A, V, true>(t, sums, pixels);
+    });
     return;
   }
   finish_pixels(*t.epilogue,

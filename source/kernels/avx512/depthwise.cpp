@@ -228,11 +228,11 @@ void compute(const Strip<Vec>& s, int32_t x) {
     });
     return;
   }
-  unroll<R * X>([&](auto i) __attribute__((always_inline)) {
+  finish_any<Vec, R * X>(e, [&](auto i) __attribute__((always_inline)) {
     constexpr int r = decltype(i)::value / X, column = decltype(i)::value % X;
     const std::byte* residual =
         s.residual[r] == nullptr ? nullptr : s.residual[r] + (x + column) * s.residual_bytes;
-    finish_any(e, sum[r][column], residual, s.output[r] + (x + column) * s.output_bytes);
+    return Pixel<Vec>{sum[r][column], s.output[r] + (x + column) * s.output_bytes, residual};
   });
 }
 

@@ -31,39 +31,93 @@ OCTAVO_INLINE __m512 table_value(const int16_t* knots, __m512 f) {
   return _mm512_cvtepi32_ps(_mm512_madd_epi16(pair, weight));
 }
 
-// The same of 32 values at a time where every |f| is below 2^31 (arguments_fit): packing with
-// saturation is then the clamp, and what it brings into another order the products bring back.
 struct Pair {
   __m512 first, second;
 };
-OCTAVO_INLINE Pair table_values(const int16_t* knots, __m512 f0, __m512 f1) {
-  const __m512i u =
-      _mm512_xor_si512(_mm512_packs_epi32(_mm512_cvtps_epi32(f0), _mm512_cvtps_epi32(f1)),
-                       _mm512_set1_epi16(INT16_MIN));
-  const __m512i i = _mm512_srli_epi16(u, 10), d = _mm512_and_si512(u, _mm512_set1_epi16(1023));
-  const __m512i here =
-      _mm512_permutex2var_epi16(_mm512_loadu_si512(knots), i, _mm512_loadu_si512(knots + 32));
-  const __m512i next =
-      _mm512_permutex2var_epi16(_mm512_loadu_si512(knots + 1), i, _mm512_loadu_si512(knots + 33));
-  const __m512i rest = _mm512_sub_epi16(_mm512_set1_epi16(1024), d);
-  return {_mm512_cvtepi32_ps(
-              _mm512_madd_epi16(_mm512_unpacklo_epi16(here, next), _mm512_unpacklo_epi16(rest, d))),
-          _mm512_cvtepi32_ps(_mm512_madd_epi16(_mm512_unpackhi_epi16(here, next),
-                                               _mm512_unpackhi_epi16(rest, d)))};
-}
+
+// The same of 32 values at a time where every |f| is below 2^31 (arguments_fit): packing with
+// saturation is then the clamp, and what it brings into another order the products bring back.
+class Knots {
+ public:
+  explicit OCTAVO_INLINE Knots(const int16_t* knots)
+      : low_(_mm512_loadu_si512(knots)),
+        high_(_mm512_loadu_si512(knots + 32)),
+        low_rise_(_mm512_sub_epi16(_mm512_loadu_si512(knots + 1), low_)),
+        high_rise_(_mm512_sub_epi16(_mm512_loadu_si512(knots + 33), high_)) {}
+
+  OCTAVO_INLINE Pair operator()(__m512 f0, __m512 f1) const {
+    // Words of u - 32768, whose upper 6 bits count from the middle: the upper half comes first.
+    const __m512i u = _mm512_packs_epi32(_mm512_cvtps_epi32(f0), _mm512_cvtps_epi32(f1));
+    const __m512i i = _mm512_srli_epi16(u, 10), d = _mm512_and_si512(u, _mm512_set1_epi16(1023));
+    const __m512i here = _mm512_permutex2var_epi16(high_, i, low_);
+    const __m512i rise = _mm512_permutex2var_epi16(high_rise_, i, low_rise_);
+    const __m512i whole = _mm512_set1_epi16(1024);
+    return {_mm512_cvtepi32_ps(_mm512_madd_epi16(_mm512_unpacklo_epi16(here, rise),
+                                                 _mm512_unpacklo_epi16(whole, d))),
+            _mm512_cvtepi32_ps(_mm512_madd_epi16(_mm512_unpackhi_epi16(here, rise),
+                                                 _mm512_unpackhi_epi16(whole, d)))};
+  }
+
+ private:
+  __m512i low_, high_, low_rise_, high_rise_;
+};
+
+// clip, and the gate of hard_swish and hard_sigmoid.
+class Bounds {
+ public:
+  explicit OCTAVO_INLINE Bounds(const EpilogueArrays& e)
+      : alpha_(_mm512_set1_ps(e.alpha)), beta_(_mm512_set1_ps(e.beta)) {}
+
+  OCTAVO_INLINE __m512 clipped(__m512 f) const { return clamp(f, alpha_, beta_); }
+  OCTAVO_INLINE __m512 gate(__m512 f) const {
+    return clamp(_mm512_add_ps(_mm512_mul_ps(f, alpha_), beta_), _mm512_setzero_ps(),
+                 _mm512_set1_ps(1.0f));
+  }
+
+ private:
+  __m512 alpha_, beta_;
+};
+
+// An activation of 32 values, before r of numerics.md; what it needs is read once. Of tables
+// where arguments_fit.
+template <Activation A>
+class Function {
+ public:
+  explicit OCTAVO_INLINE Function(const EpilogueArrays& e) : needs_(needs(e)) {}
+
+  OCTAVO_INLINE Pair operator()(__m512 f0, __m512 f1) const {
+    if constexpr (A == Activation::table)
+      return needs_(f0, f1);
+    else
+      return {value(f0), value(f1)};
+  }
+
+  OCTAVO_INLINE __m512 value(__m512 f) const {
+    if constexpr (A == Activation::none) return f;
+    if constexpr (A == Activation::clip) return needs_.clipped(f);
+    if constexpr (A == Activation::hard_sigmoid) return needs_.gate(f);
+    if constexpr (A == Activation::hard_swish) return _mm512_mul_ps(f, needs_.gate(f));
+  }
+
+ private:
+  static OCTAVO_INLINE auto needs(const EpilogueArrays& e) {
+    if constexpr (A == Activation::table)
+      return Knots(e.table);
+    else
+      return Bounds(e);
+  }
+  decltype(needs({})) needs_;
+};
 
 // t of numerics.md before the residual, from f, for the channels c .. c + 15.
 template <Activation A>
 OCTAVO_INLINE __m512 activate_as(const EpilogueArrays& e, __m512 f, int32_t c) {
   if constexpr (A == Activation::none) return f;
   const __m512 r = _mm512_loadu_ps(e.output_multiplier + c);
-  const __m512 alpha = _mm512_set1_ps(e.alpha), beta = _mm512_set1_ps(e.beta);
-  if constexpr (A == Activation::clip) return _mm512_mul_ps(clamp(f, alpha, beta), r);
-  if constexpr (A == Activation::table) return _mm512_mul_ps(table_value(e.table, f), r);
-  const __m512 gate = clamp(_mm512_add_ps(_mm512_mul_ps(f, alpha), beta), _mm512_setzero_ps(),
-                            _mm512_set1_ps(1.0f));
-  if constexpr (A == Activation::hard_sigmoid) return _mm512_mul_ps(gate, r);
-  return _mm512_mul_ps(_mm512_mul_ps(f, gate), r);
+  if constexpr (A == Activation::table)
+    return _mm512_mul_ps(table_value(e.table, f), r);
+  else
+    return _mm512_mul_ps(Function<A>(e).value(f), r);
 }
 
 // Of the channels c .. c + 15 and next .. next + 15. `fit`: see arguments_fit.
@@ -72,7 +126,7 @@ OCTAVO_INLINE Pair activate_pair(const EpilogueArrays& e, __m512 f0, __m512 f1, 
                                  int32_t next, bool fit) {
   if constexpr (A == Activation::table) {
     if (fit) {
-      const Pair values = table_values(e.table, f0, f1);
+      const Pair values = Function<A>(e)(f0, f1);
       return {_mm512_mul_ps(values.first, _mm512_loadu_ps(e.output_multiplier + c)),
               _mm512_mul_ps(values.second, _mm512_loadu_ps(e.output_multiplier + next))};
     }

@@ -103,10 +103,10 @@ void compute(const Tile<Vec>& t) {
     });
     return;
   }
-  unroll<X>([&](auto x) __attribute__((always_inline)) {
+  finish_any<Vec, X>(e, [&](auto x) __attribute__((always_inline)) {
     constexpr int i = decltype(x)::value;
-    finish_any(e, sum[i], t.residual == nullptr ? nullptr : t.residual + i * t.residual_bytes,
-               t.output + i * t.output_bytes);
+    const std::byte* residual = t.residual == nullptr ? nullptr : t.residual + i * t.residual_bytes;
+    return Pixel<Vec>{sum[i], t.output + i * t.output_bytes, residual};
   });
 }
 

@@ -93,6 +93,7 @@ struct alignas(64) BlockEpilogue {
   bool fits, arguments_fit;   // see conversion_fits, arguments_fit
   bool in_words;              // fits, without activation or residual
   bool adds_bytes;            // a residual of bytes and nothing else, to bytes
+  bool activates;             // see Activated
   alignas(64) float multiplier[n];
   alignas(64) int32_t zero[n];
   alignas(64) float output_multiplier[n], residual_multiplier[n], lo[n], hi[n];
@@ -114,6 +115,8 @@ struct alignas(64) BlockEpilogue {
       limits[i] = word_limits(e, first + 32 * i, first + 32 * i + 16);
     in_words = fits && !residual && e.activation == Activation::none;
     saturates = packs && in_words;
+    activates = packs && e.activation != Activation::none &&
+                (e.activation != Activation::table || arguments_fit);
     adds_bytes = residual && e.activation == Activation::none && e.residual == ElementType::u8 &&
                  e.output == ElementType::u8;
     to_lanes<Vec>(e.multiplier + first, multiplier);
@@ -373,16 +376,74 @@ OCTAVO_INLINE typename Vec::Int sum_with_bytes(const BlockEpilogue<Vec>& e,
   return Vec::packus(Vec::packs(q[0], q[1]), Vec::packs(q[2], q[3]));
 }
 
-// The same from accumulators in registers.
-template <class Vec>
-OCTAVO_INLINE void finish_any(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
-                              const std::byte* residual, std::byte* pixel) {
-  if (e.adds_bytes) {
-    return Vec::store(pixel + e.channel, sum_with_bytes(e, sum, residual), e.channels);
+// 32 channels of words, as packing leaves those of two zmm of a half block, as bytes in order.
+OCTAVO_INLINE void store_bytes(const BlockEpilogue<Half>& e, const __m512i (&words)[1],
+                               std::byte* pixel) {
+  const __m512i in_order = _mm512_setr_epi32(0, 8, 1, 9, 4, 12, 5, 13, 0, 8, 1, 9, 4, 12, 5, 13);
+  const __m512i bytes =
+      _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(words[0], words[0]));
+  Half::store(pixel + e.channel, _mm512_castsi512_si256(bytes), e.channels);
+}
+OCTAVO_INLINE void store_bytes(const BlockEpilogue<Wide>& e, const __m512i (&words)[2],
+                               std::byte* pixel) {
+  Wide::store(pixel + e.channel, _mm512_packus_epi16(words[0], words[1]), e.channels);
+}
+
+// Sums of a tile of N pixels of a block; the residuals of each are null without.
+template <class Vec, int N>
+struct TilePixels {
+  alignas(64) int32_t sums[N * Vec::channels];
+  std::byte* output[N];
+  const std::byte* residual[N];
+};
+
+template <class Vec, int N>
+__attribute__((noinline)) void finish_tile(const BlockEpilogue<Vec>& e,
+                                           const TilePixels<Vec, N>& tile) {
+  if (!e.activates || tile.residual[0] != nullptr) {
+    for (int32_t p = 0; p < N; ++p)
+      finish_block(e, tile.sums + p * Vec::channels, tile.residual[p], tile.output[p]);
+    return;
   }
-  alignas(64) int32_t sums[Vec::channels];
-  Vec::spill(sums, sum);
-  finish_block(e, sums, residual, pixel);
+  with_activation(e.natural.activation, [&]<Activation A>() {
+    const Activated<A, Vec::channels / 16> activated(e.ordered, 0);
+    for (int32_t p = 0; p < N; ++p) {
+      __m512i words[Activated<A, Vec::channels / 16>::pairs];
+      activated.finish(
+          tile.sums + p * Vec::channels,
+          [](__m512 t, int) __attribute__((always_inline)) { return t; }, words);
+      store_bytes(e, words, tile.output[p]);
+    }
+  });
+}
+
+// The accumulators of a pixel, and where it goes.
+template <class Vec>
+struct Pixel {
+  const typename Vec::Int (&sum)[4];
+  std::byte* output;
+  const std::byte* residual;
+};
+
+// The same from accumulators in registers: pixel(i) for each of N.
+template <class Vec, int N, class At>
+OCTAVO_INLINE void finish_any(const BlockEpilogue<Vec>& e, const At& pixel) {
+  if (e.adds_bytes) {
+    unroll<N>([&](auto i) __attribute__((always_inline)) {
+      const Pixel<Vec> p = pixel(i);
+      Vec::store(p.output + e.channel, sum_with_bytes(e, p.sum, p.residual), e.channels);
+    });
+    return;
+  }
+  TilePixels<Vec, N> tile;
+  unroll<N>([&](auto i) __attribute__((always_inline)) {
+    constexpr int at = decltype(i)::value;
+    const Pixel<Vec> p = pixel(i);
+    Vec::spill(tile.sums + at * Vec::channels, p.sum);
+    tile.output[at] = p.output;
+    tile.residual[at] = p.residual;
+  });
+  finish_tile(e, tile);
 }
 
 }  // namespace
