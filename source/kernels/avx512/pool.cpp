@@ -1,110 +1,239 @@
-// Pools. Maximum: 64 bytes at a time. Average: sums of 32 channels, of bytes as 16-bit
-// integers that are widened before they can overflow; a global average is one large window.
-#include "kernels/avx512/epilogue.h"
+// Pools, 64 bytes of channels at a time. Sums of bytes are 16-bit integers that are widened before
+// they can overflow; a global average is one large window.
 #include "kernels/avx512/rows.h"
+#include "kernels/avx512/words.h"
 
 namespace octavo::kernels::avx512 {
 namespace {
 
-// One window: `rows` by `columns` counted pixels, the first at row[0] + offset.
-struct Window {
-  const std::byte* const* row;
-  ptrdiff_t offset, pixel_bytes;
-  int32_t rows, columns;
+constexpr int32_t most_in_words = 257;  // 257 * 255 fits in 16 bits
 
-  OCTAVO_INLINE const std::byte* pixel(int32_t y, int32_t x) const {
-    return row[y] + offset + x * pixel_bytes;
+// What pixels come to: add(pixel) and merge(other) collect values of `channels` channels.
+struct LargestBytes {
+  static constexpr int32_t channels = 64, element = 1;
+  __m512i value = _mm512_setzero_si512();
+
+  OCTAVO_INLINE void merge(const LargestBytes& x) { value = _mm512_max_epu8(value, x.value); }
+  OCTAVO_INLINE void add(const std::byte* pixel) { merge({_mm512_loadu_si512(pixel)}); }
+  OCTAVO_INLINE void store(std::byte* output, int32_t count) const {
+    if (count >= channels) return _mm512_storeu_si512(output, value);
+    _mm512_mask_storeu_epi8(output, lanes64(count), value);
   }
 };
 
-Window window_of(const PoolArguments& a, int32_t r, int32_t x) {
-  const int32_t top = a.row_begin[r], left = a.constants->column_begin[x];
-  return {a.input.row + top, left * a.input.pixel_bytes, a.input.pixel_bytes, a.row_end[r] - top,
-          a.constants->column_end[x] - left};
-}
+struct LargestWords {
+  static constexpr int32_t channels = 32, element = 2;
+  __m512i value = _mm512_set1_epi16(INT16_MIN);
 
-void maximum(const Window& w, int32_t begin, int32_t end, std::byte* output) {
-  for (int32_t c = begin; c < end; c += 64) {
-    __m512i largest = _mm512_setzero_si512();
-    for (int32_t y = 0; y < w.rows; ++y)
-      for (int32_t x = 0; x < w.columns; ++x)
-        largest = _mm512_max_epu8(largest, _mm512_loadu_si512(w.pixel(y, x) + c));
-    _mm512_mask_storeu_epi8(output + c, lanes64(end - c), largest);
+  OCTAVO_INLINE void merge(const LargestWords& x) { value = _mm512_max_epi16(value, x.value); }
+  OCTAVO_INLINE void add(const std::byte* pixel) { merge({_mm512_loadu_si512(pixel)}); }
+  OCTAVO_INLINE void store(std::byte* output, int32_t count) const {
+    if (count >= channels) return _mm512_storeu_si512(output, value);
+    _mm512_mask_storeu_epi16(output, static_cast<__mmask32>(lanes64(count)), value);
   }
-}
-
-void maximum_of_words(const Window& w, int32_t begin, int32_t end, std::byte* output) {
-  for (int32_t c = begin; c < end; c += 32) {
-    __m512i largest = _mm512_set1_epi16(INT16_MIN);
-    for (int32_t y = 0; y < w.rows; ++y)
-      for (int32_t x = 0; x < w.columns; ++x)
-        largest = _mm512_max_epi16(largest, _mm512_loadu_si512(w.pixel(y, x) + ptrdiff_t{2} * c));
-    _mm512_mask_storeu_epi16(output + ptrdiff_t{2} * c, static_cast<__mmask32>(lanes64(end - c)),
-                             largest);
-  }
-}
-
-// Sums of stored values of the channels c .. c + 31.
-struct Sums {
-  __m512i low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
 };
 
-Sums sum_window(const Window& w, int32_t c) {
-  constexpr int32_t most = 257;  // 257 * 255 fits in 16 bits
-  Sums sums;
-  __m512i words = _mm512_setzero_si512();
+// Of at most most_in_words pixels.
+struct SumOfFewBytes {
+  static constexpr int32_t channels = 64, element = 1;
+  __m512i words[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+
+  OCTAVO_INLINE void merge(const SumOfFewBytes& x) {
+    words[0] = _mm512_add_epi16(words[0], x.words[0]);
+    words[1] = _mm512_add_epi16(words[1], x.words[1]);
+  }
+  OCTAVO_INLINE void add(const std::byte* pixel) {
+    const auto* from = reinterpret_cast<const __m256i*>(pixel);
+    merge({{_mm512_cvtepu8_epi16(_mm256_loadu_si256(from)),
+            _mm512_cvtepu8_epi16(_mm256_loadu_si256(from + 1))}});
+  }
+  // Of 32 channels.
+  OCTAVO_INLINE Halves sums(int part) const { return Halves::of_unsigned_words(words[part]); }
+};
+
+struct SumOfBytes {
+  static constexpr int32_t channels = 64, element = 1;
+  SumOfFewBytes few;
   int32_t pixels = 0;
-  const auto widen = [&] {
-    sums.low = _mm512_add_epi32(sums.low, _mm512_cvtepu16_epi32(_mm512_castsi512_si256(words)));
-    sums.high =
-        _mm512_add_epi32(sums.high, _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(words, 1)));
-    words = _mm512_setzero_si512();
+  Halves many[2] = {};
+
+  OCTAVO_INLINE void add(const std::byte* pixel) {
+    few.add(pixel);
+    if (++pixels < most_in_words) return;
+    for (int part = 0; part < 2; ++part) many[part] = sums(part);
+    few = {};
     pixels = 0;
-  };
-  for (int32_t y = 0; y < w.rows; ++y)
-    for (int32_t x = 0; x < w.columns; ++x) {
-      const auto* from = reinterpret_cast<const __m256i*>(w.pixel(y, x) + c);
-      words = _mm512_add_epi16(words, _mm512_cvtepu8_epi16(_mm256_loadu_si256(from)));
-      if (++pixels == most) widen();
+  }
+  OCTAVO_INLINE Halves sums(int part) const { return many[part] + few.sums(part); }
+};
+
+struct SumOfWords {
+  static constexpr int32_t channels = 32, element = 2;
+  Halves all = {};
+
+  OCTAVO_INLINE void merge(const SumOfWords& x) { all = all + x.all; }
+  OCTAVO_INLINE void add(const std::byte* pixel) {
+    all = all + Halves::of_words(_mm512_loadu_si512(pixel));
+  }
+  OCTAVO_INLINE Halves sums(int) const { return all; }
+};
+
+// The rows of the windows of an output row, at the first of some channels.
+struct Rows {
+  const std::byte* const* row;
+  int32_t count;
+  ptrdiff_t offset, pixel_bytes;
+
+  // All pixels of the columns [begin, end).
+  template <class Value>
+  OCTAVO_INLINE Value collect(int32_t begin, int32_t end) const {
+    Value value;
+    const ptrdiff_t from = offset + begin * pixel_bytes;
+    if (count == 3 && end - begin == 3) {  // most windows: straight code is twice as fast
+      unroll<9>([&](auto i) __attribute__((always_inline)) {
+        constexpr int y = decltype(i)::value / 3, x = decltype(i)::value % 3;
+        value.add(row[y] + from + x * pixel_bytes);
+      });
+      return value;
     }
-  widen();
-  return sums;
+    for (int32_t y = 0; y < count; ++y) {
+      const std::byte* pixel = row[y] + from;
+      for (int32_t x = begin; x < end; ++x, pixel += pixel_bytes) value.add(pixel);
+    }
+    return value;
+  }
+};
+
+// finish(r, x, value, output) for every window, a block of channels at a time.
+template <class Value, class Finish>
+OCTAVO_INLINE void each_window(const PoolArguments& a, int32_t c, const Finish& finish) {
+  const PoolConstants& k = *a.constants;
+  for (int32_t r = 0; r < a.output_rows; ++r) {
+    const int32_t top = a.row_begin[r];
+    const Rows rows = {a.input.row + top, a.row_end[r] - top, ptrdiff_t{Value::element} * c,
+                       a.input.pixel_bytes};
+    for (int32_t x = 0; x < a.output_width; ++x)
+      finish(r, x, rows.collect<Value>(k.column_begin[x], k.column_end[x]),
+             a.output.row[r] + x * a.output.pixel_bytes);
+  }
 }
 
-Sums sum_window_of_words(const Window& w, int32_t c) {
-  Sums sums;
-  for (int32_t y = 0; y < w.rows; ++y)
-    for (int32_t x = 0; x < w.columns; ++x) {
-      const __m512i words = _mm512_loadu_si512(w.pixel(y, x) + ptrdiff_t{2} * c);
-      sums.low = _mm512_add_epi32(sums.low, _mm512_cvtepi16_epi32(_mm512_castsi512_si256(words)));
-      sums.high =
-          _mm512_add_epi32(sums.high, _mm512_cvtepi16_epi32(_mm512_extracti64x4_epi64(words, 1)));
-    }
-  return sums;
+template <class Value>
+void maximum(const PoolArguments& given) {
+  const PoolArguments a = given;  // or it is read again after every store
+  for (int32_t c = a.channel_begin; c < a.channel_end; c += Value::channels)
+    each_window<Value>(a, c,
+                       [&](int32_t, int32_t, const Value& value, std::byte* output)
+                           __attribute__((always_inline)) {
+                             value.store(output + ptrdiff_t{Value::element} * c, a.channel_end - c);
+                           });
 }
 
-// From the sum of stored values of 16 channels to the stored average.
-void finish_average(const PoolArguments& a, __m512i sum, int32_t pixels, __m512 reciprocal,
-                    std::byte* output, int32_t c) {
+// What windows of one size share: the zero points of all their pixels, and what divides them.
+template <int Parts>
+struct Divisor {
+  int32_t pixels = 0, count = 0;
+  Halves zeros[Parts];
+  __m512 reciprocal;
+
+  // All pixels of a window, and those that it is divided by.
+  OCTAVO_INLINE void set(int32_t new_pixels, int32_t new_count, const Halves (&zero)[Parts]) {
+    if (new_count != count) {
+      count = new_count;
+      reciprocal = _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_set1_ps(static_cast<float>(count)));
+    }
+    if (new_pixels == pixels) return;
+    pixels = new_pixels;
+    unroll<Parts>([&](auto part) __attribute__((always_inline)) {
+      constexpr int i = decltype(part)::value;
+      zeros[i] = {_mm512_mullo_epi32(zero[i].first, _mm512_set1_epi32(pixels)),
+                  _mm512_mullo_epi32(zero[i].last, _mm512_set1_epi32(pixels))};
+    });
+  }
+};
+
+// From the sum of 16 channels to the stored average, whatever the epilogue.
+void finish_average(const PoolArguments& a, __m512i sum, __m512 reciprocal, std::byte* output,
+                    int32_t c) {
   const EpilogueArrays& e = a.constants->epilogue;
-  const __m512i zeros = _mm512_mullo_epi32(_mm512_loadu_si512(a.constants->input_zero + c),
-                                           _mm512_set1_epi32(pixels));
-  const __m512 real = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, zeros));
-  const __m512 f =
-      _mm512_mul_ps(_mm512_mul_ps(real, _mm512_loadu_ps(e.multiplier + c)), reciprocal);
+  const __m512 f = _mm512_mul_ps(
+      _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(e.multiplier + c)), reciprocal);
   store(e, activate(e, f, c), output, c, lanes16(a.channel_end - c));
 }
 
-void average(const PoolArguments& a, const Window& w, int32_t count, std::byte* output) {
-  const __m512 reciprocal =
-      _mm512_div_ps(_mm512_set1_ps(1.0f), _mm512_set1_ps(static_cast<float>(count)));
-  const int32_t pixels = w.rows * w.columns;
-  for (int32_t c = a.channel_begin; c < a.channel_end; c += 32) {
-    const Sums sums =
-        a.constants->shape.input == ElementType::u8 ? sum_window(w, c) : sum_window_of_words(w, c);
-    finish_average(a, sums.low, pixels, reciprocal, output, c);
-    if (c + 16 < a.channel_end) finish_average(a, sums.high, pixels, reciprocal, output, c + 16);
+// A block of channels. In_words: what comes behind f is a clamp that can be done in 16 bits.
+template <class Value, bool In_words>
+void average(const PoolArguments& given, int32_t c) {
+  const PoolArguments a = given;
+  const EpilogueArrays e = a.constants->epilogue;
+  constexpr int parts = Value::channels / 32;
+  // Where a part has no channels, those of the one before.
+  const auto channel = [&](int part) { return c + 32 * part < a.channel_end ? c + 32 * part : c; };
+  Halves zero[parts];
+  unroll<parts>([&](auto part) __attribute__((always_inline)) {
+    const int32_t at = channel(decltype(part)::value);
+    zero[decltype(part)::value] =
+        Halves::load(a.constants->input_zero, at, at + 16 < a.channel_end ? at + 16 : at);
+  });
+  const WordEpilogue<Activation::none> epilogues[2] = {
+      {e, channel(0), a.channel_end - channel(0)},
+      {e, channel(parts - 1), a.channel_end - channel(parts - 1)}};
+  Divisor<parts> divisor;
+  each_window<Value>(
+      a, c,
+      [&](int32_t r, int32_t x, const Value& value, std::byte* output)
+          __attribute__((always_inline)) {
+            const PoolConstants& k = *a.constants;
+            divisor.set((a.row_end[r] - a.row_begin[r]) * (k.column_end[x] - k.column_begin[x]),
+                        a.row_count[r] * k.column_count[x], zero);
+            unroll<parts>([&](auto part) __attribute__((always_inline)) {
+              constexpr int i = decltype(part)::value;
+              const int32_t at = c + 32 * i;
+              if (at >= a.channel_end) return;
+              const Halves sum = value.sums(i) - divisor.zeros[i];
+              if constexpr (In_words) {
+                const Pair f = epilogues[i].scaled(sum);
+                epilogues[i].store({_mm512_mul_ps(f.first, divisor.reciprocal),
+                                    _mm512_mul_ps(f.second, divisor.reciprocal)},
+                                   output);
+              } else {
+                const Turns turns = sum.in_order();
+                finish_average(a, turns.first, divisor.reciprocal, output, at);
+                if (at + 16 < a.channel_end)
+                  finish_average(a, turns.second, divisor.reciprocal, output, at + 16);
+              }
+            });
+          });
+}
+
+// Whether |f| stays below 2^30 and a clamp is all that comes behind it, for these channels: no
+// average exceeds 65535 in magnitude.
+bool ends_in_words(const EpilogueArrays& e, int32_t begin, int32_t end) {
+  if (e.activation != Activation::none || e.output == ElementType::f32) return false;
+  for (int32_t c = begin; c < end; c += 16) {
+    const __mmask16 ok = _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)),
+                                            _mm512_set1_ps(8192.0f), _CMP_LE_OQ);
+    const __mmask16 lanes = lanes16(end - c);
+    if ((ok & lanes) != lanes) return false;
   }
+  return true;
+}
+
+template <class Value>
+void average(const PoolArguments& a) {
+  for (int32_t c = a.channel_begin; c < a.channel_end; c += Value::channels) {
+    const int32_t end = smaller(c + Value::channels, a.channel_end);
+    ends_in_words(a.constants->epilogue, c, end) ? average<Value, true>(a, c)
+                                                 : average<Value, false>(a, c);
+  }
+}
+
+int32_t largest_window(const PoolArguments& a) {
+  int32_t rows = 0, columns = 0;
+  for (int32_t r = 0; r < a.output_rows; ++r) rows = larger(rows, a.row_end[r] - a.row_begin[r]);
+  for (int32_t x = 0; x < a.output_width; ++x)
+    columns = larger(columns, a.constants->column_end[x] - a.constants->column_begin[x]);
+  return rows <= most_in_words && columns <= most_in_words ? rows * columns : most_in_words + 1;
 }
 
 }  // namespace
@@ -116,17 +245,11 @@ bool accepts(const PoolShape& s) {
 }
 
 void run(const PoolArguments& a) {
-  for (int32_t r = 0; r < a.output_rows; ++r)
-    for (int32_t x = 0; x < a.output_width; ++x) {
-      const Window window = window_of(a, r, x);
-      std::byte* output = a.output.row[r] + x * a.output.pixel_bytes;
-      if (a.constants->shape.kind == PoolStep::Kind::average)
-        average(a, window, a.row_count[r] * a.constants->column_count[x], output);
-      else if (a.constants->shape.input == ElementType::u8)
-        maximum(window, a.channel_begin, a.channel_end, output);
-      else
-        maximum_of_words(window, a.channel_begin, a.channel_end, output);
-    }
+  const bool bytes = a.constants->shape.input == ElementType::u8;
+  if (a.constants->shape.kind == PoolStep::Kind::maximum)
+    return bytes ? maximum<LargestBytes>(a) : maximum<LargestWords>(a);
+  if (!bytes) return average<SumOfWords>(a);
+  largest_window(a) <= most_in_words ? average<SumOfFewBytes>(a) : average<SumOfBytes>(a);
 }
 
 }  // namespace pool

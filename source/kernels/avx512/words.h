@@ -198,6 +198,75 @@ class Activated {
   __m512i zeros_[pairs];
 };
 
+// 32 values as unpacking words leaves them, and as packing wants them: the first and the last four
+// of every eight channels.
+struct Halves {
+  __m512i first, last;
+
+  // Of the channels c .. c + 15 and next .. next + 15.
+  static OCTAVO_INLINE Halves load(const void* values, int32_t c, int32_t next) {
+    const auto* from = static_cast<const int32_t*>(values);
+    const __m512i low = _mm512_loadu_si512(from + c), high = _mm512_loadu_si512(from + next);
+    return {_mm512_shuffle_i32x4(low, high, 0x88), _mm512_shuffle_i32x4(low, high, 0xdd)};
+  }
+  static OCTAVO_INLINE Halves of_words(__m512i words) {
+    const __m512i signs = _mm512_srai_epi16(words, 15);
+    return {_mm512_unpacklo_epi16(words, signs), _mm512_unpackhi_epi16(words, signs)};
+  }
+  static OCTAVO_INLINE Halves of_unsigned_words(__m512i words) {
+    const __m512i none = _mm512_setzero_si512();
+    return {_mm512_unpacklo_epi16(words, none), _mm512_unpackhi_epi16(words, none)};
+  }
+  OCTAVO_INLINE Halves operator+(const Halves& x) const {
+    return {_mm512_add_epi32(first, x.first), _mm512_add_epi32(last, x.last)};
+  }
+  OCTAVO_INLINE Halves operator-(const Halves& x) const {
+    return {_mm512_sub_epi32(first, x.first), _mm512_sub_epi32(last, x.last)};
+  }
+  OCTAVO_INLINE Turns in_order() const { return in_turn(first, last); }
+};
+
+// What comes behind f for 32 channels in that order, where the clamp can be done in 16 bits (see
+// conversion_fits); of tables where arguments_fit. Constants stay in registers.
+template <Activation A>
+class WordEpilogue {
+ public:
+  // Of `count` channels from c on.
+  OCTAVO_INLINE WordEpilogue(const EpilogueArrays& e, int32_t c, int32_t count)
+      : function_(e), output_(e.output), channel_(c), count_(count) {
+    const int32_t next = count > 16 ? c + 16 : c;
+    const Halves m = Halves::load(e.multiplier, c, next);
+    multiplier_ = {_mm512_castsi512_ps(m.first), _mm512_castsi512_ps(m.last)};
+    if constexpr (A != Activation::none) {
+      const Halves r = Halves::load(e.output_multiplier, c, next);
+      output_multiplier_ = {_mm512_castsi512_ps(r.first), _mm512_castsi512_ps(r.last)};
+    }
+    limits_ = word_limits(e, c, next);
+  }
+
+  // float(x) * m
+  OCTAVO_INLINE Pair scaled(const Halves& x) const {
+    return {_mm512_mul_ps(_mm512_cvtepi32_ps(x.first), multiplier_.first),
+            _mm512_mul_ps(_mm512_cvtepi32_ps(x.last), multiplier_.second)};
+  }
+  OCTAVO_INLINE void store(const Pair& f, std::byte* pixel) const {
+    Pair t = function_(f.first, f.second);
+    if constexpr (A != Activation::none)
+      t = {_mm512_mul_ps(t.first, output_multiplier_.first),
+           _mm512_mul_ps(t.second, output_multiplier_.second)};
+    const __m512i rounded =
+        _mm512_packs_epi32(_mm512_cvtps_epi32(t.first), _mm512_cvtps_epi32(t.second));
+    store_rounded(limits_, output_, rounded, pixel, channel_, count_);
+  }
+
+ private:
+  Function<A> function_;
+  Pair multiplier_, output_multiplier_;
+  WordLimits limits_;
+  ElementType output_;
+  int32_t channel_, count_;
+};
+
 // Accumulators of some pixels, [pixel][vectors][16], and where they go.
 struct TileSums {
   const int32_t* values;
