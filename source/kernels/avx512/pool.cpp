@@ -152,22 +152,13 @@ struct Divisor {
   }
 };
 
-// From the sum of 16 channels to the stored average, whatever the epilogue.
-void finish_average(const PoolArguments& a, __m512i sum, __m512 reciprocal, std::byte* output,
-                    int32_t c) {
-  const EpilogueArrays& e = a.constants->epilogue;
-  const __m512 f = _mm512_mul_ps(
-      _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(e.multiplier + c)), reciprocal);
-  store(e, activate(e, f, c), output, c, lanes16(a.channel_end - c));
-}
-
-// A block of channels. In_words: what comes behind f is a clamp that can be done in 16 bits.
-template <class Value, bool In_words>
+// A block of channels.
+template <class Value, class Epilogue>
 void average(const PoolArguments& given, int32_t c) {
-  const PoolArguments a = given;
-  const EpilogueArrays e = a.constants->epilogue;
+  const PoolArguments a = given;  // or it is read again after every store
+  const EpilogueArrays& e = a.constants->epilogue;
   constexpr int parts = Value::channels / 32;
-  // Where a part has no channels, those of the one before.
+  // Where a part has no channels, those of the first.
   const auto channel = [&](int part) { return c + 32 * part < a.channel_end ? c + 32 * part : c; };
   Halves zero[parts];
   unroll<parts>([&](auto part) __attribute__((always_inline)) {
@@ -175,9 +166,8 @@ void average(const PoolArguments& given, int32_t c) {
     zero[decltype(part)::value] =
         Halves::load(a.constants->input_zero, at, at + 16 < a.channel_end ? at + 16 : at);
   });
-  const WordEpilogue<Activation::none> epilogues[2] = {
-      {e, channel(0), a.channel_end - channel(0)},
-      {e, channel(parts - 1), a.channel_end - channel(parts - 1)}};
+  const Epilogue epilogues[2] = {{e, channel(0), a.channel_end - channel(0)},
+                                 {e, channel(parts - 1), a.channel_end - channel(parts - 1)}};
   Divisor<parts> divisor;
   each_window<Value>(
       a, c,
@@ -188,20 +178,11 @@ void average(const PoolArguments& given, int32_t c) {
                         a.row_count[r] * k.column_count[x], zero);
             unroll<parts>([&](auto part) __attribute__((always_inline)) {
               constexpr int i = decltype(part)::value;
-              const int32_t at = c + 32 * i;
-              if (at >= a.channel_end) return;
-              const Halves sum = value.sums(i) - divisor.zeros[i];
-              if constexpr (In_words) {
-                const Pair f = epilogues[i].scaled(sum);
-                epilogues[i].store({_mm512_mul_ps(f.first, divisor.reciprocal),
-                                    _mm512_mul_ps(f.second, divisor.reciprocal)},
-                                   output);
-              } else {
-                const Turns turns = sum.in_order();
-                finish_average(a, turns.first, divisor.reciprocal, output, at);
-                if (at + 16 < a.channel_end)
-                  finish_average(a, turns.second, divisor.reciprocal, output, at + 16);
-              }
+              if (c + 32 * i >= a.channel_end) return;
+              const Pair f = epilogues[i].scaled(value.sums(i) - divisor.zeros[i]);
+              epilogues[i].store({_mm512_mul_ps(f.first, divisor.reciprocal),
+                                  _mm512_mul_ps(f.second, divisor.reciprocal)},
+                                 output);
             });
           });
 }
@@ -223,8 +204,12 @@ template <class Value>
 void average(const PoolArguments& a) {
   for (int32_t c = a.channel_begin; c < a.channel_end; c += Value::channels) {
     const int32_t end = smaller(c + Value::channels, a.channel_end);
-    ends_in_words(a.constants->epilogue, c, end) ? average<Value, true>(a, c)
-                                                 : average<Value, false>(a, c);
+    if (ends_in_words(a.constants->epilogue, c, end)) {
+      average<Value, WordEpilogue<Activation::none>>(a, c);
+      continue;
+    }
+    with_activation(a.constants->epilogue.activation,
+                    [&]<Activation A>() { average<Value, AnyEpilogue<A>>(a, c); });
   }
 }
 

@@ -267,6 +267,33 @@ class WordEpilogue {
   int32_t channel_, count_;
 };
 
+// The same whatever the epilogue.
+template <Activation A>
+class AnyEpilogue {
+ public:
+  OCTAVO_INLINE AnyEpilogue(const EpilogueArrays& e, int32_t c, int32_t count)
+      : epilogue_(e), channel_(c), count_(count) {}
+
+  OCTAVO_INLINE Pair scaled(const Halves& x) const {
+    const Turns natural = x.in_order();
+    return {avx512::scaled(epilogue_, natural.first, channel_),
+            avx512::scaled(epilogue_, natural.second, count_ > 16 ? channel_ + 16 : channel_)};
+  }
+  OCTAVO_INLINE void store(const Pair& f, std::byte* pixel) const {
+    store_part(f.first, pixel, 0);
+    if (count_ > 16) store_part(f.second, pixel, 16);
+  }
+
+ private:
+  OCTAVO_INLINE void store_part(__m512 f, std::byte* pixel, int32_t i) const {
+    const int32_t c = channel_ + i;
+    avx512::store(epilogue_, activate_as<A>(epilogue_, f, c), pixel, c, lanes16(count_ - i));
+  }
+
+  EpilogueArrays epilogue_;
+  int32_t channel_, count_;
+};
+
 // Accumulators of some pixels, [pixel][vectors][16], and where they go.
 struct TileSums {
   const int32_t* values;
