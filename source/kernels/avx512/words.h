@@ -209,6 +209,10 @@ struct Halves {
     const __m512i low = _mm512_loadu_si512(from + c), high = _mm512_loadu_si512(from + next);
     return {_mm512_shuffle_i32x4(low, high, 0x88), _mm512_shuffle_i32x4(low, high, 0xdd)};
   }
+  static OCTAVO_INLINE Pair load_floats(const float* values, int32_t c, int32_t next) {
+    const Halves floats = load(values, c, next);
+    return {_mm512_castsi512_ps(floats.first), _mm512_castsi512_ps(floats.last)};
+  }
   static OCTAVO_INLINE Halves of_words(__m512i words) {
     const __m512i signs = _mm512_srai_epi16(words, 15);
     return {_mm512_unpacklo_epi16(words, signs), _mm512_unpackhi_epi16(words, signs)};
@@ -233,17 +237,17 @@ class WordEpilogue {
  public:
   // Of `count` channels from c on.
   OCTAVO_INLINE WordEpilogue(const EpilogueArrays& e, int32_t c, int32_t count)
-      : function_(e), output_(e.output), channel_(c), count_(count) {
+      : WordEpilogue(e, c, count, word_limits(e, c, count > 16 ? c + 16 : c)) {}
+  OCTAVO_INLINE WordEpilogue(const EpilogueArrays& e, int32_t c, int32_t count,
+                             const WordLimits& limits)
+      : function_(e), limits_(limits), output_(e.output), channel_(c), count_(count) {
     const int32_t next = count > 16 ? c + 16 : c;
-    const Halves m = Halves::load(e.multiplier, c, next);
-    multiplier_ = {_mm512_castsi512_ps(m.first), _mm512_castsi512_ps(m.last)};
-    if constexpr (A != Activation::none) {
-      const Halves r = Halves::load(e.output_multiplier, c, next);
-      output_multiplier_ = {_mm512_castsi512_ps(r.first), _mm512_castsi512_ps(r.last)};
-    }
-    limits_ = word_limits(e, c, next);
+    multiplier_ = Halves::load_floats(e.multiplier, c, next);
+    if constexpr (A != Activation::none)
+      output_multiplier_ = Halves::load_floats(e.output_multiplier, c, next);
   }
 
+  OCTAVO_INLINE const Pair& multiplier() const { return multiplier_; }
   // float(x) * m
   OCTAVO_INLINE Pair scaled(const Halves& x) const {
     return {_mm512_mul_ps(_mm512_cvtepi32_ps(x.first), multiplier_.first),
