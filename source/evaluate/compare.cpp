@@ -11,6 +11,7 @@
 #include "graph/graph.h"
 #include "model/float_model.h"
 #include "model/input.h"
+#include "quantize/prepare.h"
 #include "runtime/program.h"
 
 namespace octavo {
@@ -46,30 +47,42 @@ bool is_copy_of_input(const Plan& plan, const Step& step) {
          step.name.starts_with(plan.tensors[step.inputs[0]].name + ".");
 }
 
-// For each step the tensor of the float graph that it makes.
+Error other_file(std::string_view what, std::string_view name) {
+  return rejected(concat("the float model ", what, quoted(name),
+                         ": was the plan built from this file, with the same --disable?"));
+}
+
+// For each step the tensor of the float graph that it makes. The graph is one that was prepared for
+// steps: constants that are stored like activations are written out there, under their own names.
 Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) {
   std::map<std::string, TensorId> by_name;
   for (const Node& node : graph.nodes) by_name[node.name] = node.output;
+  std::map<std::pair<std::string, int64_t>, TensorId> constants;  // by size too: as it was given
+  for (size_t t = 0; t < graph.tensors.size(); ++t) {
+    const Tensor& tensor = graph.tensors[t];
+    if (tensor.is_constant())
+      constants[{tensor.name, element_count(tensor.shape)}] = static_cast<TensorId>(t);
+  }
   std::map<uint32_t, TensorId> made;  // by tensor of the plan
   std::vector<TensorId> out;
   for (const Step& step : plan.steps) {
+    const PlanTensor& tensor = plan.tensors[step.output];
+    const int64_t size =
+        int64_t{1} * tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
+    if (std::holds_alternative<ConstantStep>(step.op)) {
+      const auto found = constants.find({step.name, size});
+      if (found == constants.end()) return other_file("has no constant ", step.name);
+      out.push_back(found->second);
+      continue;
+    }
     const auto found = by_name.find(step.name);
     if (found == by_name.end() && is_copy_of_input(plan, step) && made.contains(step.inputs[0])) {
       out.push_back(made[step.inputs[0]]);
       continue;
     }
-    if (found == by_name.end()) {
-      return rejected(concat("the float model has no node ", quoted(step.name),
-                             ": was the plan built from this file, with the same --disable?"));
-    }
-    const PlanTensor& tensor = plan.tensors[step.output];
-    const int64_t size =
-        int64_t{1} * tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
-    if (element_count(graph.tensors[found->second].shape) != size) {
-      return rejected(
-          concat("node ", quoted(step.name),
-                 " has another size in the float model: was the plan built from this file?"));
-    }
+    if (found == by_name.end()) return other_file("has no node ", step.name);
+    if (element_count(graph.tensors[found->second].shape) != size)
+      return other_file("has another size of ", step.name);
     out.push_back(found->second);
     made[step.output] = found->second;
   }
@@ -78,14 +91,20 @@ Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) 
 
 class Worker {
  public:
-  static Result<Worker> create(const Model& float_model, const Model& plan,
+  // `graph`: float_model's, prepared for steps.
+  static Result<Worker> create(const Model& float_model, const Graph& graph, const Model& plan,
                                const std::vector<TensorId>& tensors,
                                const CompareOptions& options) {
     auto session = Session::create(plan.program(), 1);
     if (!session) return session.error();
-    auto floats = create_float_session(float_model.graph());
+    auto floats = create_float_session(graph);
     if (!floats) return floats.error();
-    return Worker(float_model, plan, tensors, options, std::move(*session), std::move(*floats));
+    Worker out(float_model, plan, tensors, options, std::move(*session), std::move(*floats));
+    for (size_t s = 0; s < tensors.size(); ++s) {
+      const Tensor& tensor = graph.tensors[tensors[s]];
+      if (tensor.is_constant()) out.kept_[s] = *tensor.values;
+    }
+    return out;
   }
 
   // An Error only where it is not this picture's: memory that runs out, an interrupt.
@@ -285,12 +304,14 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   if (!float_model.is_float() || plan.is_float()) {
     return usage_error("compare takes a float model (.onnx) first and a plan (.octavo) second");
   }
-  auto tensors = match_steps(float_model.graph(), plan.program()->plan());
+  const auto graph = prepare_for_steps(float_model.graph());
+  if (!graph) return graph.error();
+  auto tensors = match_steps(*graph, plan.program()->plan());
   if (!tensors) return tensors.error();
   std::vector<Worker> workers;
   const auto wanted = static_cast<size_t>(std::max(options.threads, 1));
   for (size_t t = 0; t < std::min(wanted, samples.size()); ++t) {
-    auto worker = Worker::create(float_model, plan, *tensors, options);
+    auto worker = Worker::create(float_model, *graph, plan, *tensors, options);
     if (!worker) return worker.error();
     workers.push_back(std::move(*worker));
   }

@@ -164,6 +164,28 @@ def test_compare_names_every_step(small):
     assert "flips" not in answer("compare", small.model, small.plan, "--data", small.evaluation, "--no-flips")["layers"][0]
 
 
+@pytest.mark.parametrize("shape", [(1, 8, 16, 16), (1, 8, 1, 16)], ids=["whole", "broadcast"])
+def test_compare_names_constants_that_are_stored(small, tmp_path, shape):
+    """As embeddings of positions are."""
+    from onnx import TensorProto, helper, numpy_helper, save
+    random = numpy.random.default_rng(5)
+    values = {"w": (8, 3, 3, 3), "positions": shape, "v": (8, 8, 1, 1), "head": (8, 4)}
+    values = {name: numpy_helper.from_array(random.normal(0, 0.3, s).astype(numpy.float32), name) for name, s in values.items()}
+    nodes = [("Conv", ["input", "w"], "conv", {"strides": [2, 2], "pads": [1] * 4}), ("Relu", ["conv"], "relu", {}),
+             ("Add", ["relu", "positions"], "placed", {}), ("Conv", ["placed", "v"], "mixed", {}),
+             ("GlobalAveragePool", ["mixed"], "pool", {}), ("Flatten", ["pool"], "flat", {}), ("MatMul", ["flat", "head"], "logits", {})]
+    graph = helper.make_graph([helper.make_node(op, inputs, [name], name, **more) for op, inputs, name, more in nodes], "positions",
+                              [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 32, 32])],
+                              [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 4])], list(values.values()))
+    model, plan = tmp_path / "m.onnx", tmp_path / "p.octavo"
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), model)
+    flags = ["--mean", "127.5,127.5,127.5", "--std", "60,60,60"]
+    assert run("build", model, "-o", plan, "--calib", small.calibration, "--no-auto-int16", *flags).returncode == 0
+    layers = {layer["name"]: layer for layer in answer("compare", model, plan, "--data", small.evaluation, "--limit", 4, *flags)["layers"]}
+    assert list(layers) == [s["name"] for s in answer("inspect", plan)["steps"]]
+    assert layers["positions"]["op"] == "constant" and 30 < layers["positions"]["sqnr_db"] < 80
+
+
 def test_what_compare_advises_is_what_build_gives(small, tmp_path):
     calibration = ["--calib", small.calibration, "--calib-cache", tmp_path / "kept"]
     plan = tmp_path / "bytes.octavo"
