@@ -205,7 +205,7 @@ class Beginner {
     } else if (op.kind == Kind::divide) {
       step.form = form::Divide{};
     } else {
-      step.form = form::Add{op.kind == Kind::subtract};
+      step.form = sum(a, op.kind == Kind::subtract);
     }
     step.inputs = {a, b};
     return {};
@@ -257,10 +257,16 @@ class Beginner {
     if (op.kind == Kind::multiply) {
       step.form = form::Multiply{};
     } else {
-      step.form = form::Add{op.kind == Kind::subtract};
+      step.form = sum(x, op.kind == Kind::subtract);
     }
     step.inputs = {x, k};
     return {};
+  }
+
+  form::Add sum(TensorId x, bool subtract) const {
+    const auto channels = static_cast<size_t>(channel_count(tensor(x)));
+    return {std::vector<double>(channels, 1.0),
+            std::vector<double>(channels, subtract ? -1.0 : 1.0)};
   }
 
   Obstructed begin(const Gather& op, const Node& at, FormedStep& step) const {

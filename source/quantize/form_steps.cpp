@@ -31,6 +31,7 @@ class Former {
       : graph_(graph),
         wiring_(graph),
         taken_(graph.nodes.size(), false),
+        factor_of_sum_(graph.nodes.size(), false),
         constant_stored_(graph.tensors.size(), false),
         rounded_by_(graph.tensors.size()) {
     formed_.stored_as.resize(graph.tensors.size());
@@ -41,8 +42,9 @@ class Former {
 
   Formation run() {
     trace_roundings();
+    for (uint32_t n = 0; n < graph_.nodes.size(); ++n) find_factors(n);
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
-      if (!taken_[n]) form(n);
+      if (!taken_[n] && !factor_of_sum_[n]) form(n);
     }
     clamp_logits();
     check_output();
@@ -85,6 +87,7 @@ class Former {
     step.node = n;
     if (auto obstacle = begin_step(wiring_, n, step)) return refuse(n, *std::move(obstacle));
     keep_words_only_of_words(step);
+    if (auto* sum = std::get_if<form::Add>(&step.form)) take_factors(step, *sum);
     take(step, n);
     for (const TensorId input : step.inputs) {
       if (constant(input)) store_constant(input, !moves_only(step));
@@ -333,6 +336,40 @@ class Former {
     return std::all_of(offset.begin(), offset.end(), is_zero) ? factor : std::vector<double>{};
   }
 
+  // Of a sum of two activations that is a step of its own: the nodes that give its operands a
+  // factor a channel and that nothing else reads are part of it.
+  void find_factors(uint32_t n) {
+    const auto* binary = std::get_if<Binary>(&node(n).op);
+    if (binary == nullptr ||
+        (binary->kind != Binary::Kind::add && binary->kind != Binary::Kind::subtract) ||
+        node(n).inputs[0] == node(n).inputs[1] || residual_product(n) != no_node) {
+      return;
+    }
+    const auto shape = stored_shape(tensor(node(n).output).shape);
+    for (const TensorId operand : node(n).inputs) {
+      if (constant(operand) || stored_shape(tensor(operand).shape) != shape) return;
+    }
+    for (const TensorId operand : node(n).inputs) {
+      const uint32_t maker = wiring_.producers[operand];
+      if (maker == no_node || sole_reader(operand) != n || factor_of(maker).empty()) continue;
+      factor_of_sum_[maker] = node(maker).inputs[0] != graph_.input;
+    }
+  }
+
+  // [factors a channel] -> sum.
+  void take_factors(FormedStep& step, form::Add& sum) {
+    for (const size_t i : {0, 1}) {
+      const uint32_t maker = wiring_.producers[step.inputs[i]];
+      if (maker == no_node || !factor_of_sum_[maker]) continue;
+      const auto factor = factor_of(maker);
+      auto& all = i == 0 ? sum.a_factor : sum.b_factor;
+      for (size_t c = 0; c < all.size(); ++c) all[c] *= factor[c];
+      step.inputs[i] = node(maker).inputs[0];
+      take(step, maker);
+    }
+    std::sort(step.nodes.begin(), step.nodes.end());
+  }
+
   // A product of two activations -> [factor a channel]: part of its multiplier.
   void extend_factor(FormedStep& step, form::MatMul& product) {
     for (uint32_t reader = next(step); reader != no_node; reader = next(step)) {
@@ -428,7 +465,9 @@ class Former {
 
   const Graph& graph_;
   Wiring wiring_;
-  std::vector<bool> taken_, constant_stored_;
+  std::vector<bool> taken_;
+  std::vector<bool> factor_of_sum_;  // nodes that a sum takes
+  std::vector<bool> constant_stored_;
   std::vector<std::optional<Grid>> rounded_by_;  // by tensor
   std::vector<Refusal> refused_;
   FormedSteps formed_;

@@ -339,15 +339,18 @@ class Lowering {
     return out;
   }
 
+  // As multipliers must be.
+  static double never_zero(double factor) {
+    return std::copysign(std::max(std::fabs(factor), 1e-12), factor);
+  }
+
   // What identity.h took from the weights comes back as a residual: the step's own input.
   void add_identity(const FormedStep& step, const std::vector<double>& identity,
                     Epilogue& out) const {
     if (identity.empty()) return;
     std::vector<double> multiplier(identity.size());
     for (size_t c = 0; c < identity.size(); ++c) {
-      const double factor =
-          std::copysign(std::max(std::fabs(identity[c]), 1e-12), identity[c]);  // never zero
-      multiplier[c] = factor * input_scale(step, 0, c) * per_real(step, c);
+      multiplier[c] = never_zero(identity[c]) * input_scale(step, 0, c) * per_real(step, c);
     }
     out.has_residual = true;
     out.residual_multiplier = to_floats(multiplier);
@@ -375,12 +378,15 @@ class Lowering {
 
   StepOperator lowered(const form::Add& form, size_t s) const {
     const FormedStep& step = formed_.steps[s];
+    std::vector<double> a = input_scales(step, 0), b = input_scales(step, 1);
+    for (size_t c = 0; c < a.size(); ++c) {
+      a[c] *= never_zero(form.a_factor[c]);
+      b[c] *= never_zero(form.b_factor[c]);
+    }
     AddStep out;
-    out.epilogue = epilogue(s, input_scales(step, 0));
+    out.epilogue = epilogue(s, a);
     // b in the units that a's multiplier leads to.
-    std::vector<double> b = input_scales(step, 1);
     for (size_t c = 0; c < b.size(); ++c) {
-      if (form.subtract) b[c] = -b[c];
       if (out.epilogue.activation == Activation::none) b[c] *= per_real(step, c);
       if (quantized_.tables[s]) b[c] /= quantized_.tables[s]->argument_unit;
     }
@@ -443,9 +449,7 @@ class Lowering {
         offset[c] +=
             form.factor[c] * real[c] * (quantized_.tensors[graph_.input].zero_point[c] - mean);
       }
-      // A factor of zero leaves the offset alone; multipliers are never zero.
-      const double factor = form.factor[c];
-      real[c] *= std::fabs(factor) < 1e-12 ? std::copysign(1e-12, factor) : factor;
+      real[c] *= never_zero(form.factor[c]);  // zero leaves the offset alone
     }
     out.epilogue = epilogue(s, real);
     out.offset = to_argument_units(s, out.epilogue, std::move(offset));

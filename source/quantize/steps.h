@@ -30,8 +30,9 @@ struct Convolution {
 struct Pool {
   Pool2d op;  // with the kernel of a global one written out
 };
+// a * a_factor[c] + b * b_factor[c], one entry a channel.
 struct Add {
-  bool subtract = false;  // a - b
+  std::vector<double> a_factor, b_factor;
 };
 struct Multiply {};
 struct Divide {};

@@ -65,6 +65,8 @@ constexpr Rewrite table[] = {
     {"gather", "gathers merge and look through concat", merge_gathers},
     {"concat", "channels of one tensor joined again are a gather", merge_concat},
     {"softmax", "a final softmax or sigmoid does not change the order of classes", remove_softmax},
+    {"weighted-sum", "a tensor that a sum adds more than once is added once, with factors",
+     weighted_sum, Rewrite::When::last},
     {"pad-gather", "reflected and repeated borders are rows and columns picked again",
      pad_to_gather, Rewrite::When::last},
     {"pad-copy", "a border that nothing takes is that of a convolution which copies", pad_to_conv,

@@ -50,6 +50,8 @@ int gather_into_conv(Graph& graph);
 int merge_gathers(Graph& graph);
 int merge_concat(Graph& graph);
 
+int weighted_sum(Graph& graph);
+
 int absorb_input_affine(Graph& graph);
 
 }  // namespace octavo

@@ -110,6 +110,62 @@ TEST(FormSteps, GateIsTheSecondOperandAndConstantsRescale) {
   EXPECT_EQ(rescale.as<form::Rescale>()->factor, std::vector<double>(4, 0.5));
 }
 
+TensorId scaled(GraphBuilder& b, const std::string& name, TensorId x, float factor,
+                float shift = 0) {
+  const TensorId scale = b.graph.add_constant(name + "_scale", {4}, std::vector<float>(4, factor));
+  const TensorId offset = b.graph.add_constant(name + "_shift", {4}, std::vector<float>(4, shift));
+  return b.node(name, ChannelAffine{3}, {x, scale, offset});
+}
+
+TEST(FormSteps, FactorsOfASumsOperandsArePartOfTheSum) {
+  for (const bool subtract : {false, true}) {
+    auto b = small_graph();
+    const TensorId x = b.unary("x", Kind::sigmoid, b.conv("conv", b.graph.input, 4));
+    const TensorId y = b.unary("y", Kind::hard_swish, x);
+    const TensorId sum = b.binary("sum", subtract ? Binary::Kind::subtract : Binary::Kind::add,
+                                  scaled(b, "left", x, 0.25f), scaled(b, "right", y, 3));
+    b.conv("head", sum, 3);
+    const auto formed = form_steps(b.graph);
+    ASSERT_TRUE(formed) << formed.error().message;
+    ASSERT_EQ(formed->steps.size(), 4u);  // conv, y, sum, head
+    const FormedStep& step = step_named(b.graph, *formed, "sum");
+    EXPECT_EQ(step.inputs, (std::vector<TensorId>{x, y}));
+    EXPECT_EQ(step.nodes.size(), 3u);
+    ASSERT_TRUE(step.is<form::Add>());
+    EXPECT_EQ(step.as<form::Add>()->a_factor, std::vector<double>(4, 0.25));
+    EXPECT_EQ(step.as<form::Add>()->b_factor, std::vector<double>(4, subtract ? -3 : 3));
+  }
+}
+
+TEST(FormSteps, AScaleThatShiftsOrIsReadElsewhereIsNoPartOfASum) {
+  for (const bool shifts : {false, true}) {
+    auto b = small_graph();
+    const TensorId x = b.unary("x", Kind::sigmoid, b.conv("conv", b.graph.input, 4));
+    const TensorId left = scaled(b, "left", x, 0.25f, shifts ? 1.0f : 0.0f);
+    TensorId sum = b.binary("sum", Binary::Kind::add, left, x);
+    if (!shifts) sum = b.binary("twice", Binary::Kind::add, sum, left);
+    b.conv("head", sum, 3);
+    const auto formed = form_steps(b.graph);
+    ASSERT_TRUE(formed) << formed.error().message;
+    EXPECT_TRUE(step_named(b.graph, *formed, "left").is<form::Rescale>());
+    const FormedStep& step = step_named(b.graph, *formed, "sum");
+    EXPECT_EQ(step.as<form::Add>()->a_factor, std::vector<double>(4, 1.0));
+  }
+}
+
+// A convolution's residual is stored as it is added.
+TEST(FormSteps, AFactorOfAResidualIsAStep) {
+  auto b = small_graph();
+  const TensorId x = b.unary("x", Kind::sigmoid, b.conv("conv", b.graph.input, 4));
+  const TensorId sum =
+      b.binary("sum", Binary::Kind::add, b.conv("branch", x, 4), scaled(b, "scale", x, 0.5f));
+  b.conv("head", sum, 3);
+  const auto formed = form_steps(b.graph);
+  ASSERT_TRUE(formed) << formed.error().message;
+  EXPECT_TRUE(step_named(b.graph, *formed, "scale").is<form::Rescale>());
+  EXPECT_TRUE(step_named(b.graph, *formed, "sum").has_residual);
+}
+
 TEST(FormSteps, AFlattenOfOnePixelIsNoStep) {
   auto b = small_graph();
   const TensorId pooled = b.global_pool("pool", b.conv("conv", b.graph.input, 4));

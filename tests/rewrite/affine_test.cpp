@@ -235,6 +235,83 @@ TEST(Affine, ASubtractedBranchMerges) {
   }
 }
 
+// A scale a channel without a shift.
+TensorId scaled(Build& build, TensorId x, float low = 0.5f, float high = 2) {
+  const Shape channels{build.shape(x).back()};
+  const TensorId none = build.constant(channels, std::vector<float>(size_t(channels[0]), 0));
+  const int axis = static_cast<int>(build.shape(x).size()) - 1;
+  return build.add(ChannelAffine{axis}, {x, build.random(channels, low, high), none}, "scale");
+}
+
+TensorId average_around(Build& build, TensorId x) {
+  Pool2d pool{Pool2d::Kind::average};
+  pool.kernel = {3, 3};
+  pool.pads = {1, 1, 1, 1};
+  return build.add(pool, {x});
+}
+
+// EfficientFormer, PoolFormer: x + s (pool(x) - x).
+TEST(Affine, ATensorThatASumAddsTwiceIsAddedOnceWithFactors) {
+  for (const bool x_first : {false, true}) {
+    Build build({1, 6, 6, 4});
+    const TensorId x = build.unary(Unary::Kind::relu, build.input());
+    const TensorId mixed = build.binary(Kind::subtract, average_around(build, x), x);
+    const TensorId branch = scaled(build, mixed);
+    const Graph before = build.finish(x_first ? build.binary(Kind::add, x, branch)
+                                              : build.binary(Kind::subtract, branch, x));
+    Graph after = before;
+    EXPECT_EQ(test::apply("weighted-sum", after), 1);
+    EXPECT_EQ(test::operators(after), "relu average_pool channel_affine channel_affine add")
+        << to_text(after);
+    test::expect_same_result(before, after);
+    EXPECT_EQ(test::apply("weighted-sum", after), 0);
+  }
+}
+
+TEST(Affine, ASumWhereFactorsCancelKeepsNone) {
+  Build build({1, 6, 6, 4});
+  const TensorId x = build.unary(Unary::Kind::relu, build.input());
+  const TensorId twice = build.binary(Kind::add, x, x);
+  const Graph before = build.finish(build.binary(Kind::subtract, average_around(build, x),
+                                                 build.binary(Kind::subtract, twice, x)));
+  Graph after = before;
+  EXPECT_GT(test::apply("weighted-sum", after), 0);
+  EXPECT_EQ(test::operators(after), "relu average_pool subtract") << to_text(after);
+  test::expect_same_result(before, after);
+}
+
+TEST(Affine, AMultipleOfATensorAddedToItIsOneScale) {
+  Build build({1, 6, 6, 4});
+  const TensorId x = build.unary(Unary::Kind::relu, build.input());
+  const Graph before = build.finish(build.binary(Kind::add, affine(build, x, 3), x));
+  Graph after = before;
+  EXPECT_EQ(test::apply("weighted-sum", after), 1);
+  EXPECT_EQ(test::operators(after), "relu channel_affine");
+  test::expect_same_result(before, after);
+}
+
+TEST(Affine, SumsThatCannotBeOneOfTwoTensorsStay) {
+  for (int kind = 0; kind < 4; ++kind) {
+    Build build({1, 6, 6, 4});
+    const TensorId x = build.unary(Unary::Kind::relu, build.input());
+    const TensorId pool = average_around(build, x);
+    const auto difference = [&] { return build.binary(Kind::subtract, pool, x); };
+    TensorId sum = 0;
+    if (kind == 0) {  // what is scaled is read twice
+      const TensorId twice = difference();
+      sum = build.binary(Kind::add, build.binary(Kind::multiply, x, scaled(build, twice)), twice);
+    } else if (kind == 1) {  // shifted
+      sum = build.binary(Kind::add, x, affine(build, difference(), 3));
+    } else if (kind == 2) {  // nothing twice
+      sum = build.binary(Kind::add, build.unary(Unary::Kind::sigmoid, x), pool);
+    } else {  // nothing would be left of x
+      sum = build.binary(Kind::add, difference(), x);
+    }
+    Graph graph = build.finish(sum);
+    EXPECT_EQ(test::apply("weighted-sum", graph), 0) << kind << "\n" << to_text(graph);
+  }
+}
+
 TEST(Affine, StridedBranchesMerge) {
   Build build({1, 8, 8, 4});
   Conv2d large;
