@@ -156,24 +156,39 @@ OCTAVO_INLINE void finish_saturated(const Tile& t, const __m512i (&sum)[P][V]) {
   });
 }
 
-// With an activation: by way of memory, so that its code exists once and not P times.
+// With an activation: by way of memory, so that its code exists once and not P times. From pixel p
+// on, so many together while there are so many; returns the first that is left.
+template <Activation A, int V, bool Residual, int Together>
+OCTAVO_INLINE int32_t finish_activated(const Tile& t, const int32_t* sums, int32_t p,
+                                       int32_t pixels) {
+  using Finish = Activated<A, V, Together>;
+  const EpilogueArrays e = *t.epilogue;
+  const Finish activated(e, t.channel);
+  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (; p + Together <= pixels; p += Together) {
+    const auto add = [&](__m512 value, int i) __attribute__((always_inline)) {
+      if constexpr (!Residual) return value;
+      const int32_t c = t.channel + 16 * (i % V);
+      return add_residual(e, value, load_stored(t.residual[p + i / V], ElementType::u8, c), c);
+    };
+    __m512i words[Finish::pairs];
+    activated.finish(sums + p * V * 16, add, words);
+    const __m512i packed =
+        _mm512_permutexvar_epi32(in_order, _mm512_packus_epi16(words[0], words[Finish::pairs - 1]));
+    unroll<Together>([&](auto pixel) __attribute__((always_inline)) {
+      constexpr int i = decltype(pixel)::value;
+      store_packed<V, i * V>(t, packed, t.output[p + i] + t.channel);
+    });
+  }
+  return p;
+}
+
 template <Activation A, int V, bool Residual>
 void finish_activated(const Tile& tile, const int32_t* sums, int32_t pixels) {
   const Tile t = tile;  // or it is read again after every store
-  const EpilogueArrays e = *t.epilogue;
-  const Activated<A, V> activated(e, t.channel);
-  const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (int32_t p = 0; p < pixels; ++p, sums += V * 16) {
-    const auto add = [&](__m512 value, int i) __attribute__((always_inline)) {
-      if constexpr (!Residual) return value;
-      const int32_t c = t.channel + 16 * i;
-      return add_residual(e, value, load_stored(t.residual[p], ElementType::u8, c), c);
-    };
-    __m512i words[Activated<A, V>::pairs];
-    activated.finish(sums, add, words);
-    const __m512i packed = _mm512_packus_epi16(words[0], words[Activated<A, V>::pairs - 1]);
-    store_packed<V, 0>(t, _mm512_permutexvar_epi32(in_order, packed), t.output[p] + t.channel);
-  }
+  int32_t p = 0;
+  if constexpr (V < 3) p = finish_activated<A, V, Residual, 4 / V>(t, sums, p, pixels);
+  if (p < pixels) finish_activated<A, V, Residual, 1>(t, sums, p, pixels);
 }
 
 // Any epilogue.

@@ -148,13 +148,13 @@ OCTAVO_INLINE Proofs proofs_of(const std::byte* prepared, int32_t group) {
   return reinterpret_cast<const Proofs*>(prepared)[group];
 }
 
-// From the sums of V vectors of 16 channels, by way of an activation, to words that wait for their
-// saturation to u8, two vectors together as packing leaves them; what all pixels need stays in
-// registers. Where saturation_clamps; of tables where arguments_fit.
-template <Activation A, int V>
+// From the sums of V vectors of 16 channels, of so many pixels together, by way of an activation, to
+// words that wait for their saturation to u8, two vectors together as packing leaves them; what all
+// pixels need stays in registers. Where saturation_clamps; of tables where arguments_fit.
+template <Activation A, int V, int Together = 1>
 class Activated {
  public:
-  static constexpr int pairs = (V + 1) / 2;
+  static constexpr int pairs = (V * Together + 1) / 2;
 
   // Of the channels from c on.
   OCTAVO_INLINE Activated(const EpilogueArrays& e, int32_t c) : function_(e) {
@@ -166,19 +166,20 @@ class Activated {
     });
     unroll<pairs>([&](auto pair) __attribute__((always_inline)) {
       constexpr int n = decltype(pair)::value;
-      zeros_[n] = _mm512_packs_epi32(_mm512_loadu_si512(e.zero + c + 16 * low(n)),
-                                     _mm512_loadu_si512(e.zero + c + 16 * high(n)));
+      zeros_[n] = _mm512_packs_epi32(_mm512_loadu_si512(e.zero + c + 16 * (low(n) % V)),
+                                     _mm512_loadu_si512(e.zero + c + 16 * (high(n) % V)));
     });
   }
 
-  // add(t, i): t of vector i with a residual, or t.
+  // add(t, i): t of vector i, of pixel i / V, with a residual, or t.
   template <class Add>
   OCTAVO_INLINE void finish(const int32_t* sums, const Add& add, __m512i (&words)[pairs]) const {
     const auto argument = [&](int i) __attribute__((always_inline)) {
-      return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * i)), multiplier_[i]);
+      return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_load_si512(sums + 16 * i)),
+                           multiplier_[i % V]);
     };
     const auto rounded = [&](__m512 value, int i) __attribute__((always_inline)) {
-      if constexpr (A != Activation::none) value = _mm512_mul_ps(value, output_multiplier_[i]);
+      if constexpr (A != Activation::none) value = _mm512_mul_ps(value, output_multiplier_[i % V]);
       return _mm512_cvtps_epi32(add(value, i));
     };
     unroll<pairs>([&](auto pair) __attribute__((always_inline)) {
@@ -191,7 +192,9 @@ class Activated {
 
  private:
   static constexpr int low(int pair) { return 2 * pair; }
-  static constexpr int high(int pair) { return 2 * pair + 1 < V ? 2 * pair + 1 : 2 * pair; }
+  static constexpr int high(int pair) {
+    return 2 * pair + 1 < V * Together ? 2 * pair + 1 : 2 * pair;
+  }
 
   Function<A> function_;
   __m512 multiplier_[V], output_multiplier_[V];
