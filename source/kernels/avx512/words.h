@@ -350,28 +350,52 @@ OCTAVO_INLINE void finish_words(const EpilogueArrays& e, const __m512i (&sum)[P]
 
 template <Activation A>
 void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
+  for (int32_t v = 0; 16 * v < sums.channels; ++v) {
+    const int32_t c = sums.channel + 16 * v, count = sums.channels - 16 * v;
+    for (int32_t p = 0; p < sums.pixels; ++p) {
+      const __m512 t = activate_as<A>(e, scaled(e, sums.vector(p, v), c), c);
+      store(e, with_residual(e, t, sums.residual_pixel(p), c), sums.output[p], c, lanes16(count));
+    }
+  }
+}
+
+// The same where the clamp is done in 16 bits (conversion_fits); of tables where arguments_fit. What
+// all pixels need stays in registers. Two vectors of a pixel at a time or, of the last 16
+// channels alone, those of two pixels.
+template <Activation A>
+void finish_words_as(const EpilogueArrays& e, const TileSums& sums) {
+  const Function<A> function(e);
   for (int32_t v = 0; 16 * v < sums.channels; v += 2) {
     const int32_t c = sums.channel + 16 * v, count = sums.channels - 16 * v;
-    const int32_t upper = count > 16 ? 1 : 0;  // else nothing may be read there
-    if (!sums.proofs.fits) {
+    const bool alone = count <= 16;  // nothing may be read behind
+    const int32_t upper = alone ? 0 : 1, next = c + 16 * upper;
+    const WordLimits limits = word_limits(e, c, next);
+    const Pair m = {_mm512_loadu_ps(e.multiplier + c), _mm512_loadu_ps(e.multiplier + next)};
+    Pair r = m;
+    if constexpr (A != Activation::none)
+      r = {_mm512_loadu_ps(e.output_multiplier + c), _mm512_loadu_ps(e.output_multiplier + next)};
+    // The stored words of a pixel or of two.
+    const auto words = [&](int32_t p, int32_t other) __attribute__((always_inline)) {
+      const __m512i low = sums.vector(p, v), high = sums.vector(other, v + upper);
+      Pair t = function(_mm512_mul_ps(_mm512_cvtepi32_ps(low), m.first),
+                        _mm512_mul_ps(_mm512_cvtepi32_ps(high), m.second));
+      if constexpr (A != Activation::none)
+        t = {_mm512_mul_ps(t.first, r.first), _mm512_mul_ps(t.second, r.second)};
+      t = {with_residual(e, t.first, sums.residual_pixel(p), c),
+           with_residual(e, t.second, sums.residual_pixel(other), next)};
+      return words_in_order(_mm512_cvtps_epi32(t.first), _mm512_cvtps_epi32(t.second));
+    };
+    if (!alone) {
       for (int32_t p = 0; p < sums.pixels; ++p)
-        for (int32_t half = 0; half <= upper; ++half) {
-          const int32_t at = c + 16 * half;
-          const __m512 t = activate_as<A>(e, scaled(e, sums.vector(p, v + half), at), at);
-          store(e, with_residual(e, t, sums.residual_pixel(p), at), sums.output[p], at,
-                lanes16(count - 16 * half));
-        }
+        store_rounded(limits, e.output, words(p, p), sums.output[p], c, count);
       continue;
     }
-    const int32_t next = c + 16 * upper;
-    const WordLimits limits = word_limits(e, c, next);
-    for (int32_t p = 0; p < sums.pixels; ++p) {
-      const std::byte* residual = sums.residual_pixel(p);
-      const Pair t = activate_pair<A>(e, scaled(e, sums.vector(p, v), c),
-                                      scaled(e, sums.vector(p, v + upper), next), c, next,
-                                      sums.proofs.arguments_fit);
-      store_words(limits, e.output, with_residual(e, t.first, residual, c),
-                  with_residual(e, t.second, residual, next), sums.output[p], c, count);
+    for (int32_t p = 0; p < sums.pixels; p += 2) {
+      const int32_t other = p + 1 < sums.pixels ? p + 1 : p;
+      const __m512i both = words(p, other);
+      store_rounded(limits, e.output, both, sums.output[p], c, count);
+      store_rounded(limits, e.output, _mm512_shuffle_i64x2(both, both, 0x4e), sums.output[other], c,
+                    count);
     }
   }
 }
@@ -421,8 +445,13 @@ __attribute__((noinline, unused)) void finish_pixels(const EpilogueArrays& epilo
     if (epilogue.residual == ElementType::i16)
       return finish_residuals<ElementType::i16>(epilogue, sums);
   }
-  const EpilogueArrays e = epilogue;  // or it is read again after every store
-  with_activation(e.activation, [&]<Activation A>() { finish_pixels_as<A>(e, sums); });
+  const EpilogueArrays e = epilogue;  // or they are read again after every store
+  const TileSums s = sums;
+  with_activation(e.activation, [&]<Activation A>() {
+    if (s.proofs.fits && (A != Activation::table || s.proofs.arguments_fit))
+      return finish_words_as<A>(e, s);
+    finish_pixels_as<A>(e, s);
+  });
 }
 
 }  // namespace
