@@ -43,21 +43,6 @@ OCTAVO_INLINE void run_pixel(const ElementwiseConstants& e, ElementType a_type, 
   }
 }
 
-// The same where the clamp is done in 16 bits.
-template <Kind K, Activation A>
-OCTAVO_INLINE void run_pixel_in_words(const ElementwiseConstants& e, const WordLimits* limits,
-                                      const std::byte* a, const std::byte* b, std::byte* output) {
-  const ElementType a_type = e.shape.a, b_type = e.shape.b;
-  const int32_t channels = e.shape.channels;
-  for (int32_t c = 0; c < channels; c += 32) {
-    const int32_t next = c + 16 < channels ? c + 16 : c;
-    const __m512 f0 = value<K>(e, a_type, b_type, a, b, c);
-    const __m512 f1 = value<K>(e, a_type, b_type, a, b, next);
-    const Pair t = activate_pair<A>(e.epilogue, f0, f1, c, next, true);
-    store_words(limits[c / 32], e.epilogue.output, t.first, t.second, output, c, channels - c);
-  }
-}
-
 // Pixels of a row.
 struct Row {
   const std::byte *a, *b;
@@ -79,11 +64,10 @@ Row row_of(const ElementwiseArguments& e, int32_t r) {
   return row;
 }
 
-// What the channels c .. c + 15 of bytes are computed with: f as `value` has it, but for the sign
-// of a zero, which no integer keeps; differences of bytes and their products are floats as they
-// are.
-template <Kind K>
-struct OfBytes {
+// What the channels c .. c + 15 are computed with: f as `value` has it, but for the sign of a zero,
+// which no integer keeps. Of bytes, differences and their products are floats as they are.
+template <Kind K, bool Bytes>
+struct Operands {
   __m512i a_zero, b_zero;
   __m512 multiplier, also;  // of b; the offset of a rescale
 
@@ -94,14 +78,16 @@ struct OfBytes {
     if constexpr (K == Kind::add) also = _mm512_loadu_ps(e.b_multiplier + c);
     if constexpr (K == Kind::rescale) also = _mm512_loadu_ps(e.offset + c);
   }
-  static OCTAVO_INLINE __m512 difference(const std::byte* pixel, __m512i zero) {
-    const __m512i x = load_stored(pixel, ElementType::u8, 0);
-    return _mm512_cvtepi32_ps(_mm512_sub_epi32(x, zero));
-  }
-  OCTAVO_INLINE __m512 value(const std::byte* a, const std::byte* b) const {
-    const __m512 left = difference(a, a_zero);
+
+  // Of stored values; a rescale takes no b.
+  OCTAVO_INLINE __m512 value(__m512i a, __m512i b) const {
+    const __m512i a_real = _mm512_sub_epi32(a, a_zero);
+    const __m512 left = _mm512_cvtepi32_ps(a_real);
     if constexpr (K == Kind::rescale) return _mm512_add_ps(_mm512_mul_ps(left, multiplier), also);
-    const __m512 right = difference(b, b_zero);
+    const __m512i b_real = _mm512_sub_epi32(b, b_zero);
+    if constexpr (K == Kind::multiply && !Bytes)
+      return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_mullo_epi32(a_real, b_real)), multiplier);
+    const __m512 right = _mm512_cvtepi32_ps(b_real);
     if constexpr (K == Kind::multiply) return _mm512_mul_ps(_mm512_mul_ps(left, right), multiplier);
     if constexpr (K == Kind::divide) {
       const __mmask16 is_zero = _mm512_cmp_ps_mask(right, _mm512_setzero_ps(), _CMP_EQ_OQ);
@@ -118,7 +104,7 @@ template <Kind K, int V>
 void run_saturated(const ElementwiseConstants& e, const Row& given, int32_t c, int32_t count) {
   const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const Row row = given;
-  OfBytes<K> of[V];
+  Operands<K, true> of[V];
   __m512i zero[4];
   unroll<4>([&](auto v) __attribute__((always_inline)) {
     constexpr int i = decltype(v)::value;
@@ -134,7 +120,14 @@ void run_saturated(const ElementwiseConstants& e, const Row& given, int32_t c, i
     __m512i q[4];
     unroll<4>([&](auto v) __attribute__((always_inline)) {
       constexpr int i = decltype(v)::value;
-      q[i] = i < V ? _mm512_cvtps_epi32(of[i % V].value(a + 16 * i, b + 16 * i)) : q[0];
+      if constexpr (i < V) {
+        const auto stored = [](const std::byte* p) __attribute__((always_inline)) {
+          return load_stored(p, ElementType::u8, 0);
+        };
+        q[i] = _mm512_cvtps_epi32(of[i].value(stored(a + 16 * i), stored(b + 16 * i)));
+      } else {
+        q[i] = q[0];
+      }
     });
     const __m512i words01 = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero01);
     const __m512i words23 = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero23);
@@ -167,20 +160,46 @@ void run_saturated(const ElementwiseArguments& a) {
   }
 }
 
+// At most 32 channels from c on, of all pixels of a row, where the clamp is done in 16 bits.
+template <Kind K, Activation A>
+void run_in_words(const ElementwiseConstants& e, const WordLimits& given_limits, const Row& given,
+                  int32_t c) {
+  const Row row = given;
+  const WordLimits limits = given_limits;
+  const ElementType a_type = e.shape.a, b_type = e.shape.b, output = e.epilogue.output;
+  const int32_t count = e.shape.channels - c, next = count > 16 ? c + 16 : c;
+  const Function<A> function(e.epilogue);
+  Operands<K, false> of[2];
+  of[0].load(e, c);
+  of[1].load(e, next);
+  Pair r = {of[0].multiplier, of[1].multiplier};
+  if constexpr (A != Activation::none)
+    r = {_mm512_loadu_ps(e.epilogue.output_multiplier + c),
+         _mm512_loadu_ps(e.epilogue.output_multiplier + next)};
+  const std::byte *a = row.a, *b = row.b;
+  std::byte* to = row.output;
+  for (int32_t x = 0; x < row.width;
+       ++x, a += row.a_bytes, b += row.b_bytes, to += row.output_bytes) {
+    const auto f = [&](int half, int32_t at) __attribute__((always_inline)) {
+      const __m512i left = load_stored(a, a_type, at);
+      return of[half].value(left, K == Kind::rescale ? left : load_stored(b, b_type, at));
+    };
+    Pair t = function(f(0, c), f(1, next));
+    if constexpr (A != Activation::none)
+      t = {_mm512_mul_ps(t.first, r.first), _mm512_mul_ps(t.second, r.second)};
+    store_words(limits, output, t.first, t.second, to, c, count);
+  }
+}
+
 template <Kind K, Activation A>
 void run_in_words(const ElementwiseArguments& given) {
-  // Copies, or they are read again after every store.
-  const ElementwiseArguments arguments = given;
-  const ElementwiseConstants e = *given.constants;
+  const ElementwiseConstants e = *given.constants;  // or they are read again after every store
   const WordLimits* limits = short_cuts_of(e.prepared).limits();
-  for (int32_t r = 0; r < arguments.rows; ++r)
-    for (int32_t x = 0; x < arguments.width; ++x) {
-      const std::byte* b = nullptr;
-      if constexpr (K != Kind::rescale)
-        b = arguments.b.row[r] + (e.shape.b_is_one_pixel ? 0 : x) * arguments.b.pixel_bytes;
-      run_pixel_in_words<K, A>(e, limits, arguments.a.row[r] + x * arguments.a.pixel_bytes, b,
-                               arguments.output.row[r] + x * arguments.output.pixel_bytes);
-    }
+  for (int32_t r = 0; r < given.rows; ++r) {
+    const Row row = row_of(given, r);
+    for (int32_t c = 0; c < e.shape.channels; c += 32)
+      run_in_words<K, A>(e, limits[c / 32], row, c);
+  }
 }
 
 template <Kind K>
