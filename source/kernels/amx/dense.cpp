@@ -8,10 +8,10 @@
 //
 // A tile reads its pixels where they are, if they lie evenly and each is one run of bytes; else the
 // pixels' runs are copied side by side first, once for all output channels.
-#include "kernels/amx/tile.h"
+#include "kernels/avx512/dense.h"
 
 #include "kernels/amx/rows.h"
-#include "kernels/avx512/dense.h"
+#include "kernels/amx/tile.h"
 #include "kernels/avx512/matmul.h"
 #include "kernels/avx512/rows.h"
 
@@ -187,7 +187,7 @@ void run_group(const Chunk& k, const TileRoom& room, int32_t group, int32_t begi
   set_group(k, group, t);
   place_operands(k, room, t.input_offset);
   const int32_t tiles = divide_up(k.pixels, tile_rows);
-  each_block(begin, end, most_vectors, [&](int32_t vector, int32_t vectors) {
+  each_block(begin, end, most_vectors, false, [&](int32_t vector, int32_t vectors) {
     set_vectors(k, group, vector, vectors, end, t);
     for (int32_t tile = 0; tile < tiles; tile += most_tiles) {
       const int32_t count = smaller(tiles - tile, most_tiles), first = tile * tile_rows;

@@ -105,10 +105,11 @@ void run_vectors(const Chunk& k, int32_t vectors, Tile& t) {
 // Output channels [begin, end) of one group, counted from the group's first.
 void run_group(const Chunk& k, int32_t group, int32_t begin, int32_t end, Tile& t) {
   set_group(k, group, t);
-  each_block(begin, end, 4, [&](int32_t vector, int32_t vectors) {
-    set_vectors(k, group, vector, vectors, end, t);
-    run_vectors(k, vectors, t);
-  });
+  each_block(begin, end, 4, t.epilogue->activation != Activation::none,
+             [&](int32_t vector, int32_t vectors) {
+               set_vectors(k, group, vector, vectors, end, t);
+               run_vectors(k, vectors, t);
+             });
 }
 
 }  // namespace

@@ -372,14 +372,15 @@ inline void set_pixels(const Chunk& k, int32_t from, Tile& t) {
 }
 
 // Calls block(vector, vectors) for the output channels [begin, end) in blocks of at most `most`
-// vectors, of nearly equal width.
+// vectors, of nearly equal width or, where vectors are finished by four, of four, two and one.
 template <class Block>
-void each_block(int32_t begin, int32_t end, int32_t most, const Block& block) {
+void each_block(int32_t begin, int32_t end, int32_t most, bool by_four, const Block& block) {
   int32_t vector = begin / 16;
   const int32_t last = divide_up(end, 16);
   while (vector < last) {
-    const int32_t blocks = divide_up(last - vector, most);
-    const int32_t vectors = divide_up(last - vector, blocks);
+    const int32_t left = last - vector;
+    int32_t vectors = divide_up(left, divide_up(left, most));
+    if (by_four) vectors = left >= 4 ? 4 : left >= 2 ? 2 : 1;
     block(vector, vectors);
     vector += vectors;
   }
