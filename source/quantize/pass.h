@@ -19,6 +19,8 @@ struct PassInputs {
   double percentile = 99.999;
   bool per_channel_weights = true;
   Sweep sweep{};
+  // Of all pictures' values that a pass keeps from one run over them to the next.
+  uint64_t most_kept_bytes = uint64_t{64} << 20;
   // Collected once for all passes that read them (tap_moments.h); null: each collects its own.
   const std::vector<TapMoments>* taps = nullptr;
 
