@@ -94,6 +94,22 @@ int32_t dot(const int16_t* a, const int16_t* b, int64_t count) {
   return sum;
 }
 
+// Of a with four that are `stride` apart: as fast as a is read.
+void add_four_dots(const int16_t* a, const int16_t* b, int64_t stride, int64_t count, int32_t* to) {
+  const int16_t *b1 = b + stride, *b2 = b1 + stride, *b3 = b2 + stride;
+  int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+  for (int64_t n = 0; n < count; ++n) {
+    s0 += int32_t{a[n]} * b[n];
+    s1 += int32_t{a[n]} * b1[n];
+    s2 += int32_t{a[n]} * b2[n];
+    s3 += int32_t{a[n]} * b3[n];
+  }
+  to[0] += s0;
+  to[1] += s1;
+  to[2] += s2;
+  to[3] += s3;
+}
+
 void add_windows(const Windows& windows, TapMoments& moments) {
   if (moments.samples + windows.count > most_windows) return;
   moments.samples += windows.count;
@@ -109,9 +125,14 @@ void add_windows(const Windows& windows, TapMoments& moments) {
       const int16_t* first = group + b * moments.block * windows.count;
       int32_t* products = moments.products.data() + moments.block_offset(g, b);
       for (int64_t i = 0; i < size; ++i) {
-        for (int64_t j = 0; j <= i; ++j) {
-          products[i * size + j] +=
-              dot(first + i * windows.count, first + j * windows.count, windows.count);
+        const int16_t* own = first + i * windows.count;
+        int64_t j = 0;
+        for (; j + 4 <= i + 1; j += 4) {
+          add_four_dots(own, first + j * windows.count, windows.count, windows.count,
+                        products + i * size + j);
+        }
+        for (; j <= i; ++j) {
+          products[i * size + j] += dot(own, first + j * windows.count, windows.count);
         }
       }
     }
