@@ -203,26 +203,30 @@ std::vector<double> error_form(const TapMoments& moments, int64_t group, int64_t
 
 Result<std::vector<TapMoments>> collect_tap_moments(const PassInputs& in,
                                                     const std::vector<StoredTensor>& tensors,
-                                                    const Sweep& wanted) {
+                                                    const std::vector<bool>& wanted,
+                                                    const Sweep& threads) {
   const Graph& graph = in.network.graph;
   const FormedSteps& formed = in.network.formed;
   const std::vector<size_t>& pictures = in.calibration.repair;
   const FarPictures& far = in.calibration.far;
+  std::vector<uint32_t> collected;
+  for (uint32_t s = 0; s < formed.steps.size(); ++s) {
+    if (wanted[s] && formed.steps[s].is<form::Convolution>()) collected.push_back(s);
+  }
+  if (collected.empty()) return std::vector<TapMoments>(formed.steps.size());
   uint64_t moments_bytes = 0;
-  for (const FormedStep& step : formed.steps) {
-    if (!step.is<form::Convolution>()) continue;
-    const TapMoments empty = empty_moments(graph, step);
+  for (const uint32_t s : collected) {
+    const TapMoments empty = empty_moments(graph, formed.steps[s]);
     moments_bytes +=
         empty.products.size() * sizeof empty.products[0] + empty.sums.size() * sizeof empty.sums[0];
   }
-  const Sweep sweep = bounded_sweep(wanted, pictures.size(), session_bytes(graph) + moments_bytes);
+  const Sweep sweep = bounded_sweep(threads, pictures.size(), session_bytes(graph) + moments_bytes);
   auto sessions = create_sessions(graph, sweep.threads);
   if (!sessions) return sessions.error();
   std::vector<std::vector<uint32_t>> readers(graph.tensors.size());
   std::vector<Rounder> rounders(formed.steps.size());
-  for (uint32_t s = 0; s < formed.steps.size(); ++s) {
+  for (const uint32_t s : collected) {
     const FormedStep& step = formed.steps[s];
-    if (!step.is<form::Convolution>()) continue;
     readers[graph.nodes[step.node].inputs[0]].push_back(s);
     rounders[s] = rounder_of(tensors[step.inputs[0]], in.network.is_picture(step.inputs[0]),
                              in.network.mapping);

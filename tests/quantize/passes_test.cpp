@@ -160,7 +160,9 @@ TEST(Passes, CompensationBringsTheLogitsNearer) {
 TEST(Passes, LearnedRoundingCostsNoRowMoreThanCompensation) {
   const auto made = Calibrated::make(every_step(29), pictures(60));
   const Quantization q = up_to(made, "learned-rounding");
-  const auto moments = collect_tap_moments(made.inputs(), q.tensors, made.inputs().sweep);
+  const auto moments =
+      collect_tap_moments(made.inputs(), q.tensors,
+                          std::vector<bool>(made.formed().steps.size(), true), made.inputs().sweep);
   ASSERT_TRUE(moments);
   // Moments that the passes share are those that each collects for itself.
   const auto together = run_passes(made.inputs(), {}, {});
