@@ -301,7 +301,29 @@ size_t InputFeed::views() const {
 }
 
 Result<NetworkInput> InputFeed::input(size_t i) {
-  if (checked_.synthetic) return synthetic_input(model_, i);
+  if (const auto there = kept(i)) return *there;
+  auto out = checked_.synthetic ? synthetic_input(model_, i) : read(i);
+  if (out) keep(i, *out);
+  return out;
+}
+
+std::shared_ptr<const NetworkInput> InputFeed::kept(size_t i) const {
+  const std::lock_guard lock(mutex_);
+  return kept_[i];
+}
+
+// Those that are read first: every pass goes over them in the same order, so that of a set that is
+// too large the ones that were used last would never be there when they are wanted.
+void InputFeed::keep(size_t i, const NetworkInput& input) {
+  constexpr size_t most_bytes = size_t{64} << 20;
+  const size_t bytes = input.pixels.size() + input.values.size() * sizeof(float);
+  const std::lock_guard lock(mutex_);
+  if (kept_[i] != nullptr || kept_bytes_ + bytes > most_bytes) return;
+  kept_[i] = std::make_shared<const NetworkInput>(input);
+  kept_bytes_ += bytes;
+}
+
+Result<NetworkInput> InputFeed::read(size_t i) {
   const Sample& sample = checked_.samples[i];
   auto loaded = load_sample(model_, sample, options_);
   if (loaded) {

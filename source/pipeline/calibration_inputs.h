@@ -2,6 +2,7 @@
 // fed.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -31,13 +32,14 @@ struct CheckedInputs {
 // pictures, or the caller's. None where the file itself says how everything is stored.
 Result<CheckedInputs> calibration_inputs(const Model& model, const BuildOptions& options);
 
-// Reads the inputs anew for each pass, and finds out when one is no longer what it was when it
-// was hashed: the plan would claim pictures that it was not made from. Any thread.
+// Reads the inputs for the passes, and finds out when one is no longer what it was when it was
+// hashed: the plan would claim pictures that it was not made from. What is read is kept for the
+// passes to come as far as 64 MiB go, and beyond them read anew for each. Any thread.
 class InputFeed {
  public:
   // All three outlive it.
   InputFeed(const Model& model, const CheckedInputs& checked, const BuildOptions& options)
-      : model_(model), checked_(checked), options_(options) {}
+      : model_(model), checked_(checked), options_(options), kept_(checked.samples.size()) {}
 
   CalibrationFeed calibration();
   // Of each picture; those that are made are as many as are needed.
@@ -47,11 +49,17 @@ class InputFeed {
   Status unchanged() const;
 
  private:
+  Result<NetworkInput> read(size_t i);
+  std::shared_ptr<const NetworkInput> kept(size_t i) const;
+  void keep(size_t i, const NetworkInput& input);
+
   const Model& model_;
   const CheckedInputs& checked_;
   const BuildOptions& options_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // of all below
   std::optional<Error> changed_;
+  std::vector<std::shared_ptr<const NetworkInput>> kept_;  // by input
+  size_t kept_bytes_ = 0;
 };
 
 }  // namespace octavo

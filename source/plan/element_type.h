@@ -10,6 +10,7 @@ namespace octavo {
 struct StoredLevels {
   int32_t lo = 0, hi = 255;
   int32_t steps() const { return hi - lo; }
+  bool operator==(const StoredLevels&) const = default;
 };
 
 inline int32_t element_size(ElementType type) {

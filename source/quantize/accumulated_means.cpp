@@ -1,29 +1,30 @@
 #include "quantize/accumulated_means.h"
 
-#include <utility>
-
 namespace octavo {
 
-Result<std::vector<ChannelMoments>> accumulated_means(const PassInputs& in, const Sweep& sweep,
-                                                      const MeasuredRun& run) {
+Result<std::vector<float>> repair_values(const PassInputs& in, size_t i) {
+  const Graph& graph = in.network.graph;
+  const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
+  return load_values(*in.feed, in.calibration.repair[i], in.network.mapping, inputs);
+}
+
+Result<std::vector<ChannelMeans>> accumulated_means(const PassInputs& in, const Sweep& sweep,
+                                                    const MeasuredRun& run) {
   const StepNetwork& network = in.network;
-  const Graph& graph = network.graph;
   const std::vector<size_t>& pictures = in.calibration.repair;
-  const size_t tensors = graph.tensors.size();
+  const size_t tensors = network.graph.tensors.size();
   std::vector<uint8_t> measured(tensors, 0);
   for (const auto& step : network.formed.steps) {
     if (step.is<form::Convolution>()) measured[step.accumulated] = 1;
   }
-  const auto inputs = static_cast<size_t>(element_count(graph.tensors[graph.input].shape));
-  std::vector<std::vector<ChannelMoments>> records(sweep_slots(sweep));
-  std::vector<ChannelMoments> sum(tensors);
+  std::vector<std::vector<ChannelMeans>> records(sweep_slots(sweep));
+  std::vector<ChannelMeans> sum(tensors);
   const auto work = [&](size_t i, size_t slot, size_t worker) -> Status {
-    auto values = load_values(*in.feed, pictures[i], network.mapping, inputs);
-    if (!values) return values.error();
     auto& record = records[slot];
     record.assign(tensors, {});
-    return run(worker, *std::move(values), [&](TensorId t, std::span<float> seen) {
-      if (measured[t] != 0) record[t] = ChannelMoments::of(seen, channel_count(graph.tensors[t]));
+    return run(i, worker, [&](TensorId t, std::span<float> seen) {
+      if (measured[t] == 0) return;
+      record[t] = ChannelMeans::of(seen, channel_count(network.graph.tensors[t]));
     });
   };
   const auto merge = [&](size_t i, size_t slot) {
@@ -39,9 +40,9 @@ Result<std::vector<ChannelMoments>> accumulated_means(const PassInputs& in, cons
 }
 
 std::vector<double> missing_means(const PassInputs& in, const FormedStep& step,
-                                  const std::vector<ChannelMoments>& means) {
+                                  const std::vector<ChannelMeans>& means) {
   const ChannelMoments& expected = in.calibration.accumulated[step.accumulated];
-  const ChannelMoments& seen = means[step.accumulated];
+  const ChannelMeans& seen = means[step.accumulated];
   std::vector<double> out;
   for (int64_t c = 0; c < expected.channels(); ++c) out.push_back(expected.mean(c) - seen.mean(c));
   return out;

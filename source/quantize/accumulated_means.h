@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <span>
 #include <vector>
 
 #include "quantize/pass.h"
@@ -11,17 +10,20 @@
 
 namespace octavo {
 
-// Runs one picture, fed as `values`, by a worker of the sweep, and shows its tensors to `measure`.
-using MeasuredRun =
-    std::function<Status(size_t worker, std::vector<float> values, const Probe& measure)>;
+// Runs the i-th picture of calibration.repair by a worker of the sweep and shows its tensors to
+// `measure`.
+using MeasuredRun = std::function<Status(size_t i, size_t worker, const Probe& measure)>;
 
-// By tensor: moments of every convolution's accumulated output over the pictures of
-// calibration.repair, but those that are far beyond the others in it.
-Result<std::vector<ChannelMoments>> accumulated_means(const PassInputs& inputs, const Sweep& sweep,
-                                                      const MeasuredRun& run);
+// That picture, as load_values gives it.
+Result<std::vector<float>> repair_values(const PassInputs& inputs, size_t i);
+
+// By tensor: every convolution's accumulated output over the pictures of calibration.repair, but
+// those that are far beyond the others in it. Empty where `run` shows none.
+Result<std::vector<ChannelMeans>> accumulated_means(const PassInputs& inputs, const Sweep& sweep,
+                                                    const MeasuredRun& run);
 
 // What the means of a step's channels are short of the float network's.
 std::vector<double> missing_means(const PassInputs& inputs, const FormedStep& step,
-                                  const std::vector<ChannelMoments>& means);
+                                  const std::vector<ChannelMeans>& means);
 
 }  // namespace octavo

@@ -61,6 +61,14 @@ struct PictureRecord {
   std::string unreadable;
 };
 
+// As far as what is wanted of it.
+Graph shortened(const Graph& graph, const std::vector<uint8_t>& wants) {
+  Graph out = graph;
+  while (out.nodes.size() > 1 && wants[out.nodes.back().output] == 0) out.nodes.pop_back();
+  out.output = out.nodes.back().output;
+  return out;
+}
+
 // What one more thread keeps beside its session.
 uint64_t statistics_bytes(const Graph& graph, const std::vector<uint8_t>& wants, bool whole) {
   constexpr uint64_t histogram = 2 * ChannelHistograms::compact_half * sizeof(uint32_t);
@@ -109,11 +117,12 @@ struct Pass {
   std::vector<std::vector<double>> loudness;  // [tensor][readable picture]
 };
 
-Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputMapping& mapping,
-                     const CalibrationFeed& feed, const Sweep& all_threads,
-                     const CalibrateOptions& options, const FarPictures& far) {
+// wants: by tensor, flags of what is wanted of it.
+Result<Pass> go_over(const Graph& graph, const std::vector<uint8_t>& wants,
+                     const InputMapping& mapping, const CalibrationFeed& feed,
+                     const Sweep& all_threads, const CalibrateOptions& options,
+                     const FarPictures& far) {
   const size_t tensors = graph.tensors.size();
-  const auto wants = wanted(graph, formed);
   const Sweep sweep = bounded_sweep(
       all_threads, feed.count,
       session_bytes(graph) + statistics_bytes(graph, wants, options.whole_histograms));
@@ -192,9 +201,6 @@ Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputM
     return rejected(concat("no calibration picture could be read; the first of ", feed.count, ": ",
                            result.unreadable.empty() ? "(none given)" : result.unreadable[0]));
   }
-  for (const auto& step : formed.steps) {
-    if (step.is<form::Constant>()) see_constant(graph, step.output, result);
-  }
   for (auto& of_worker : histograms) {
     for (size_t t = 0; t < tensors; ++t) {
       if (of_worker[t].channels.empty()) continue;
@@ -211,14 +217,25 @@ Result<Pass> go_over(const Graph& graph, const FormedSteps& formed, const InputM
 Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
                               const InputMapping& mapping, const CalibrationFeed& feed,
                               const Sweep& sweep, const CalibrateOptions& options) {
-  auto first = go_over(graph, formed, mapping, feed, sweep, options, {});
+  std::vector<uint8_t> wants = wanted(graph, formed);
+  auto first = go_over(graph, wants, mapping, feed, sweep, options, {});
   if (!first) return first.error();
-  FarPictures far(first->loudness, first->calibration.readable);
-  if (far.empty()) return std::move(first->calibration);
-  auto second = go_over(graph, formed, mapping, feed, sweep, options, far);
+  Calibration& out = first->calibration;
+  for (const auto& step : formed.steps) {
+    if (step.is<form::Constant>()) see_constant(graph, step.output, out);
+  }
+  FarPictures far(first->loudness, out.readable);
+  if (far.empty()) return std::move(out);
+  for (size_t t = 0; t < wants.size(); ++t) wants[t] = far.in(t) ? wants[t] : 0;
+  auto second = go_over(shortened(graph, wants), wants, mapping, feed, sweep, options, far);
   if (!second) return second.error();
-  second->calibration.far = std::move(far);
-  return std::move(second->calibration);
+  for (size_t t = 0; t < wants.size(); ++t) {
+    if (wants[t] == 0) continue;
+    out.stored[t] = std::move(second->calibration.stored[t]);
+    out.accumulated[t] = std::move(second->calibration.accumulated[t]);
+  }
+  out.far = std::move(far);
+  return std::move(out);
 }
 
 Status check_calibration(const Calibration& calibration, const Graph& graph,

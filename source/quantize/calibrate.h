@@ -30,8 +30,8 @@ struct CalibrateOptions {
 };
 
 // Where some pictures are far beyond the others, the network goes over the pictures a second time,
-// without them. Pictures whose loading is `rejected` are left out and told in `unreadable`; the
-// Error says so if none is left.
+// without them and for the tensors that they are far in. Pictures whose loading is `rejected` are
+// left out and told in `unreadable`; the Error says so if none is left.
 Result<Calibration> calibrate(const Graph& graph, const FormedSteps& formed,
                               const InputMapping& mapping, const CalibrationFeed& feed,
                               const Sweep& sweep, const CalibrateOptions& options);

@@ -103,14 +103,15 @@ void round_compensated(const InverseFactor& factor, std::span<const double> valu
 
 Result<std::vector<std::vector<int16_t>>> compensate_weights(const PassInputs& in,
                                                              const Quantization& q) {
-  return round_by_taps(in, q, [](std::span<const double> form) -> RowRounder {
-    auto factor = inverse_factor(form);
-    if (factor.upper.empty()) return {};
-    return [factor = std::move(factor)](std::span<const double> values, double unit,
-                                        std::span<int16_t> row) {
-      round_compensated(factor, values, unit, row);
-    };
-  });
+  return round_by_taps(in, q, &Quantization::compensated,
+                       [](std::span<const double> form) -> RowRounder {
+                         auto factor = inverse_factor(form);
+                         if (factor.upper.empty()) return {};
+                         return [factor = std::move(factor)](std::span<const double> values,
+                                                             double unit, std::span<int16_t> row) {
+                           round_compensated(factor, values, unit, row);
+                         };
+                       });
 }
 
 }  // namespace octavo

@@ -10,8 +10,7 @@ namespace octavo {
 namespace {
 
 // Where each step reads the float network's values, rounded.
-Result<std::vector<ChannelMoments>> local_means(const PassInputs& in,
-                                                const Simulation& simulation) {
+Result<std::vector<ChannelMeans>> local_means(const PassInputs& in, const Simulation& simulation) {
   const Graph& graph = in.network.graph;
   const Sweep sweep = bounded_sweep(in.sweep_for("correcting biases"), in.calibration.repair.size(),
                                     2 * session_bytes(graph) + activation_bytes(graph));
@@ -22,18 +21,21 @@ Result<std::vector<ChannelMoments>> local_means(const PassInputs& in,
   std::vector<uint8_t> stored(graph.tensors.size(), 0);
   for (const auto& step : in.network.formed.steps) stored[step.output] = 1;
   const auto outputs = static_cast<size_t>(element_count(graph.tensors[graph.output].shape));
-  const auto run = [&](size_t worker, std::vector<float> values, const Probe& measure) -> Status {
+  const auto run = [&](size_t i, size_t worker, const Probe& measure) -> Status {
+    auto values = repair_values(in, i);
+    if (!values) return values.error();
     std::vector<float> logits(outputs);
     std::vector<std::vector<float>> exact(graph.tensors.size());
     const FloatSession::Observer keep = [&](TensorId t, std::span<float> seen) {
       if (stored[t] != 0) exact[t].assign(seen.begin(), seen.end());
     };
-    if (auto status = (*float_sessions)[worker]->run(values, logits, &keep); !status) return status;
+    if (auto status = (*float_sessions)[worker]->run(*values, logits, &keep); !status)
+      return status;
     const Probe measure_and_restore = [&](TensorId t, std::span<float> seen) {
       measure(t, seen);
       if (stored[t] != 0) std::copy(exact[t].begin(), exact[t].end(), seen.begin());
     };
-    return simulate(simulation, *(*sessions)[worker], std::move(values), logits,
+    return simulate(simulation, *(*sessions)[worker], *std::move(values), logits,
                     measure_and_restore, {});
   };
   return accumulated_means(in, sweep, run);

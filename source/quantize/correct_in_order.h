@@ -10,8 +10,8 @@
 
 namespace octavo {
 
-// How many groups at most, each of which costs a run of the network over the pictures of
-// calibration.repair; how many convolutions a group has at least.
+// How many groups at most, each of which costs a run over the pictures of calibration.repair from
+// the group before it to its end; how many convolutions a group has at least.
 inline constexpr size_t most_correction_groups = 16, least_corrected_together = 4;
 // Of the shift that is seen: the last of `together` that each pass on all of a shift s has
 // s (1 - damping * together) left, which is nothing.

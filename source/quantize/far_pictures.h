@@ -31,6 +31,7 @@ class FarPictures {
 
   bool empty() const { return tensors_ == 0; }
   bool contains(size_t tensor, size_t picture) const;
+  bool in(size_t tensor) const { return tensor < by_tensor_.size() && !by_tensor_[tensor].empty(); }
   // A tensor beyond the others that holds what `source` does.
   void follow(size_t tensor, size_t source);
 

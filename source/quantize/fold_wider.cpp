@@ -1,6 +1,8 @@
 #include "quantize/fold_wider.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace octavo {
 
@@ -10,7 +12,7 @@ bool gains_by_widening(const Quantizer& quantizer, const Quantization& folded) {
 
 Result<FoldedWider> fold_wider(const Quantizer& quantizer, Quantization first,
                                const WideCandidates& candidates) {
-  FoldedWider best{std::move(first), {}};
+  std::optional<FoldedWider> best;  // better than `first`
   // Few pictures tell nothing of what they themselves clip.
   const bool by_others = candidates.of_other_pictures;
   const auto cosine_of = [&](const Quantization& q, const Widening& wide) {
@@ -18,16 +20,16 @@ Result<FoldedWider> fold_wider(const Quantizer& quantizer, Quantization first,
     return by_others ? std::min(seen, expected_cosine(candidates, wide)) : seen;
   };
   Widening wide;
-  double cosine = cosine_of(best.quantization, wide);
+  double cosine = cosine_of(first, wide), highest = cosine;
   // Folds with `next` where that is another widening than the last one.
   const auto attempt = [&](Widening next) -> Status {
     if (next.tensors == wide.tensors && next.copied == wide.copied) return {};
     wide = std::move(next);
-    auto wider = quantizer.fold(wide.tensors, wide.copied);
+    auto wider = quantizer.fold(wide.tensors, wide.copied, &first);
     if (!wider) return wider.error();
-    const double before = cosine_of(best.quantization, best.widening);
     cosine = cosine_of(*wider, wide);
-    if (cosine > before) best = {*std::move(wider), wide};
+    if (cosine > highest) best = {*std::move(wider), wide};
+    highest = std::max(highest, cosine);
     return {};
   };
   for (const WorthRung& rung : worth_rungs) {
@@ -40,7 +42,7 @@ Result<FoldedWider> fold_wider(const Quantizer& quantizer, Quantization first,
     const Status tried = attempt(widen_further(candidates, wide, cosine, share));
     if (!tried) return tried.error();
   }
-  return best;
+  return best ? *std::move(best) : FoldedWider{std::move(first), {}};
 }
 
 }  // namespace octavo

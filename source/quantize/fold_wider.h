@@ -14,8 +14,8 @@ struct FoldedWider {
   Quantization quantization;
   Widening widening;  // of it: nothing where `first` was best
 };
-// Folds again along the rungs of widen.h; what is worse than before is dropped. `first`: fold()'s;
-// `candidates`: its, with copies.
+// Folds again along the rungs of widen.h; what is worse than before is dropped. `first`: fold()'s
+// without copies; `candidates`: its, with copies.
 Result<FoldedWider> fold_wider(const Quantizer& quantizer, Quantization first,
                                const WideCandidates& candidates);
 

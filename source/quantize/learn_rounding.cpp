@@ -73,11 +73,12 @@ void descend(std::span<const double> form, std::span<const double> values, doubl
 
 Result<std::vector<std::vector<int16_t>>> learn_rounding(const PassInputs& in,
                                                          const Quantization& q) {
-  return round_by_taps(in, q, [](std::span<const double> form) -> RowRounder {
-    return [form](std::span<const double> values, double unit, std::span<int16_t> row) {
-      descend(form, values, unit, row);
-    };
-  });
+  return round_by_taps(
+      in, q, &Quantization::learned, [](std::span<const double> form) -> RowRounder {
+        return [form](std::span<const double> values, double unit, std::span<int16_t> row) {
+          descend(form, values, unit, row);
+        };
+      });
 }
 
 }  // namespace octavo

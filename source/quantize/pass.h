@@ -7,6 +7,7 @@
 
 namespace octavo {
 
+struct EarlierFold;
 struct TapMoments;
 
 struct PassInputs {
@@ -19,6 +20,9 @@ struct PassInputs {
   double percentile = 99.999;
   bool per_channel_weights = true;
   Sweep sweep{};
+  // Of all pictures' values that a pass keeps from one run over them to the next.
+  uint64_t most_kept_bytes = uint64_t{64} << 20;
+  const EarlierFold* earlier = nullptr;  // earlier_fold.h; null: there is none
   // Collected once for all passes that read them (tap_moments.h); null: each collects its own.
   const std::vector<TapMoments>* taps = nullptr;
 

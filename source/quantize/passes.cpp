@@ -13,6 +13,7 @@
 #include "quantize/lower.h"
 #include "quantize/prepare.h"
 #include "quantize/report.h"
+#include "quantize/round_by_taps.h"
 #include "quantize/round_weights.h"
 #include "quantize/scales.h"
 #include "quantize/step_tables.h"
@@ -213,8 +214,8 @@ Result<Quantization> run_passes(const PassInputs& inputs, std::span<const std::s
       shared.taps = nullptr;
       taps = {};
     } else if (shared.taps == nullptr) {
-      auto collected =
-          collect_tap_moments(inputs, out.tensors, inputs.sweep_for("rounding weights"));
+      auto collected = collect_tap_moments(inputs, out.tensors, steps_to_round(inputs, out),
+                                           inputs.sweep_for("rounding weights"));
       if (!collected) return collected.error();
       taps = *std::move(collected);
       shared.taps = &taps;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 
 #include "base/parallel.h"
@@ -46,25 +48,95 @@ size_t sweep_slots(const Sweep& sweep) {
   return 4 * static_cast<size_t>(std::clamp(sweep.threads, 1, 256));
 }
 
+namespace {
+
+// Pictures that are being worked at or are done, but for those that are merged: no more than there
+// are slots. None waits for the others of a block, since a slot is free as soon as its own is
+// merged.
+class InOrder {
+ public:
+  InOrder(size_t slots, size_t count, const std::function<void(size_t, size_t)>& merge)
+      : merge_(merge), count_(count), done_(slots, false) {}
+
+  size_t slot_of(size_t i) const { return i % done_.size(); }
+
+  // Until the slot of picture `i` is free; false where it never will be.
+  bool wait_for_slot(size_t i) {
+    std::unique_lock lock(mutex_);
+    moved_.wait(lock, [&] { return broken_ || i < merged_ + done_.size(); });
+    return !broken_;
+  }
+
+  // Merges what follows what is merged already, one at a time. told(merged) after a round of slots
+  // and at the end.
+  template <class Told>
+  void done(size_t i, const Told& told) {
+    const std::lock_guard lock(mutex_);
+    done_[slot_of(i)] = true;
+    while (merged_ < count_ && done_[slot_of(merged_)]) {
+      const size_t slot = slot_of(merged_);
+      done_[slot] = false;
+      merge_(merged_++, slot);
+      if (merged_ == count_ || slot + 1 == done_.size()) told(merged_);
+    }
+    moved_.notify_all();
+  }
+
+  void give_up() {
+    const std::lock_guard lock(mutex_);
+    broken_ = true;
+    moved_.notify_all();
+  }
+
+ private:
+  const std::function<void(size_t, size_t)>& merge_;
+  const size_t count_;
+  std::mutex mutex_;  // of all below
+  std::condition_variable moved_;
+  std::vector<bool> done_;  // by slot
+  size_t merged_ = 0;
+  bool broken_ = false;
+};
+
+// Who waits for a slot is woken where work ends in any way but with its picture done.
+class Attempt {
+ public:
+  explicit Attempt(InOrder& pictures) : pictures_(pictures) {}
+  ~Attempt() {
+    if (!succeeded) pictures_.give_up();
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  bool succeeded = false;
+
+ private:
+  InOrder& pictures_;
+};
+
+}  // namespace
+
 Status for_pictures(const Sweep& sweep, size_t count,
                     const std::function<Status(size_t, size_t, size_t)>& work,
                     const std::function<void(size_t, size_t)>& merge) {
-  const size_t slots = sweep_slots(sweep);
-  for (size_t first = 0; first < count; first += slots) {
-    const size_t block = std::min(slots, count - first);
-    const Status done = for_each_index(
-        block, {std::clamp(sweep.threads, 1, 256), sweep.stop, {}},
-        [&](size_t slot, size_t worker) { return work(first + slot, slot, worker); });
-    if (!done && done.error().kind == ErrorKind::interrupted) {
-      return Error{ErrorKind::interrupted, concat("interrupted while ", sweep.what)};
-    }
-    if (!done) return done;
-    for (size_t slot = 0; slot < block; ++slot) {
-      merge(first + slot, slot);
-    }
-    if (sweep.progress) sweep.progress(first + block, count, sweep.what);
+  InOrder pictures(sweep_slots(sweep), count, merge);
+  const auto told = [&](size_t merged) {
+    if (sweep.progress) sweep.progress(merged, count, sweep.what);
+  };
+  const Status done = for_each_index(count, {std::clamp(sweep.threads, 1, 256), sweep.stop, {}},
+                                     [&](size_t i, size_t worker) -> Status {
+                                       if (!pictures.wait_for_slot(i)) return {};
+                                       Attempt attempt(pictures);
+                                       Status outcome = work(i, pictures.slot_of(i), worker);
+                                       if (!outcome) return outcome;
+                                       pictures.done(i, told);
+                                       attempt.succeeded = true;
+                                       return outcome;
+                                     });
+  if (!done && done.error().kind == ErrorKind::interrupted) {
+    return Error{ErrorKind::interrupted, concat("interrupted while ", sweep.what)};
   }
-  return {};
+  return done;
 }
 
 Result<std::vector<std::unique_ptr<FloatSession>>> create_sessions(const Graph& graph,
@@ -114,14 +186,16 @@ Result<std::vector<float>> load_values(const CalibrationFeed& feed, size_t i,
     if (!finite) return rejected(concat("calibration input ", i, " holds NaN or infinity"));
     return values;
   }
-  for (size_t k = 0; k < values.size(); ++k) {
-    const auto mean = static_cast<float>(mapping.mean[k % channels]);
-    const auto deviation = static_cast<float>(mapping.std[k % channels]);
-    float pixel = values[k];
-    if (feed.values) {
-      pixel = std::rint(std::min(std::max(pixel * deviation + mean, 0.0f), 255.0f));
+  const std::vector<float> mean(mapping.mean.begin(), mapping.mean.end());
+  const std::vector<float> deviation(mapping.std.begin(), mapping.std.end());
+  for (size_t first = 0; first + channels <= values.size(); first += channels) {
+    for (size_t c = 0; c < channels; ++c) {
+      float pixel = values[first + c];
+      if (feed.values) {
+        pixel = std::rint(std::min(std::max(pixel * deviation[c] + mean[c], 0.0f), 255.0f));
+      }
+      values[first + c] = (pixel - mean[c]) / deviation[c];
     }
-    values[k] = (pixel - mean) / deviation;
   }
   return values;
 }

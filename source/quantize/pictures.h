@@ -35,8 +35,9 @@ uint64_t activation_bytes(const Graph& graph);
 Sweep bounded_sweep(Sweep sweep, size_t pictures, uint64_t bytes_a_worker);
 
 // work(i, slot, worker) for i = 0 .. count - 1: several at once, each worker (0 ..
-// threads - 1) and each slot (0 .. sweep_slots - 1) used by one at a time. Then merge(i,
-// slot) from one thread in the order of i. The first Error, in that order, ends the sweep.
+// threads - 1) and each slot (0 .. sweep_slots - 1) used by one at a time. merge(i, slot) follows
+// in the order of i, by one thread at a time, while others work on: no picture is more than
+// sweep_slots ahead of what is merged. The first Error, in that order, ends the sweep.
 size_t sweep_slots(const Sweep& sweep);
 Status for_pictures(const Sweep& sweep, size_t count,
                     const std::function<Status(size_t i, size_t slot, size_t worker)>& work,

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <set>
 #include <string_view>
 
 #include "base/stopwatch.h"
 #include "base/text.h"
 #include "quantize/byte_copies.h"
+#include "quantize/earlier_fold.h"
 #include "quantize/passes.h"
 #include "quantize/warnings.h"
 
@@ -103,14 +105,20 @@ PassInputs Quantizer::inputs(const StepNetwork& network, const Calibration& cali
 }
 
 Result<Quantization> Quantizer::fold(std::span<const TensorId> wide,
-                                     std::span<const TensorId> copied) const {
-  if (copied.empty()) {
-    return run_passes(inputs(*network_, *calibration_, wide), options_.disabled, options_.ran);
-  }
+                                     std::span<const TensorId> copied,
+                                     const Quantization* earlier) const {
+  std::optional<EarlierFold> known;
+  if (earlier != nullptr) known.emplace(*network_, *earlier);
+  const auto run = [&](const StepNetwork& network, const Calibration& calibration) {
+    PassInputs in = inputs(network, calibration, wide);
+    in.earlier = known ? &*known : nullptr;
+    return run_passes(in, options_.disabled, options_.ran);
+  };
+  if (copied.empty()) return run(*network_, *calibration_);
   const auto other = with_byte_copies(*network_, {copied.begin(), copied.end()});
   if (!other) return other.error();
   const Calibration calibration = with_byte_copies(*calibration_, *other);
-  auto out = run_passes(inputs(other->network, calibration, wide), options_.disabled, options_.ran);
+  auto out = run(other->network, calibration);
   if (out) out->copied = other->originals;
   return out;
 }

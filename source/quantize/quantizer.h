@@ -31,11 +31,14 @@ class Quantizer {
                                   const CalibrationStore* store = nullptr);
 
   // With 16 bits for `wide`, beside those that the options and the network itself ask for;
-  // convolutions read a copy in bytes of those that are `copied` (byte_copies.h).
+  // convolutions read a copy in bytes of those that are `copied` (byte_copies.h). earlier: another
+  // fold() of this quantizer without copies, or null; it saves time and changes nothing.
   Result<Quantization> fold(std::span<const TensorId> wide = {},
-                            std::span<const TensorId> copied = {}) const;
-  // `folded` is fold()'s, maybe with some that are wide already, without copies. with_copies: as rank_wide_candidates (widen.h). Where few
-  // pictures calibrate, ranges of half of them are judged on the other half.
+                            std::span<const TensorId> copied = {},
+                            const Quantization* earlier = nullptr) const;
+  // `folded` is fold()'s, maybe with some that are wide already, without copies. with_copies: as
+  // rank_wide_candidates (widen.h). Where few pictures calibrate, ranges of half of them are judged
+  // on the other half.
   Result<WideCandidates> wide_candidates(const Quantization& folded,
                                          bool with_copies = false) const;
   // What `plan`, made from this network, stores with 16 bits and fold() would not.

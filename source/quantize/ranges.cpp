@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "quantize/divergence.h"
@@ -12,10 +13,12 @@ namespace {
 
 constexpr double kl_floor = 0.7;  // of a channel's own least-error range
 
-// Calls f(low, width, count, negative) for every bin that is not empty, in magnitudes. The last
-// bin of a side ends at the largest value seen.
+// Calls f(low, width, count, negative) for the bins that are not empty and may reach beyond the
+// range, in magnitudes, from the middle outwards, until it returns false. The last bin of a side
+// ends at the largest value seen.
 template <class Function>
-void for_bins(const TensorStatistics& statistics, int64_t channel, Function f) {
+void for_bins_beyond(const TensorStatistics& statistics, int64_t channel, const ChannelRange& range,
+                     Function f) {
   if (statistics.histograms.empty()) return;  // nothing was counted: the extremes are all
   const auto counts = statistics.histograms.counts(channel);
   const double width = statistics.histograms.bin_width(channel);
@@ -25,12 +28,17 @@ void for_bins(const TensorStatistics& statistics, int64_t channel, Function f) {
   const auto shortened = [&](double low, double end) {
     return std::clamp(end - low, 1e-6 * width, width);
   };
-  for (int i = 0; i < half; ++i) {
+  // With a bin to spare for the quotient's rounding.
+  const auto first_beyond = [&](double end) {
+    return static_cast<int>(std::clamp(end / width - 1, 0.0, static_cast<double>(half)));
+  };
+  const int first_above = first_beyond(range.hi), first_below = first_beyond(-range.lo);
+  for (int i = std::min(first_above, first_below); i < half; ++i) {
     const double low = i * width;
-    const uint32_t above = counts[static_cast<size_t>(half + i)];
-    const uint32_t below = counts[static_cast<size_t>(half - 1 - i)];
-    if (above != 0) f(low, shortened(low, highest), above, false);
-    if (below != 0) f(low, shortened(low, lowest), below, true);
+    const uint32_t above = i < first_above ? 0 : counts[static_cast<size_t>(half + i)];
+    const uint32_t below = i < first_below ? 0 : counts[static_cast<size_t>(half - 1 - i)];
+    if (above != 0 && !f(low, shortened(low, highest), above, false)) return;
+    if (below != 0 && !f(low, shortened(low, lowest), below, true)) return;
   }
 }
 
@@ -39,6 +47,18 @@ double clipped_square(double low, double width, double end) {
   const double from = std::max(low, end) - end, to = low + width - end;
   if (to <= 0) return 0;
   return (to * to * to - from * from * from) / (3 * width);
+}
+
+// Sum of the squares of what lies beyond the range; of no more than makes it larger than `most`.
+double clipped_squares(const TensorStatistics& statistics, int64_t channel,
+                       const ChannelRange& range, double most) {
+  double out = 0;
+  for_bins_beyond(statistics, channel, range,
+                  [&](double low, double width, uint32_t count, bool negative) {
+                    out += count * clipped_square(low, width, negative ? -range.lo : range.hi);
+                    return out <= most;
+                  });
+  return out;
 }
 
 ChannelRange seen_range(const ChannelMoments& moments, int64_t channel) {
@@ -66,24 +86,24 @@ double percentile_end(const TensorStatistics& statistics, int64_t channel, doubl
 ChannelRange least_error_range(const TensorStatistics& statistics, int64_t channel,
                                const ChannelRange& seen, double clip_weight) {
   ChannelRange best = seen;
-  const auto error = [&](const ChannelRange& range) {
-    double clipped = 0;
-    for_bins(statistics, channel, [&](double low, double width, uint32_t count, bool negative) {
-      clipped += count * clipped_square(low, width, negative ? -range.lo : range.hi);
-    });
+  const auto rounding = [&](const ChannelRange& range) {
     const double step = range.width() / 255;
     const auto c = static_cast<size_t>(channel);
-    return clip_weight * clipped +
-           static_cast<double>(statistics.moments.nonzero[c]) * step * step / 12;
+    return static_cast<double>(statistics.moments.nonzero[c]) * step * step / 12;
   };
+  constexpr double all = std::numeric_limits<double>::infinity();
   for (int round = 0; round < 2; ++round) {
-    for (double ChannelRange::*end : {&ChannelRange::hi, &ChannelRange::lo}) {
-      double least = error(best);
+    for (double ChannelRange::* end : {&ChannelRange::hi, &ChannelRange::lo}) {
+      double least = clip_weight * clipped_squares(statistics, channel, best, all) + rounding(best);
       for (int percent = 98; percent >= 30; percent -= 2) {
         ChannelRange tried = best;
         tried.*end = seen.*end * percent / 100;
         if (tried.width() <= 0) break;
-        const double now = error(tried);
+        // A smaller range clips more: beyond twice the least, whatever sums round, none is better.
+        const double most = 2 * least / clip_weight;
+        const double clipped = clipped_squares(statistics, channel, tried, most);
+        if (clipped > most) break;
+        const double now = clip_weight * clipped + rounding(tried);
         if (now < least) {
           least = now;
           best = tried;
@@ -155,10 +175,8 @@ void allow_for_the_unseen(const TensorStatistics& statistics, const RangePolicy&
 double storage_error(const TensorStatistics& statistics, int64_t channel, double scale,
                      int32_t zero_point, StoredLevels levels, double clip_weight) {
   const double hi = (levels.hi - zero_point) * scale, lo = (zero_point - levels.lo) * scale;
-  double clipped = 0;
-  for_bins(statistics, channel, [&](double low, double width, uint32_t count, bool negative) {
-    clipped += count * clipped_square(low, width, negative ? lo : hi);
-  });
+  const double clipped =
+      clipped_squares(statistics, channel, {-lo, hi}, std::numeric_limits<double>::infinity());
   const auto c = static_cast<size_t>(channel);
   const double count = std::max<double>(1.0, static_cast<double>(statistics.moments.count));
   const double rounded = static_cast<double>(statistics.moments.nonzero[c]) * scale * scale / 12;
@@ -204,11 +222,13 @@ double clipped_share(const TensorStatistics& statistics, const std::vector<Chann
   double outside = 0, total = 0;
   for (int64_t c = 0; c < statistics.histograms.channels(); ++c) {
     const ChannelRange& range = ranges[static_cast<size_t>(c)];
-    for_bins(statistics, c, [&](double low, double width, uint32_t count, bool negative) {
-      const double end = negative ? -range.lo : range.hi;
-      total += count;
-      outside += count * std::clamp((low + width - end) / width, 0.0, 1.0);
-    });
+    for_bins_beyond(statistics, c, {},
+                    [&](double low, double width, uint32_t count, bool negative) {
+                      const double end = negative ? -range.lo : range.hi;
+                      total += count;
+                      outside += count * std::clamp((low + width - end) / width, 0.0, 1.0);
+                      return true;
+                    });
   }
   return total == 0 ? 0 : outside / total;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "quantize/earlier_fold.h"
 #include "quantize/identity.h"
 #include "quantize/tap_moments.h"
 
@@ -48,21 +49,31 @@ std::vector<int16_t> round_step(const Graph& graph, const FormedStep& step,
 
 }  // namespace
 
-Result<std::vector<std::vector<int16_t>>> round_by_taps(const PassInputs& in, const Quantization& q,
-                                                        const BlockRounder& rounder) {
+std::vector<bool> steps_to_round(const PassInputs& in, const Quantization& q) {
+  std::vector<bool> out;
+  for (const auto& same : same_convolutions(in, q)) out.push_back(!same);
+  return out;
+}
+
+Result<RoundedWeights> round_by_taps(const PassInputs& in, const Quantization& q,
+                                     RoundedWeights Quantization::* field,
+                                     const BlockRounder& rounder) {
+  const auto same = same_convolutions(in, q);
   const Sweep sweep = in.sweep_for("rounding weights");
   std::vector<TapMoments> own;
   if (in.taps == nullptr) {
-    auto collected = collect_tap_moments(in, q.tensors, sweep);
+    auto collected = collect_tap_moments(in, q.tensors, steps_to_round(in, q), sweep);
     if (!collected) return collected.error();
     own = *std::move(collected);
   }
   const std::vector<TapMoments>& moments = in.taps == nullptr ? own : *in.taps;
   const std::vector<FormedStep>& steps = in.network.formed.steps;
-  std::vector<std::vector<int16_t>> out(steps.size());
+  RoundedWeights out(steps.size());
   const auto work = [&](size_t s, size_t, size_t) -> Status {
     const FormedStep& step = steps[s];
-    if (step.is<form::Convolution>() && !keeps_weights(step) && moments[s].taps != 0) {
+    if (same[s]) {
+      out[s] = (in.earlier->quantization.*field)[*same[s]];
+    } else if (step.is<form::Convolution>() && !keeps_weights(step) && moments[s].taps != 0) {
       out[s] = round_step(in.network.graph, step, moments[s], q.tensors[step.inputs[0]],
                           q.convolution(s), rounder);
     }

@@ -18,10 +18,16 @@ using RowRounder =
 // That of a block of taps by its error form; empty: the block's rows stay as they are.
 using BlockRounder = std::function<RowRounder(std::span<const double> form)>;
 
-// By step: the weights of every convolution, in its units. A row that would no longer fit its
+using RoundedWeights = std::vector<std::vector<int16_t>>;  // by step
+
+// By step: whose weights are not those of inputs.earlier anyway.
+std::vector<bool> steps_to_round(const PassInputs& inputs, const Quantization& q);
+
+// By step: the weights of every convolution, in its units; those of inputs.earlier, in its `field`,
+// where they would be the same. A row that would no longer fit its
 // accumulator stays as it is. Empty where a file's own integers stay, and for other steps.
-Result<std::vector<std::vector<int16_t>>> round_by_taps(const PassInputs& inputs,
-                                                        const Quantization& q,
-                                                        const BlockRounder& rounder);
+Result<RoundedWeights> round_by_taps(const PassInputs& inputs, const Quantization& q,
+                                     RoundedWeights Quantization::* field,
+                                     const BlockRounder& rounder);
 
 }  // namespace octavo

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <map>
 
+#include "base/parallel.h"
 #include "quantize/identity.h"
 
 namespace octavo {
@@ -44,15 +46,23 @@ class Chooser {
         tensors_(graph_.tensors.size()),
         given_(graph_.tensors.size()),
         ranges_(graph_.tensors.size()),
+        candidates_(graph_.tensors.size()),
         models_(formed_.steps.size()) {
     given_[graph_.input] = formed_.input_rounding;
     for (const auto& step : formed_.steps) given_[step.output] = step.rounding;
   }
 
-  std::vector<StoredTensor> run() {
-    for (const TensorId root : flow_.roots) find_ranges(root);
+  // What is known of the roots themselves is worked out first, by all threads.
+  Result<std::vector<StoredTensor>> run() {
+    for (const TensorId root : flow_.roots) fold(root);
+    if (const Status done = by_root([&](TensorId root) { find_ranges(root); }); !done) {
+      return done.error();
+    }
     share_tied_ranges();
     for (const TensorId root : flow_.roots) start(root);
+    if (const Status done = by_root([&](TensorId root) { find_candidates(root); }); !done) {
+      return done.error();
+    }
     for (size_t s = 0; s < formed_.steps.size(); ++s) build_model(formed_.steps[s], models_[s]);
     // The scales of tensors that meet in one convolution (by Concat) depend on each other.
     for (int round = 0; round < 2; ++round) {
@@ -73,18 +83,28 @@ class Chooser {
                          : flow_.period[root];
   }
 
+  Status by_root(const std::function<void(TensorId root)>& work) const {
+    const Sweep& sweep = inputs_.sweep;
+    return for_each_index(flow_.roots.size(), {sweep.threads, sweep.stop, {}},
+                          [&](size_t i, size_t) -> Status {
+                            work(flow_.roots[i]);
+                            return {};
+                          });
+  }
+
   // What is known of the channels that share a scale, together: of a row's element alone a picture
   // shows one value.
-  const TensorStatistics& statistics(TensorId root) {
+  void fold(TensorId root) {
     const TensorStatistics& each = calibration_.stored[root];
     const int64_t channels = each.moments.channels();
-    if (channels == 0 || period(root) == channels) return each;
-    TensorStatistics& out = folded_[root];
-    if (out.moments.channels() == 0) {
-      out = {each.moments.folded(period(root)), each.histograms.folded(period(root)), each.whole,
-             each.pictures};
-    }
-    return out;
+    if (channels == 0 || period(root) == channels) return;
+    folded_[root] = {each.moments.folded(period(root)), each.histograms.folded(period(root)),
+                     each.whole, each.pictures};
+  }
+
+  const TensorStatistics& statistics(TensorId root) const {
+    const auto folded = folded_.find(root);
+    return folded == folded_.end() ? calibration_.stored[root] : folded->second;
   }
 
   template <class Entry>
@@ -208,7 +228,7 @@ class Chooser {
     model.output_variance = std::max(variance, 1e-30);
   }
 
-  Candidate candidate(TensorId root, double power, double size) {
+  Candidate candidate(TensorId root, double power, double size) const {
     const auto& ranges = ranges_[root];
     const StoredTensor& tensor = tensors_[root];
     const TensorStatistics& known = statistics(root);
@@ -279,24 +299,33 @@ class Chooser {
     return sum;
   }
 
-  void improve(TensorId root) {
+  // The first is a scale a channel.
+  void find_candidates(TensorId root) {
     if (fixed(root) || uniform(root) || flow_.readers[root].empty()) return;
-    Candidate best = candidate(root, 1.0, 1.0);
-    double least = cost(root, best);
+    std::vector<Candidate>& out = candidates_[root];
+    out.push_back(candidate(root, 1.0, 1.0));
     for (const double power : powers) {
       if (power == 1.0) continue;
       for (const double size : sizes) {
         if (tensors_[root].type == ElementType::i16 && size < 1) continue;
-        Candidate tried = candidate(root, power, size);
-        const double now = cost(root, tried);
-        if (now < least) {
-          least = now;
-          best = std::move(tried);
-        }
+        out.push_back(candidate(root, power, size));
       }
     }
-    tensors_[root].scale = best.scale;
-    tensors_[root].zero_point = best.zero_point;
+  }
+
+  void improve(TensorId root) {
+    const std::vector<Candidate>& candidates = candidates_[root];
+    if (candidates.empty()) return;
+    const Candidate* best = nullptr;
+    double least = 0;
+    for (const Candidate& tried : candidates) {
+      const double now = cost(root, tried);
+      if (best != nullptr && !(now < least)) continue;
+      least = now;
+      best = &tried;
+    }
+    tensors_[root].scale = best->scale;
+    tensors_[root].zero_point = best->zero_point;
   }
 
   const PassInputs& inputs_;
@@ -305,10 +334,11 @@ class Chooser {
   const ChannelFlow& flow_;
   const Calibration& calibration_;
   std::vector<StoredTensor> tensors_;
-  std::vector<std::optional<Grid>> given_;         // by tensor
-  std::vector<std::vector<ChannelRange>> ranges_;  // by root
-  std::map<TensorId, TensorStatistics> folded_;    // of roots whose channels share scales
-  std::vector<ConvolutionModel> models_;           // by step
+  std::vector<std::optional<Grid>> given_;          // by tensor
+  std::vector<std::vector<ChannelRange>> ranges_;   // by root
+  std::vector<std::vector<Candidate>> candidates_;  // by root
+  std::map<TensorId, TensorStatistics> folded_;     // of roots whose channels share scales
+  std::vector<ConvolutionModel> models_;            // by step
 };
 
 }  // namespace
@@ -342,7 +372,7 @@ Affine affine_for(const ChannelRange& range, double width, ElementType type) {
   return {scale, static_cast<int32_t>(std::clamp(std::rint(zero), 0.0, most))};
 }
 
-std::vector<StoredTensor> choose_scales(const PassInputs& inputs, const Quantization&) {
+Result<std::vector<StoredTensor>> choose_scales(const PassInputs& inputs, const Quantization&) {
   return Chooser(inputs).run();
 }
 

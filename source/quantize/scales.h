@@ -15,7 +15,7 @@
 
 namespace octavo {
 
-std::vector<StoredTensor> choose_scales(const PassInputs& inputs, const Quantization&);
+Result<std::vector<StoredTensor>> choose_scales(const PassInputs& inputs, const Quantization&);
 
 // Gives tensors that steps only move the scales of the channels they come from.
 void carry_scales(const FormedSteps& formed, const ChannelFlow& flow,

@@ -31,6 +31,25 @@ void put_constant(Graph& graph, Node& node, size_t input, Shape shape, std::vect
   }
 }
 
+// What a convolution adds to products of what the simulation feeds, which has the zero point taken
+// off, in real values.
+std::vector<float> real_biases(const StoredConvolution& conv,
+                               const std::vector<int32_t>& zero_point, size_t group_channels) {
+  const auto bias = stored_bias(conv);
+  const size_t taps = conv.integers->taps();
+  std::vector<float> out(bias.size());
+  for (size_t o = 0; o < bias.size(); ++o) {
+    const size_t first = o / static_cast<size_t>(conv.integers->outputs_per_group) * group_channels;
+    auto sum = static_cast<double>(bias[o]);
+    for (size_t k = 0; k < taps; ++k) {
+      const double w = conv.weights[o * taps + k];
+      sum += w * zero_point[first + k % group_channels];
+    }
+    out[o] = static_cast<float>(sum * conv.unit(o) + conv.centre);
+  }
+  return out;
+}
+
 // input_scale: the real value of one unit of what the simulation feeds, a channel each.
 void put_integer_weights(Graph& graph, const FormedStep& step, const StoredConvolution& conv,
                          const std::vector<double>& input_scale,
@@ -38,27 +57,47 @@ void put_integer_weights(Graph& graph, const FormedStep& step, const StoredConvo
   Node& node = graph.nodes[step.node];
   const Shape shape = graph.tensors[node.inputs[1]].shape;
   const auto group_channels = static_cast<size_t>(shape[3]);
-  const auto bias = stored_bias(conv);
   const size_t taps = conv.integers->taps();
-  std::vector<float> weights(conv.weights.size()), real_bias(bias.size());
-  for (size_t o = 0; o < bias.size(); ++o) {
+  std::vector<float> weights(conv.weights.size());
+  for (size_t o = 0; o < conv.outputs(); ++o) {
     const double unit = conv.unit(o);
     const size_t first = o / static_cast<size_t>(conv.integers->outputs_per_group) * group_channels;
-    auto sum = static_cast<double>(bias[o]);
     for (size_t k = 0; k < taps; ++k) {
       const size_t c = first + k % group_channels;
       const double w = conv.weights[o * taps + k];
       weights[o * taps + k] = static_cast<float>(w * unit / input_scale[c]);
-      sum += w * zero_point[c];
     }
     if (const auto& identity = conv.integers->identity; !identity.empty()) {
       const auto own = static_cast<size_t>(own_tap(graph, step, static_cast<int64_t>(o)));
       weights[o * taps + own] += static_cast<float>(identity[o]);
     }
-    real_bias[o] = static_cast<float>(sum * unit + conv.centre);
   }
   put_constant(graph, node, 1, shape, std::move(weights));
-  put_constant(graph, node, 2, {shape[0]}, std::move(real_bias));
+  put_constant(graph, node, 2, {shape[0]}, real_biases(conv, zero_point, group_channels));
+}
+
+// Whoever observes it sees no tensor that is_given(): these have been rounded.
+template <class IsGiven>
+Status run_rounded(const Simulation& simulation, FloatSession& session,
+                   std::span<const float> values, std::span<float> output, const Probe& before,
+                   const Probe& after, const IsGiven& is_given) {
+  std::vector<std::vector<float>> arguments(simulation.roundings.size());
+  const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
+    if (t >= arguments.size()) return;
+    if (!is_given(t)) {
+      if (const ActivationTable* table = simulation.table_at[t]) {
+        const auto& argument = arguments[simulation.argument_of[t]];
+        for (size_t i = 0; i < seen.size() && i < argument.size(); ++i)
+          seen[i] = (*table)(argument[i]);
+      }
+      if (before) before(t, seen);
+      simulation.roundings[t].apply(seen);
+      if (after) after(t, seen);
+      keep_from_zero(simulation.least_divisor[t], seen);
+    }
+    if (simulation.is_argument[t] != 0) arguments[t].assign(seen.begin(), seen.end());
+  };
+  return session.run(values, output, &observer);
 }
 
 }  // namespace
@@ -138,28 +177,40 @@ Simulation make_simulation(const StepNetwork& network, const Quantization& q) {
   return out;
 }
 
-Status simulate(const Simulation& simulation, FloatSession& session, std::vector<float> values,
-                std::span<float> logits, const Probe& before, const Probe& after) {
+void renew_bias(const StepNetwork& network, const Quantization& q, size_t s,
+                Simulation& simulation) {
+  const FormedStep& step = network.formed.steps[s];
+  const Node& node = simulation.graph.nodes[step.node];
+  const auto group_channels =
+      static_cast<size_t>(simulation.graph.tensors[node.inputs[1]].shape[3]);
+  simulation.graph.tensors[node.inputs[2]].values = std::make_shared<const std::vector<float>>(
+      real_biases(q.convolution(s), q.tensors[step.inputs[0]].zero_point, group_channels));
+}
+
+void enter(const Simulation& simulation, std::span<float> values) {
   const size_t channels = simulation.picture_zero.size();
   for (size_t k = 0; channels != 0 && k < values.size(); ++k) {
     const size_t c = k % channels;
     const double pixel = values[k] * simulation.mapping.std[c] + simulation.mapping.mean[c];
     values[k] = static_cast<float>(std::rint(pixel)) - simulation.picture_zero[c];
   }
-  std::vector<std::vector<float>> arguments(simulation.graph.tensors.size());
-  const FloatSession::Observer observer = [&](TensorId t, std::span<float> seen) {
-    if (const ActivationTable* table = simulation.table_at[t]) {
-      const auto& argument = arguments[simulation.argument_of[t]];
-      for (size_t i = 0; i < seen.size() && i < argument.size(); ++i)
-        seen[i] = (*table)(argument[i]);
-    }
-    if (before) before(t, seen);
-    simulation.roundings[t].apply(seen);
-    if (after) after(t, seen);
-    keep_from_zero(simulation.least_divisor[t], seen);
-    if (simulation.is_argument[t] != 0) arguments[t].assign(seen.begin(), seen.end());
-  };
-  return session.run(values, logits, &observer);
+  simulation.roundings[simulation.graph.input].apply(values);
+  keep_from_zero(simulation.least_divisor[simulation.graph.input], values);
+}
+
+Status simulate(const Simulation& simulation, FloatSession& session, std::vector<float> values,
+                std::span<float> logits, const Probe& before, const Probe& after) {
+  enter(simulation, values);
+  return run_rounded(simulation, session, values, logits, before, after,
+                     [&](TensorId t) { return t == simulation.graph.input; });
+}
+
+Status simulate_part(const Simulation& simulation, const GraphPart& part, FloatSession& session,
+                     std::span<const float> given, std::span<float> kept, const Probe& before,
+                     const Probe& after) {
+  return run_rounded(simulation, session, given, kept, before, after, [&](TensorId t) {
+    return std::binary_search(part.given.begin(), part.given.end(), t);
+  });
 }
 
 }  // namespace octavo

@@ -71,6 +71,16 @@ struct ChannelMoments {
   double variance(int64_t channel) const;
 };
 
+// Their means alone, at a fraction of the time. Sums are those of ChannelMoments.
+struct ChannelMeans {
+  std::vector<double> sum;
+  uint64_t count = 0;  // values a channel
+
+  static ChannelMeans of(std::span<const float> values, int64_t channels);
+  void merge(const ChannelMeans& next);  // call in the order of the pictures
+  double mean(int64_t channel) const;
+};
+
 struct TensorStatistics {
   ChannelMoments moments;
   ChannelHistograms histograms;  // a channel

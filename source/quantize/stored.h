@@ -19,6 +19,8 @@ struct StoredTensor {
   StoredLevels levels;
   std::vector<double> scale;
   std::vector<int32_t> zero_point;
+
+  bool operator==(const StoredTensor&) const = default;
 };
 
 // The largest magnitude of a stored value that counts in the proof of a convolution's sums: those
@@ -45,6 +47,7 @@ struct IntegerConvolution {
 
   size_t outputs() const { return weights.unit.size(); }
   size_t taps() const { return offsets[0].size(); }
+  bool operator==(const IntegerConvolution&) const = default;
 };
 
 // The same with what later passes found of it: a view.

@@ -36,12 +36,13 @@ struct TapMoments {
 // [size, size]; empty where nothing varies.
 std::vector<double> error_form(const TapMoments& moments, int64_t group, int64_t b);
 
-// By step, empty for other kinds. Windows of the float network's values, rounded as
-// `tensors` says, evenly spread over the pictures of
+// By step, empty where it is not `wanted` and for other kinds than convolutions. Windows of the
+// float network's values, rounded as `tensors` says, evenly spread over the pictures of
 // calibration.repair and their pixels, but for pictures far
 // beyond the others in what a step reads or gives.
 Result<std::vector<TapMoments>> collect_tap_moments(const PassInputs& inputs,
                                                     const std::vector<StoredTensor>& tensors,
+                                                    const std::vector<bool>& wanted,
                                                     const Sweep& sweep);
 
 }  // namespace octavo

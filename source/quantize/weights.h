@@ -24,6 +24,8 @@ struct ScaledWeights {
 struct IntegerWeights {
   std::vector<int16_t> values;  // [outputs, taps], -127..127 but for integers of a quantized file
   std::vector<double> unit;     // [outputs]: real value of one unit of the accumulator
+
+  bool operator==(const IntegerWeights&) const = default;
 };
 
 // Each row's scale is the one with the least expected squared error of the output

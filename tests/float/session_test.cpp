@@ -8,6 +8,7 @@
 
 #include "float/engine.h"
 #include "float/reference.h"
+#include "graph/part.h"
 
 namespace octavo::test {
 namespace {
@@ -80,6 +81,50 @@ TEST(FloatSession, ReusedBuffersNeverMix) {
     ++ran;
   }
   EXPECT_GT(ran, 100);
+}
+
+// One part after the other, each from where the one before it kept, wherever they end.
+TEST(FloatSession, PartsGiveWhatTheWholeGives) {
+  constexpr uint32_t seed = 32;
+  std::mt19937 random(seed);
+  int ran = 0;
+  for (int round = 0; round < 50; ++round) {
+    const Graph graph = random_graph(random);
+    if (!verify(graph)) continue;
+    std::vector<float> input = random_values(96, random, -100, 100);
+    for (float& value : input) value = std::rint(value);
+    SCOPED_TRACE(testing::Message() << "round " << round << ", seed " << seed);
+    const std::vector<Array> expected = evaluate_slowly(graph, input);
+    std::vector<float> row = input;
+    for (size_t first = 0; first < graph.nodes.size();) {
+      const size_t left = graph.nodes.size() - first;
+      const size_t kept = first + std::uniform_int_distribution<size_t>(1, left)(random);
+      const size_t end = std::min(graph.nodes.size(), kept + 3);
+      const GraphPart part = part_of(graph, first, kept, end);
+      const Status good = verify(part.graph);
+      ASSERT_TRUE(good) << good.error().message;
+      EXPECT_EQ(part.given, live_at(graph, first));
+      std::vector<bool> seen(part.graph.tensors.size(), false);
+      const FloatSession::Observer observer = [&](TensorId tensor, std::span<float> values) {
+        seen[tensor] = true;
+        if (tensor >= graph.tensors.size()) return;
+        for (size_t i = 0; i < values.size(); ++i) {
+          ASSERT_EQ(static_cast<double>(values[i]), expected[tensor].values[i]);
+        }
+      };
+      auto session = create_float_session(part.graph);
+      ASSERT_TRUE(session) << session.error().message;
+      std::vector<float> next(static_cast<size_t>(values_of(graph, live_at(graph, kept))));
+      ASSERT_TRUE((*session)->run(row, next, &observer));
+      for (size_t i = first; i < end; ++i) EXPECT_TRUE(seen[graph.nodes[i].output]) << "node " << i;
+      row = std::move(next);
+      first = kept;
+    }
+    ASSERT_EQ(live_at(graph, graph.nodes.size()), std::vector<TensorId>{graph.output});
+    EXPECT_TRUE(std::equal(row.begin(), row.end(), expected[graph.output].values.begin()));
+    ++ran;
+  }
+  EXPECT_GT(ran, 30);
 }
 
 // x -> relu -> a; reshape of a -> b; a + b's values: a change of `b` must not reach `a`.

@@ -160,6 +160,40 @@ TEST(ByteCopies, AdditionsReadWordsAndConvolutionsBytes) {
   EXPECT_EQ(found.copied, streams);
 }
 
+// A convolution that reads and holds what it did is not rounded again, and comes out the same.
+TEST(ByteCopies, AnEarlierFoldSavesTimeAndChangesNothing) {
+  const Graph graph = residual(5);
+  const Preprocess how = small_preprocess();
+  const CalibrationFeed feed = pictures(40);
+  const auto quantizer = Quantizer::create(graph, &how, feed, {});
+  ASSERT_TRUE(quantizer) << quantizer.error().message;
+  const std::vector<TensorId> wide{named(graph, "stem.relu"), named(graph, "a.relu")};
+  const std::vector<TensorId> copied{named(graph, "stem.relu")};
+  const auto bytes = quantizer->fold();
+  const auto anew = quantizer->fold(wide, copied);
+  ASSERT_TRUE(bytes && anew);
+  const auto words = quantizer->fold(wide, copied, &*bytes);
+  ASSERT_TRUE(words) << words.error().message;
+  EXPECT_EQ(words->compensated, anew->compensated);
+  EXPECT_EQ(words->learned, anew->learned);
+  EXPECT_EQ(words->bias_shifts, anew->bias_shifts);
+  EXPECT_EQ(words->shifts_in_order, anew->shifts_in_order);
+  // What it takes from there shows by a mark.
+  Quantization marked = *bytes;
+  for (auto& weights : marked.learned) {
+    if (!weights.empty()) weights[0] = 126;
+  }
+  const auto by_marks = quantizer->fold(wide, copied, &marked);
+  ASSERT_TRUE(by_marks) << by_marks.error().message;
+  size_t taken = 0, made = 0;
+  for (size_t s = 0; s < anew->learned.size(); ++s) {
+    if (anew->learned[s].empty()) continue;
+    (by_marks->learned[s] == anew->learned[s] ? made : taken) += 1;
+  }
+  EXPECT_GT(taken, 0u);
+  EXPECT_GT(made, 0u) << "of words";
+}
+
 TEST(ByteCopies, AreKeptWithTheQuantization) {
   const auto plain = Calibrated::make(residual(6), pictures(12));
   const Preprocess how = small_preprocess();

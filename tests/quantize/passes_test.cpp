@@ -160,7 +160,9 @@ TEST(Passes, CompensationBringsTheLogitsNearer) {
 TEST(Passes, LearnedRoundingCostsNoRowMoreThanCompensation) {
   const auto made = Calibrated::make(every_step(29), pictures(60));
   const Quantization q = up_to(made, "learned-rounding");
-  const auto moments = collect_tap_moments(made.inputs(), q.tensors, made.inputs().sweep);
+  const auto moments =
+      collect_tap_moments(made.inputs(), q.tensors,
+                          std::vector<bool>(made.formed().steps.size(), true), made.inputs().sweep);
   ASSERT_TRUE(moments);
   // Moments that the passes share are those that each collects for itself.
   const auto together = run_passes(made.inputs(), {}, {});
@@ -267,6 +269,61 @@ TEST(Passes, CorrectionInOrderTakesBackWhatEarlierStepsShift) {
   EXPECT_GT(kept, 2u);
   q.shifts_in_order = *shifts;
   EXPECT_LT(logit_error(made, q).square_of_mean, before / 2);
+}
+
+// Measured in the whole simulated network, from the picture on, for each group anew.
+std::vector<std::vector<double>> corrected_by_whole_runs(const Calibrated& made, Quantization q) {
+  const PassInputs in = made.inputs();
+  const auto means = [&] {
+    const Simulation simulation = make_simulation(made.network, q);
+    auto session = create_float_session(simulation.graph);
+    std::vector<ChannelMoments> out(made.network.graph.tensors.size());
+    for (const size_t i : made.calibration.repair) {
+      const auto values = load_values(made.feed, i, made.network.mapping, side * side * 3);
+      std::vector<float> logits(10);
+      const Probe add = [&](TensorId t, std::span<float> seen) {
+        out[t].merge(ChannelMoments::of(seen, channel_count(made.network.graph.tensors[t])));
+      };
+      EXPECT_TRUE(simulate(simulation, **session, *values, logits, add, {}));
+    }
+    return out;
+  };
+  std::vector<size_t> corrected;
+  for (size_t s = 0; s < q.bias_shifts.size(); ++s) {
+    const TensorId t = made.formed().steps[s].accumulated;
+    if (q.bias_shifts[s].empty()) continue;
+    if (made.calibration.accumulated[t].count >= least_corrected_values) corrected.push_back(s);
+  }
+  EXPECT_GT(corrected.size(), least_corrected_together) << "one group tells nothing of the next";
+  for (size_t first = 0; first < corrected.size(); first += least_corrected_together) {
+    const auto seen = means();
+    const size_t end = std::min(first + least_corrected_together, corrected.size());
+    for (size_t i = first; i < end; ++i) {
+      const size_t s = corrected[i];
+      const TensorId t = made.formed().steps[s].accumulated;
+      for (size_t o = 0; o < q.bias_shifts[s].size(); ++o) {
+        const auto c = static_cast<int64_t>(o);
+        q.bias_shifts[s][o] += correction_damping(least_corrected_together) *
+                               (made.calibration.accumulated[t].mean(c) - seen[t].mean(c));
+      }
+    }
+  }
+  return q.bias_shifts;
+}
+
+// However little is kept of the pictures between two groups: nothing, some of their maps, or all.
+TEST(Passes, CorrectionInOrderGoesOnFromWhereItWas) {
+  const auto made = Calibrated::make(every_step(10), pictures(64));
+  Quantization q = up_to(made, "bias-correction");
+  for (double& shift : q.bias_shifts[step_of(made, "expand")]) shift += 0.2;
+  const auto expected = corrected_by_whole_runs(made, q);
+  for (const uint64_t bytes : {uint64_t{0}, uint64_t{64 * 4 * side * side * 8}, UINT64_MAX}) {
+    PassInputs inputs = made.inputs();
+    inputs.most_kept_bytes = bytes;
+    const auto shifts = correct_in_order(inputs, q);
+    ASSERT_TRUE(shifts) << shifts.error().message;
+    EXPECT_EQ(*shifts, expected) << bytes << " bytes";
+  }
 }
 
 TEST(Passes, TheReportIsTheCosineOfTheLogits) {

@@ -50,6 +50,49 @@ TEST(ChannelHistograms, DoNotDependOnOrderOrOnHowTheWorkWasShared) {
   EXPECT_TRUE(std::ranges::equal(once.counts(0), first.counts(0))) << "seed " << seed;
 }
 
+// Channels are counted several at a time: by sixteens, fours and what is left.
+TEST(ChannelHistograms, CountEachChannelForItself) {
+  const uint64_t seed = 12;
+  std::mt19937_64 random(seed);
+  std::normal_distribution<float> normal;
+  constexpr size_t channels = 39, pixels = 50;
+  std::vector<float> values(pixels * channels), largest(channels, 0.0f);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t c = i % channels;
+    values[i] = std::max(-1.0f, normal(random)) * std::ldexp(1.0f, static_cast<int>(c) - 20);
+    largest[c] = std::max(largest[c], std::fabs(values[i]));
+  }
+  ChannelHistograms all(channels, half);
+  all.add(values, largest);
+  for (size_t c = 0; c < channels; ++c) {
+    const auto channel = static_cast<int64_t>(c);
+    std::vector<uint32_t> expected(2 * half, 0);
+    for (size_t p = 0; p < pixels; ++p) {
+      const double value = values[p * channels + c],
+                   bins = std::fabs(value) / all.bin_width(channel);
+      const auto bin = static_cast<size_t>(bins);  // [i, i + 1) above zero, (-(i + 1), -i] below
+      ++expected[value < 0 ? half - 1 - bin : half + bin];
+    }
+    EXPECT_TRUE(std::ranges::equal(all.counts(channel), expected)) << c << ", seed " << seed;
+  }
+}
+
+TEST(ChannelMeans, AreThoseOfTheMoments) {
+  const uint64_t seed = 13;
+  std::mt19937_64 random(seed);
+  std::normal_distribution<float> normal;
+  ChannelMeans means;
+  ChannelMoments moments;
+  for (int picture = 0; picture < 3; ++picture) {
+    std::vector<float> values(11 * 7);
+    for (float& value : values) value = normal(random);
+    means.merge(ChannelMeans::of(values, 7));
+    moments.merge(ChannelMoments::of(values, 7));
+  }
+  EXPECT_EQ(means.count, 33u);
+  for (int64_t c = 0; c < 7; ++c) EXPECT_EQ(means.mean(c), moments.mean(c)) << "seed " << seed;
+}
+
 TEST(ChannelMoments, ByHand) {
   const std::vector<float> values{1, 0, 3, -2};  // two pixels of two channels
   const auto moments = ChannelMoments::of(values, 2);
