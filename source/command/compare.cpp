@@ -14,6 +14,7 @@
 #include "command/print.h"
 #include "pipeline/build.h"
 #include "pipeline/method_words.h"
+#include "quantize/passes.h"
 
 namespace octavo::command {
 
@@ -242,10 +243,12 @@ Status check_advice(const Options& options) {
 }
 
 Result<std::optional<Advice>> ask_for_advice(const Options& options, const ModelOptions& flags,
+                                             const std::vector<std::string>& disabled,
                                              const Plan& plan, const std::vector<Sample>& samples) {
   if (options.calibration.empty()) return std::optional<Advice>{};
   auto build = as_built(options, flags, plan);
   if (!build) return build.error();
+  build->quantize.disabled = disabled;
   Progress progress(options.output);
   build->quantize.progress = [&progress](size_t done, size_t total, const char* what) {
     progress.show(done, total, what);
@@ -260,6 +263,10 @@ int run(const Options& options) {
   if (const Status possible = check_advice(options); !possible) return fail(possible.error());
   auto model_options = options.flags.parse();
   if (!model_options) return fail(model_options.error());
+  CompareOptions compare_options;
+  compare_options.disabled = take_for_quantizer(model_options->disabled_rewrites);
+  if (const Status possible = check_disabled(compare_options.disabled); !possible)
+    return fail(possible.error());
   auto model = open_model(options.model, *model_options);
   if (!model) return fail(model.error());
   ModelOptions plan_options = *model_options;
@@ -271,7 +278,6 @@ int run(const Options& options) {
   data.labels_needed = false;
   auto samples = open_dataset(options.data, data);
   if (!samples) return fail(samples.error());
-  CompareOptions compare_options;
   compare_options.threads = options.flags.thread_count();
   compare_options.effects = options.flips;
   compare_options.stop = &interrupted;
@@ -286,7 +292,8 @@ int run(const Options& options) {
   if (!comparison) return fail(comparison.error());
   for (const std::string& text : comparison->unreadable)
     warning(options.output, "left out: " + text);
-  const auto advice = ask_for_advice(options, *model_options, plan->program()->plan(), *samples);
+  const auto advice = ask_for_advice(options, *model_options, compare_options.disabled,
+                                     plan->program()->plan(), *samples);
   if (!advice) return fail(advice.error());
   size_t unreadable = comparison->unreadable.size(), all = samples->size();
   if (*advice) {
@@ -341,6 +348,12 @@ void add_compare(CLI::App& program, Action& action) {
       ->with_default();
   o->flags.add(*command);
   o->flags.add_output_name(*command);
+  command->remove_option("--disable");
+  command
+      ->add_option("--disable", o->flags.disable,
+                   "rewrites of the graph and passes of the quantizer that the plan was built "
+                   "without, by name")
+      ->value("NAME");
   add_output_flags(*command, o->output);
   command->callback([o, &action] { action = [o] { return run(*o); }; });
 }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "base/parallel.h"
 #include "base/text.h"
@@ -40,11 +42,18 @@ bool rounds(const Plan& plan, const Step& step) {
   return !moves && plan.tensors[step.output].type != ElementType::f32;
 }
 
-// Whether the quantizer put the step there to store another's output once more, in its own way: the
-// float network does not have it.
-bool is_copy_of_input(const Plan& plan, const Step& step) {
+bool ends_step_name(std::string_view name, std::string_view end,
+                    const std::set<std::string>& steps) {
+  return name.ends_with(end) &&
+         steps.contains(std::string(name.substr(0, name.size() - end.size())));
+}
+
+// Whether the quantizer put the step there to store another's output once more, in its own way, or
+// with what a convolution's bias could not hold: the float network does not have it.
+bool is_copy_of_input(const Plan& plan, const Step& step, const std::set<std::string>& steps) {
   return std::holds_alternative<RescaleStep>(step.op) && step.inputs.size() == 1 &&
-         step.name.starts_with(plan.tensors[step.inputs[0]].name + ".");
+         (step.name.starts_with(plan.tensors[step.inputs[0]].name + ".") ||
+          ends_step_name(step.name, ".residual", steps));
 }
 
 Error other_file(std::string_view what, std::string_view name) {
@@ -52,9 +61,12 @@ Error other_file(std::string_view what, std::string_view name) {
                          ": was the plan built from this file, with the same --disable?"));
 }
 
-// For each step the tensor of the float graph that it makes. The graph is one that was prepared for
-// steps: constants that are stored like activations are written out there, under their own names.
-Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) {
+// By step the tensor of the float graph that it makes; none of what the quantizer made of a bias.
+using Matches = std::vector<std::optional<TensorId>>;
+
+// The graph is one that was prepared for steps: constants that are stored like activations are
+// written out there, under their own names.
+Result<Matches> match_steps(const Graph& graph, const Plan& plan) {
   std::map<std::string, TensorId> by_name;
   for (const Node& node : graph.nodes) by_name[node.name] = node.output;
   std::map<std::pair<std::string, int64_t>, TensorId> constants;  // by size too: as it was given
@@ -63,20 +75,24 @@ Result<std::vector<TensorId>> match_steps(const Graph& graph, const Plan& plan) 
     if (tensor.is_constant())
       constants[{tensor.name, element_count(tensor.shape)}] = static_cast<TensorId>(t);
   }
+  std::set<std::string> steps;
+  for (const Step& step : plan.steps) steps.insert(step.name);
   std::map<uint32_t, TensorId> made;  // by tensor of the plan
-  std::vector<TensorId> out;
+  Matches out;
   for (const Step& step : plan.steps) {
     const PlanTensor& tensor = plan.tensors[step.output];
     const int64_t size =
         int64_t{1} * tensor.shape[0] * tensor.shape[1] * tensor.shape[2] * tensor.shape[3];
     if (std::holds_alternative<ConstantStep>(step.op)) {
       const auto found = constants.find({step.name, size});
-      if (found == constants.end()) return other_file("has no constant ", step.name);
-      out.push_back(found->second);
+      const bool of_bias = ends_step_name(step.name, ".bias_rest", steps);
+      if (found == constants.end() && !of_bias) return other_file("has no constant ", step.name);
+      out.push_back(found == constants.end() ? std::nullopt : std::optional(found->second));
       continue;
     }
     const auto found = by_name.find(step.name);
-    if (found == by_name.end() && is_copy_of_input(plan, step) && made.contains(step.inputs[0])) {
+    if (found == by_name.end() && is_copy_of_input(plan, step, steps) &&
+        made.contains(step.inputs[0])) {
       out.push_back(made[step.inputs[0]]);
       continue;
     }
@@ -93,15 +109,15 @@ class Worker {
  public:
   // `graph`: float_model's, prepared for steps.
   static Result<Worker> create(const Model& float_model, const Graph& graph, const Model& plan,
-                               const std::vector<TensorId>& tensors,
-                               const CompareOptions& options) {
+                               const Matches& tensors, const CompareOptions& options) {
     auto session = Session::create(plan.program(), 1);
     if (!session) return session.error();
     auto floats = create_float_session(graph);
     if (!floats) return floats.error();
     Worker out(float_model, plan, tensors, options, std::move(*session), std::move(*floats));
     for (size_t s = 0; s < tensors.size(); ++s) {
-      const Tensor& tensor = graph.tensors[tensors[s]];
+      if (!tensors[s]) continue;
+      const Tensor& tensor = graph.tensors[*tensors[s]];
       if (tensor.is_constant()) out.kept_[s] = *tensor.values;
     }
     return out;
@@ -127,7 +143,7 @@ class Worker {
   }
 
  private:
-  Worker(const Model& float_model, const Model& plan, const std::vector<TensorId>& tensors,
+  Worker(const Model& float_model, const Model& plan, const Matches& tensors,
          const CompareOptions& options, std::unique_ptr<Session> session,
          std::unique_ptr<FloatSession> floats)
       : float_model_(&float_model),
@@ -154,7 +170,8 @@ class Worker {
     const Plan& plan = plan_->program()->plan();
     out.steps.resize(tensors_->size());
     const Session::Observer observe = [&](size_t s, std::span<const std::byte> stored) {
-      out.steps[s] = StepError(plan.tensors[plan.steps[s].output], stored, kept_[s]);
+      const PlanTensor& tensor = plan.tensors[plan.steps[s].output];
+      if ((*tensors_)[s]) out.steps[s] = StepError(tensor, stored, kept_[s]);
     };
     std::vector<std::byte> bytes(input.pixels.size());
     std::memcpy(bytes.data(), input.pixels.data(), bytes.size());
@@ -209,7 +226,7 @@ class Worker {
 
   const Model* float_model_;
   const Model* plan_;
-  const std::vector<TensorId>* tensors_;
+  const Matches* tensors_;
   const CompareOptions* options_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<FloatSession> floats_;
@@ -304,7 +321,7 @@ Result<Comparison> compare_layers(const Model& float_model, const Model& plan,
   if (!float_model.is_float() || plan.is_float()) {
     return usage_error("compare takes a float model (.onnx) first and a plan (.octavo) second");
   }
-  const auto graph = prepare_for_steps(float_model.graph());
+  const auto graph = prepare_for_steps(float_model.graph(), options.disabled);
   if (!graph) return graph.error();
   auto tensors = match_steps(*graph, plan.program()->plan());
   if (!tensors) return tensors.error();

@@ -49,6 +49,7 @@ struct Comparison {
 
 struct CompareOptions : EvaluateOptions {
   bool effects = true;  // a run of the float network for each step that rounds, and picture
+  std::vector<std::string> disabled;  // rewrites for steps that the plan was built without
 };
 
 // `plan` must have been built from `float_model`'s file: steps are found by name, and a

@@ -336,6 +336,9 @@ class Former {
     return std::all_of(offset.begin(), offset.end(), is_zero) ? factor : std::vector<double>{};
   }
 
+  // So that multipliers stay far from what a plan may hold.
+  static constexpr double largest_factor_of_sum = 4096;
+
   // Of a sum of two activations that is a step of its own: the nodes that give its operands a
   // factor a channel and that nothing else reads are part of it.
   void find_factors(uint32_t n) {
@@ -347,12 +350,18 @@ class Former {
     }
     const auto shape = stored_shape(tensor(node(n).output).shape);
     for (const TensorId operand : node(n).inputs) {
-      if (constant(operand) || stored_shape(tensor(operand).shape) != shape) return;
+      if (!shape || constant(operand) || stored_shape(tensor(operand).shape) != shape) return;
     }
     for (const TensorId operand : node(n).inputs) {
       const uint32_t maker = wiring_.producers[operand];
-      if (maker == no_node || sole_reader(operand) != n || factor_of(maker).empty()) continue;
-      factor_of_sum_[maker] = node(maker).inputs[0] != graph_.input;
+      if (maker == no_node || sole_reader(operand) != n || node(maker).inputs[0] == graph_.input)
+        continue;
+      if (product_behind(operand) != no_node) continue;  // which takes it: extend_factor
+      const auto factor = factor_of(maker);
+      factor_of_sum_[maker] =
+          !factor.empty() && std::all_of(factor.begin(), factor.end(), [](double value) {
+            return std::fabs(value) <= largest_factor_of_sum;
+          });
     }
   }
 

@@ -124,6 +124,8 @@ void name_the_nameless(Graph& graph) {
     const std::string& source =
         maker == no_node ? graph.tensors[node.inputs[0]].name : graph.nodes[maker].name;
     node.name = concat(source, "/", operator_name(node.op));
+    std::string& output = graph.tensors[node.output].name;
+    if (output.empty()) output = node.name;
   }
 }
 

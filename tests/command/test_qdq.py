@@ -495,3 +495,35 @@ def test_weights_of_sixteen_bits_over_eight_are_warned_of(made, tmp_path):
     done = run("build", tmp_path / "wide.onnx", "-o", tmp_path / "wide.octavo", *networks.FLAGS)
     assert done.returncode == 0, done.stderr
     assert "'stem'" in done.stderr and "rounded again to 8 bits" in done.stderr
+
+
+def with_float_biases(path, out):
+    """As some exporters leave them: not whole units of the accumulator."""
+    import onnx
+    from onnx import numpy_helper
+    model = onnx.load(path)
+    graph = model.graph
+    values = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    makers = {n.output[0]: n for n in graph.node}
+    for node in graph.node:
+        if node.op_type != "Conv" or len(node.input) < 3:
+            continue
+        maker = makers[node.input[2]]
+        bias = values[maker.input[0]].astype(numpy.float64) * values[maker.input[1]] + 0.03
+        graph.initializer.append(numpy_helper.from_array(bias.astype(numpy.float32), node.name + ".bias"))
+        node.input[2] = node.name + ".bias"
+    onnx.save(model, out)
+    return out
+
+
+@pytest.mark.parametrize("name", ["mobile", "branches"])
+@pytest.mark.parametrize("flags", [[], ["--disable", "share-roundings"]], ids=["", "disabled"])
+def test_compare_names_what_biases_leave_and_takes_the_builds_disable(made, tmp_path, name, flags):
+    path = with_float_biases(made.quantized(name), tmp_path / "floats.onnx")
+    plan = built(path, *flags)
+    steps = answer("inspect", plan)["steps"]
+    if name == "mobile":
+        assert any(s["name"].endswith((".bias_rest", ".residual")) for s in steps), "or nothing is tried here"
+    layers = answer("compare", path, plan, "--data", made.folder, "--limit", 4, *flags, *networks.FLAGS)["layers"]
+    assert [layer["name"] for layer in layers] == [s["name"] for s in steps]
+    assert all(layer["sqnr_db"] > 10 for layer in layers), layers

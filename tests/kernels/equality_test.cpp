@@ -428,9 +428,11 @@ struct PoolCase {
       : shape(p.shape),
         rows(r),
         width(w),
-        epilogue(random, shape.channels, shape.output, Activation::none,
-                 float(p.kernel_h * p.kernel_w) * float(most_of(shape.input)), false,
-                 ElementType::u8),
+        epilogue(
+            random, shape.channels, shape.output,
+            random.one_of({Activation::none, Activation::none, Activation::clip,
+                           Activation::hard_swish, Activation::hard_sigmoid, Activation::table}),
+            float(p.kernel_h * p.kernel_w) * float(most_of(shape.input)), false, ElementType::u8),
         input_zero(channel_array<int32_t>(random_zeros(random, shape.channels, shape.input))),
         input(random, shape.input, (r - 1) * p.stride_h + p.kernel_h,
               (w - 1) * p.stride_w + p.kernel_w, shape.channels, true, least_of(shape.input),
@@ -485,8 +487,10 @@ PoolWindows random_pool(Random& random) {
   s.channels = any_channels(random);
   s.kind = random.one_of({PoolStep::Kind::maximum, PoolStep::Kind::average});
   const bool global = random.chance(30);
-  p.kernel_h = global ? random.between(1, 14) : random.between(1, 5);
-  p.kernel_w = random.chance(80) ? p.kernel_h : random.between(1, 5);
+  // 16-bit sums of bytes hold 257 of them.
+  p.kernel_h = global ? random.one_of({random.between(1, 14), 16, 17, random.between(1, 300)})
+                      : random.between(1, 5);
+  p.kernel_w = random.chance(80) && p.kernel_h <= 17 ? p.kernel_h : random.between(1, 5);
   p.stride_h = random.between(1, 3);
   p.stride_w = random.chance(80) ? p.stride_h : random.between(1, 3);
   s.input = random.chance(80) ? ElementType::u8 : ElementType::i16;
@@ -547,7 +551,9 @@ struct ElementwiseCase {
         b_multiplier(channel_array<float>(
             random_multipliers(random, s.channels, 100.0f / float(most_of(s.b))))),
         offset(channel_array<float>(random_multipliers(random, s.channels, 10.0f))),
-        a(random, s.a, rows, width, s.channels, true, least_of(s.a), most_of(s.a)),
+        a(random, s.a, rows, width, s.channels, true,
+          s.a == ElementType::i16 ? INT16_MIN /* a plan's input is not checked */ : least_of(s.a),
+          most_of(s.a)),
         b(random, s.b, rows, s.b_is_one_pixel ? 1 : width, s.channels, true, least_of(s.b),
           most_of(s.b)) {}
 

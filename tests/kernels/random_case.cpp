@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 namespace octavo::kernels {
 
@@ -68,10 +70,24 @@ bool RandomRows::operator==(const RandomRows& other) const {
 }
 
 std::vector<float> random_multipliers(Random& random, int32_t channels, float typical) {
-  const int kind = random.between(0, 9);
+  const int kind = random.between(0, 12);
+  // Where short cuts of kernels end: what they prove of an epilogue holds up to such a multiplier.
+  const float limit = random.one_of(
+      {0.25f, 0.5f, 1.0f, 32.0f, 4096.0f, 8192.0f, 1048576.0f, 8388608.0f, 268435456.0f});
+  const int exponent = random.between(-34, 34);
   std::vector<float> values(size_t(channels), 0.0f);
   for (float& value : values) {
+    const float sign = random.one_of({-1.0f, 1.0f});
     switch (kind) {
+      case 10:
+        value = sign * (random.chance(96) ? limit : std::nextafter(limit, 2 * limit));
+        break;
+      case 11:
+        value = sign * std::ldexp(random.real(1.0f, 2.0f), exponent);
+        break;
+      case 12:
+        value = sign * std::ldexp(random.real(1.0f, 2.0f), random.between(-40, 39));
+        break;
       case 0:
         value = std::ldexp(1.0f, -100);
         break;
@@ -137,6 +153,20 @@ RandomEpilogue::RandomEpilogue(Random& random, int32_t channels, ElementType out
   scalars_.activation = activation;
   scalars_.alpha = activation == Activation::clip ? random.real(-2, 0.5f) : random.real(0.1f, 0.3f);
   scalars_.beta = activation == Activation::clip ? random.real(0.5f, 6) : 0.5f;
+  if (random.chance(30)) {
+    const auto extreme = [&](int most) {
+      return random.one_of({-1.0f, 1.0f}) * std::ldexp(1.0f, random.between(-100, most));
+    };
+    constexpr float largest = std::numeric_limits<float>::max();
+    scalars_.alpha = activation == Activation::clip
+                         ? random.one_of({-largest, -1073741824.0f, -0.0f, 0.0f, extreme(40)})
+                         : extreme(40);
+    scalars_.beta = activation == Activation::clip
+                        ? random.one_of({largest, 1073741824.0f, 1073741952.0f, 0.0f, extreme(40)})
+                        : extreme(40);
+    if (activation == Activation::clip && scalars_.alpha > scalars_.beta)
+      std::swap(scalars_.alpha, scalars_.beta);
+  }
   scalars_.output = output;
   scalars_.residual = residual_type;
   const std::vector<int32_t> zeros = random_zeros(random, channels, output);

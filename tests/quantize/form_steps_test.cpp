@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "quantize/build_graph.h"
 #include "quantize/steps.h"
 
@@ -150,6 +152,44 @@ TEST(FormSteps, AScaleThatShiftsOrIsReadElsewhereIsNoPartOfASum) {
     EXPECT_TRUE(step_named(b.graph, *formed, "left").is<form::Rescale>());
     const FormedStep& step = step_named(b.graph, *formed, "sum");
     EXPECT_EQ(step.as<form::Add>()->a_factor, std::vector<double>(4, 1.0));
+  }
+}
+
+// Each node is part of one step at most, and what steps read is stored.
+void expect_whole(const Graph& graph, const FormedSteps& formed) {
+  std::vector<int> taken(graph.nodes.size(), 0);
+  std::set<TensorId> stored{graph.input};
+  for (const FormedStep& step : formed.steps) {
+    for (const uint32_t n : step.nodes) ++taken[n];
+    for (const TensorId input : step.inputs) EXPECT_EQ(stored.count(input), 1u) << input;
+    stored.insert(step.output);
+  }
+  for (size_t n = 0; n < taken.size(); ++n) EXPECT_LE(taken[n], 1) << graph.nodes[n].name;
+}
+
+// It is the product's: attention's temperature, or what comes behind it.
+TEST(FormSteps, AFactorBehindAProductIsNoPartOfADifference) {
+  for (const bool first : {false, true}) {
+    auto b = small_graph();
+    const TensorId x = b.unary("x", Kind::sigmoid, b.conv("conv", b.graph.input, 4));
+    const TensorId left = b.node("left", Reshape{{1, 8, 32}}, {x});
+    const TensorId right = b.node("right", Reshape{{1, 32, 4}}, {b.conv("other", x, 2)});
+    const TensorId product = b.node("product", MatMul{}, {left, right});
+    const TensorId factor = b.graph.add_constant("factor", {4}, std::vector<float>(4, 0.5f));
+    const TensorId none = b.graph.add_constant("none", {4}, std::vector<float>(4, 0));
+    const TensorId half = b.node("half", ChannelAffine{2}, {product, factor, none});
+    const TensorId same = b.node("same", Slice{{0, 0, 0}, {1, 8, 4}, {1, 1, 1}}, {left});
+    const TensorId difference =
+        b.binary("difference", Binary::Kind::subtract, first ? half : same, first ? same : half);
+    b.conv("head", b.node("map", Reshape{{1, 4, 2, 4}}, {difference}), 3);
+    const auto formed = form_steps(b.graph);
+    ASSERT_TRUE(formed) << formed.error().message;
+    expect_whole(b.graph, *formed);
+    EXPECT_EQ(step_named(b.graph, *formed, "half").as<form::MatMul>()->factor,
+              std::vector<double>(4, 0.5));
+    const FormedStep& step = step_named(b.graph, *formed, "difference");
+    EXPECT_EQ(step.as<form::Add>()->a_factor, std::vector<double>(4, 1.0));
+    EXPECT_EQ(step.as<form::Add>()->b_factor, std::vector<double>(4, -1.0));
   }
 }
 

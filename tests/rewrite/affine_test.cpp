@@ -291,7 +291,7 @@ TEST(Affine, AMultipleOfATensorAddedToItIsOneScale) {
 }
 
 TEST(Affine, SumsThatCannotBeOneOfTwoTensorsStay) {
-  for (int kind = 0; kind < 4; ++kind) {
+  for (int kind = 0; kind < 6; ++kind) {
     Build build({1, 6, 6, 4});
     const TensorId x = build.unary(Unary::Kind::relu, build.input());
     const TensorId pool = average_around(build, x);
@@ -304,8 +304,12 @@ TEST(Affine, SumsThatCannotBeOneOfTwoTensorsStay) {
       sum = build.binary(Kind::add, x, affine(build, difference(), 3));
     } else if (kind == 2) {  // nothing twice
       sum = build.binary(Kind::add, build.unary(Unary::Kind::sigmoid, x), pool);
-    } else {  // nothing would be left of x
+    } else if (kind == 3) {  // nothing would be left of x
       sum = build.binary(Kind::add, difference(), x);
+    } else if (kind == 4) {  // nothing would be left of the 1 in 1 - s
+      sum = build.binary(Kind::add, x, scaled(build, difference(), 1e8f, 2e8f));
+    } else {  // a convolution takes x as a residual
+      sum = build.binary(Kind::add, build.binary(Kind::add, build.conv(x, 4, 3), x), x);
     }
     Graph graph = build.finish(sum);
     EXPECT_EQ(test::apply("weighted-sum", graph), 0) << kind << "\n" << to_text(graph);

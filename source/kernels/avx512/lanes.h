@@ -224,10 +224,10 @@ struct Saturation {
   }
 
   OCTAVO_INLINE typename Vec::Int stored(const typename Vec::Int (&sum)[4]) const {
-    const auto q01 =
-        Vec::packs(rounded_product<Vec>(sum[0], multiplier[0]), rounded_product<Vec>(sum[1], multiplier[1]));
-    const auto q23 =
-        Vec::packs(rounded_product<Vec>(sum[2], multiplier[2]), rounded_product<Vec>(sum[3], multiplier[3]));
+    const auto q01 = Vec::packs(rounded_product<Vec>(sum[0], multiplier[0]),
+                                rounded_product<Vec>(sum[1], multiplier[1]));
+    const auto q23 = Vec::packs(rounded_product<Vec>(sum[2], multiplier[2]),
+                                rounded_product<Vec>(sum[3], multiplier[3]));
     return Vec::packus(Vec::adds(q01, zero01), Vec::adds(q23, zero23));
   }
 };
@@ -331,9 +331,12 @@ struct Words {
 
   OCTAVO_INLINE void store(const BlockEpilogue<Vec>& e, const typename Vec::Int (&sum)[4],
                            std::byte* pixel) const {
-    store_block(
-        e, Vec::packs(rounded_product<Vec>(sum[0], multiplier[0]), rounded_product<Vec>(sum[1], multiplier[1])),
-        Vec::packs(rounded_product<Vec>(sum[2], multiplier[2]), rounded_product<Vec>(sum[3], multiplier[3])), pixel);
+    store_block(e,
+                Vec::packs(rounded_product<Vec>(sum[0], multiplier[0]),
+                           rounded_product<Vec>(sum[1], multiplier[1])),
+                Vec::packs(rounded_product<Vec>(sum[2], multiplier[2]),
+                           rounded_product<Vec>(sum[3], multiplier[3])),
+                pixel);
   }
 };
 
@@ -397,24 +400,29 @@ struct TilePixels {
   const std::byte* residual[N];
 };
 
+template <Activation A, class Vec, int N>
+OCTAVO_INLINE void finish_activated(const BlockEpilogue<Vec>& e, const TilePixels<Vec, N>& tile) {
+  using Finish = Activated<A, Vec::channels / 16>;
+  const Finish activated(e.ordered, 0);
+  const auto without_residual = [](__m512 t, int) __attribute__((always_inline)) { return t; };
+  for (int32_t p = 0; p < N; ++p) {
+    __m512i words[Finish::pairs];
+    activated.finish(tile.sums + p * Vec::channels, without_residual, words);
+    store_bytes(e, words, tile.output[p]);
+  }
+}
+
 template <class Vec, int N>
 __attribute__((noinline)) void finish_tile(const BlockEpilogue<Vec>& e,
                                            const TilePixels<Vec, N>& tile) {
-  if (!e.activates || tile.residual[0] != nullptr) {
-    for (int32_t p = 0; p < N; ++p)
-      finish_block(e, tile.sums + p * Vec::channels, tile.residual[p], tile.output[p]);
+  if (e.activates && tile.residual[0] == nullptr) {
+    with_activation(e.natural.activation, [&]<Activation A>() {
+      if constexpr (A != Activation::none) finish_activated<A>(e, tile);
+    });
     return;
   }
-  with_activation(e.natural.activation, [&]<Activation A>() {
-    const Activated<A, Vec::channels / 16> activated(e.ordered, 0);
-    for (int32_t p = 0; p < N; ++p) {
-      __m512i words[Activated<A, Vec::channels / 16>::pairs];
-      activated.finish(
-          tile.sums + p * Vec::channels,
-          [](__m512 t, int) __attribute__((always_inline)) { return t; }, words);
-      store_bytes(e, words, tile.output[p]);
-    }
-  });
+  for (int32_t p = 0; p < N; ++p)
+    finish_block(e, tile.sums + p * Vec::channels, tile.residual[p], tile.output[p]);
 }
 
 // The accumulators of a pixel, and where it goes.

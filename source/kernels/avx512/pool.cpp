@@ -189,7 +189,7 @@ void average(const PoolArguments& given, int32_t c) {
 
 // Whether |f| stays below 2^30 and a clamp is all that comes behind it, for these channels: no
 // average exceeds 65535 in magnitude.
-bool ends_in_words(const EpilogueArrays& e, int32_t begin, int32_t end) {
+bool average_ends_in_words(const EpilogueArrays& e, int32_t begin, int32_t end) {
   if (e.activation != Activation::none || e.output == ElementType::f32) return false;
   for (int32_t c = begin; c < end; c += 16) {
     const __mmask16 ok = _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_loadu_ps(e.multiplier + c)),
@@ -204,7 +204,7 @@ template <class Value>
 void average(const PoolArguments& a) {
   for (int32_t c = a.channel_begin; c < a.channel_end; c += Value::channels) {
     const int32_t end = smaller(c + Value::channels, a.channel_end);
-    if (ends_in_words(a.constants->epilogue, c, end)) {
+    if (average_ends_in_words(a.constants->epilogue, c, end)) {
       average<Value, WordEpilogue<Activation::none>>(a, c);
       continue;
     }

@@ -148,9 +148,9 @@ OCTAVO_INLINE Proofs proofs_of(const std::byte* prepared, int32_t group) {
   return reinterpret_cast<const Proofs*>(prepared)[group];
 }
 
-// From the sums of V vectors of 16 channels, of so many pixels together, by way of an activation, to
-// words that wait for their saturation to u8, two vectors together as packing leaves them; what all
-// pixels need stays in registers. Where saturation_clamps; of tables where arguments_fit.
+// From the sums of V vectors of 16 channels, of so many pixels together, by way of an activation,
+// to words that wait for their saturation to u8, two vectors together as packing leaves them; what
+// all pixels need stays in registers. Where saturation_clamps; of tables where arguments_fit.
 template <Activation A, int V, int Together = 1>
 class Activated {
  public:
@@ -359,8 +359,8 @@ void finish_pixels_as(const EpilogueArrays& e, const TileSums& sums) {
   }
 }
 
-// The same where the clamp is done in 16 bits (conversion_fits); of tables where arguments_fit. What
-// all pixels need stays in registers. Two vectors of a pixel at a time or, of the last 16
+// The same where the clamp is done in 16 bits (conversion_fits); of tables where arguments_fit.
+// What all pixels need stays in registers. Two vectors of a pixel at a time or, of the last 16
 // channels alone, those of two pixels.
 template <Activation A>
 void finish_words_as(const EpilogueArrays& e, const TileSums& sums) {
