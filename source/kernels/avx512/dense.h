@@ -31,7 +31,10 @@ struct Layout {
   ptrdiff_t vectors;
   ptrdiff_t vector_bytes, bias_bytes;
   ptrdiff_t window_bytes;  // from a gathered window to the next
+  bool small_windows;      // two fill a vector: see gather_pairs
 };
+
+constexpr int32_t small_window_bytes = 32, small_window_rows = 3;
 
 // For products of `step` dwords at once.
 inline Layout layout_of(const ConvolutionShape& s, int32_t step) {
@@ -51,6 +54,10 @@ inline Layout layout_of(const ConvolutionShape& s, int32_t step) {
   // Room for the last part's vector. Of whole lines an odd number, so that windows fall into
   // different sets of a cache.
   l.window_bytes = step == 16 ? ((l.padded_quads / 16 + 1) | 1) * 64 : l.quads * 4 + 16;
+  const int32_t run = s.kernel_w * s.input_channels;
+  l.small_windows = step == 1 && l.gathered && s.kernel_h == small_window_rows &&
+                    l.quads * 4 <= small_window_bytes && s.stride_w * s.input_channels + run <= 64;
+  if (l.small_windows && l.window_bytes < small_window_bytes) l.window_bytes = small_window_bytes;
   return l;
 }
 
@@ -236,6 +243,49 @@ inline void copy_parts(const uint8_t* from, ptrdiff_t from_step, int32_t part_by
           _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done + i * from_step)));
 }
 
+// From a gathered window of this input to the next.
+inline ptrdiff_t window_step(const ConvolutionArguments& a, const Layout& l) {
+  const bool one_run =
+      a.constants->shape.dilation_w * a.input.pixel_bytes == a.constants->shape.input_channels;
+  return l.small_windows && one_run ? small_window_bytes : l.window_bytes;
+}
+
+// Windows of three runs, two at a time: a permutation of each row's bytes puts its run into both.
+// Writes up to a window more than there are.
+inline void gather_pairs(const ConvolutionArguments& a, int32_t r, int32_t x, int32_t count,
+                         uint8_t* to) {
+  const ConvolutionShape& s = a.constants->shape;
+  const int32_t run = s.kernel_w * s.input_channels, step = s.stride_w * s.input_channels;
+  constexpr __mmask64 second = 0xffffffff00000000;
+  const __m256i places =
+      _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                       22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+  const __m512i place = _mm512_broadcast_i64x4(places);  // of a byte in its window
+  const __m512i from =
+      _mm512_mask_add_epi8(place, second, place, _mm512_set1_epi8(static_cast<char>(step)));
+  __m512i index[small_window_rows];
+  __mmask64 part[small_window_rows];
+  const uint8_t* row[small_window_rows];
+  unroll<small_window_rows>([&](auto y) __attribute__((always_inline)) {
+    constexpr int i = decltype(y)::value;
+    const __m512i begin = _mm512_set1_epi8(static_cast<char>(i * run));
+    const __m512i end = _mm512_set1_epi8(static_cast<char>((i + 1) * run));
+    index[i] = _mm512_sub_epi8(from, begin);
+    part[i] = _mm512_cmpge_epu8_mask(place, begin) & _mm512_cmplt_epu8_mask(place, end);
+    row[i] = bytes(a.input.row[r * s.stride_h + i * s.dilation_h]) + x * step;
+  });
+  for (int32_t i = 0; i < count; i += 2, to += 2 * small_window_bytes) {
+    const __mmask64 inside = lanes64(i + 1 < count ? step + run : run);
+    __m512i windows = _mm512_setzero_si512();
+    unroll<small_window_rows>([&](auto y) __attribute__((always_inline)) {
+      constexpr int k = decltype(y)::value;
+      windows = _mm512_mask_permutexvar_epi8(windows, part[k], index[k],
+                                             _mm512_maskz_loadu_epi8(inside, row[k] + i * step));
+    });
+    _mm512_storeu_si512(to, windows);
+  }
+}
+
 // The windows of `count` output pixels from (r, x) on, the taps of each side by side.
 inline void gather_windows(const ConvolutionArguments& a, const Layout& l, int32_t r, int32_t x,
                            int32_t count, uint8_t* to) {
@@ -243,6 +293,7 @@ inline void gather_windows(const ConvolutionArguments& a, const Layout& l, int32
   const ptrdiff_t tap = s.dilation_w * a.input.pixel_bytes,
                   pixel = s.stride_w * a.input.pixel_bytes;
   const bool one_run = tap == s.input_channels;
+  if (one_run && l.small_windows) return gather_pairs(a, r, x, count, to);
   const int32_t parts = one_run ? 1 : s.kernel_w;
   const int32_t part_bytes = one_run ? s.kernel_w * s.input_channels : s.input_channels;
   for (int32_t ky = 0; ky < s.kernel_h; ++ky) {
@@ -275,7 +326,8 @@ inline Room take_room(const Layout& l, int32_t pixels, Scratch& scratch) {
   room.inputs = scratch.take<const uint8_t*>(static_cast<int64_t>(l.taps) * room.pixels);
   room.output = scratch.take<std::byte*>(room.pixels);
   room.residual = scratch.take<const std::byte*>(room.pixels);
-  if (l.gathered) room.gathered = scratch.take<uint8_t>(room.pixels * l.window_bytes);
+  if (l.gathered)
+    room.gathered = scratch.take<uint8_t>(room.pixels * l.window_bytes + small_window_bytes);
   return room;
 }
 
@@ -310,7 +362,7 @@ inline void place_pixels(const Chunk& k, int32_t first, int32_t count) {
       k.room.residual[first + i] = residual + i * a.residual.pixel_bytes;
   }
   if (k.layout->gathered) {
-    const ptrdiff_t window = k.layout->window_bytes;
+    const ptrdiff_t window = window_step(a, *k.layout);
     uint8_t* gathered = k.room.gathered + first * window;
     for (int32_t i = 0; i < count; ++i) k.room.inputs[first + i] = gathered + i * window;
     gather_windows(a, *k.layout, k.row, k.column, count, gathered);
