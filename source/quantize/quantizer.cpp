@@ -108,7 +108,7 @@ Result<Quantization> Quantizer::fold(std::span<const TensorId> wide,
                                      std::span<const TensorId> copied,
                                      const Quantization* earlier) const {
   std::optional<EarlierFold> known;
-  if (earlier != nullptr) known.emplace(*network_, *earlier);
+  if (earlier != nullptr) known.emplace(EarlierFold{*network_, *earlier});
   const auto run = [&](const StepNetwork& network, const Calibration& calibration) {
     PassInputs in = inputs(network, calibration, wide);
     in.earlier = known ? &*known : nullptr;
