@@ -128,6 +128,7 @@ from matplotlib import pyplot
 results = json.load(open(sys.argv[1]))
 figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
 for family, rows in results["families"].items():
+    rows.sort(key=lambda row: row[1])
     left.loglog([row[1] for row in rows], [row[2] for row in rows], "o-", label=family)
 for name, rows in results["sizes"].items():
     right.loglog([row[0] for row in rows], [row[2] for row in rows], "o-", label=name)
